@@ -1,0 +1,60 @@
+"""Serve the page and the REST routes: settings -> service -> FastAPI with the Gradio page mounted."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from speechsearch.errors import SpeechSearchError
+
+SAMPLES = Path(__file__).parent / "samples"
+
+
+def main() -> int:
+    """Run until interrupted; return the exit code: 0 ended, 2 could not start."""
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    try:
+        with tempfile.TemporaryDirectory(prefix="speechsearch-") as uploads:
+            os.environ["GRADIO_TEMP_DIR"] = uploads
+            return serve(Path(uploads))
+    except SpeechSearchError as error:
+        print(f"speechsearch cannot start: {error.message}\n  {error.hint}", file=sys.stderr)
+        return 2
+
+
+def serve(uploads: Path) -> int:
+    """Open the port and the service, begin to index the samples where that is due, and answer requests."""
+    from speechsearch.api.server import frame_ancestors, listen, read_settings, run
+
+    settings = read_settings()
+    with listen(settings) as listener:
+        from ingest import discover
+        from ingest import run as ingest
+        from speechsearch.api import create_app
+        from speechsearch.service import Service
+        from speechsearch.ui import BackgroundRun, build_page, events, mount
+
+        with Service.open(settings) as service:
+
+            def ingest_files(paths: Sequence[Path], collection: str) -> Iterator[object]:
+                with tempfile.TemporaryDirectory(dir=uploads) as workspace:
+                    found = discover(paths, settings.limits, Path(workspace))
+                    yield from events(lambda report: ingest(service, found, collection=collection, progress=report))
+
+            samples = BackgroundRun("the sample collection", say=lambda line: print(line, flush=True))
+            app = create_app(service, indexing=samples.progress, frame_ancestors=frame_ancestors())
+            mount(app, build_page(service, ingest_files, samples), service)
+            done = settings.data_dir.expanduser() / "samples-indexed"
+            if SAMPLES.is_dir() and not done.exists():
+                samples.start(lambda: ingest_files([SAMPLES], "samples"), done.touch)
+            try:
+                return run(app, listener)
+            finally:
+                samples.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

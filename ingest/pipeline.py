@@ -1,0 +1,161 @@
+"""Take in recordings one after another; what fails becomes a result and a journal row, and the rest goes on."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from ingest.meter import Meter
+from ingest.sources import LONGEST_NAME, Found, Rejected, Source, clean
+from speechsearch import audio
+from speechsearch.datatypes import Recording
+from speechsearch.errors import SpeechSearchError
+from speechsearch.progress import ProgressCallback
+from speechsearch.settings import LimitSettings
+
+log = logging.getLogger(__name__)
+
+State = Literal["indexed", "unchanged", "duplicate", "failed", "warning"]
+
+
+class Outcome(Protocol):
+    """What became of a recording."""
+
+    @property
+    def state(self) -> Literal["indexed", "unchanged", "duplicate"]: ...  # noqa: D102
+    @property
+    def passages(self) -> int: ...  # noqa: D102
+    @property
+    def duration_s(self) -> float: ...  # noqa: D102
+    @property
+    def message(self) -> str: ...  # noqa: D102
+
+
+class Indexer(Protocol):
+    """The part of ``speechsearch.service.Service`` that ingest needs."""
+
+    @property
+    def limits(self) -> LimitSettings:
+        """What a recording may be."""
+
+    def index_recording(
+        self, path: Path, recording: Recording, on_passages: Callable[[int, float], None] | None = None
+    ) -> Outcome:
+        """Make a recording searchable; safe to call again and to be killed in."""
+
+    def mark_failed(self, recording_id: str, file_name: str, collection: str, message: str) -> None:
+        """Write a failure to the journal."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileResult:
+    """What became of one source; ``message`` says why when it is not simply searchable now."""
+
+    name: str
+    state: State
+    recording_id: str = ""
+    passages: int = 0
+    duration_s: float = 0.0
+    message: str = ""
+
+
+def run(
+    service: Indexer, sources: Iterable[Found], *, collection: str, progress: ProgressCallback | None = None
+) -> Iterator[FileResult]:
+    """Yield one result a source, in order, as each is done; the next one starts when the result is taken.
+
+    A source whose metadata names a collection goes there, every other into ``collection``.
+    """
+    meter = Meter(sources, progress)
+    first_names: dict[str, str] = {}
+    iterator = iter(sources)
+    try:
+        while True:
+            try:
+                found = next(iterator)
+            except StopIteration:
+                break
+            except Exception as error:
+                yield FileResult("sources", "failed", message=explain(error, "The list of sources broke off"))
+                break
+            if isinstance(found, Rejected):
+                if not found.is_warning:
+                    meter.pass_over()
+                yield FileResult(found.name, "warning" if found.is_warning else "failed", message=str(found.error))
+            else:
+                meter.start_file(found)
+                result = _take_in(service, found, collection, first_names, meter)
+                meter.finish_file(result.duration_s if result.state == "indexed" else 0.0, result.state)
+                yield result
+    finally:
+        if close := getattr(iterator, "close", None):
+            close()
+
+
+def content_hash(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes in hex, which is the recording's id."""
+    with path.open("rb") as stream:
+        digest = hashlib.sha256()
+        while chunk := stream.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def explain(error: Exception, what: str) -> str:
+    """Return the text for the user; an error that is not ours is logged with its traceback."""
+    if isinstance(error, SpeechSearchError):
+        return str(error)
+    log.error("%s", what, exc_info=error)
+    return f"{what}: {type(error).__name__}: {clean(error, LONGEST_NAME)} (the log has more)."
+
+
+def _take_in(
+    service: Indexer, source: Source, collection: str, first_names: dict[str, str], meter: Meter
+) -> FileResult:
+    """Index one source and return its result, whatever happens."""
+    target = source.description.collection or collection
+    recording_id = ""
+    try:
+        recording_id = content_hash(source.path)
+        if recording_id in first_names:
+            message = f"Same sound as '{first_names[recording_id]}' in this run."
+            return FileResult(source.name, "duplicate", recording_id, message=message)
+        info = audio.probe(source.path, service.limits)
+        recording = _recording(source, recording_id, target, info.duration_s)
+        outcome = service.index_recording(source.path, recording, meter.passages_of(info.duration_s))
+    except Exception as error:
+        message = explain(error, f"'{source.name}' could not be taken in")
+        if recording_id:
+            service.mark_failed(recording_id, source.file_name, target, message)
+        return FileResult(source.name, "failed", recording_id, message=message)
+    first_names[recording_id] = source.name
+    return FileResult(source.name, outcome.state, recording_id, outcome.passages, outcome.duration_s, outcome.message)
+
+
+def _recording(source: Source, recording_id: str, collection: str, duration_s: float) -> Recording:
+    about = source.description
+    return Recording(
+        recording_id=recording_id,
+        collection=collection,
+        title=about.title or title_of(source.file_name),
+        duration_s=duration_s,
+        file_name=source.file_name,
+        speaker=about.speaker,
+        date=about.date,
+        language=about.language,
+        licence=about.licence,
+        source=about.source,
+    )
+
+
+def title_of(file_name: str) -> str:
+    """Return a title for a recording of which only the file's name is known.
+
+    >>> title_of("2019-03_the_bridge.final.mp3")
+    '2019-03 the bridge.final'
+    """
+    return clean(file_name.rpartition(".")[0].replace("_", " ") or file_name, LONGEST_NAME) or "Untitled"

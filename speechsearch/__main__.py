@@ -1,0 +1,5 @@
+"""``python -m speechsearch``."""
+
+from speechsearch.cli import main
+
+main()

@@ -1,0 +1,140 @@
+"""The JSON bodies of the REST routes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel
+
+from speechsearch.datatypes import Comparison, Hit, Results
+from speechsearch.progress import Progress
+
+if TYPE_CHECKING:
+    from speechsearch.store import CollectionSummary
+
+
+class ErrorBody(BaseModel):
+    """Why a request failed: a stable code, what happened, what to do."""
+
+    code: str
+    message: str
+    hint: str = ""
+
+
+class ChannelBody(BaseModel):
+    """At which rank and with which score a channel found the passage."""
+
+    channel: str
+    rank: int
+    score: float
+
+
+class HitBody(BaseModel):
+    """One answer; ``clip_url`` plays it from its first second."""
+
+    rank: int
+    score: float
+    is_confident: bool
+    passage_id: str
+    recording_id: str
+    title: str
+    collection: str
+    speaker: str
+    start_s: float
+    end_s: float
+    channels: list[ChannelBody]
+    transcript: str
+    clip_url: str
+
+    @classmethod
+    def of(cls, hit: Hit) -> HitBody:
+        """Return the body of a hit."""
+        passage, recording = hit.passage, hit.recording
+        return cls(
+            rank=hit.rank,
+            score=hit.score,
+            is_confident=hit.is_confident,
+            passage_id=passage.passage_id,
+            recording_id=recording.recording_id,
+            title=recording.title,
+            collection=recording.collection,
+            speaker=recording.speaker,
+            start_s=passage.span.start_s,
+            end_s=passage.span.end_s,
+            channels=[ChannelBody(channel=c.channel, rank=c.rank, score=c.score) for c in hit.channels],
+            transcript=hit.transcript,
+            clip_url=f"/api/v1/clips/{passage.passage_id}",
+        )
+
+
+class ResultsBody(BaseModel):
+    """One engine's answers and the time they took."""
+
+    engine: str
+    has_confident_hit: bool
+    encode_ms: float
+    search_ms: float
+    hits: list[HitBody]
+
+    @classmethod
+    def of(cls, results: Results) -> ResultsBody:
+        """Return the body of an engine's results."""
+        return cls(
+            engine=results.engine,
+            has_confident_hit=results.has_confident_hit,
+            encode_ms=results.encode_ms,
+            search_ms=results.search_ms,
+            hits=[HitBody.of(hit) for hit in results.hits],
+        )
+
+
+class ComparisonBody(BaseModel):
+    """Two engines' answers to the same query."""
+
+    left: ResultsBody
+    right: ResultsBody
+
+    @classmethod
+    def of(cls, comparison: Comparison) -> ComparisonBody:
+        """Return the body of a comparison."""
+        return cls(left=ResultsBody.of(comparison.left), right=ResultsBody.of(comparison.right))
+
+
+class CollectionBody(BaseModel):
+    """A collection and how much it holds."""
+
+    name: str
+    description: str
+    licence: str
+    source: str
+    recordings: int
+    passages: int
+    duration_s: float
+
+    @classmethod
+    def of(cls, collection: CollectionSummary) -> CollectionBody:
+        """Return the body of a collection."""
+        return cls(**{name: getattr(collection, name) for name in cls.model_fields})
+
+
+class IndexingBody(BaseModel):
+    """How far the indexing of the sample collection is."""
+
+    stage: str
+    done: float
+    total: float
+    remaining_s: float | None
+
+    @classmethod
+    def of(cls, progress: Progress) -> IndexingBody:
+        """Return the body of a progress event."""
+        return cls(stage=progress.stage, done=progress.done, total=progress.total, remaining_s=progress.remaining_s)
+
+
+class HealthBody(BaseModel):
+    """That the program answers, what it holds, and what it is indexing."""
+
+    status: str = "ok"
+    recordings: int
+    passages: int
+    indexing: IndexingBody | None = None

@@ -1,0 +1,77 @@
+"""How the application gets its settings and its port, and runs until it is interrupted."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
+
+from speechsearch.errors import ConfigurationError
+from speechsearch.settings import Settings
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+
+def is_on_space() -> bool:
+    """Return whether this runs on a Hugging Face Space, where the page must be reachable from outside."""
+    return "SPACE_ID" in os.environ
+
+
+def frame_ancestors() -> tuple[str, ...]:
+    """Return who may show the page in a frame: itself, and on a Space the site that frames it."""
+    return ("'self'", "https://huggingface.co", "https://*.hf.space") if is_on_space() else ("'self'",)
+
+
+def read_settings() -> Settings:
+    """Return the settings of the environment and of ``.env``.
+
+    Raises:
+        ConfigurationError: a variable is unknown or has a value that does not fit.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = "SPEECHSEARCH_" + "__".join(str(part).upper() for part in first["loc"])
+        raise ConfigurationError(f"{name}: {first['msg']}.", "Correct it in the environment or in .env.") from error
+    except SettingsError as error:
+        raise ConfigurationError(f"{error}.", "Correct it in the environment or in .env.") from error
+
+
+def listen(settings: Settings) -> socket.socket:
+    """Return a listening socket on the host and port of the settings.
+
+    Raises:
+        ConfigurationError: the port is taken or the host is none of this machine's.
+    """
+    host, port = settings.server.host, settings.server.port
+    if is_on_space() and "host" not in settings.server.model_fields_set:
+        host = "0.0.0.0"  # noqa: S104 - the Space's proxy is the only way in
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=128)
+    except OSError as error:
+        raise ConfigurationError(
+            f"Cannot listen on {host}:{port}: {error.strerror or error}.",
+            f"Set another port, for example SPEECHSEARCH_SERVER__PORT={port + 1 if 0 < port < 65535 else 8000}.",
+        ) from error
+
+
+def run(app: FastAPI, listener: socket.socket) -> int:
+    """Answer requests on a listening socket until interrupted; return the exit code."""
+    import uvicorn
+
+    host, port = listener.getsockname()[:2]
+    shown = "localhost" if host in {"0.0.0.0", "::"} else f"[{host}]" if ":" in host else host  # noqa: S104
+    print(f"Open http://{shown}:{port} in a browser. Ctrl+C ends the program.", flush=True)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=3))
+    try:
+        server.run(sockets=[listener])
+    except KeyboardInterrupt:
+        print("Ended.", file=sys.stderr)
+    return 0

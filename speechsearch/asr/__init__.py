@@ -1,0 +1,1 @@
+"""Recognisers: the baseline writes speech down before it searches."""

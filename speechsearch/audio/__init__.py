@@ -1,0 +1,10 @@
+"""Sound in: any readable file becomes 16 kHz mono blocks, speech spans and passages."""
+
+from speechsearch.audio.decode import load, probe, read_span, stream
+from speechsearch.audio.passages import passages
+from speechsearch.audio.playback import to_wav
+from speechsearch.audio.readers import SoundInfo
+from speechsearch.audio.segmentation import cut
+from speechsearch.audio.voice_activity import speech_spans
+
+__all__ = ["SoundInfo", "cut", "load", "passages", "probe", "read_span", "speech_spans", "stream", "to_wav"]

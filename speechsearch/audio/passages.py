@@ -1,0 +1,85 @@
+"""The whole chain from a file to its passages, as a stream."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from speechsearch.audio.decode import load, read_span, stream
+from speechsearch.audio.segmentation import passage_spans
+from speechsearch.audio.voice_activity import speech_spans
+from speechsearch.datatypes import SAMPLE_RATE_HZ, Audio, Span
+from speechsearch.errors import SilentError
+from speechsearch.settings import LimitSettings, SegmentationSettings
+
+SILENCE = 1e-4  # -80 dB: a recorder's dither
+
+
+def passages(path: Path, segmentation: SegmentationSettings, limits: LimitSettings) -> Iterator[tuple[Span, Audio]]:
+    """Yield the passages of a file and their sound while it is read; memory does not grow with its length.
+
+    Raises:
+        DecodeError: it is not readable sound, is cut off, or holds samples that are not numbers.
+        TooLongError: it is longer than the limits or, uncut, than ``segmentation.longest_whole_s``.
+        TooLargeError: it has too many bytes, channels or samples a second.
+        SilentError: there is no speech in it or, uncut, no sound.
+    """
+    if segmentation.method == "none":
+        yield _whole(path, segmentation, limits)
+        return
+    recent = Recent(stream(path, limits), kept_s=5 * segmentation.longest_s)
+    speech = speech_spans(recent, segmentation.longest_s)
+    is_silent = True
+    for span in passage_spans(speech, segmentation.shortest_s, segmentation.longest_s):
+        is_silent = False
+        span = Span(span.start_s, min(span.end_s, recent.end_s))
+        # A passage that waited through a long silence for a neighbour is read again.
+        yield span, recent.part(span) or read_span(path, span)
+    if is_silent:
+        raise SilentError(f"There is no speech in {path.name}.")
+
+
+def _whole(path: Path, segmentation: SegmentationSettings, limits: LimitSettings) -> tuple[Span, Audio]:
+    audio = load(path, limits, min(segmentation.longest_whole_s, limits.duration_s))
+    if np.abs(audio.samples).max() < SILENCE:
+        raise SilentError(f"There is no sound in {path.name}.")
+    return Span(0.0, audio.duration_s), audio
+
+
+class Recent:
+    """Passes blocks on and remembers the last ``kept_s`` seconds of them."""
+
+    def __init__(self, blocks: Iterable[Audio], kept_s: float) -> None:
+        self._blocks = blocks
+        self._kept_s = kept_s
+        self._kept: deque[Audio] = deque()
+        self._start_samples = 0
+        self._end_samples = 0
+
+    def __iter__(self) -> Iterator[Audio]:
+        """Yield the blocks."""
+        for block in self._blocks:
+            self._kept.append(block)
+            self._end_samples += len(block.samples)
+            while self._end_samples - self._start_samples - len(self._kept[0].samples) > self._kept_s * SAMPLE_RATE_HZ:
+                self._start_samples += len(self._kept.popleft().samples)
+            yield block
+
+    @property
+    def end_s(self) -> float:
+        """How much has passed, in seconds."""
+        return self._end_samples / SAMPLE_RATE_HZ
+
+    def part(self, span: Span) -> Audio | None:
+        """Return the sound of a span, None if its start is forgotten."""
+        begin, end = (round(time_s * SAMPLE_RATE_HZ) - self._start_samples for time_s in (span.start_s, span.end_s))
+        if begin < 0:
+            return None
+        parts, offset = [], 0
+        for block in self._kept:
+            parts.append(block.samples[max(0, begin - offset) : max(0, end - offset)])
+            offset += len(block.samples)
+        return Audio(np.concatenate(parts))

@@ -1,0 +1,197 @@
+"""The two libraries that decode: libsndfile and ffmpeg (through PyAV, which brings its own copy)."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from speechsearch.audio.container import CUT_OFF, READABLE, Container, identify
+from speechsearch.errors import DecodeError, MissingDependencyError
+
+PREROLL_S = 0.5  # a decoder needs some packets before the first sound is right
+GAP_S = 0.05  # a jump in the time stamps that is more than rounding
+
+
+@dataclass(frozen=True, slots=True)
+class SoundInfo:
+    """What a file holds; ``duration_s`` is 0 as long as only decoding can tell it."""
+
+    duration_s: float
+    sample_rate_hz: int
+    channels: int
+    format: str
+
+
+class Reader(Protocol):
+    """An open file."""
+
+    info: SoundInfo
+
+    def blocks(self, start_s: float = 0.0) -> Iterator[NDArray[np.float32]]:
+        """Yield the sound from ``start_s`` on, (samples, channels) float32, in blocks of about a second."""
+
+
+def name_of(source: Path | bytes) -> str:
+    """Return how messages name a source.
+
+    >>> name_of(Path("talks/monday.mp3"))
+    'monday.mp3'
+    """
+    return source.name if isinstance(source, Path) else "The recording"
+
+
+@contextmanager
+def open_reader(source: Path | bytes) -> Iterator[Reader]:
+    """Open a file or its bytes by content.
+
+    Raises:
+        DecodeError: it cannot be opened, is not sound, or turns out to be damaged while it is read.
+    """
+    name = name_of(source)
+    if isinstance(source, Path) and source.exists() and not source.is_file():
+        raise DecodeError(f"{name} is not a file.")
+    try:
+        file: BinaryIO = source.open("rb") if isinstance(source, Path) else io.BytesIO(source)
+    except OSError as error:
+        raise DecodeError(f"{name} cannot be opened: {error.strerror}.") from error
+    with file:
+        container = identify(file, name)
+        opened = _libsndfile(file, name) if container.reader == "libsndfile" else _ffmpeg(file, container, name)
+        with opened as reader:
+            yield reader
+
+
+@contextmanager
+def _libsndfile(file: BinaryIO, name: str) -> Iterator[Reader]:
+    try:
+        # A file number instead of the file spares a call into Python for every few bytes.
+        with ForwardFile(file if isinstance(file, io.BytesIO) else file.fileno(), closefd=False) as sound:
+            yield SoundFileReader(sound)
+    except soundfile.LibsndfileError as error:
+        raise DecodeError(f"{name} is damaged or not sound: {error.error_string or 'bad data'}", READABLE) from error
+
+
+class ForwardFile(soundfile.SoundFile):
+    """A file read in order; ``soundfile`` otherwise seeks after each read, which damages the next frames of an MP3."""
+
+    def seekable(self) -> bool:
+        """Return False; ``seek`` works all the same."""
+        return False
+
+
+class SoundFileReader:
+    """Reads wav, flac, mp3, Ogg Vorbis and the like with libsndfile."""
+
+    def __init__(self, sound: soundfile.SoundFile) -> None:
+        self._sound = sound
+        duration_s = sound.frames / sound.samplerate
+        self.info = SoundInfo(duration_s, sound.samplerate, sound.channels, sound.format.lower())
+
+    def blocks(self, start_s: float = 0.0) -> Iterator[NDArray[np.float32]]:
+        """Yield the sound from ``start_s`` on, (samples, channels) float32, in blocks of a second."""
+        rate_hz = self.info.sample_rate_hz
+        start = min(round(start_s * rate_hz), self._sound.frames)
+        early = min(start, round(PREROLL_S * rate_hz))
+        self._sound.seek(start - early)
+        while len(block := self._sound.read(rate_hz + early, dtype="float32", always_2d=True)):
+            yield block[early:]
+            early = 0
+
+
+@contextmanager
+def _ffmpeg(file: BinaryIO, container: Container, name: str) -> Iterator[Reader]:
+    try:
+        import av
+    except ImportError as error:
+        raise MissingDependencyError(f"{name} needs the package av (ffmpeg).", "pip install av") from error
+    try:
+        with av.open(file, format=container.name, metadata_errors="ignore") as opened:
+            if not opened.streams.audio:
+                raise DecodeError(f"{name} holds no sound.", READABLE)
+            yield FfmpegReader(opened, container, name)
+    except av.FFmpegError as error:
+        raise DecodeError(f"{name} is damaged or not sound: {error.strerror}.", CUT_OFF) from error
+
+
+class FfmpegReader:
+    """Reads Opus, m4a, mp4, webm, aac and mp3 without a length header with ffmpeg, on the file's own time line."""
+
+    def __init__(self, opened: Any, container: Container, name: str) -> None:
+        self._opened = opened
+        self._stream = opened.streams.audio[0]
+        self._container = container
+        self._name = name
+        rate_hz, channels = self._stream.rate or 0, self._stream.channels or 0
+        if not rate_hz or not channels:
+            raise DecodeError(f"{name} is damaged: it names no sample rate or no channels.", READABLE)
+        duration_s = self._stated_duration_s() if container.has_length else 0.0
+        self.info = SoundInfo(duration_s, rate_hz, channels, self._stream.codec_context.name)
+
+    def _stated_duration_s(self) -> float:
+        """Return the length in the header, 0 where it may be that of the pictures."""
+        if self._stream.duration:
+            return float(self._stream.duration * self._stream.time_base)
+        return (self._opened.duration or 0) / 1e6 if len(self._opened.streams) == 1 else 0.0
+
+    def blocks(self, start_s: float = 0.0) -> Iterator[NDArray[np.float32]]:
+        """Yield the sound from ``start_s`` on, (samples, channels) float32, in blocks of about a second."""
+        if self._container.is_seekable and start_s > PREROLL_S:
+            base_s = (self._stream.start_time or 0) * self._stream.time_base
+            goal = int((Fraction(start_s - PREROLL_S) + base_s) / self._stream.time_base)
+            self._opened.seek(goal, stream=self._stream, backward=True)
+        skip = round(start_s * self.info.sample_rate_hz)
+        waiting: list[NDArray[np.float32]] = []
+        for begin, samples in self._placed(skip):
+            late = samples[max(0, skip - begin) :]
+            waiting.append(late)
+            if sum(map(len, waiting)) >= self.info.sample_rate_hz:
+                yield np.concatenate(waiting)
+                waiting = []
+        if waiting and len(rest := np.concatenate(waiting)):
+            yield rest
+
+    def _placed(self, start: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """Yield where each decoded frame begins and its samples; what is missing after ``start`` is silence."""
+        rate_hz = self.info.sample_rate_hz
+        base_s = (self._stream.start_time or 0) * self._stream.time_base
+        position: int | None = None
+        for time_s, samples in self._frames():
+            begin = position if time_s is None else round((time_s - base_s) * rate_hz)
+            begin = begin or 0
+            if position is None:
+                position = min(max(0, begin), start) if self._container.is_seekable else 0
+            while self._container.is_seekable and begin - position > GAP_S * rate_hz:
+                hole = min(begin - position, rate_hz)
+                yield position, np.zeros((hole, samples.shape[1]), np.float32)
+                position += hole
+            yield position, samples
+            position += len(samples)
+
+    def _frames(self) -> Iterator[tuple[Fraction | None, NDArray[np.float32]]]:
+        """Yield time and samples of each frame as floats; packets that cannot be decoded are left out."""
+        import av
+
+        good, bad = 0, 0
+        to_float = av.AudioResampler(format="fltp", rate=self.info.sample_rate_hz)
+        for packet in self._opened.demux(self._stream):
+            try:
+                frames = packet.decode()
+            except av.InvalidDataError:
+                bad += 1  # a hole of a few milliseconds
+                continue
+            good += 1
+            for frame in frames:
+                time_s = None if frame.pts is None else frame.pts * frame.time_base
+                for converted in to_float.resample(frame):
+                    yield time_s, converted.to_ndarray().T.astype(np.float32, copy=False)
+        if bad > good:
+            raise DecodeError(f"{self._name} is damaged or not sound.", READABLE)

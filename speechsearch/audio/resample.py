@@ -1,0 +1,47 @@
+"""Turn blocks of any rate and channel count into one stream of 16 kHz mono samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from speechsearch.datatypes import SAMPLE_RATE_HZ
+from speechsearch.errors import DecodeError
+
+
+def to_mono(block: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the mean of the channels, (samples,) float32 in [-1, 1], from (samples, channels) float32.
+
+    >>> to_mono(np.array([[0.5, 0.0], [4.0, 4.0]], np.float32)).tolist()
+    [0.25, 1.0]
+
+    Raises:
+        DecodeError: a sample is not a finite number.
+    """
+    # Products with a vector are several times faster than a mean over a short axis.
+    mono = block[:, 0] if block.shape[1] == 1 else block @ np.full(block.shape[1], 1 / block.shape[1], np.float32)
+    if not np.isfinite(mono).all():
+        raise DecodeError(
+            "The recording holds samples that are not numbers (NaN or infinite).", "Export it again as 16-bit sound."
+        )
+    return np.clip(mono, -1.0, 1.0)
+
+
+def resample(blocks: Iterable[NDArray[np.float32]], rate_hz: int) -> Iterator[NDArray[np.float32]]:
+    """Yield 16 kHz mono samples, (n,) float32 in [-1, 1]; output sample i lies at i / 16000 s of the input.
+
+    ``blocks``: (samples, channels) float32 at ``rate_hz``.
+
+    Raises:
+        DecodeError: a sample is not a finite number.
+    """
+    if rate_hz == SAMPLE_RATE_HZ:
+        yield from map(to_mono, blocks)
+        return
+    resampler = soxr.ResampleStream(rate_hz, SAMPLE_RATE_HZ, 1, dtype="float32")
+    for block in blocks:
+        yield np.clip(resampler.resample_chunk(to_mono(block)), -1.0, 1.0)
+    yield np.clip(resampler.resample_chunk(np.zeros(0, np.float32), last=True), -1.0, 1.0)

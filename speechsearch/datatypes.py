@@ -1,0 +1,176 @@
+"""The frozen values that cross from room to room."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+SAMPLE_RATE_HZ = 16_000
+"""Every ``Audio`` in the program is mono at this rate."""
+
+NAMESPACE = uuid.UUID("6b1f0d5e-8c0a-5b8e-9d2c-0a6c1f6f7a11")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Audio:
+    """Mono sound at 16 kHz: ``samples`` (n,) float32 in [-1, 1]."""
+
+    samples: NDArray[np.float32]
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return len(self.samples) / SAMPLE_RATE_HZ
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """A stretch of time in a recording, end not included."""
+
+    start_s: float
+    end_s: float
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.end_s - self.start_s
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One file, identified by the hash of its content."""
+
+    recording_id: str
+    collection: str
+    title: str
+    duration_s: float
+    file_name: str = ""
+    speaker: str = ""
+    date: str = ""
+    language: str = ""
+    licence: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A stretch of a recording that is found as one."""
+
+    passage_id: str
+    recording_id: str
+    span: Span
+
+
+def passage_id(recording_id: str, span: Span) -> str:
+    """Return the id of a passage: UUIDv5 of content hash and span in milliseconds, the same on every run.
+
+    >>> passage_id("ab", Span(0.0, 1.5))
+    'd469fbfb-b469-59bd-b109-0aa052084b09'
+    """
+    return str(uuid.uuid5(NAMESPACE, f"{recording_id}:{round(span.start_s * 1000)}-{round(span.end_s * 1000)}"))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SparseVector:
+    """Term numbers and weights: ``indices`` (n,) uint32 ascending, ``values`` (n,) float32."""
+
+    indices: NDArray[np.uint32]
+    values: NDArray[np.float32]
+
+
+Vector = NDArray[np.float32] | SparseVector
+"""A dense vector (dim,) float32 of unit length, or a sparse one."""
+
+Vectors = Mapping[str, Vector]
+"""The named vectors of one passage (point) or one query."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One recognised word and when it is said, in seconds from the start of the passage."""
+
+    text: str
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What a recogniser made of a passage; ``words`` is empty when it gives no times."""
+
+    text: str
+    recognizer: str
+    words: tuple[Word, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which passages may be found; an empty field allows all."""
+
+    collections: tuple[str, ...] = ()
+    recording_ids: tuple[str, ...] = ()
+    speakers: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Query:
+    """What to look for: words, or spoken ``audio`` instead of them."""
+
+    text: str = ""
+    audio: Audio | None = None
+    top_k: int = 5
+    filters: Filters = field(default_factory=Filters)
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredPassage:
+    """A passage as an index or a retriever ranks it; higher is better."""
+
+    passage_id: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelRank:
+    """At which rank (1 is first) and with which score one channel found a passage."""
+
+    channel: str
+    rank: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One answer: a passage, where it lies, what found it; ``is_confident`` by the engine's calibrated threshold."""
+
+    rank: int
+    score: float
+    passage: Passage
+    recording: Recording
+    channels: tuple[ChannelRank, ...]
+    is_confident: bool = True
+    transcript: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """The answers of one engine to one query and the time they took."""
+
+    engine: str
+    hits: tuple[Hit, ...]
+    has_confident_hit: bool
+    encode_ms: float
+    search_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two engines' answers to the same query."""
+
+    left: Results
+    right: Results

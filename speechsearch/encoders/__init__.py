@@ -1,0 +1,1 @@
+"""Things that turn words or sound into vectors."""

@@ -1,0 +1,34 @@
+"""What turns sound and words into the vectors that passages are found by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from speechsearch.datatypes import Audio, Query, Vector, Vectors
+
+
+class PassageEncoder(Protocol):
+    """Turns passages of sound into named vectors."""
+
+    @property
+    def vector_names(self) -> tuple[str, ...]:
+        """The names of the vectors that ``encode`` gives for every passage."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A short text that changes when the same sound would give other vectors."""
+
+    def encode(self, passages: Sequence[Audio]) -> list[Vectors]:
+        """Return one set of named vectors a passage, in order."""
+
+
+class QueryEncoder(Protocol):
+    """Turns a typed or spoken query into the vector of one channel."""
+
+    def encode_query(self, query: Query) -> Vector:
+        """Return the query's vector.
+
+        Raises:
+            EmptyQueryError: nothing in the query can be looked for.
+        """

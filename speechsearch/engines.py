@@ -1,0 +1,91 @@
+"""The engines put together: encoders, index and what was learnt about how to weigh them."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Mapping, Sequence
+
+from speechsearch.asr.base import Recognizer
+from speechsearch.asr.mini import MiniRecognizer
+from speechsearch.asr.pocketsphinx import PocketSphinxRecognizer
+from speechsearch.encoders.mini import AdapterQueryEncoder, PhoneticQueryEncoder
+from speechsearch.encoders.transcript import TranscriptQueryEncoder
+from speechsearch.errors import ConfigurationError
+from speechsearch.index import VectorIndex, VectorSpec
+from speechsearch.library import Library
+from speechsearch.mini.model import ASSETS, MiniModel
+from speechsearch.mini.text import TextEncoder
+from speechsearch.retrieval.base import Retriever
+from speechsearch.retrieval.fused import FusedRetriever, draw_sample
+from speechsearch.retrieval.transcribed import TranscribedRetriever
+from speechsearch.retrieval.vector import VectorRetriever
+
+SPECS = (
+    VectorSpec("adapter", "dense", TextEncoder.dim),
+    VectorSpec("phonetic", "sparse", has_idf=True),
+    VectorSpec("asr_dense", "dense", TextEncoder.dim),
+    VectorSpec("asr_words", "sparse", has_idf=True),
+)
+Fusion = Mapping[str, Mapping[str, float]]
+"""Channel weights of each fused engine, and under "thresholds" the score from which an engine's answer is likely."""
+
+
+def learnt_fusion() -> Fusion:
+    """Return the weights and thresholds that ship with the model."""
+    fusion: Fusion = json.loads((ASSETS / "fusion.json").read_text(encoding="utf-8"))
+    return fusion
+
+
+def build_recognizer(name: str, model: MiniModel) -> Recognizer:
+    """Return a recogniser by its name in the catalog.
+
+    Raises:
+        ConfigurationError: there is none of that name.
+    """
+    if name == "mini":
+        return MiniRecognizer(model)
+    if name == "pocketsphinx":
+        return PocketSphinxRecognizer()
+    raise ConfigurationError(
+        f"There is no recogniser '{name}'.", "Set SPEECHSEARCH_ENGINES__RECOGNIZER to mini or pocketsphinx."
+    )
+
+
+def build_engines(
+    model: MiniModel,
+    recognizer: Recognizer,
+    index: VectorIndex,
+    sample: Callable[[], Sequence[str]],
+    fusion: Fusion,
+) -> dict[str, Retriever]:
+    """Return every engine by name; ``fusion`` holds the weights and thresholds learnt on the tuning set."""
+
+    def threshold(name: str) -> float:
+        return fusion["thresholds"][name]
+
+    text = model.text_encoder
+    adapter = VectorRetriever("adapter", "adapter", AdapterQueryEncoder(model), index, threshold("adapter"))
+    phonetic = VectorRetriever("phonetic", "phonetic", PhoneticQueryEncoder(model), index, threshold("phonetic"))
+    meaning = VectorRetriever("meaning", "asr_dense", TranscriptQueryEncoder(text, is_sparse=False), index)
+    words = VectorRetriever("words", "asr_words", TranscriptQueryEncoder(text, is_sparse=True), index)
+    hybrid = FusedRetriever("hybrid", (adapter, phonetic), fusion["hybrid"], sample, threshold("hybrid"))
+    asr = FusedRetriever("asr", (meaning, words), fusion["asr"], sample, threshold("asr"))
+    return {"hybrid": hybrid, "adapter": adapter, "phonetic": phonetic, "asr": TranscribedRetriever(asr, recognizer)}
+
+
+class Sample:
+    """The background passages of a library, drawn again after every change."""
+
+    def __init__(self, library: Library) -> None:
+        self.library = library
+        self._drawn: tuple[int, list[str]] = (-1, [])
+        self._lock = threading.Lock()
+
+    def __call__(self) -> list[str]:
+        """Return the passages' ids."""
+        with self._lock:
+            version = self.library.version
+            if self._drawn[0] != version:
+                self._drawn = (version, draw_sample(sorted(self.library.store.passage_ids())))
+            return self._drawn[1]

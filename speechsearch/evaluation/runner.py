@@ -1,0 +1,215 @@
+"""Put every query of a collection to every engine and gather the figures."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from speechsearch.datatypes import Audio, Query
+from speechsearch.errors import EmptyQueryError, InputError, NotFoundError
+from speechsearch.evaluation.collections import EvaluationCollection
+from speechsearch.evaluation.machine import peak_memory_bytes
+from speechsearch.evaluation.metrics import (
+    DEEPEST_RANK,
+    Figure,
+    Floats,
+    PairedTest,
+    bootstrap_interval,
+    error_rate,
+    paired_permutation_test,
+    percentile,
+    rank_metrics,
+    share,
+    word_error_rate,
+)
+from speechsearch.progress import Progress, ProgressCallback
+from speechsearch.retrieval.base import Ranking, Retriever
+
+BASELINE = "asr"
+TESTED_METRICS = ("recall@5", "mrr@10")
+
+Pronounce = Callable[[str], Sequence[int]]
+"""Turns gold text into phoneme symbols, all words of it in one row."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexingFacts:
+    """What it took to index the collection for one engine, and what was heard; None or empty: not measured.
+
+    ``real_time_factor``: seconds of audio indexed in a second of work, so higher is faster. ``transcripts`` and
+    ``phonemes`` have the passages' ids in the collection as keys; a passage that they lack counts as heard as nothing.
+    """
+
+    real_time_factor: float | None = None
+    index_bytes: int | None = None
+    peak_memory_bytes: int | None = None
+    transcripts: Mapping[str, str] = field(default_factory=dict)
+    phonemes: Mapping[str, Sequence[int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineRun:
+    """One engine's raw answers: passages (best first) and whether the first is confident, for each query id.
+
+    ``latencies_ms`` has one number a query, in the order of the queries; ``unsearchable`` queries had nothing that the
+    engine could look for, and count as unanswered.
+    """
+
+    engine: str
+    rankings: Mapping[str, tuple[str, ...]]
+    confident: Mapping[str, bool]
+    latencies_ms: tuple[float, ...]
+    unsearchable: int
+
+
+@dataclass(frozen=True, slots=True)
+class EngineReport:
+    """One engine's figures; ``queries`` is the n of the rank metrics, which leave out queries without an answer.
+
+    ``against_baseline`` is empty for the baseline itself and where it did not run. ``abstention_rate``: the share of
+    unanswerable queries without a confident hit; ``confident_rate``: the share of answerable ones with one.
+    """
+
+    engine: str
+    queries: int
+    unanswerable: int
+    unsearchable: int
+    figures: Mapping[str, Figure]
+    against_baseline: Mapping[str, PairedTest]
+    abstention_rate: float | None
+    confident_rate: float | None
+    word_error_rate: float | None
+    phoneme_error_rate: float | None
+    query_p50_ms: float
+    query_p95_ms: float
+    indexing_real_time_factor: float | None
+    index_bytes: int | None
+    peak_memory_bytes: int
+
+
+def queries_of(collection: EvaluationCollection, load_sound: Callable[[Path], Audio]) -> Iterator[tuple[str, Query]]:
+    """Yield (id, query), a spoken query's sound read when its turn comes."""
+    for query in collection.queries:
+        if query.audio is None:
+            yield query.query_id, Query(text=query.text, top_k=DEEPEST_RANK)
+        else:
+            yield query.query_id, Query(audio=load_sound(query.audio), top_k=DEEPEST_RANK)
+
+
+def is_confident(ranking: Ranking) -> bool:
+    """Whether the first passage reaches the engine's threshold."""
+    return bool(ranking.passages) and ranking.passages[0].score >= ranking.confidence_threshold
+
+
+def run_engine(
+    engine: str, retriever: Retriever, collection: EvaluationCollection, *, load_sound: Callable[[Path], Audio],
+    passage_names: Mapping[str, str] | None = None, clock: Callable[[], float] = time.perf_counter,
+    on_progress: ProgressCallback | None = None,
+) -> EngineRun:  # fmt: skip
+    """Return an engine's answers to all queries, one at a time, 100 passages deep.
+
+    The first query is put twice and timed the second time, so that loading a model is not taken for searching.
+
+    Args:
+        passage_names: the collection's id of each passage id of the index; without it they are the same.
+
+    Raises:
+        NotFoundError: the engine found a passage that is not in the collection.
+    """
+    known = {passage.passage_id for passage in collection.passages}
+    names = {name: name for name in known} if passage_names is None else passage_names
+    rankings: dict[str, tuple[str, ...]] = {}
+    confident: dict[str, bool] = {}
+    latencies_ms: list[float] = []
+    unsearchable = 0
+    for number, (query_id, query) in enumerate(queries_of(collection, load_sound), 1):
+        if number == 1:
+            answer(retriever, query)
+        started_s = clock()
+        ranking = answer(retriever, query)
+        latencies_ms.append((clock() - started_s) * 1000)
+        unsearchable += ranking is None
+        ranking = ranking or Ranking((), 0.0, 0.0)
+        found = [names.get(passage.passage_id, "") for passage in ranking.passages]
+        if not known.issuperset(found):
+            stray = next(p.passage_id for p, name in zip(ranking.passages, found, strict=True) if name not in known)
+            raise NotFoundError(f"{engine} found the passage {stray!r}, which is not in {collection.name}.")
+        rankings[query_id], confident[query_id] = tuple(found), is_confident(ranking)
+        if on_progress:
+            on_progress(Progress("evaluate", engine, number, len(collection.queries)))
+    return EngineRun(engine, rankings, confident, tuple(latencies_ms), unsearchable)
+
+
+def answer(retriever: Retriever, query: Query) -> Ranking | None:
+    """Return an engine's ranking, None when the query holds nothing that it can look for."""
+    try:
+        return retriever.retrieve(query, DEEPEST_RANK)
+    except EmptyQueryError:
+        return None
+
+
+def evaluate(
+    collection: EvaluationCollection, retrievers: Mapping[str, Retriever], *, load_sound: Callable[[Path], Audio],
+    facts: Mapping[str, IndexingFacts] | None = None, passage_names: Mapping[str, str] | None = None,
+    pronounce: Pronounce | None = None, baseline: str = BASELINE, seed: int = 1,
+    on_progress: ProgressCallback | None = None,
+) -> list[EngineReport]:  # fmt: skip
+    """Return the figures of each engine, in the order given; the same seed gives the same intervals and p-values.
+
+    Args:
+        facts: what the caller measured while it indexed, for each engine.
+        pronounce: turns gold text into phonemes; without it there are no phoneme error rates.
+
+    Raises:
+        InputError: no engine was given.
+        NotFoundError: an engine found a passage that is not in the collection.
+    """
+    if not retrievers:
+        raise InputError("There is no engine to evaluate.")
+    runs: dict[str, tuple[EngineRun, int]] = {}
+    for name, retriever in retrievers.items():
+        run = run_engine(
+            name, retriever, collection, load_sound=load_sound, passage_names=passage_names, on_progress=on_progress
+        )
+        runs[name] = run, peak_memory_bytes()
+    values = {name: rank_metrics(run.rankings, collection.relevance)[1] for name, (run, _) in runs.items()}
+    reports = []
+    for name, (run, peak_bytes) in runs.items():
+        rival = values.get(baseline) if name != baseline else None
+        known = (facts or {}).get(name, IndexingFacts())
+        reports.append(engine_report(collection, run, values[name], rival, known, pronounce, peak_bytes, seed))
+    return reports
+
+
+def engine_report(
+    collection: EvaluationCollection, run: EngineRun, values: Mapping[str, Floats],
+    rival: Mapping[str, Floats] | None, facts: IndexingFacts, pronounce: Pronounce | None, peak_bytes: int, seed: int,
+) -> EngineReport:  # fmt: skip
+    """Return an engine's figures from its answers, its rank metrics and the baseline's."""
+    tests = {m: paired_permutation_test(values[m], rival[m], seed=seed) for m in TESTED_METRICS} if rival else {}
+    asked = [(run.confident[query.query_id], collection.is_answerable(query.query_id)) for query in collection.queries]
+    gold = [passage for passage in collection.passages if passage.text.strip()]
+    words = phonemes = None
+    if facts.transcripts:
+        words = word_error_rate([p.text for p in gold], [facts.transcripts.get(p.passage_id, "") for p in gold])
+    if facts.phonemes and pronounce:
+        phonemes = error_rate([pronounce(p.text) for p in gold], [facts.phonemes.get(p.passage_id, ()) for p in gold])
+    return EngineReport(
+        engine=run.engine,
+        queries=sum(is_answerable for _, is_answerable in asked),
+        unanswerable=sum(not is_answerable for _, is_answerable in asked),
+        unsearchable=run.unsearchable,
+        figures={name: bootstrap_interval(numbers, seed=seed) for name, numbers in values.items()},
+        against_baseline=tests,
+        abstention_rate=share([not is_sure for is_sure, is_answerable in asked if not is_answerable]),
+        confident_rate=share([is_sure for is_sure, is_answerable in asked if is_answerable]),
+        word_error_rate=words,
+        phoneme_error_rate=phonemes,
+        query_p50_ms=percentile(run.latencies_ms, 50),
+        query_p95_ms=percentile(run.latencies_ms, 95),
+        indexing_real_time_factor=facts.real_time_factor,
+        index_bytes=facts.index_bytes,
+        peak_memory_bytes=peak_bytes if facts.peak_memory_bytes is None else facts.peak_memory_bytes,
+    )

@@ -1,0 +1,272 @@
+"""Qdrant Edge, embedded: one shard in a folder, used by one process at a time.
+
+Up to ``exact_points`` points are compared exactly. Above, ``optimize`` makes int8 copies that choose twice as many
+candidates as asked for, and the candidates are compared exactly. No graph is built: with the interpreter's lock held
+that would stop the page for minutes, and at 100,000 points it is not needed.
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from speechsearch.datatypes import Filters, ScoredPassage, SparseVector, Vector
+from speechsearch.errors import (
+    DataFolderInUseError,
+    FingerprintMismatchError,
+    IndexUnavailableError,
+    SpeechSearchError,
+)
+from speechsearch.index.base import FILTER_FIELDS, REBUILD_HINT, Point, VectorSpec
+from speechsearch.index.prepare import (
+    best_of,
+    canonical_id,
+    checked_limit,
+    describe,
+    prepared_point,
+    prepared_vector,
+    spec_named,
+)
+
+BATCH_POINTS = 500
+OVERSAMPLING = 2.0
+SPECS_FILE = "vectors.json"
+SHARD_FOLDER = "shard"
+
+
+class EdgeIndex:
+    """A vector index in a folder; see ``VectorIndex``. ``is_new`` drops what the folder held.
+
+    Raises:
+        FingerprintMismatchError: the folder's index has other named vectors.
+        DataFolderInUseError: another process uses the folder.
+        IndexUnavailableError: the folder cannot be used.
+    """
+
+    def __init__(
+        self, specs: Sequence[VectorSpec], path: Path, exact_points: int = 50_000, is_new: bool = False
+    ) -> None:
+        self._specs = tuple(specs)
+        self._path = path
+        self._exact_points = exact_points
+        self._written_points = 0
+        self._write_lock = threading.Lock()
+        self._is_open = False
+        with _edge_errors(path):
+            if is_new and path.exists():
+                self._drop()
+            self._shard = self._open()
+            self._is_open = True
+
+    def upsert(self, points: Sequence[Point]) -> None:
+        """Write points, over older ones of the same id; durable when it returns."""
+        from qdrant_edge import UpdateOperation
+
+        prepared = [_edge_point(prepared_point(self._specs, point)) for point in points]
+        with self._write_lock, self._opened() as shard:
+            for start in range(0, len(prepared), BATCH_POINTS):
+                shard.update(UpdateOperation.upsert_points(prepared[start : start + BATCH_POINTS]))
+            shard.flush()
+            self._written_points += len(prepared)
+            # Cheap when no segment is large enough to be quantised, seconds when one is: so not after every recording.
+            if self._written_points > self._exact_points // 4:
+                shard.optimize()
+                self._written_points = 0
+
+    def delete(self, passage_ids: Sequence[str]) -> None:
+        """Remove points; unknown ids are ignored."""
+        from qdrant_edge import UpdateOperation
+
+        gone = [canonical_id(passage_id) for passage_id in passage_ids]
+        with self._write_lock, self._opened() as shard:
+            shard.update(UpdateOperation.delete_points(gone))
+            shard.flush()
+
+    def search(
+        self, name: str, vector: Vector, limit: int, filters: Filters | None = None, only: Sequence[str] | None = None
+    ) -> list[ScoredPassage]:
+        """Return the best points by one named vector, best first, ties by id."""
+        from qdrant_edge import Query, QueryRequest
+
+        limit, spec = checked_limit(limit), spec_named(self._specs, name)
+        query = prepared_vector(spec, vector)
+        wanted = None if only is None else {canonical_id(passage_id) for passage_id in only}
+        if limit == 0 or wanted == set() or (isinstance(query, SparseVector) and not len(query.indices)):
+            return []
+        nearest = Query.Nearest(_edge_vector(query), using=name)
+        params, conditions = _search_params(spec), _edge_filter(filters or Filters(), wanted)
+
+        def fetch(count: int) -> list[tuple[str, float]]:
+            request = QueryRequest(limit=count, query=nearest, filter=conditions, params=params)
+            return [(str(point.id), point.score) for point in shard.query(request)]
+
+        with self._opened() as shard:
+            return best_of(fetch, limit)
+
+    def ids(self) -> Iterator[str]:
+        """Yield the ids of all points."""
+        from qdrant_edge import ScrollRequest
+
+        offset = None
+        while True:
+            with self._opened() as shard:
+                records, offset = shard.scroll(ScrollRequest(offset=offset, limit=1000, with_payload=False))
+            yield from (str(record.id) for record in records)
+            if offset is None:
+                return
+
+    def optimize(self) -> bool:
+        """Quantise what has grown above ``exact_points`` and drop deleted points; return whether anything was done.
+
+        Searches of this process wait while it works: about a second for 10,000 points with sparse vectors.
+        """
+        with self._write_lock, self._opened() as shard:
+            return bool(shard.optimize())
+
+    def close(self) -> None:
+        """Write everything and let go of the folder."""
+        with self._write_lock, _edge_errors(self._path):
+            if self._is_open:
+                self._is_open = False
+                self._shard.flush()
+                self._shard.close()
+
+    @contextmanager
+    def _opened(self) -> Iterator[Any]:
+        """Give the shard to a block whose errors become ours."""
+        if not self._is_open:
+            raise IndexUnavailableError(f"The index in {self._path} is closed.")
+        with _edge_errors(self._path):
+            yield self._shard
+
+    def _open(self) -> Any:
+        """Return the folder's shard; make it when there is none."""
+        from qdrant_edge import EdgeShard
+
+        folder, specs_file = self._path / SHARD_FOLDER, self._path / SPECS_FILE
+        if folder.exists():
+            kept = specs_file.read_text(encoding="utf-8")
+            if kept != describe(self._specs):
+                raise FingerprintMismatchError(f"The index in {self._path} was made for other vectors.", REBUILD_HINT)
+            return EdgeShard.load(str(folder), _edge_config(self._specs, self._exact_points))
+        self._create(folder, specs_file)
+        return EdgeShard.load(str(folder))
+
+    def _create(self, folder: Path, specs_file: Path) -> None:
+        """Make an empty shard beside its place and rename it, so that a kill leaves all of it or nothing."""
+        from qdrant_edge import EdgeShard, PayloadSchemaType, UpdateOperation
+
+        self._path.mkdir(parents=True, exist_ok=True)
+        specs_file.write_text(describe(self._specs), encoding="utf-8")
+        draft = self._path / f"{SHARD_FOLDER}.draft"
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir()
+        shard = EdgeShard.create(str(draft), _edge_config(self._specs, self._exact_points))
+        for field in FILTER_FIELDS:
+            shard.update(UpdateOperation.create_field_index(field, PayloadSchemaType.Keyword))
+        shard.flush()
+        shard.close()
+        draft.rename(folder)
+
+    def _drop(self) -> None:
+        """Delete the shard, unless another process has it open."""
+        from qdrant_edge import EdgeShard
+
+        folder = self._path / SHARD_FOLDER
+        try:
+            EdgeShard.load(str(folder)).close()
+        except Exception as error:
+            if _is_locked(error):
+                raise
+            # Damaged or incomplete: the reason to make it anew.
+        if folder.exists():
+            draft = self._path / f"{SHARD_FOLDER}.draft"
+            shutil.rmtree(draft, ignore_errors=True)
+            folder.rename(draft)
+            shutil.rmtree(draft)
+
+
+@contextmanager
+def _edge_errors(path: Path) -> Iterator[None]:
+    """Turn Qdrant Edge's errors into ours. It raises plain ``Exception``, so that is what is caught here."""
+    try:
+        yield
+    except SpeechSearchError:
+        raise
+    except Exception as error:
+        if _is_locked(error):
+            raise DataFolderInUseError(f"Another process uses the index in {path}.", "Stop it first.") from error
+        raise IndexUnavailableError(f"The index in {path} cannot be used: {error}", REBUILD_HINT) from error
+
+
+def _is_locked(error: Exception) -> bool:
+    """Return whether opening failed because another process holds the write-ahead log."""
+    return "WouldBlock" in str(error)
+
+
+def _edge_config(specs: Sequence[VectorSpec], exact_points: int) -> Any:
+    """Return the shard's configuration: int8 without a graph for segments above ``exact_points``."""
+    import qdrant_edge as edge
+
+    widest_dim = max((spec.dim for spec in specs if spec.kind == "dense"), default=1)
+    return edge.EdgeConfig(
+        vectors={
+            spec.name: edge.EdgeVectorParams(spec.dim, edge.Distance.Dot) for spec in specs if spec.kind == "dense"
+        },
+        sparse_vectors={
+            spec.name: edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf if spec.has_idf else None)
+            for spec in specs
+            if spec.kind == "sparse"
+        },
+        hnsw_config=edge.HnswIndexConfig(m=0, ef_construct=100, full_scan_threshold=10),
+        quantization_config=edge.ScalarQuantizationConfig(edge.ScalarType.Int8, quantile=0.99, always_ram=True),
+        optimizers=edge.EdgeOptimizersConfig(
+            indexing_threshold=max(1, exact_points * widest_dim * 4 // 1024), default_segment_number=1
+        ),
+        wal_enabled=True,
+    )
+
+
+def _search_params(spec: VectorSpec) -> Any:
+    """Return how to search: quantised candidates compared exactly, term frequencies counted over living points."""
+    import qdrant_edge as edge
+
+    if spec.kind == "dense":
+        return edge.SearchParams(quantization=edge.QuantizationSearchParams(rescore=True, oversampling=OVERSAMPLING))
+    # Without a corpus, deleted points would be counted until the next optimisation.
+    return edge.SearchParams(idf=edge.IdfParams(corpus=edge.Filter()) if spec.has_idf else None)
+
+
+def _edge_filter(filters: Filters, wanted: set[str] | None) -> Any:
+    """Return filters as Qdrant Edge's conditions, or None."""
+    import qdrant_edge as edge
+
+    conditions: list[Any] = [
+        edge.FieldCondition(key, match=edge.MatchAny(list(getattr(filters, field))))
+        for key, field in FILTER_FIELDS.items()
+        if getattr(filters, field)
+    ]
+    if wanted is not None:
+        conditions.append(edge.HasIdCondition(wanted))
+    return edge.Filter(must=conditions) if conditions else None
+
+
+def _edge_vector(vector: Vector) -> Any:
+    """Return a vector as Qdrant Edge takes it."""
+    from qdrant_edge import SparseVector as EdgeSparseVector
+
+    if isinstance(vector, SparseVector):
+        return EdgeSparseVector(vector.indices.tolist(), vector.values.tolist())
+    return vector.tolist()
+
+
+def _edge_point(point: Point) -> Any:
+    """Return a prepared point as Qdrant Edge takes it."""
+    from qdrant_edge import Point as EdgePoint
+
+    vectors = {name: _edge_vector(vector) for name, vector in point.vectors.items()}
+    return EdgePoint(point.passage_id, vectors, dict(point.payload))

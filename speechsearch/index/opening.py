@@ -1,0 +1,37 @@
+"""Which index is used: a folder, or a server when a URL is set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from speechsearch.errors import ConfigurationError
+from speechsearch.index.base import VectorIndex, VectorSpec
+from speechsearch.index.edge import EdgeIndex
+from speechsearch.index.server import ServerIndex, connect
+
+
+def open_index(
+    specs: Sequence[VectorSpec],
+    *,
+    path: Path | None,
+    url: str = "",
+    api_key: str = "",
+    name: str = "speechsearch",
+    is_new: bool = False,
+) -> VectorIndex:
+    """Open the index in the folder ``path``, or the collection ``name`` on a Qdrant server when ``url`` is set.
+
+    ``is_new`` drops what is there and starts with an empty one, whatever vectors it was made for.
+
+    Raises:
+        FingerprintMismatchError: the index was made for other named vectors.
+        DataFolderInUseError: another process uses the folder.
+        IndexUnavailableError: folder or server cannot be used.
+        ConfigurationError: neither a folder nor a URL.
+    """
+    if url:
+        return ServerIndex(specs, connect(url, api_key), name, is_new=is_new)
+    if path is None:
+        raise ConfigurationError("The index has neither a folder nor a server.", "Set data_dir or index.url.")
+    return EdgeIndex(specs, path, is_new=is_new)

@@ -1,0 +1,1 @@
+"""The shipped model: from sound to phonemes, words and vectors."""

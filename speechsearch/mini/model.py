@@ -1,0 +1,172 @@
+"""The shipped model ``mini``, whole: sound -> phoneme posteriors -> passage vector, phonemes or words."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from speechsearch.datatypes import SAMPLE_RATE_HZ, Audio, Word
+from speechsearch.errors import ModelUnavailableError
+from speechsearch.mini.acoustic import AcousticConfig, AcousticEncoder
+from speechsearch.mini.adapter import AdapterConfig, TokenAdapter, spikes
+from speechsearch.mini.frontend import LogMel
+from speechsearch.mini.letter_to_sound import LetterToSound, pronounce
+from speechsearch.mini.lexicon import Lexicon
+from speechsearch.mini.text import TextEncoder
+
+ASSETS = Path(__file__).parent.parent / "assets" / "mini"
+FRAME_S = 0.04
+WINDOW_SPIKES = 480
+OVERLAP_SPIKES = 60
+BATCH_S = 80.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Heard:
+    """What the speech encoder makes of a passage: ``posteriors`` (spikes, 40) and ``starts_s`` (spikes,)."""
+
+    posteriors: Tensor
+    starts_s: NDArray[np.float32]
+
+    @property
+    def symbols(self) -> NDArray[np.int64]:
+        """The likeliest phoneme of every spike, (spikes,) int64."""
+        return self.posteriors.argmax(-1).numpy()
+
+
+class MiniModel:
+    """Loads the shipped weights once; safe to use from several threads."""
+
+    def __init__(self, folder: Path = ASSETS) -> None:
+        """Load the model of a folder.
+
+        Raises:
+            ModelUnavailableError: files are absent or do not fit this version of the program.
+        """
+        try:
+            config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+            weights = load_file(folder / "model.safetensors")
+            self.fingerprint = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()[:16]
+            self.text_encoder = TextEncoder()
+            self.encoder = AcousticEncoder(AcousticConfig(**config["encoder"]))
+            self.adapter = TokenAdapter(
+                AdapterConfig(**config["adapter"]), weights["adapter.vocabulary"], self.text_encoder.word_embeddings
+            )
+            self.letter_to_sound = LetterToSound()
+            for name, module in self._modules().items():
+                prefix = f"{name}."
+                module.load_state_dict({k[len(prefix) :]: v for k, v in weights.items() if k.startswith(prefix)})
+                module.eval().requires_grad_(False)
+        except (OSError, KeyError, ValueError, RuntimeError, TypeError) as error:
+            raise ModelUnavailableError(
+                f"The model in {folder} cannot be loaded: {error}.", "Install speechsearch again."
+            ) from error
+        self.lexicon = Lexicon(partial(pronounce, self.letter_to_sound))
+        self.log_mel = LogMel()
+        self.has_bfloat16 = torch.cpu._is_amx_tile_supported()
+        self._lock = threading.Lock()
+        self._last: tuple[tuple[int, ...], Sequence[Audio], list[Heard]] | None = None
+
+    def _modules(self) -> dict[str, torch.nn.Module]:
+        return {"encoder": self.encoder, "adapter": self.adapter, "letter_to_sound": self.letter_to_sound}
+
+    def hear(self, passages: Sequence[Audio]) -> list[Heard]:
+        """Return what is heard in each passage; the last batch is kept, as several engines ask for the same sound."""
+        key = tuple(map(id, passages))
+        with self._lock:
+            if self._last is not None and self._last[0] == key:
+                return self._last[2]
+        order = sorted(range(len(passages)), key=lambda index: len(passages[index].samples))
+        heard: dict[int, Heard] = {}
+        while order:
+            longest_s = max(1.0, passages[order[-1]].duration_s)
+            count = max(1, int(BATCH_S / longest_s))
+            chosen, order = order[-count:], order[:-count]
+            for index, row in zip(chosen, self._log_probs([passages[i] for i in chosen]), strict=True):
+                posteriors, starts = spikes(row)
+                heard[index] = Heard(posteriors, (starts * FRAME_S).numpy().astype(np.float32))
+        result = [heard[index] for index in range(len(passages))]
+        with self._lock:
+            self._last = (key, passages, result)
+        return result
+
+    @torch.inference_mode()
+    def _log_probs(self, passages: Sequence[Audio]) -> list[Tensor]:
+        """Return the phoneme log-probabilities of each passage, (frames, 40) float32."""
+        lengths = torch.tensor([len(passage.samples) for passage in passages])
+        width = -(-int(lengths.max()) // SAMPLE_RATE_HZ) * SAMPLE_RATE_HZ  # few shapes: each costs a compilation
+        samples = torch.zeros(len(passages), max(width, SAMPLE_RATE_HZ))
+        for row, passage in zip(samples, passages, strict=True):
+            row[: len(passage.samples)] = torch.from_numpy(passage.samples)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.has_bfloat16):
+            log_probs, counts = self.encoder(self.log_mel(samples, lengths), lengths // 160 + 1)
+        return [row[:count] for row, count in zip(log_probs, counts.tolist(), strict=True)]
+
+    @torch.inference_mode()
+    def _tokens(self, heard: Heard) -> tuple[Tensor, Tensor, list[int]]:
+        """Return (embeddings, pieces, spikes): soft tokens, the likeliest pieces and the spike each ends at."""
+        size, stride = WINDOW_SPIKES, WINDOW_SPIKES - OVERLAP_SPIKES
+        total = len(heard.posteriors)
+        states, ends = [], []
+        for start in range(0, max(1, total - OVERLAP_SPIKES), stride):
+            window = heard.posteriors[None, start : start + size]
+            with torch.autocast("cpu", torch.bfloat16, enabled=self.has_bfloat16):
+                state, end = self.adapter(window, torch.tensor([window.shape[1]]))
+            left = OVERLAP_SPIKES // 2 if start else 0
+            right = size - OVERLAP_SPIKES // 2 if start + size < total else size
+            states.append(state[0, left:right].float())
+            ends.append(end[0, left:right])
+        end_logits = torch.cat(ends)
+        embeddings, pieces = self.adapter.soft_tokens(torch.cat(states), end_logits)
+        return embeddings, pieces, torch.nonzero(end_logits > 0).squeeze(1).tolist()
+
+    @torch.inference_mode()
+    def embed(self, heard: Sequence[Heard]) -> NDArray[np.float32]:
+        """Return each passage's unit vector in the text encoder's space, (passages, 384) float32; zeros if empty."""
+        vectors = np.zeros((len(heard), self.text_encoder.dim), np.float32)
+        rows = {i: self._tokens(one)[0] for i, one in enumerate(heard) if len(one.posteriors)}
+        order = sorted((index for index, row in rows.items() if len(row)), key=lambda index: len(rows[index]))
+        for start in range(0, len(order), 8):
+            chosen = order[start : start + 8]
+            with torch.autocast("cpu", torch.bfloat16, enabled=self.has_bfloat16):
+                vectors[chosen] = self.text_encoder.pool([rows[index] for index in chosen]).float().numpy()
+        return vectors
+
+    def words(self, heard: Heard) -> list[Word]:
+        """Return the words of the likeliest pieces, with times in seconds from the passage's start."""
+        if not len(heard.posteriors):
+            return []
+        _, pieces, ends = self._tokens(heard)
+        found: list[Word] = []
+        previous_end = -1
+        for number, end in zip(pieces.tolist(), ends, strict=True):
+            piece = self.text_encoder.tokenizer.id_to_token(number) or ""
+            end_s = float(heard.starts_s[end]) + FRAME_S
+            if piece.startswith("##") and found:
+                found[-1] = Word(found[-1].text + piece[2:], found[-1].start_s, end_s)
+            else:
+                found.append(Word(piece.removeprefix("##"), float(heard.starts_s[previous_end + 1]), end_s))
+            previous_end = end
+        return found
+
+
+def save_model(folder: Path, encoder: AcousticEncoder, adapter: TokenAdapter, letter_to_sound: LetterToSound) -> None:
+    """Write the weights in half precision and the sizes to a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    modules = {"encoder": encoder, "adapter": adapter, "letter_to_sound": letter_to_sound}
+    tensors = {f"{name}.{key}": value for name, module in modules.items() for key, value in module.state_dict().items()}
+    halved = {key: value.half() if value.is_floating_point() else value for key, value in tensors.items()}
+    save_file({key: value.contiguous() for key, value in halved.items()}, folder / "model.safetensors")
+    config = {"encoder": asdict(encoder.config), "adapter": asdict(adapter.config)}
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")

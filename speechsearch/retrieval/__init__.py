@@ -1,0 +1,1 @@
+"""Retrievers rank passages for a query."""

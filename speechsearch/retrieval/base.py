@@ -1,0 +1,42 @@
+"""What ranks passages for a query."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from speechsearch.datatypes import ChannelRank, Query
+
+
+@dataclass(frozen=True, slots=True)
+class RankedPassage:
+    """A passage in a retriever's answer: its score (higher is better) and the channels that found it."""
+
+    passage_id: str
+    score: float
+    channels: tuple[ChannelRank, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """A retriever's answer, best first, and the time it took."""
+
+    passages: tuple[RankedPassage, ...]
+    encode_ms: float
+    search_ms: float
+    confidence_threshold: float = field(default=float("-inf"))
+
+
+class Retriever(Protocol):
+    """One engine: ranks the passages of an index for a query."""
+
+    @property
+    def name(self) -> str:
+        """The engine's name in the catalog."""
+
+    def retrieve(self, query: Query, limit: int) -> Ranking:
+        """Return at most ``limit`` passages, best first.
+
+        Raises:
+            EmptyQueryError: nothing in the query can be looked for.
+        """

@@ -1,0 +1,88 @@
+"""How far each recording has come, and small values kept between runs."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+import sqlalchemy as sa
+
+from speechsearch.errors import InputError
+from speechsearch.store.base import JOURNAL_STATES, JournalEntry, JournalState
+from speechsearch.store.database import Database, upsert
+from speechsearch.store.rows import checked_name, checked_text
+from speechsearch.store.tables import JournalRow, SettingRow
+
+
+class Journal:
+    """The journal and the settings of a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def journal(self, recording_id: str) -> JournalEntry | None:
+        """Return the entry of a recording, None when it has none."""
+        with self._database.reading() as connection:
+            row = connection.execute(_entries().where(JournalRow.recording_id == recording_id)).first()
+        return None if row is None else JournalEntry(*row)
+
+    def journal_entries(self, state: JournalState | None = None) -> list[JournalEntry]:
+        """Return the entries (of one state), the one that changed longest ago first."""
+        statement = _entries().order_by(JournalRow.updated_at, JournalRow.recording_id)
+        if state is not None:
+            statement = statement.where(JournalRow.state == state)
+        with self._database.reading() as connection:
+            return [JournalEntry(*row) for row in connection.execute(statement)]
+
+    def mark(
+        self, recording_id: str, state: JournalState, message: str = "", file_name: str = "", collection: str = ""
+    ) -> None:
+        """Write how far a recording has come; an empty file name or collection leaves the known one.
+
+        Raises:
+            InputError: an unknown state, or text that cannot be kept.
+        """
+        row = journal_row(recording_id, state, file_name=file_name, collection=collection, message=message)
+        kept = ("fingerprint", *(name for name in ("file_name", "collection") if not row[name]))
+        with self._database.writing() as connection:
+            upsert(connection, JournalRow, row, kept)
+
+    def setting(self, key: str) -> str | None:
+        """Return a kept value, None when there is none."""
+        with self._database.reading() as connection:
+            return connection.scalar(sa.select(SettingRow.value).where(SettingRow.key == key))
+
+    def set_setting(self, key: str, value: str) -> None:
+        """Keep a value.
+
+        Raises:
+            InputError: text that cannot be kept.
+        """
+        row = {"key": checked_name(key, "setting's name"), "value": checked_text(value, "setting")}
+        with self._database.writing() as connection:
+            upsert(connection, SettingRow, row)
+
+
+def journal_row(
+    recording_id: str, state: str, file_name: str, collection: str, message: str = "", fingerprint: str = ""
+) -> dict[str, str]:
+    """Return a journal row with the present time.
+
+    Raises:
+        InputError: an unknown state, or text that cannot be kept.
+    """
+    if state not in JOURNAL_STATES:
+        raise InputError(f"{state!r} is no state of a recording.", f"States: {', '.join(JOURNAL_STATES)}.")
+    return {
+        "recording_id": checked_name(recording_id, "recording id"),
+        "file_name": checked_text(file_name, "file name"),
+        "collection": checked_text(collection, "collection's name"),
+        "state": state,
+        "fingerprint": checked_text(fingerprint, "fingerprint"),
+        "message": checked_text(message, "message"),
+        "updated_at": datetime.now(timezone.utc).isoformat(timespec="microseconds"),
+    }
+
+
+def _entries() -> sa.Select:
+    """Return the query of all entries, columns in the order of ``JournalEntry``."""
+    return sa.select(*(getattr(JournalRow, name) for name in JournalEntry.__dataclass_fields__))

@@ -1,0 +1,136 @@
+"""Reads recordings, passages, vectors and transcripts."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+import sqlalchemy as sa
+
+from speechsearch.datatypes import Passage, Recording, Vector
+from speechsearch.errors import NotFoundError
+from speechsearch.store.base import StoredPassage
+from speechsearch.store.database import Database
+from speechsearch.store.rows import passage_of, recording_of, transcript_of, vector_of
+from speechsearch.store.tables import PassageRow, RecordingRow, TranscriptRow, VectorRow
+
+BATCH_IDS = 500
+"""How many ids go into one statement; SQLite may allow as few as 999."""
+
+
+class Reader:
+    """The questions about recordings and passages that a database answers."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def recordings(self, collection: str | None = None) -> list[Recording]:
+        """Return the recordings (of one collection), by title."""
+        statement = sa.select(RecordingRow.__table__).order_by(RecordingRow.title, RecordingRow.recording_id)
+        if collection is not None:
+            statement = statement.where(RecordingRow.collection == collection)
+        with self._database.reading() as connection:
+            return [recording_of(row) for row in connection.execute(statement)]
+
+    def recording(self, recording_id: str) -> Recording:
+        """Return a recording.
+
+        Raises:
+            NotFoundError: there is none with this id.
+        """
+        return recording_of(self._recording_row(recording_id))
+
+    def media_name(self, recording_id: str) -> str:
+        """Return the name of a recording's sound file among the media.
+
+        Raises:
+            NotFoundError: there is no such recording.
+        """
+        return self._recording_row(recording_id).media_name
+
+    def recordings_of(self, passage_ids: Sequence[str]) -> dict[str, Recording]:
+        """Return passage id -> its recording; unknown ids are left out."""
+        statement = sa.select(PassageRow.passage_id, RecordingRow.__table__).join(
+            RecordingRow, RecordingRow.recording_id == PassageRow.recording_id
+        )
+        return {row.passage_id: recording_of(row) for row in self._rows_of(statement, PassageRow, passage_ids)}
+
+    def passages(self, passage_ids: Sequence[str]) -> dict[str, Passage]:
+        """Return passage id -> passage; unknown ids are left out."""
+        statement = sa.select(PassageRow.__table__)
+        return {row.passage_id: passage_of(row) for row in self._rows_of(statement, PassageRow, passage_ids)}
+
+    def passages_of(self, recording_id: str) -> list[Passage]:
+        """Return the passages of a recording in order of time; none for an unknown recording."""
+        with self._database.reading() as connection:
+            return _passages_of(connection, recording_id)
+
+    def transcripts(self, passage_ids: Sequence[str]) -> dict[str, str]:
+        """Return passage id -> transcript text, for those that have one."""
+        statement = sa.select(TranscriptRow.passage_id, TranscriptRow.text)
+        return {row.passage_id: row.text for row in self._rows_of(statement, TranscriptRow, passage_ids)}
+
+    def passage_ids(self) -> set[str]:
+        """Return the ids of all passages."""
+        with self._database.reading() as connection:
+            return set(connection.scalars(sa.select(PassageRow.passage_id)))
+
+    def count_passages(self) -> int:
+        """Return how many passages there are."""
+        with self._database.reading() as connection:
+            return connection.scalar(sa.select(sa.func.count()).select_from(PassageRow)) or 0
+
+    def stored(self, recording_id: str) -> list[StoredPassage]:
+        """Return the passages of a recording with vectors and transcripts, in order of time.
+
+        Raises:
+            StoreError: a row is damaged.
+        """
+        of_recording = PassageRow.recording_id == recording_id
+        vectors: dict[str, dict[str, Vector]] = defaultdict(dict)
+        with self._database.reading() as connection:
+            passages = _passages_of(connection, recording_id)
+            for row in connection.execute(sa.select(VectorRow.__table__).join(PassageRow).where(of_recording)):
+                vectors[row.passage_id][row.name] = vector_of(row)
+            found = connection.execute(sa.select(TranscriptRow.__table__).join(PassageRow).where(of_recording))
+            transcripts = {row.passage_id: transcript_of(row) for row in found}
+        return [
+            StoredPassage(passage, vectors[passage.passage_id], transcripts.get(passage.passage_id))
+            for passage in passages
+        ]
+
+    def each_recording_with_vectors(self) -> Iterator[tuple[Recording, list[StoredPassage]]]:
+        """Yield every recording with its stored passages; no transaction is open in between."""
+        for recording in self.recordings():
+            yield recording, self.stored(recording.recording_id)
+
+    def _recording_row(self, recording_id: str) -> sa.Row:
+        """Return the row of a recording.
+
+        Raises:
+            NotFoundError: there is none with this id.
+        """
+        statement = sa.select(RecordingRow.__table__).where(RecordingRow.recording_id == recording_id)
+        with self._database.reading() as connection:
+            row = connection.execute(statement).first()
+        if row is None:
+            raise NotFoundError(f"There is no recording {recording_id!r:.80}.")
+        return row
+
+    def _rows_of(
+        self, statement: sa.Select, table: type[PassageRow | TranscriptRow], passage_ids: Sequence[str]
+    ) -> list[sa.Row]:
+        """Return the rows of passages, asked for in batches."""
+        found: list[sa.Row] = []
+        with self._database.reading() as connection:
+            for start in range(0, len(passage_ids), BATCH_IDS):
+                batch = table.passage_id.in_(passage_ids[start : start + BATCH_IDS])
+                found += connection.execute(statement.where(batch))
+        return found
+
+
+def _passages_of(connection: sa.Connection, recording_id: str) -> list[Passage]:
+    """Return the passages of a recording in order of time."""
+    statement = sa.select(PassageRow.__table__).where(PassageRow.recording_id == recording_id)
+    ordered = statement.order_by(PassageRow.start_s, PassageRow.end_s, PassageRow.passage_id)
+    return [passage_of(row) for row in connection.execute(ordered)]

@@ -1,0 +1,146 @@
+"""The only door to the database, and the only place that changes recordings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from speechsearch.datatypes import Recording
+from speechsearch.errors import InputError
+from speechsearch.store.base import CollectionSummary, StoredPassage
+from speechsearch.store.database import Database, upsert
+from speechsearch.store.journal import Journal, journal_row
+from speechsearch.store.reading import Reader
+from speechsearch.store.rows import checked_name, checked_text, passage_row, recording_row, transcript_row, vector_rows
+from speechsearch.store.tables import CollectionRow, JournalRow, PassageRow, RecordingRow, TranscriptRow, VectorRow
+
+
+class Repository(Reader, Journal):
+    """Recordings, passages, their vectors and transcripts, and the journal; usable from several threads.
+
+    ``url``: ``sqlite:///path`` or ``postgresql://user:password@host/name``. Every method raises StoreError when the
+    database fails.
+
+    Raises:
+        ConfigurationError: the URL is of another kind or none at all.
+        MissingDependencyError: PostgreSQL's driver is not installed.
+        StoreError: the database cannot be opened or was written by a newer version.
+    """
+
+    def __init__(self, url: str) -> None:
+        super().__init__(Database(url))
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._database.close()
+
+    def collections(self) -> list[CollectionSummary]:
+        """Return the collections and how much is in each, by name."""
+        held = (
+            sa.select(
+                RecordingRow.collection,
+                sa.func.count().label("recordings"),
+                sa.func.sum(RecordingRow.duration_s).label("duration_s"),
+            )
+            .group_by(RecordingRow.collection)
+            .subquery()
+        )
+        cut = (
+            sa.select(RecordingRow.collection, sa.func.count().label("passages"))
+            .join(PassageRow, PassageRow.recording_id == RecordingRow.recording_id)
+            .group_by(RecordingRow.collection)
+            .subquery()
+        )
+        statement = (
+            sa.select(
+                CollectionRow.__table__,
+                sa.func.coalesce(held.c.recordings, 0),
+                sa.func.coalesce(cut.c.passages, 0),
+                sa.func.coalesce(held.c.duration_s, 0.0),
+            )
+            .outerjoin(held, held.c.collection == CollectionRow.name)
+            .outerjoin(cut, cut.c.collection == CollectionRow.name)
+            .order_by(CollectionRow.name)
+        )
+        with self._database.reading() as connection:
+            return [CollectionSummary(*row) for row in connection.execute(statement)]
+
+    def add_collection(self, name: str, description: str = "", licence: str = "", source: str = "") -> None:
+        """Make a collection; of one that exists, overwrite what is given here and leave the rest.
+
+        Raises:
+            InputError: text that cannot be kept.
+        """
+        row = {
+            "name": checked_name(name, "collection's name"),
+            "description": checked_text(description, "description"),
+            "licence": checked_text(licence, "licence"),
+            "source": checked_text(source, "source"),
+        }
+        with self._database.writing() as connection:
+            upsert(connection, CollectionRow, row, kept=tuple(key for key, value in row.items() if not value))
+
+    def save(
+        self, recording: Recording, media_name: str, passages: Sequence[StoredPassage], fingerprint: str
+    ) -> list[str]:
+        """Write a recording with all that was computed from it and mark it "stored", in one transaction.
+
+        What an older fingerprint left of it is replaced. Its collection is made when there is none.
+
+        Returns:
+            The ids of its passages that no longer exist, to be deleted from the index.
+
+        Raises:
+            InputError: something that cannot be kept; nothing is written.
+        """
+        recording_id = recording.recording_id
+        row = recording_row(recording, media_name)
+        passage_rows = [passage_row(stored.passage, recording_id) for stored in passages]
+        new_ids = {stored["passage_id"] for stored in passage_rows}
+        if len(new_ids) < len(passage_rows):
+            raise InputError(f"The passages of recording {recording_id} are not all different.")
+        vectors = [row for stored in passages for row in vector_rows(stored)]
+        transcripts = [
+            transcript_row(stored.passage.passage_id, stored.transcript) for stored in passages if stored.transcript
+        ]
+        entry = journal_row(recording_id, "stored", recording.file_name, recording.collection, fingerprint=fingerprint)
+        of_recording = PassageRow.recording_id == recording_id
+        collection = {"name": recording.collection, "description": "", "licence": "", "source": ""}
+        with self._database.writing() as connection:
+            # First, because it makes others who save the same recording wait on PostgreSQL too.
+            upsert(connection, JournalRow, entry)
+            upsert(connection, CollectionRow, collection, kept=tuple(collection))
+            old_ids = set(connection.scalars(sa.select(PassageRow.passage_id).where(of_recording)))
+            connection.execute(sa.delete(PassageRow).where(of_recording))
+            upsert(connection, RecordingRow, row)
+            for table, rows in ((PassageRow, passage_rows), (VectorRow, vectors), (TranscriptRow, transcripts)):
+                if rows:
+                    connection.execute(sa.insert(table.__table__), rows)
+        return sorted(old_ids - new_ids)
+
+    def delete_recording(self, recording_id: str) -> list[str]:
+        """Delete a recording with everything of it, its journal entry too; return the ids of its passages.
+
+        An unknown recording is no error, so that a deletion that was interrupted can be repeated.
+        """
+        with self._database.writing() as connection:
+            of_recording = PassageRow.recording_id == recording_id
+            gone = sorted(connection.scalars(sa.select(PassageRow.passage_id).where(of_recording)))
+            connection.execute(sa.delete(RecordingRow).where(RecordingRow.recording_id == recording_id))
+            connection.execute(sa.delete(JournalRow).where(JournalRow.recording_id == recording_id))
+        return gone
+
+    def delete_collection(self, name: str) -> list[str]:
+        """Delete a collection with its recordings and their journal entries; return the ids of its passages.
+
+        An unknown collection is no error.
+        """
+        in_collection = sa.select(RecordingRow.recording_id).where(RecordingRow.collection == name)
+        with self._database.writing() as connection:
+            of_collection = PassageRow.recording_id.in_(in_collection)
+            gone = sorted(connection.scalars(sa.select(PassageRow.passage_id).where(of_collection)))
+            mentions = (JournalRow.collection == name) | JournalRow.recording_id.in_(in_collection)
+            connection.execute(sa.delete(JournalRow).where(mentions))
+            connection.execute(sa.delete(CollectionRow).where(CollectionRow.name == name))
+        return gone

@@ -1,0 +1,97 @@
+"""The tables. What belongs to a recording goes with it, what belongs to a collection goes with that."""
+
+from __future__ import annotations
+
+from sqlalchemy import Float, ForeignKey, LargeBinary, MetaData, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """Gathers the tables; text has no length and floats are double on every database."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {str: Text(), float: Float(53), bytes: LargeBinary()}
+
+
+class CollectionRow(Base):
+    """A named set of recordings."""
+
+    __tablename__ = "collections"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    description: Mapped[str]
+    licence: Mapped[str]
+    source: Mapped[str]
+
+
+class RecordingRow(Base):
+    """One file, identified by the hash of its content."""
+
+    __tablename__ = "recordings"
+    recording_id: Mapped[str] = mapped_column(primary_key=True)
+    collection: Mapped[str] = mapped_column(ForeignKey("collections.name", ondelete="CASCADE"), index=True)
+    title: Mapped[str]
+    duration_s: Mapped[float]
+    file_name: Mapped[str]
+    speaker: Mapped[str]
+    date: Mapped[str]
+    language: Mapped[str]
+    licence: Mapped[str]
+    source: Mapped[str]
+    media_name: Mapped[str]
+
+
+class PassageRow(Base):
+    """A stretch of a recording."""
+
+    __tablename__ = "passages"
+    passage_id: Mapped[str] = mapped_column(primary_key=True)
+    recording_id: Mapped[str] = mapped_column(ForeignKey("recordings.recording_id", ondelete="CASCADE"), index=True)
+    start_s: Mapped[float]
+    end_s: Mapped[float]
+
+
+class VectorRow(Base):
+    """One named vector of a passage: float32 weights, and uint32 term numbers if sparse (NULL if dense)."""
+
+    __tablename__ = "vectors"
+    passage_id: Mapped[str] = mapped_column(ForeignKey("passages.passage_id", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    weights: Mapped[bytes]
+    terms: Mapped[bytes | None]
+
+
+class TranscriptRow(Base):
+    """What a recogniser made of a passage; ``words`` is JSON, a list of [text, start_s, end_s]."""
+
+    __tablename__ = "transcripts"
+    passage_id: Mapped[str] = mapped_column(ForeignKey("passages.passage_id", ondelete="CASCADE"), primary_key=True)
+    text: Mapped[str]
+    recognizer: Mapped[str]
+    words: Mapped[str]
+
+
+class JournalRow(Base):
+    """How far a recording has come; also of those that failed, so it refers to no other table."""
+
+    __tablename__ = "journal"
+    recording_id: Mapped[str] = mapped_column(primary_key=True)
+    file_name: Mapped[str]
+    collection: Mapped[str] = mapped_column(index=True)
+    state: Mapped[str] = mapped_column(index=True)
+    fingerprint: Mapped[str]
+    message: Mapped[str]
+    updated_at: Mapped[str]
+
+
+class SettingRow(Base):
+    """A small value kept between runs."""
+
+    __tablename__ = "settings"
+    key: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[str]

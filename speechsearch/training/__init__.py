@@ -1,0 +1,1 @@
+"""Recipes that make the shipped model; nothing imports this room."""

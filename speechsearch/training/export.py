@@ -1,0 +1,53 @@
+"""Recipe: put the trained parts together as the shipped model.
+
+``python -m speechsearch.training.export ENCODER ADAPTER LETTER_TO_SOUND FOLDER`` (the three state files).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+from safetensors import safe_open
+
+from speechsearch.mini.acoustic import AcousticConfig, AcousticEncoder
+from speechsearch.mini.adapter import AdapterConfig, TokenAdapter
+from speechsearch.mini.letter_to_sound import LetterToSound
+from speechsearch.mini.model import MiniModel, save_model
+from speechsearch.mini.text import TextEncoder
+from speechsearch.training.checkpoint import load_state
+
+
+def count_layers(state: Path, prefix: str) -> tuple[int, int]:
+    """Return (layers, width) of the network in a state file."""
+    with safe_open(state, "pt") as file:
+        layers = {key[len(prefix) :].split(".")[0] for key in file.keys() if key.startswith(prefix)}  # noqa: SIM118
+        width = file.get_slice(f"{prefix}0.feed_forward.down.weight").get_shape()[0]
+    return len(layers), width
+
+
+def main(encoder: Path, adapter: Path, letter_to_sound: Path, folder: Path) -> None:
+    """Write FOLDER/model.safetensors and FOLDER/config.json, then load them once to be sure."""
+    text_encoder = TextEncoder()
+    blocks, width = count_layers(encoder, "encoder.blocks.")
+    acoustic = AcousticEncoder(AcousticConfig(blocks=blocks, width=width))
+    with safe_open(adapter, "pt") as file:
+        vocabulary = file.get_tensor("adapter.vocabulary")
+    layers, width = count_layers(adapter, "adapter.layers.")
+    token_adapter = TokenAdapter(
+        AdapterConfig(layers=layers, width=width, heads=width // 64), vocabulary, text_encoder.word_embeddings
+    )
+    network = LetterToSound()
+    steps = {
+        "encoder": load_state(encoder, {"encoder": acoustic}),
+        "adapter": load_state(adapter, {"adapter": token_adapter}),
+        "letter_to_sound": load_state(letter_to_sound, {"letter_to_sound": network}),
+    }
+    save_model(folder, acoustic, token_adapter, network)
+    MiniModel(folder)
+    size_bytes = sum(file.stat().st_size for file in folder.iterdir())
+    print(f"wrote {folder} ({size_bytes / 1e6:.1f} MB), steps {steps}")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,116 @@
+"""The real program in a process of its own, and Chromium."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--autoplay-policy=no-user-gesture-required",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+]
+START_S = 180
+SAMPLES_S = 900
+
+
+def health(address: str) -> dict:
+    with urllib.request.urlopen(f"{address}/health", timeout=60) as answer:
+        return json.load(answer)
+
+
+@pytest.fixture(scope="session")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the program answers, with the sample collection indexed."""
+    folder = tmp_path_factory.mktemp("data folder")
+    environment = os.environ | {"SPEECHSEARCH_DATA_DIR": str(folder), "SPEECHSEARCH_SERVER__PORT": "0"}
+    lines: list[str] = []
+    with subprocess.Popen(
+        [sys.executable, str(ROOT / "app.py")], cwd=folder, env=environment, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    ) as process:  # fmt: skip
+        threading.Thread(target=lambda: lines.extend(process.stdout or ()), daemon=True).start()
+        try:
+            yield _wait(process, lines)
+        finally:
+            process.terminate()
+            process.wait(60)
+
+
+def _wait(process: subprocess.Popen[str], lines: list[str]) -> str:
+    until_s = time.monotonic() + START_S
+    while not (found := re.search(r"Open (http://\S+) in a browser", "".join(lines))):
+        assert process.poll() is None, f"the program ended: {''.join(lines)}"
+        assert time.monotonic() < until_s, f"the program did not start: {''.join(lines)}"
+        time.sleep(0.2)
+    until_s = time.monotonic() + SAMPLES_S
+    while (state := health(found[1]))["indexing"] is not None:
+        assert time.monotonic() < until_s, f"the samples were not indexed in time: {state}"
+        time.sleep(1)
+    assert state["recordings"] >= 60, "".join(lines)
+    return found[1]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[object]:
+    """A headless Chromium, the one of the machine."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs: pip install playwright")
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("no Chromium on this machine: install the package chromium")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium, address: str) -> Iterator[object]:
+    """Open a page of the program; afterwards no request may have left the host and no script have failed."""
+    failures: list[str] = []
+    contexts = []
+
+    def open_page(path: str = "/", width: int = 1280, height: int = 900, scheme: str = "light") -> object:
+        context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        page.on("request", lambda request: _note_foreign(request.url, address, failures))
+        page.on("pageerror", lambda error: failures.append(f"script: {error}"))
+        page.on("dialog", lambda dialog: (failures.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        page.goto(address + path)
+        page.wait_for_selector(QUESTION)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert failures == []
+
+
+def _note_foreign(url: str, address: str, failures: list[str]) -> None:
+    if not url.startswith((address, "data:", "blob:", "about:")):
+        failures.append(f"left the host: {url}")
+
+
+QUESTION = "#question textarea, #question input"

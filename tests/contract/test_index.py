@@ -1,0 +1,465 @@
+"""One suite over every vector index: the NumPy reference, Qdrant Edge in a folder, Qdrant through its client."""
+
+import math
+import os
+import signal
+import subprocess
+import sys
+import threading
+import uuid
+from contextlib import closing
+
+import numpy as np
+import pytest
+
+from speechsearch.datatypes import Filters, SparseVector
+from speechsearch.errors import (
+    ConfigurationError,
+    DataFolderInUseError,
+    FingerprintMismatchError,
+    IndexUnavailableError,
+    InputError,
+)
+from speechsearch.index import EdgeIndex, ExactIndex, Point, ServerIndex, VectorSpec, open_index
+
+# The client's in-memory mode compares everything and warns that it ignores what speeds a server up.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant"),
+    pytest.mark.filterwarnings("ignore:Local mode performs exact"),
+]
+
+DIM = 8
+SPECS = (
+    VectorSpec("adapter", "dense", dim=DIM),
+    VectorSpec("phonetic", "sparse", has_idf=True),
+    VectorSpec("counts", "sparse"),
+)
+SERVER_URL = os.environ.get("SPEECHSEARCH_TEST_QDRANT_URL", "")
+
+
+def passage(number):
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, str(number)))
+
+
+def dense(seed):
+    return np.random.default_rng(seed).standard_normal(DIM).astype(np.float32)
+
+
+def sparse(*terms, weights=None):
+    return SparseVector(np.array(terms, np.uint32), np.array(weights or [1.0] * len(terms), np.float32))
+
+
+def point(number, terms=(1,), collection="talks", recording="r1", speaker="Ada", language="en", vector=None):
+    vectors = {
+        "adapter": dense(number) if vector is None else vector,
+        "phonetic": sparse(*terms),
+        "counts": sparse(*terms),
+    }
+    payload = {"collection": collection, "recording_id": recording, "speaker": speaker, "language": language}
+    return Point(passage(number), vectors, {**payload, "start_s": 1.5})
+
+
+def open_memory(specs):
+    from qdrant_client import QdrantClient
+
+    return ServerIndex(specs, QdrantClient(":memory:"))
+
+
+BACKENDS = ["exact", "edge", "memory", pytest.param("server", marks=pytest.mark.server)]
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request):
+    if request.param == "server" and not SERVER_URL:
+        pytest.skip("SPEECHSEARCH_TEST_QDRANT_URL is not set")
+    return request.param
+
+
+@pytest.fixture
+def index(backend, tmp_path):
+    openers = {
+        "exact": lambda: ExactIndex(SPECS),
+        "edge": lambda: EdgeIndex(SPECS, tmp_path / "index"),
+        "memory": lambda: open_memory(SPECS),
+        "server": lambda: open_index(SPECS, path=None, url=SERVER_URL, name=f"test-{uuid.uuid4()}", is_new=True),
+    }
+    with closing(openers[backend]()) as opened:
+        yield opened
+
+
+def found(index, name, vector, limit=10, **restrictions):
+    return [hit.passage_id for hit in index.search(name, vector, limit, **restrictions)]
+
+
+def test_an_empty_index_finds_nothing(index):
+    assert index.search("adapter", dense(0), 5) == []
+    assert index.search("phonetic", sparse(1), 5) == []
+    assert list(index.ids()) == []
+
+
+def test_dense_search_ranks_by_cosine_and_scores_a_vector_with_itself_1(index):
+    index.upsert([point(number) for number in range(20)])
+    hits = index.search("adapter", dense(7) * 3, 20)
+    assert hits[0].passage_id == passage(7)
+    assert hits[0].score == pytest.approx(1.0, abs=1e-5)
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+    cosine = dense(3) @ dense(7) / np.linalg.norm(dense(3)) / np.linalg.norm(dense(7))
+    assert {hit.passage_id: hit.score for hit in hits}[passage(3)] == pytest.approx(float(cosine), abs=1e-5)
+
+
+def test_upserts_are_idempotent_and_the_last_one_counts(index):
+    for _ in range(3):
+        index.upsert([point(1, terms=(1, 2)), point(2, terms=(1,))])
+    assert sorted(index.ids()) == sorted([passage(1), passage(2)])
+    index.upsert([point(1, terms=(5,), vector=dense(99))])
+    assert found(index, "counts", sparse(2)) == []
+    assert found(index, "counts", sparse(5)) == [passage(1)]
+    assert index.search("adapter", dense(99), 1)[0].score == pytest.approx(1.0, abs=1e-5)
+
+
+def test_an_upsert_without_a_vector_takes_the_old_one_away(index):
+    index.upsert([point(1)])
+    index.upsert([Point(passage(1), {"phonetic": sparse(1)}, {"collection": "talks"})])
+    assert found(index, "adapter", dense(1)) == []
+    assert found(index, "phonetic", sparse(1)) == [passage(1)]
+
+
+def test_deleted_points_are_gone_and_unknown_ids_are_ignored(index):
+    index.upsert([point(number) for number in range(5)])
+    index.delete([passage(0), passage(77)])
+    index.delete([passage(0)])
+    index.delete([])
+    assert sorted(index.ids()) == sorted(passage(number) for number in range(1, 5))
+    assert passage(0) not in found(index, "adapter", dense(0))
+
+
+def test_filters_by_each_field_and_combined(index):
+    index.upsert(
+        [
+            point(1, collection="talks", recording="r1", speaker="Ada", language="en"),
+            point(2, collection="talks", recording="r2", speaker="Žofie", language="cs"),
+            point(3, collection="děti", recording="r3", speaker="Ada", language="cs"),
+            point(4, collection="děti", recording="r4", speaker="نور", language="ar"),
+        ]
+    )
+
+    def allowed(**fields):
+        return {number for number in range(1, 5) if passage(number) in found(index, "counts", sparse(1), **fields)}
+
+    assert allowed(filters=Filters()) == {1, 2, 3, 4}
+    assert allowed(filters=Filters(collections=("děti",))) == {3, 4}
+    assert allowed(filters=Filters(recording_ids=("r1", "r4"))) == {1, 4}
+    assert allowed(filters=Filters(speakers=("نور", "Žofie"))) == {2, 4}
+    assert allowed(filters=Filters(languages=("cs",))) == {2, 3}
+    assert allowed(filters=Filters(collections=("děti",), languages=("cs",), speakers=("Ada",))) == {3}
+    assert allowed(filters=Filters(collections=("talks",), languages=("ar",))) == set()
+    assert allowed(filters=Filters(collections=("' OR 1=1 --",))) == set()
+    assert allowed(filters=Filters(languages=("cs",)), only=[passage(1), passage(2)]) == {2}
+
+
+def test_only_restricts_to_the_passages_named(index):
+    index.upsert([point(number) for number in range(30)])
+    chosen = [passage(number) for number in (3, 8, 21)]
+    assert sorted(found(index, "adapter", dense(8), only=[*chosen, passage(500)])) == sorted(chosen)
+    assert found(index, "adapter", dense(8), limit=1, only=[item.upper() for item in chosen]) == [passage(8)]
+    assert found(index, "adapter", dense(8), only=[]) == []
+
+
+def test_a_sparse_search_multiplies_by_the_inverse_document_frequency(index):
+    index.upsert([point(number, terms=(1, 2) if number < 2 else (1,)) for number in range(10)])
+    common, rare = math.log(0.5 / 10.5 + 1), math.log(8.5 / 2.5 + 1)
+    hits = index.search("phonetic", sparse(1, 2), 10)
+    assert {hit.passage_id for hit in hits[:2]} == {passage(0), passage(1)}
+    assert hits[0].score == pytest.approx(common + rare, rel=1e-5)
+    assert hits[-1].score == pytest.approx(common, rel=1e-5)
+    assert index.search("counts", sparse(1, 2), 1)[0].score == pytest.approx(2.0)
+
+
+def test_deleted_and_overwritten_points_no_longer_count_in_document_frequencies(index):
+    index.upsert([point(number, terms=(1, 2) if number < 4 else (1,)) for number in range(10)])
+    index.delete([passage(0), passage(9)])
+    index.upsert([point(1, terms=(1,))])
+    index.upsert([Point(passage(50), {"adapter": dense(50), "phonetic": sparse()}, {"collection": "talks"})])
+    assert index.search("phonetic", sparse(2), 5)[0].score == pytest.approx(math.log(6.5 / 2.5 + 1), rel=1e-5)
+
+
+def test_a_sparse_search_returns_only_points_that_share_a_term(index):
+    index.upsert([point(1, terms=(1, 2)), point(2, terms=(3,)), point(3, terms=(4_294_967_295,))])
+    assert found(index, "phonetic", sparse(2, 9)) == [passage(1)]
+    assert found(index, "phonetic", sparse(9)) == []
+    assert found(index, "phonetic", sparse()) == []
+    assert found(index, "phonetic", sparse(4_294_967_295)) == [passage(3)]
+    assert found(index, "phonetic", sparse(1, 3, weights=[0.0, 1.0])) == [passage(2)]
+
+
+def test_ties_are_broken_by_id_at_every_limit(index):
+    index.upsert([point(number, vector=dense(0)) for number in range(200)])
+    in_order = sorted(passage(number) for number in range(200))
+    for limit in (1, 3, 50, 199, 200, 500):
+        assert found(index, "adapter", dense(0), limit) == in_order[:limit]
+        assert found(index, "phonetic", sparse(1), limit) == in_order[:limit]
+
+
+def test_limits(index):
+    index.upsert([point(number) for number in range(10)])
+    assert index.search("adapter", dense(0), 0) == []
+    assert len(index.search("adapter", dense(0), 3)) == 3
+    assert len(index.search("adapter", dense(0), 10**15)) == 10
+    with pytest.raises(InputError, match="cannot return -1"):
+        index.search("adapter", dense(0), -1)
+
+
+def test_names_in_any_script_and_of_any_length_survive(index):
+    names = ["日本語 🎧", "a'b\"c;--", "\u202eabc\u202c", "x" * 5000, "tab\tline\nzero\0", ""]
+    index.upsert([point(number, speaker=name) for number, name in enumerate(names)])
+    for number, name in enumerate(names):
+        assert found(index, "counts", sparse(1), filters=Filters(speakers=(name,))) == [passage(number)]
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        (Point("not-an-id", {}, {}), "is no passage id"),
+        (Point(passage(1), {"unknown": dense(1)}, {}), "no vectors named 'unknown'"),
+        (Point(passage(1), {"adapter": np.ones(3, np.float32)}, {}), r"shape \(3,\), not \(8,\)"),
+        (Point(passage(1), {"adapter": np.full(DIM, np.nan, np.float32)}, {}), "zero or not finite"),
+        (Point(passage(1), {"adapter": np.zeros(DIM, np.float32)}, {}), "zero or not finite"),
+        (Point(passage(1), {"adapter": sparse(1)}, {}), "must be dense"),
+        (Point(passage(1), {"phonetic": dense(1)}, {}), "must be sparse"),
+        (Point(passage(1), {"phonetic": sparse(1, 1)}, {}), "a term twice"),
+        (Point(passage(1), {"phonetic": sparse(1, weights=[-1.0])}, {}), "negative or not finite"),
+        (Point(passage(1), {"phonetic": sparse(1, weights=[float("inf")])}, {}), "negative or not finite"),
+        (Point(passage(1), {"phonetic": SparseVector(np.array([-1]), np.array([1.0]))}, {}), "outside 0 to"),
+        (Point(passage(1), {"phonetic": sparse(1, 2, weights=[1.0])}, {}), "terms .* and weights"),
+        (Point(passage(1), {}, {"speaker": "\ud800"}), "value of 'speaker' cannot be kept"),
+        (Point(passage(1), {}, {"start_s": float("nan")}), "value of 'start_s' cannot be kept"),
+    ],
+)
+def test_a_broken_point_is_refused_and_nothing_of_its_batch_is_written(index, broken, message):
+    with pytest.raises(InputError, match=message):
+        index.upsert([point(2), broken])
+    assert list(index.ids()) == []
+
+
+def test_a_broken_query_is_refused(index):
+    for name, vector in [("unknown", dense(0)), ("adapter", dense(0)[:3]), ("adapter", dense(0) * np.nan)]:
+        with pytest.raises(InputError, match=r"no vectors named|shape|not finite"):
+            index.search(name, vector, 5)
+    with pytest.raises(InputError, match="is no passage id"):
+        index.search("adapter", dense(0), 5, only=["x"])
+
+
+def random_points(count, seed=0):
+    random = np.random.default_rng(seed)
+    for number in range(count):
+        terms = np.unique((random.pareto(0.7, 30) * 3).astype(np.int64) % 5000).astype(np.uint32)
+        weights = random.random(len(terms)).astype(np.float32) + np.float32(0.01)
+        vectors = {"adapter": random.standard_normal(DIM).astype(np.float32), "phonetic": SparseVector(terms, weights)}
+        fields = {"collection": f"c{number % 3}", "recording_id": f"r{number % 40}", "speaker": "s", "language": "en"}
+        yield Point(passage(number), vectors, fields)
+
+
+def assert_same_ranking(ours, reference):
+    """Compare rank by rank; where scores are closer than float32 can tell, the order is free."""
+    assert len(ours) == len(reference)
+    assert [hit.score for hit in ours] == pytest.approx([hit.score for hit in reference], rel=2e-5, abs=2e-6)
+    scores = {hit.passage_id: hit.score for hit in reference}
+    differing = [(a, b) for a, b in zip(ours, reference, strict=True) if a.passage_id != b.passage_id]
+    assert all(scores.get(a.passage_id, b.score) == pytest.approx(b.score, rel=4e-5, abs=4e-6) for a, b in differing)
+    assert len(differing) <= len(ours) // 10
+
+
+def test_1000_random_points_are_ranked_as_the_reference_ranks_them(index):
+    points = list(random_points(1000))
+    reference = ExactIndex(SPECS)
+    for target in (reference, index):
+        target.upsert(points)
+        target.delete([passage(number) for number in range(0, 1000, 7)])
+        target.upsert(points[:70])
+    queries = list(random_points(10, seed=1))
+    filters = [None, Filters(collections=("c1",)), Filters(recording_ids=("r1", "r2", "r3"))]
+    for number, query in enumerate(queries):
+        for name in ("adapter", "phonetic"):
+            restriction = {
+                "filters": filters[number % 3],
+                "only": [passage(n) for n in range(300)] if number > 6 else None,
+            }
+            arguments = (name, query.vectors[name], 50)
+            assert_same_ranking(index.search(*arguments, **restriction), reference.search(*arguments, **restriction))
+
+
+def test_searches_and_a_writer_at_once(index, backend):
+    if backend == "memory":
+        pytest.skip("the client's local mode is not made for threads; a server is")
+    index.upsert(list(random_points(200)))
+    query = next(random_points(1, seed=5))
+    failures = []
+
+    def search():
+        try:
+            for _ in range(40):
+                hits = index.search("adapter", query.vectors["adapter"], 10)
+                assert len(hits) == 10
+                assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+                index.search("phonetic", query.vectors["phonetic"], 10)
+        except Exception as error:
+            failures.append(error)
+
+    def write(first):
+        try:
+            for batch in range(10):
+                index.upsert([point(10_000 + first + batch * 20 + number) for number in range(20)])
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=search) for _ in range(4)]
+    threads += [threading.Thread(target=write, args=(first,)) for first in (0, 1000)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert len(list(index.ids())) == 200 + 2 * 200
+
+
+def test_a_closed_index_says_so(index, backend):
+    if backend in ("exact", "memory"):
+        pytest.skip("nothing to let go of")
+    index.close()
+    index.close()
+    with pytest.raises(IndexUnavailableError, match="closed"):
+        index.search("adapter", dense(0), 5)
+
+
+def test_edge_keeps_everything_when_closed_and_opened_again(tmp_path):
+    with closing(EdgeIndex(SPECS, tmp_path / "index")) as index:
+        index.upsert(list(random_points(300)))
+        index.delete([passage(5)])
+        query = dense(1)
+        before = index.search("adapter", query, 20)
+    with closing(EdgeIndex(SPECS, tmp_path / "index")) as index:
+        assert index.search("adapter", query, 20) == before
+        assert len(list(index.ids())) == 299
+        index.upsert([point(5)])
+        assert len(list(index.ids())) == 300
+
+
+def test_edge_loses_nothing_when_its_process_is_killed(tmp_path):
+    script = """
+import sys, time
+sys.path.insert(0, "tests/contract")
+from pathlib import Path
+from test_index import SPECS, EdgeIndex, point
+index = EdgeIndex(SPECS, Path(sys.argv[1]))
+for batch in range(1000):
+    index.upsert([point(batch * 10 + number) for number in range(10)])
+    print(batch, flush=True)
+"""
+    process = subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "index")], stdout=subprocess.PIPE)
+    acknowledged = [int(process.stdout.readline()) for _ in range(15)][-1]
+    with pytest.raises(DataFolderInUseError, match="Another process uses the index"):
+        EdgeIndex(SPECS, tmp_path / "index")
+    process.send_signal(signal.SIGKILL)
+    rest = process.communicate()[0].split()
+    acknowledged = max([acknowledged, *map(int, rest)])
+    with closing(EdgeIndex(SPECS, tmp_path / "index")) as index:
+        kept = set(index.ids())
+        assert {passage(number) for number in range((acknowledged + 1) * 10)} <= kept
+        assert index.search("adapter", dense(acknowledged * 10), 1)[0].passage_id == passage(acknowledged * 10)
+
+
+def test_edge_begins_again_when_it_was_killed_while_being_made(tmp_path):
+    (tmp_path / "index" / "shard.draft").mkdir(parents=True)
+    (tmp_path / "index" / "shard.draft" / "edge_config.json").write_text("{")
+    with closing(EdgeIndex(SPECS, tmp_path / "index")) as index:
+        index.upsert([point(1)])
+        assert list(index.ids()) == [passage(1)]
+
+
+def test_edge_above_the_threshold_is_quantised_and_still_ranks_as_the_reference(tmp_path):
+    random = np.random.default_rng(3)
+    specs = (VectorSpec("adapter", "dense", dim=64), VectorSpec("phonetic", "sparse", has_idf=True))
+    points = [
+        Point(passage(number), {"adapter": vector, "phonetic": sparse(number % 50, 99)}, {"collection": "talks"})
+        for number, vector in enumerate(random.standard_normal((3000, 64)).astype(np.float32))
+    ]
+    reference = ExactIndex(specs)
+    reference.upsert(points)
+    with closing(EdgeIndex(specs, tmp_path / "index", exact_points=1000)) as index:
+        index.upsert(points)
+        assert list((tmp_path / "index").rglob("quantized*")), "no quantised vectors were written"
+        index.delete([passage(1)])
+        index.upsert(points[:2])
+        for query in random.standard_normal((10, 64)).astype(np.float32):
+            assert_same_ranking(index.search("adapter", query, 20), reference.search("adapter", query, 20))
+        assert_same_ranking(index.search("phonetic", sparse(7), 100), reference.search("phonetic", sparse(7), 100))
+        assert index.optimize() in (True, False)
+        assert len(list(index.ids())) == 3000
+    with closing(EdgeIndex(specs, tmp_path / "index", exact_points=1000)) as index:
+        assert_same_ranking(index.search("adapter", query, 20), reference.search("adapter", query, 20))
+
+
+OTHER_SPECS = [
+    (VectorSpec("adapter", "dense", dim=DIM + 1), *SPECS[1:]),
+    (VectorSpec("other", "dense", dim=DIM), *SPECS[1:]),
+    SPECS[:2],
+    (*SPECS, VectorSpec("more", "sparse")),
+    (SPECS[0], VectorSpec("phonetic", "sparse"), SPECS[2]),
+]
+
+
+@pytest.mark.parametrize("other", OTHER_SPECS)
+def test_edge_refuses_a_folder_made_for_other_vectors_unless_it_is_to_be_new(tmp_path, other):
+    with closing(EdgeIndex(SPECS, tmp_path / "index")) as index:
+        index.upsert([point(1)])
+    with pytest.raises(FingerprintMismatchError, match="python -m speechsearch rebuild"):
+        EdgeIndex(other, tmp_path / "index")
+    with closing(open_index(SPECS[::-1], path=tmp_path / "index")) as index:
+        assert list(index.ids()) == [passage(1)]
+    with closing(open_index(other, path=tmp_path / "index", is_new=True)) as index:
+        assert list(index.ids()) == []
+    with closing(open_index(other, path=tmp_path / "index")) as index:
+        assert list(index.ids()) == []
+
+
+@pytest.mark.parametrize("other", OTHER_SPECS)
+def test_a_collection_made_for_other_vectors_is_refused_unless_it_is_to_be_new(other):
+    index = open_memory(SPECS)
+    with pytest.raises(FingerprintMismatchError, match="python -m speechsearch rebuild"):
+        ServerIndex(other, index._client)
+    assert list(ServerIndex(other, index._client, is_new=True).ids()) == []
+    index.close()
+
+
+def test_edge_in_use_cannot_be_dropped(tmp_path):
+    with closing(EdgeIndex(SPECS, tmp_path / "index")) as index:
+        index.upsert([point(1)])
+        with pytest.raises(DataFolderInUseError, match="Another process uses the index"):
+            EdgeIndex(SPECS, tmp_path / "index", is_new=True)
+        assert list(index.ids()) == [passage(1)]
+
+
+def test_a_damaged_folder_is_refused_and_can_be_made_anew(tmp_path):
+    EdgeIndex(SPECS, tmp_path / "index").close()
+    (tmp_path / "index" / "shard" / "edge_config.json").write_text("{")
+    for segment in (tmp_path / "index" / "shard" / "segments").rglob("segment.json"):
+        segment.write_text("{")
+    with pytest.raises(IndexUnavailableError, match="python -m speechsearch rebuild"):
+        EdgeIndex(SPECS, tmp_path / "index")
+    with closing(EdgeIndex(SPECS, tmp_path / "index", is_new=True)) as index:
+        assert list(index.ids()) == []
+
+
+def test_a_folder_that_cannot_be_one_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(IndexUnavailableError, match="cannot be used"):
+        EdgeIndex(SPECS, tmp_path / "file")
+    with pytest.raises(ConfigurationError, match="neither a folder nor a server"):
+        open_index(SPECS, path=None)
+
+
+def test_a_server_that_is_not_there_is_reported():
+    with pytest.raises(IndexUnavailableError, match="Qdrant server"):
+        open_index(SPECS, path=None, url="http://127.0.0.1:9")
+    with pytest.raises(IndexUnavailableError, match=r"no URL of a Qdrant server|Qdrant server did not"):
+        open_index(SPECS, path=None, url="no url")

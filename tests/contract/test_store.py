@@ -1,0 +1,338 @@
+"""One suite over both databases: SQLite, and PostgreSQL when SPEECHSEARCH_TEST_DATABASE_URL names one."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import closing
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from speechsearch.datatypes import Passage, Recording, Span, SparseVector, Transcript, Word, passage_id
+from speechsearch.errors import InputError, NotFoundError, StoreError
+from speechsearch.store import CollectionSummary, Repository, StoredPassage
+
+SERVER_URL = os.environ.get("SPEECHSEARCH_TEST_DATABASE_URL", "")
+TALK = Recording("a" * 64, "talks", "A talk", 60.0, "talk.mp3", "Ada", "2024-05-01", "en", "CC0", "https://example.org")
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.server)])
+def url(request, tmp_path):
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'db'}"
+    if not SERVER_URL:
+        pytest.skip("SPEECHSEARCH_TEST_DATABASE_URL is not set")
+    with closing(Repository(SERVER_URL)) as repository:
+        for collection in repository.collections():
+            repository.delete_collection(collection.name)
+        for entry in repository.journal_entries():
+            repository.delete_recording(entry.recording_id)
+    return SERVER_URL
+
+
+@pytest.fixture
+def repository(url):
+    with closing(Repository(url)) as opened:
+        yield opened
+
+
+def stored_passages(recording, count, length_s=10.0, seed=0):
+    random = np.random.default_rng(seed)
+    for number in range(count):
+        span = Span(number * length_s, (number + 1) * length_s)
+        passage = Passage(passage_id(recording.recording_id, span), recording.recording_id, span)
+        terms = np.unique(random.integers(0, 59_319, 250)).astype(np.uint32)
+        vectors = {
+            "adapter": random.standard_normal(384).astype(np.float32),
+            "phonetic": SparseVector(terms, random.random(len(terms)).astype(np.float32)),
+        }
+        yield StoredPassage(passage, vectors, Transcript(f"words {number}", "mini", (Word("words", 0.0, 0.5),)))
+
+
+def assert_same(ours, theirs):
+    assert [stored.passage for stored in ours] == [stored.passage for stored in theirs]
+    assert [stored.transcript for stored in ours] == [stored.transcript for stored in theirs]
+    for one, other in zip(ours, theirs, strict=True):
+        assert one.vectors.keys() == other.vectors.keys()
+        assert np.array_equal(one.vectors["adapter"], other.vectors["adapter"])
+        assert np.array_equal(one.vectors["phonetic"].indices, other.vectors["phonetic"].indices)
+        assert np.array_equal(one.vectors["phonetic"].values, other.vectors["phonetic"].values)
+
+
+def test_an_empty_database_answers(repository):
+    assert repository.collections() == []
+    assert repository.recordings() == []
+    assert repository.recordings("nothing") == []
+    assert repository.passages([]) == repository.transcripts([]) == repository.recordings_of([]) == {}
+    assert repository.passages_of("nothing") == repository.stored("nothing") == []
+    assert repository.passage_ids() == set()
+    assert repository.count_passages() == 0
+    assert repository.journal("nothing") is None
+    assert repository.setting("nothing") is None
+    assert repository.delete_recording("nothing") == repository.delete_collection("nothing") == []
+    with pytest.raises(NotFoundError, match="no recording 'nothing'"):
+        repository.recording("nothing")
+    with pytest.raises(NotFoundError, match="no recording 'nothing'"):
+        repository.media_name("nothing")
+
+
+def test_what_is_saved_comes_back(repository):
+    passages = list(stored_passages(TALK, 3))
+    passages[2] = replace(passages[2], transcript=None)
+    assert repository.save(TALK, "a.opus", passages[::-1], "print 1") == []
+    assert repository.recording(TALK.recording_id) == TALK
+    assert repository.recordings() == repository.recordings("talks") == [TALK]
+    assert repository.media_name(TALK.recording_id) == "a.opus"
+    assert_same(repository.stored(TALK.recording_id), passages)
+    ids = [stored.passage.passage_id for stored in passages]
+    assert repository.passage_ids() == set(ids)
+    assert repository.count_passages() == 3
+    assert repository.passages_of(TALK.recording_id) == [stored.passage for stored in passages]
+    assert repository.passages([*ids[1:], "unknown"]) == {key: passages[1 + n].passage for n, key in enumerate(ids[1:])}
+    assert repository.transcripts(ids) == {ids[0]: "words 0", ids[1]: "words 1"}
+    assert repository.recordings_of([ids[0], "unknown"]) == {ids[0]: TALK}
+    entry = repository.journal(TALK.recording_id)
+    assert (entry.state, entry.fingerprint, entry.file_name, entry.collection) == (
+        "stored", "print 1", "talk.mp3", "talks",
+    )  # fmt: skip
+    assert entry.updated_at.startswith("20")
+
+
+def test_collections_are_counted(repository):
+    repository.add_collection("empty", "nothing in it", "CC0", "here")
+    for number in range(2):
+        talk = replace(TALK, recording_id=f"r{number}", title=f"{9 - number}")
+        repository.save(talk, f"{number}.opus", list(stored_passages(talk, 3)), "1")
+    silent = replace(TALK, recording_id="silent", title="0")
+    repository.save(silent, "s.opus", [], "1")
+    assert repository.collections() == [
+        CollectionSummary("empty", "nothing in it", "CC0", "here", 0, 0, 0.0),
+        CollectionSummary("talks", "", "", "", 3, 6, 180.0),
+    ]
+    assert [recording.title for recording in repository.recordings("talks")] == ["0", "8", "9"]
+
+
+def test_adding_a_collection_again_changes_only_what_is_given(repository):
+    repository.add_collection("talks", "about", "CC0", "here")
+    repository.add_collection("talks")
+    repository.add_collection("talks", licence="CC-BY")
+    repository.save(TALK, "a.opus", [], "1")
+    assert repository.collections() == [CollectionSummary("talks", "about", "CC-BY", "here", 1, 0, 60.0)]
+
+
+def test_saving_with_another_fingerprint_replaces_and_returns_what_vanished(repository):
+    old = list(stored_passages(TALK, 4, length_s=10.0))
+    repository.save(TALK, "a.opus", old, "1")
+    repository.mark(TALK.recording_id, "done")
+    new = [*stored_passages(TALK, 2, length_s=5.0, seed=1), replace(old[3], transcript=None)]
+    vanished = repository.save(replace(TALK, title="New"), "b.opus", new, "2")
+    assert vanished == sorted(stored.passage.passage_id for stored in old[:3])
+    assert_same(repository.stored(TALK.recording_id), new)
+    assert repository.recording(TALK.recording_id).title == "New"
+    assert repository.media_name(TALK.recording_id) == "b.opus"
+    entry = repository.journal(TALK.recording_id)
+    assert (entry.state, entry.fingerprint) == ("stored", "2")
+    assert repository.save(TALK, "b.opus", new, "2") == []
+
+
+def test_saving_into_another_collection_moves(repository):
+    repository.save(TALK, "a.opus", list(stored_passages(TALK, 1)), "1")
+    repository.save(replace(TALK, collection="other"), "a.opus", list(stored_passages(TALK, 1)), "1")
+    assert [(item.name, item.recordings) for item in repository.collections()] == [("other", 1), ("talks", 0)]
+
+
+def test_a_refused_save_leaves_what_was_there(repository):
+    passages = list(stored_passages(TALK, 2))
+    repository.save(TALK, "a.opus", passages, "1")
+    broken = replace(passages[1], vectors={"adapter": np.array([np.nan], np.float32)})
+    with pytest.raises(InputError, match="finite"):
+        repository.save(TALK, "a.opus", [passages[0], broken], "2")
+    with pytest.raises(InputError, match="not all different"):
+        repository.save(TALK, "a.opus", [passages[0], passages[0]], "2")
+    other = replace(TALK, recording_id="b" * 64)
+    with pytest.raises(InputError, match="of another recording"):
+        repository.save(other, "b.opus", passages, "1")
+    assert_same(repository.stored(TALK.recording_id), passages)
+    assert repository.journal(TALK.recording_id).fingerprint == "1"
+    assert repository.recordings() == [TALK]
+
+
+def test_the_journal_keeps_what_it_is_not_told_anew(repository):
+    repository.mark("r1", "failed", "no sound in it", "a.mp3", "talks")
+    entry = repository.journal("r1")
+    assert (entry.state, entry.message, entry.file_name, entry.collection, entry.fingerprint) == (
+        "failed", "no sound in it", "a.mp3", "talks", "",
+    )  # fmt: skip
+    repository.save(TALK, "a.opus", [], "print")
+    repository.mark(TALK.recording_id, "done")
+    done = repository.journal(TALK.recording_id)
+    assert (done.state, done.fingerprint, done.file_name, done.message) == ("done", "print", "talk.mp3", "")
+    assert [item.recording_id for item in repository.journal_entries()] == ["r1", TALK.recording_id]
+    assert [item.recording_id for item in repository.journal_entries("failed")] == ["r1"]
+    assert repository.journal_entries("deleting") == []
+    with pytest.raises(InputError, match="'lost' is no state"):
+        repository.mark("r1", "lost")
+
+
+def test_settings_are_kept(repository):
+    repository.set_setting("index fingerprint", "1")
+    repository.set_setting("index fingerprint", "2")
+    assert repository.setting("index fingerprint") == "2"
+
+
+def test_deleting_takes_everything_with_it(repository):
+    other = replace(TALK, recording_id="b" * 64, collection="other")
+    repository.save(TALK, "a.opus", list(stored_passages(TALK, 3)), "1")
+    repository.save(other, "b.opus", list(stored_passages(other, 2)), "1")
+    repository.mark("failed one", "failed", collection="other")
+    ids = sorted(stored.passage.passage_id for stored in stored_passages(TALK, 3))
+    assert repository.delete_recording(TALK.recording_id) == ids
+    assert repository.transcripts(ids) == {}
+    assert repository.stored(TALK.recording_id) == []
+    assert repository.journal(TALK.recording_id) is None
+    assert repository.count_passages() == 2
+    assert len(repository.delete_collection("other")) == 2
+    assert repository.journal_entries() == []
+    assert [item.name for item in repository.collections()] == ["talks"]
+    with repository._database.reading() as connection:
+        for table in ("recordings", "passages", "vectors", "transcripts", "journal"):
+            assert connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar() == 0
+
+
+NAMES = ["Robert'); DROP TABLE recordings;--", '"quoted" %s %(x)s :name ?', "\u202eمرحبا\u202c", "😀" * 50, " space "]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_hostile_names_are_kept_as_they_are(repository, name):
+    talk = replace(TALK, collection=name, title=name * 20, speaker=name, file_name="x" * 5000)
+    repository.add_collection(name, name)
+    repository.save(talk, "a.opus", [], name)
+    assert repository.recordings(name) == [talk]
+    assert repository.journal(TALK.recording_id).fingerprint == name
+    assert [item.name for item in repository.collections()] == [name]
+    repository.delete_collection(name)
+    assert repository.collections() == []
+
+
+@pytest.mark.parametrize("name", ["", "nul\0", "\ud800", "x" * 5000])
+def test_names_that_cannot_be_kept_are_refused(repository, name):
+    with pytest.raises(InputError, match="collection's name"):
+        repository.add_collection(name)
+    with pytest.raises(InputError, match="collection"):
+        repository.save(replace(TALK, collection=name), "a.opus", [], "1")
+    assert repository.collections() == []
+
+
+@pytest.mark.parametrize("text", ["nul\0", "\ud800"])
+def test_questions_about_what_cannot_be_kept_find_nothing_or_are_refused(repository, text):
+    repository.save(TALK, "a.opus", list(stored_passages(TALK, 1)), "1")
+    questions = [repository.recordings, repository.passages_of, repository.stored, repository.journal]
+    questions += [repository.delete_recording, repository.delete_collection, repository.recording]
+    questions += [lambda text: repository.passages([text]), lambda text: repository.transcripts([text])]
+    for ask in questions:
+        try:
+            assert not ask(text)
+        except (InputError, NotFoundError) as error:
+            assert error.code in ("input", "not_found")
+    assert repository.recordings() == [TALK]
+
+
+def test_more_ids_than_a_statement_takes(repository):
+    repository.save(TALK, "a.opus", list(stored_passages(TALK, 3)), "1")
+    ids = [*(f"unknown {number}" for number in range(40_000)), *repository.passage_ids()]
+    assert len(repository.passages(ids)) == len(repository.transcripts(ids)) == len(repository.recordings_of(ids)) == 3
+
+
+def test_rebuilding_reads_every_recording_and_lets_others_write_meanwhile(repository):
+    talks = [replace(TALK, recording_id=f"r{number}", title=f"{number}") for number in range(3)]
+    for talk in talks:
+        repository.save(talk, f"{talk.recording_id}.opus", list(stored_passages(talk, 2)), "1")
+    seen = []
+    for recording, passages in repository.each_recording_with_vectors():
+        repository.mark(recording.recording_id, "done")
+        seen.append(recording)
+        assert_same(passages, list(stored_passages(recording, 2)))
+    assert seen == talks
+
+
+def test_several_threads_write_and_read(repository):
+    failures = []
+
+    def work(thread):
+        try:
+            for number in range(6):
+                talk = replace(TALK, recording_id=f"r{thread}-{number}", collection=f"c{number % 2}")
+                repository.save(talk, "a.opus", list(stored_passages(talk, 5)), "1")
+                repository.mark(talk.recording_id, "done")
+                assert len(repository.stored(talk.recording_id)) == 5
+                repository.collections()
+                # The same recording from every thread at once.
+                repository.save(TALK, "a.opus", list(stored_passages(TALK, 4)), f"{thread}")
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(thread,)) for thread in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert repository.count_passages() == 5 * 6 * 5 + 4
+    assert len(repository.journal_entries("done")) == 30
+
+
+def test_a_three_hour_recording_is_saved_well_under_a_second(repository):
+    passages = list(stored_passages(TALK, 600))
+    started = time.thread_time()
+    repository.save(TALK, "a.opus", passages, "1")
+    repository.save(TALK, "a.opus", passages, "2")
+    assert (time.thread_time() - started) / 2 < 1.0
+    assert len(repository.stored(TALK.recording_id)) == 600
+
+
+def test_a_save_that_is_killed_leaves_the_old_state_or_the_new(url):
+    with closing(Repository(url)) as repository:
+        repository.save(TALK, "a.opus", list(stored_passages(TALK, 50, length_s=1.0)), "0")
+    script = """
+import sys
+sys.path.insert(0, "tests/contract")
+from test_store import TALK, Repository, stored_passages
+repository = Repository(sys.argv[1])
+versions = [list(stored_passages(TALK, 100, length_s=1.0 + n)) for n in range(2)]
+print("ready", flush=True)
+for number in range(1, 100000):
+    repository.save(TALK, f"{number}.opus", versions[number % 2], str(number))
+    print(number, flush=True)
+"""
+    for delay_s in (0.0, 0.013):
+        process = subprocess.Popen([sys.executable, "-c", script, url], stdout=subprocess.PIPE)
+        assert process.stdout.readline() == b"ready\n"
+        process.stdout.readline()
+        time.sleep(delay_s)
+        process.send_signal(signal.SIGKILL)
+        acknowledged = int((process.communicate()[0].split() or [b"1"])[-1])
+        with closing(Repository(url)) as repository:
+            fingerprint = int(repository.journal(TALK.recording_id).fingerprint)
+            assert fingerprint in (acknowledged, acknowledged + 1)
+            assert repository.media_name(TALK.recording_id) == f"{fingerprint}.opus"
+            assert_same(
+                repository.stored(TALK.recording_id),
+                list(stored_passages(TALK, 100, length_s=1.0 + fingerprint % 2)),
+            )
+
+
+def test_a_closed_or_lost_database_is_reported(tmp_path):
+    with closing(Repository(f"sqlite:///{tmp_path / 'db'}")) as repository:
+        repository.save(TALK, "a.opus", list(stored_passages(TALK, 1)), "1")
+        with repository._database.writing() as connection:
+            connection.exec_driver_sql("UPDATE vectors SET weights = x'00'")
+        with pytest.raises(StoreError, match="is damaged"):
+            repository.stored(TALK.recording_id)
+        with repository._database.writing() as connection:
+            connection.exec_driver_sql("DROP TABLE journal")
+        with pytest.raises(StoreError, match="no such table: journal"):
+            repository.mark("r", "done")

@@ -1,0 +1,214 @@
+"""The ingest loop over a small service that keeps its journal in a dictionary."""
+
+import hashlib
+import logging
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from ingest import FileResult, Rejected, Selection, Source, discover, run
+from speechsearch.datatypes import Recording
+from speechsearch.errors import InputError, SilentError, StoreError
+from speechsearch.library import IndexOutcome
+from speechsearch.progress import Progress
+from speechsearch.settings import LimitSettings
+
+
+class SmallService:
+    """Takes every sound that is not silent; one passage a second."""
+
+    def __init__(self, limits: LimitSettings | None = None) -> None:
+        self.limits = limits or LimitSettings()
+        self.kept: dict[str, Recording] = {}
+        self.journal: dict[str, tuple[str, str, str]] = {}
+
+    def index_recording(self, path, recording, on_passages=None):
+        samples, rate_hz = soundfile.read(path)
+        seconds = int(len(samples) / rate_hz)
+        if known := self.kept.get(recording.recording_id):
+            if known.collection == recording.collection:
+                return IndexOutcome("unchanged", seconds, known.duration_s)
+            message = f"Same sound as '{known.title}' in collection '{known.collection}'."
+            return IndexOutcome("duplicate", seconds, known.duration_s, message)
+        if not np.any(samples):
+            raise SilentError("There is no speech in it.", "Nothing was added.")
+        if np.max(samples) > 0.9:
+            raise ZeroDivisionError("a mistake of ours")
+        for second in range(seconds):
+            if on_passages:
+                on_passages(second + 1, second + 1.0)
+        self.kept[recording.recording_id] = recording
+        return IndexOutcome("indexed", seconds, recording.duration_s)
+
+    def mark_failed(self, recording_id, file_name, collection, message):
+        self.journal[recording_id] = (file_name, collection, message)
+
+
+def tone(path: Path, frequency_hz: float, duration_s: float = 2.0, loudness: float = 0.5) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    times_s = np.arange(int(16_000 * duration_s)) / 16_000
+    soundfile.write(path, loudness * np.sin(2 * np.pi * frequency_hz * times_s), 16_000)
+    return path
+
+
+def ingest(service, *paths: Path, collection="talks", progress=None) -> list[FileResult]:
+    selection = discover(paths, service.limits, paths[0].parent / "work")
+    return list(run(service, selection, collection=collection, progress=progress))
+
+
+def test_recordings_get_their_hash_title_length_and_metadata(tmp_path):
+    path = tone(tmp_path / "in" / "2020_the_bridge.wav", 300)
+    described = tone(tmp_path / "in" / "b.wav", 400, 3.0)
+    (tmp_path / "in" / "metadata.csv").write_text(
+        "file,title,speaker,date,language,licence,source,collection\n"
+        "b.wav,Opening,Ann,2021-05-01,en,CC0,https://example.org/b,archive\n"
+    )
+    service = SmallService()
+    first, second = ingest(service, tmp_path / "in")
+    recording_id = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert first == FileResult("in/2020_the_bridge.wav", "indexed", recording_id, 2, 2.0)
+    assert service.kept[recording_id] == Recording(
+        recording_id, "talks", "2020 the bridge", 2.0, "2020_the_bridge.wav"
+    )  # fmt: skip
+    assert service.kept[second.recording_id] == Recording(
+        hashlib.sha256(described.read_bytes()).hexdigest(), "archive", "Opening", 3.0, "b.wav",
+        "Ann", "2021-05-01", "en", "CC0", "https://example.org/b",
+    )  # fmt: skip
+
+
+def test_a_second_run_does_nothing(tmp_path):
+    service = SmallService()
+    tone(tmp_path / "in" / "a.wav", 300)
+    assert [one.state for one in ingest(service, tmp_path / "in")] == ["indexed"]
+    assert [one.state for one in ingest(service, tmp_path / "in")] == ["unchanged"]
+
+
+def test_the_same_sound_twice_is_named(tmp_path):
+    service = SmallService()
+    path = tone(tmp_path / "in" / "a.wav", 300)
+    (tmp_path / "in" / "b.wav").write_bytes(path.read_bytes())
+    first, second = ingest(service, tmp_path / "in")
+    assert (first.state, second.state) == ("indexed", "duplicate")
+    assert second.message == "Same sound as 'in/a.wav' in this run."
+    (again, _) = ingest(service, tmp_path / "in", collection="other")
+    assert (again.state, again.message) == ("duplicate", "Same sound as 'a' in collection 'talks'.")
+
+
+def test_what_fails_is_a_result_and_a_journal_row_and_the_rest_goes_on(tmp_path, caplog):
+    service = SmallService()
+    folder = tmp_path / "in"
+    tone(folder / "a.wav", 300, loudness=0.0)
+    (folder / "b.wav").write_bytes(b"this is no sound")
+    (folder / "c.wav").write_bytes(b"")
+    tone(folder / "d.wav", 300, loudness=0.99)
+    tone(folder / "e.wav", 300)
+    with caplog.at_level(logging.ERROR):
+        results = ingest(service, folder, tmp_path / "missing.wav")
+    assert [one.state for one in results] == ["failed"] * 4 + ["indexed", "failed"]
+    assert results[0].message == "There is no speech in it. Nothing was added."
+    assert "b.wav" in results[1].message
+    assert results[3].message == (
+        "'in/d.wav' could not be taken in: ZeroDivisionError: a mistake of ours (the log has more)."
+    )
+    assert "ZeroDivisionError" in caplog.text
+    assert "this is no sound" not in caplog.text
+    assert len(service.journal) == 4
+    assert service.journal[results[0].recording_id] == ("a.wav", "talks", results[0].message)
+
+
+def test_a_file_that_vanishes_is_a_failure(tmp_path):
+    service = SmallService()
+    (result,) = run(service, [Source("gone.wav", tmp_path / "gone.wav")], collection="talks")
+    assert (result.state, result.recording_id) == ("failed", "")
+    assert "FileNotFoundError" in result.message
+    assert not service.journal
+
+
+def test_warnings_are_not_failures():
+    found = [Rejected("metadata.csv", InputError("Line 2 names no file."), is_warning=True)]
+    (result,) = run(SmallService(), found, collection="talks")
+    assert result == FileResult("metadata.csv", "warning", message="Line 2 names no file.")
+
+
+def test_a_list_that_breaks_off_keeps_what_came_before(tmp_path):
+    path = tone(tmp_path / "a.wav", 300)
+
+    def sources():
+        yield Source("a.wav", path)
+        raise InputError("The connection was lost.", "Try again.")
+
+    first, second = run(SmallService(), sources(), collection="talks")
+    assert first.state == "indexed"
+    assert second == FileResult("sources", "failed", message="The connection was lost. Try again.")
+
+
+def test_a_journal_that_cannot_be_written_stops_the_run(tmp_path):
+    class Full(SmallService):
+        def mark_failed(self, recording_id, file_name, collection, message):
+            raise StoreError("The disk is full.")
+
+    path = tone(tmp_path / "a.wav", 300, loudness=0.0)
+    with pytest.raises(StoreError, match="disk is full"):
+        ingest(Full(), path)
+
+
+def test_an_interrupt_passes_and_leaves_nothing_unpacked(tmp_path):
+    class Interrupted(SmallService):
+        def index_recording(self, path, recording, on_passages=None):
+            raise KeyboardInterrupt
+
+    tone(tmp_path / "a.wav", 300)
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.write(tmp_path / "a.wav", "a.wav")
+    with pytest.raises(KeyboardInterrupt):
+        ingest(Interrupted(), tmp_path / "a.zip")
+    assert not list((tmp_path / "work").iterdir())
+
+
+def test_a_run_that_is_given_up_leaves_nothing_unpacked(tmp_path):
+    tone(tmp_path / "a.wav", 300)
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.write(tmp_path / "a.wav", "a.wav")
+        archive.write(tmp_path / "a.wav", "b.wav")
+    results = run(SmallService(), discover([tmp_path / "a.zip"], LimitSettings(), tmp_path / "work"), collection="x")
+    assert next(results).name == "a.zip/a.wav"
+    results.close()
+    assert not list((tmp_path / "work").iterdir())
+
+
+def test_errors_in_archives_name_the_member(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("day 1/broken talk.wav", b"this is no sound")
+    (result,) = ingest(SmallService(), tmp_path / "a.zip")
+    assert result.name == "a.zip/day 1/broken talk.wav"
+    assert "broken talk.wav" in result.message
+
+
+def test_progress_counts_files_and_tells_rate_and_time_left(tmp_path, monkeypatch):
+    clock = iter(range(1000))
+    monkeypatch.setattr("ingest.meter.time.monotonic", lambda: float(next(clock)))
+    for name, frequency_hz in (("a", 300), ("b", 400), ("c", 500)):
+        tone(tmp_path / "in" / f"{name}.wav", frequency_hz)
+    events: list[Progress] = []
+    ingest(SmallService(), tmp_path / "in", progress=events.append)
+    assert {event.total for event in events} == {3}
+    assert [event.done for event in events if event.message == "indexed"] == [1, 2, 3]
+    # The clock ticks once a look: a start, two passages, an end, so 3 seconds for 2 seconds of sound.
+    first = [event for event in events if event.name == "in/a.wav"]
+    assert [event.done for event in first] == [0, 0.5, 1.0, 1]
+    assert [event.rate for event in first] == pytest.approx([0, 1, 1, 2 / 3])
+    assert [event.remaining_s for event in first] == [None, pytest.approx(5), pytest.approx(4), pytest.approx(6)]
+    assert events[-1].remaining_s == 0
+    assert first[1].message == "1 passages, 0.0 min"
+
+
+def test_progress_over_a_stream_of_unknown_length(tmp_path):
+    events: list[Progress] = []
+    source = Source("a.wav", tone(tmp_path / "a.wav", 300), 100)
+    list(run(SmallService(), Selection([source]), collection="talks", progress=events.append))
+    assert {event.total for event in events} == {0}
+    assert {event.remaining_s for event in events} == {None}
+    assert events[-1].done == 1
