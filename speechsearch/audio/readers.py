@@ -150,22 +150,24 @@ class FfmpegReader:
             self._opened.seek(goal, stream=self._stream, backward=True)
         skip = round(start_s * self.info.sample_rate_hz)
         waiting: list[NDArray[np.float32]] = []
+        count = 0
         for begin, samples in self._placed(skip):
-            late = samples[max(0, skip - begin) :]
-            waiting.append(late)
-            if sum(map(len, waiting)) >= self.info.sample_rate_hz:
+            waiting.append(samples[max(0, skip - begin) :])
+            count += len(waiting[-1])
+            if count >= self.info.sample_rate_hz:
                 yield np.concatenate(waiting)
-                waiting = []
+                waiting, count = [], 0
         if waiting and len(rest := np.concatenate(waiting)):
             yield rest
 
     def _placed(self, start: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """Yield where each decoded frame begins and its samples; what is missing after ``start`` is silence."""
         rate_hz = self.info.sample_rate_hz
-        base_s = (self._stream.start_time or 0) * self._stream.time_base
+        base = self._stream.start_time or 0
+        samples_a_tick = float(self._stream.time_base * rate_hz)
         position: int | None = None
-        for time_s, samples in self._frames():
-            begin = position if time_s is None else round((time_s - base_s) * rate_hz)
+        for stamp, samples in self._frames():
+            begin = position if stamp is None else round((stamp - base) * samples_a_tick)
             begin = begin or 0
             if position is None:
                 position = min(max(0, begin), start) if self._container.is_seekable else 0
@@ -176,8 +178,8 @@ class FfmpegReader:
             yield position, samples
             position += len(samples)
 
-    def _frames(self) -> Iterator[tuple[Fraction | None, NDArray[np.float32]]]:
-        """Yield time and samples of each frame as floats; packets that cannot be decoded are left out."""
+    def _frames(self) -> Iterator[tuple[int | None, NDArray[np.float32]]]:
+        """Yield time stamp and samples of each frame as floats; packets that cannot be decoded are left out."""
         import av
 
         good, bad = 0, 0
@@ -190,8 +192,8 @@ class FfmpegReader:
                 continue
             good += 1
             for frame in frames:
-                time_s = None if frame.pts is None else frame.pts * frame.time_base
-                for converted in to_float.resample(frame):
-                    yield time_s, converted.to_ndarray().T.astype(np.float32, copy=False)
+                is_ready = frame.format.name == "fltp" and frame.sample_rate == self.info.sample_rate_hz
+                for part in [frame] if is_ready else to_float.resample(frame):
+                    yield frame.pts, part.to_ndarray().T.astype(np.float32, copy=False)
         if bad > good:
             raise DecodeError(f"{self._name} is damaged or not sound.", READABLE)

@@ -81,7 +81,7 @@ class EdgeIndex:
         """Remove points; unknown ids are ignored."""
         from qdrant_edge import UpdateOperation
 
-        gone = [canonical_id(passage_id) for passage_id in passage_ids]
+        gone: list[Any] = [canonical_id(passage_id) for passage_id in passage_ids]
         with self._write_lock, self._opened() as shard:
             shard.update(UpdateOperation.delete_points(gone))
             shard.flush()
@@ -251,7 +251,7 @@ def _edge_filter(filters: Filters, wanted: set[str] | None) -> Any:
         if getattr(filters, field)
     ]
     if wanted is not None:
-        conditions.append(edge.HasIdCondition(wanted))
+        conditions.append(edge.HasIdCondition({*wanted}))
     return edge.Filter(must=conditions) if conditions else None
 
 

@@ -53,7 +53,7 @@ class ExactIndex:
         if isinstance(query, SparseVector):
             scores = _sparse_scores(query, [point.vectors[name] for point in points], spec.has_idf)
         else:
-            scores = {row: float(point.vectors[name] @ query) for row, point in enumerate(points)}
+            scores = {row: float(np.dot(query, np.asarray(point.vectors[name]))) for row, point in enumerate(points)}
         wanted = None if only is None else {canonical_id(passage_id) for passage_id in only}
         allowed = (row for row in scores if _is_allowed(points[row], filters or Filters(), wanted))
         return ranked(((points[row].passage_id, scores[row]) for row in allowed), limit)
@@ -69,7 +69,7 @@ class ExactIndex:
 def _sparse_scores(query: SparseVector, vectors: Sequence[Vector], has_idf: bool) -> dict[int, float]:
     """Return row -> dot product of the rows that share a term with the query."""
     weights: dict[int, NDArray[np.float32]] = {}
-    counts = np.zeros(len(query.indices))
+    counts = np.zeros(len(query.indices), np.int64)
     for row, vector in enumerate(vectors):
         if not isinstance(vector, SparseVector):
             continue
@@ -78,7 +78,7 @@ def _sparse_scores(query: SparseVector, vectors: Sequence[Vector], has_idf: bool
             weights[row] = np.zeros(len(query.indices), np.float32)
             weights[row][ours] = vector.values[theirs]
             counts[ours] += 1
-    idf = [inverse_document_frequency(len(vectors), count) if has_idf else 1.0 for count in counts]
+    idf = [inverse_document_frequency(len(vectors), int(count)) if has_idf else 1.0 for count in counts]
     return {row: float(row_weights @ (query.values * idf)) for row, row_weights in weights.items()}
 
 

@@ -43,13 +43,21 @@ def rotate(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
     return x * cosine + turned * sine
 
 
+class Norm(nn.RMSNorm):
+    """RMS normalisation whose weight follows the input's precision: only then one fused kernel does it."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the normalised stream, of the same shape."""
+        return F.rms_norm(x, self.normalized_shape, self.weight.to(x.dtype), self.eps)
+
+
 class SelfAttention(nn.Module):
     """Multi-head self-attention with rotary positions over the frames that ``mask`` keeps."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.norm = nn.RMSNorm(width)
+        self.norm = Norm(width)
         self.qkv = nn.Linear(width, 3 * width, bias=False)
         self.out = nn.Linear(width, width, bias=False)
 
@@ -67,10 +75,10 @@ class ConvolutionModule(nn.Module):
 
     def __init__(self, width: int, kernel: int) -> None:
         super().__init__()
-        self.norm = nn.RMSNorm(width)
+        self.norm = Norm(width)
         self.gate = nn.Linear(width, 2 * width, bias=False)
         self.depthwise = nn.Conv1d(width, width, kernel, padding=kernel // 2, groups=width)
-        self.inner_norm = nn.RMSNorm(width)
+        self.inner_norm = Norm(width)
         self.out = nn.Linear(width, width, bias=False)
 
     def forward(self, x: Tensor, keep: Tensor) -> Tensor:
@@ -85,7 +93,7 @@ class FeedForward(nn.Module):
 
     def __init__(self, width: int, expansion: int) -> None:
         super().__init__()
-        self.norm = nn.RMSNorm(width)
+        self.norm = Norm(width)
         self.up = nn.Linear(width, expansion * width, bias=False)
         self.down = nn.Linear(expansion * width, width, bias=False)
 
@@ -129,7 +137,7 @@ class AcousticEncoder(nn.Module):
         self.first = nn.Conv1d(config.mel_bins, config.width, 5, stride=2, padding=2)
         self.second = nn.Conv1d(config.width, config.width, 5, stride=2, padding=2)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.blocks))
-        self.norm = nn.RMSNorm(config.width)
+        self.norm = Norm(config.width)
         self.head = nn.Linear(config.width, config.symbols)
 
     def forward(self, frames: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
@@ -139,6 +147,8 @@ class AcousticEncoder(nn.Module):
         CTC blank.
         """
         x = F.silu(self.first(frames.transpose(1, 2)))
+        halved = (counts - 1) // 2 + 1
+        x = x * (torch.arange(x.shape[2], device=x.device) < halved[:, None])[:, None]
         x = F.silu(self.second(x)).transpose(1, 2)
         counts = output_frames(counts)
         inside = torch.arange(x.shape[1], device=x.device)[None] < counts[:, None]

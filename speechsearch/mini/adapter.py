@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from speechsearch.mini.acoustic import FeedForward, SelfAttention, rotary_tables
+from speechsearch.mini.acoustic import FeedForward, Norm, SelfAttention, rotary_tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +22,9 @@ class AdapterConfig:
     """Sizes of the adapter; the defaults are those of the shipped model."""
 
     symbols: int = 40
-    width: int = 320
+    width: int = 256
     layers: int = 4
-    heads: int = 5
+    heads: int = 4
     expansion: int = 4
 
 
@@ -79,7 +79,7 @@ class TokenAdapter(nn.Module):
         self.inputs = nn.Linear(config.symbols, config.width)
         self.mix = nn.Conv1d(config.width, config.width, 5, padding=2)
         self.layers = nn.ModuleList(AdapterLayer(config) for _ in range(config.layers))
-        self.norm = nn.RMSNorm(config.width)
+        self.norm = Norm(config.width)
         self.ends = nn.Linear(config.width, 1)
         self.query = nn.Linear(config.width, dim)
         self.scale = nn.Parameter(torch.tensor(12.0))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from speechsearch.mini.acoustic import FeedForward, SelfAttention, rotary_tables
+from speechsearch.mini.acoustic import FeedForward, Norm, SelfAttention, rotary_tables
 from speechsearch.mini.lexicon import PHONEMES, Pronunciation
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz'"
@@ -26,7 +26,7 @@ class LetterToSound(nn.Module):
         self.mix = nn.Conv1d(width, width, 5, padding=2)
         self.attentions = nn.ModuleList(SelfAttention(width, heads) for _ in range(layers))
         self.feed_forwards = nn.ModuleList(FeedForward(width, 4) for _ in range(layers))
-        self.norm = nn.RMSNorm(width)
+        self.norm = Norm(width)
         self.head = nn.Linear(width, PLACES * (len(PHONEMES) + 1))
 
     def forward(self, letters: Tensor, counts: Tensor) -> Tensor:

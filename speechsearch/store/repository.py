@@ -116,7 +116,7 @@ class Repository(Reader, Journal):
             upsert(connection, RecordingRow, row)
             for table, rows in ((PassageRow, passage_rows), (VectorRow, vectors), (TranscriptRow, transcripts)):
                 if rows:
-                    connection.execute(sa.insert(table.__table__), rows)
+                    connection.execute(sa.insert(table), rows)
         return sorted(old_ids - new_ids)
 
     def delete_recording(self, recording_id: str) -> list[str]:

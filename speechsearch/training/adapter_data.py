@@ -17,7 +17,7 @@ from speechsearch.mini.lexicon import Lexicon, dictionary, spoken_words
 from speechsearch.training import texts
 from speechsearch.training.spikes import SpikeBank
 
-SHAPES = ((64, 160), (20, 512))
+SHAPES = ((32, 160), (10, 512))
 """Rows and spikes of a batch: sentences, and passages of about 45 s."""
 RANDOM_WORD_SHARE = 0.10
 REAL_SHARE = 0.25

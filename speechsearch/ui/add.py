@@ -61,10 +61,9 @@ def _summary(outcomes: Sequence[view.FileOutcome]) -> str:
         for states in ({"indexed"}, {"failed"}, {"unchanged", "duplicate"})
     )
     passages = sum(outcome.passages for outcome in outcomes if outcome.state == "indexed")
-    said = f"{view.count(found, 'file')} added, {view.count(passages, 'passage')}."
+    said = f"{view.count(found, 'file')} added, {view.count(passages, 'passage')} more to search."
     more = [f"{view.count(known, 'file')} known already."] if known else []
     more += [f"{view.count(failed, 'file')} could not be used: see the table."] if failed else []
-    more += ["They can be searched now."] if found else []
     return view.notice(said, " ".join(more), "info" if found or known else "problem")
 
 

@@ -162,8 +162,11 @@ def _bind(
     options = [top_k, *engines]
     common: dict[str, Any] = {"api_visibility": "private", "show_progress_on": list(shown[1:])}
 
-    def load(request: gr.Request) -> tuple[str, int, str, str, str, str]:
-        return handlers.from_address(request.query_params)
+    def load(request: gr.Request) -> Sequence[Any]:
+        if "q" in request.query_params:
+            return handlers.from_address(request.query_params)
+        # Nothing is written, because the visitor may have begun to type.
+        return [gr.skip()] * 6
 
     def type_example(row: Sequence[str]) -> str:
         return row[0]

@@ -18,7 +18,7 @@ def test_files_are_added_and_found(service, ingest_files, tone: Path, tmp_path: 
     steps = list(AddHandlers(ingest_files).add([str(tone), str(tmp_path / "readme.txt")], "  my   own "))
     assert "Indexing whales_sing_at_night.wav: 0 of 2, 2 s left" in steps[0][0]
     progress, table = steps[-1]
-    assert "1 file added, 1 passage." in progress
+    assert "1 file added, 1 passage more to search." in progress
     assert "1 file could not be used" in progress
     assert table.count("<tr>") == 3
     assert "not readable sound" in table

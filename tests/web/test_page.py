@@ -69,6 +69,12 @@ def test_search_through_the_queue(client, page) -> None:
     assert "The cantilever bridge" in json.dumps(message["output"]["data"])
 
 
+def test_load_without_a_question_overwrites_nothing(client, page) -> None:
+    message = call(client, page, "load", [])
+    assert message["success"] is True
+    assert message["output"]["data"] == [{"__type__": "update"}] * 6
+
+
 def test_uploaded_file_is_added(client, page, tone: Path, service) -> None:
     message = call(client, page, "add", [[upload(client, tone)], "mine"])
     assert message["success"] is True
