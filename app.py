@@ -31,8 +31,7 @@ def serve(uploads: Path) -> int:
 
     settings = read_settings()
     with listen(settings) as listener:
-        from ingest import discover
-        from ingest import run as ingest
+        import ingest
         from speechsearch.api import create_app
         from speechsearch.service import Service
         from speechsearch.ui import BackgroundRun, build_page, events, mount
@@ -41,8 +40,8 @@ def serve(uploads: Path) -> int:
 
             def ingest_files(paths: Sequence[Path], collection: str) -> Iterator[object]:
                 with tempfile.TemporaryDirectory(dir=uploads) as workspace:
-                    found = discover(paths, settings.limits, Path(workspace))
-                    yield from events(lambda report: ingest(service, found, collection=collection, progress=report))
+                    found = ingest.discover(paths, settings.limits, Path(workspace))
+                    yield from events(lambda report: ingest.run(service, found, collection=collection, progress=report))
 
             samples = BackgroundRun("the sample collection", say=lambda line: print(line, flush=True))
             app = create_app(service, indexing=samples.progress, frame_ancestors=frame_ancestors())

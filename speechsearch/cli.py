@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -52,7 +52,7 @@ def exit_code(error: SpeechSearchError) -> int:
 
 
 @contextmanager
-def opened(*, is_rebuild: bool = False) -> Iterator[Service]:
+def opened(purpose: Literal["use", "check", "rebuild"] = "use") -> Iterator[Service]:
     """Open the service of the settings."""
     from pydantic import ValidationError
 
@@ -65,7 +65,7 @@ def opened(*, is_rebuild: bool = False) -> Iterator[Service]:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise InputError(f"The setting {where} cannot be used: {first['msg']}.", "See README.md, Settings.") from None
-    with Service.open(settings, is_rebuild=is_rebuild) as service:
+    with Service.open(settings, purpose) as service:
         yield service
 
 
@@ -249,7 +249,7 @@ def transcribe(file: Path, as_json: Json = False) -> None:
 @app.command()
 def rebuild(as_json: Json = False) -> None:
     """Make the index anew from the database, and from the audio where the models have changed."""
-    with opened(is_rebuild=True) as service:
+    with opened("rebuild") as service:
         passages = service.rebuild(None if as_json else show_progress)
     put({"passages": passages}) if as_json else print(f"The index holds {passages} passages.")
 
@@ -257,7 +257,7 @@ def rebuild(as_json: Json = False) -> None:
 @app.command()
 def doctor(as_json: Json = False) -> None:
     """Compare database, index and audio files, and say what differs."""
-    with opened(is_rebuild=True) as service:
+    with opened("check") as service:
         found = service.differences()
     put(found) if as_json else print("\n".join(found) or "Database, index and audio files agree.")
     raise typer.Exit(1 if found else 0)

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from speechsearch import audio
-from speechsearch.datatypes import Audio, Vectors
+from speechsearch.asr.base import Recognizer
+from speechsearch.catalog import ENGINES
+from speechsearch.datatypes import Audio, Vector, Vectors
 from speechsearch.encoders.mini import MiniPassageEncoder
 from speechsearch.encoders.transcript import TranscriptEncoder, TranscriptQueryEncoder
-from speechsearch.engines import SPECS, build_engines, build_recognizer, learnt_fusion
+from speechsearch.engines import SPECS, Fusion, build_engines, build_recognizer, learnt_fusion
 from speechsearch.errors import InputError, NotFoundError
 from speechsearch.evaluation import EvaluationReport, IndexingFacts, describe_machine, evaluate, read_collection
 from speechsearch.evaluation.collections import EvaluationCollection
@@ -35,6 +38,29 @@ CEILING_SPECS = (VectorSpec("text_dense", "dense", TextEncoder.dim), VectorSpec(
 BATCH = 16
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """A collection that is encoded and indexed in memory, with what that took."""
+
+    collection: EvaluationCollection
+    model: MiniModel
+    recognizer: Recognizer
+    index: ExactIndex
+    facts: Mapping[str, IndexingFacts]
+    audio_s: float
+
+    def engines(self, fusion: Fusion) -> dict[str, Retriever]:
+        """Return the product's engines and the ceilings over the index."""
+        sample = draw_sample([passage.passage_id for passage in self.collection.passages])
+        engines = build_engines(self.model, self.recognizer, self.index, lambda: sample, fusion)
+        text = self.model.text_encoder
+        dense = VectorRetriever("text", "text_dense", TranscriptQueryEncoder(text, is_sparse=False), self.index)
+        words = VectorRetriever("text-bm25", "text_words", TranscriptQueryEncoder(text, is_sparse=True), self.index)
+        weights = {"text": fusion["asr"]["meaning"], "text-bm25": fusion["asr"]["words"]}
+        both = FusedRetriever("text-hybrid", (dense, words), weights, lambda: sample)
+        return {**engines, "text": dense, "text-bm25": words, "text-hybrid": both}
+
+
 def measure(
     folder: Path, engines: Sequence[str], recognizer_name: str = "mini", limit: int | None = None, command: str = ""
 ) -> EvaluationReport:
@@ -44,73 +70,29 @@ def measure(
         InputError: the folder is not an evaluation collection.
         NotFoundError: there is no such engine.
     """
+    known = [*(row.name for row in ENGINES), *CEILINGS]
+    for name in engines:
+        if name not in known:
+            raise NotFoundError(f"There is no engine '{name}'.", f"Choose among: {', '.join(known)}.")
     collection = read_collection(folder)
     if limit:
         collection = first_passages(collection, limit)
-    model = MiniModel()
-    recognizer = build_recognizer(recognizer_name, model)
-    longest_s, limits = SegmentationSettings().longest_whole_s, LimitSettings()
-    sounds = [audio.load(passage.audio, limits, longest_s) for passage in collection.passages]
-    audio_s = sum(sound.duration_s for sound in sounds)
-    transcript_encoder = TranscriptEncoder(model.text_encoder)
-    index = ExactIndex((*SPECS, *CEILING_SPECS))
-    vectors: list[dict[str, Any]] = [{} for _ in sounds]
-    facts: dict[str, IndexingFacts] = {}
-
-    def timed(
-        names: Sequence[str], work: Callable[[Sequence[Audio]], list[Vectors]], **heard: Any
-    ) -> None:
-        started = time.perf_counter()
-        for start in range(0, len(sounds), BATCH):
-            for place, found in enumerate(work(sounds[start : start + BATCH]), start):
-                vectors[place].update(found)
-        factor = audio_s / (time.perf_counter() - started)
-        for name in names:
-            facts[name] = IndexingFacts(factor, size_bytes(vectors, name), **heard)
-
-    phonemes: dict[str, Any] = {}
-    transcripts: dict[str, str] = {}
-    if set(engines) & {"adapter", "phonetic", "hybrid"}:
-        timed(("adapter", "phonetic", "hybrid"), MiniPassageEncoder(model).encode, phonemes=phonemes)
-        for start in range(0, len(sounds), BATCH):
-            for place, heard in enumerate(model.hear(sounds[start : start + BATCH]), start):
-                phonemes[collection.passages[place].passage_id] = heard.symbols.tolist()
-    if "asr" in engines:
-        names = iter([passage.passage_id for passage in collection.passages])
-
-        def write_down(batch: Sequence[Audio]) -> list[Vectors]:
-            texts = [transcript.text for transcript in recognizer.transcribe(batch)]
-            transcripts.update(zip(names, texts, strict=False))
-            return transcript_encoder.encode(texts)
-
-        timed(("asr",), write_down, transcripts=transcripts)
-    if set(engines) & set(CEILINGS):
-        for place, found in enumerate(transcript_encoder.encode([p.text for p in collection.passages])):
-            renamed = {name.replace("asr_", "text_"): vector for name, vector in found.items()}
-            vectors[place].update(renamed)
-    index.upsert(
-        [
-            Point(passage.passage_id, {name: one for name, one in found.items() if not is_nothing(one)}, {})
-            for passage, found in zip(collection.passages, vectors, strict=True)
-        ]
-    )
-    retrievers = available(model, recognizer, index, collection)
-    unknown = [name for name in engines if name not in retrievers]
-    if unknown:
-        raise NotFoundError(f"There is no engine '{unknown[0]}'.", f"Choose among: {', '.join(retrievers)}.")
-    pronounce = model.lexicon.pronounce_text
+    prepared = prepare(collection, engines, recognizer_name)
+    limits = LimitSettings()
+    pronounce = prepared.model.lexicon.pronounce_text
+    available = prepared.engines(learnt_fusion())
     reports = evaluate(
         collection,
-        {name: retrievers[name] for name in engines},
+        {name: available[name] for name in engines},
         load_sound=lambda path: audio.load(path, limits, limits.query_audio_s),
-        facts=facts,
+        facts=prepared.facts,
         pronounce=lambda text: [symbol for word in pronounce(text) for symbol in word],
     )
     return EvaluationReport(
         collection=collection.name,
         passages=len(collection.passages),
         queries=len(collection.queries),
-        audio_s=audio_s,
+        audio_s=prepared.audio_s,
         engines=reports,
         machine=describe_machine(),
         command=command,
@@ -120,29 +102,60 @@ def measure(
     )
 
 
-def available(
-    model: MiniModel, recognizer: Any, index: ExactIndex, collection: EvaluationCollection
-) -> dict[str, Retriever]:
-    """Return the product's engines and the ceilings over one index."""
-    sample = draw_sample([passage.passage_id for passage in collection.passages])
-    fusion = learnt_fusion()
-    retrievers = dict(build_engines(model, recognizer, index, lambda: sample, fusion))
-    text = model.text_encoder
-    dense = VectorRetriever("text", "text_dense", TranscriptQueryEncoder(text, is_sparse=False), index)
-    words = VectorRetriever("text-bm25", "text_words", TranscriptQueryEncoder(text, is_sparse=True), index)
-    weights = {"text": fusion["asr"]["meaning"], "text-bm25": fusion["asr"]["words"]}
-    return {
-        **retrievers,
-        "text": dense,
-        "text-bm25": words,
-        "text-hybrid": FusedRetriever("text-hybrid", (dense, words), weights, lambda: sample),
-    }
+def prepare(collection: EvaluationCollection, engines: Sequence[str], recognizer_name: str) -> Prepared:
+    """Encode a collection for the engines and index it in memory; each engine's own work is timed."""
+    model = MiniModel()
+    recognizer = build_recognizer(recognizer_name, model)
+    transcript_encoder = TranscriptEncoder(model.text_encoder)
+    ids = [passage.passage_id for passage in collection.passages]
+    sounds = [
+        audio.load(passage.audio, LimitSettings(), SegmentationSettings().longest_whole_s)
+        for passage in collection.passages
+    ]
+    audio_s = sum(sound.duration_s for sound in sounds)
+    vectors: list[dict[str, Vector]] = [{} for _ in sounds]
+    facts: dict[str, IndexingFacts] = {}
+
+    def timed(names: Sequence[str], work: Callable[[Sequence[Audio]], list[Vectors]], **heard: Any) -> None:
+        started = time.perf_counter()
+        for start in range(0, len(sounds), BATCH):
+            for place, found in enumerate(work(sounds[start : start + BATCH]), start):
+                vectors[place].update(found)
+        factor = audio_s / (time.perf_counter() - started)
+        for name in names:
+            facts[name] = IndexingFacts(factor, size_bytes(vectors, name), **heard)
+
+    if set(engines) & {"adapter", "phonetic", "hybrid"}:
+        phonemes: dict[str, list[int]] = {}
+        timed(("adapter", "phonetic", "hybrid"), MiniPassageEncoder(model).encode, phonemes=phonemes)
+        for start in range(0, len(sounds), BATCH):
+            heard = model.hear(sounds[start : start + BATCH])
+            phonemes.update(zip(ids[start:], (one.symbols.tolist() for one in heard), strict=False))
+    if "asr" in engines:
+        transcripts: list[str] = []
+
+        def write_down(batch: Sequence[Audio]) -> list[Vectors]:
+            texts = [transcript.text for transcript in recognizer.transcribe(batch)]
+            transcripts.extend(texts)
+            return transcript_encoder.encode(texts)
+
+        timed(("asr",), write_down)
+        facts["asr"] = replace(facts["asr"], transcripts=dict(zip(ids, transcripts, strict=True)))
+    if set(engines) & set(CEILINGS):
+        for place, found in enumerate(transcript_encoder.encode([p.text for p in collection.passages])):
+            vectors[place].update({name.replace("asr_", "text_"): vector for name, vector in found.items()})
+    index = ExactIndex((*SPECS, *CEILING_SPECS))
+    index.upsert(
+        [
+            Point(passage_id, {name: one for name, one in found.items() if not is_nothing(one)}, {})
+            for passage_id, found in zip(ids, vectors, strict=True)
+        ]
+    )
+    return Prepared(collection, model, recognizer, index, facts, audio_s)
 
 
 def first_passages(collection: EvaluationCollection, limit: int) -> EvaluationCollection:
     """Return the first passages of a collection with the questions that these answer."""
-    from dataclasses import replace
-
     passages = collection.passages[:limit]
     kept = {passage.passage_id for passage in passages}
     relevance = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import Literal
 
 from speechsearch import audio
 from speechsearch.catalog import ENGINES, EngineInfo, engine
@@ -41,12 +42,14 @@ class Service:
         self._lock, self._engines = lock, engines
 
     @classmethod
-    def open(cls, settings: Settings, *, is_rebuild: bool = False) -> Service:
-        """Open the data folder, finish what a killed process left, load the models.
+    def open(cls, settings: Settings, purpose: Literal["use", "check", "rebuild"] = "use") -> Service:
+        """Open the data folder and load the models; to use it, finish also what a killed process left.
+
+        To check it, nothing is changed; to rebuild it, the index is opened empty.
 
         Raises:
             DataFolderInUseError: another process works on it.
-            FingerprintMismatchError: the index was made with other models (unless it is to be rebuilt).
+            FingerprintMismatchError: the index was made with other models (only when it is to be used).
         """
         if settings.engines.encoder != "mini":
             raise ConfigurationError(
@@ -70,6 +73,7 @@ class Service:
                 url=settings.index.url,
                 api_key=settings.index.api_key.get_secret_value(),
                 name=settings.index.name,
+                is_new=purpose == "rebuild",
             )
             opened.append(index)
             model = MiniModel()
@@ -84,7 +88,7 @@ class Service:
                 settings.segmentation,
                 settings.limits,
             )
-            if not is_rebuild:
+            if purpose == "use":
                 check_fingerprint(library)
                 library.recover()
             engines = build_engines(model, recognizer, index, Sample(library), learnt_fusion())
@@ -232,6 +236,7 @@ class Service:
 
     def rebuild(self, progress: ProgressCallback | None = None) -> int:
         """Make the index anew, remember its models, and return its number of passages."""
+        self.library.store.set_setting("models", "an interrupted rebuild")
         passages = self.library.rebuild(progress)
         self.library.store.set_setting("models", self.library.model_fingerprint)
         return passages

@@ -25,7 +25,7 @@ class MiniPassageEncoder:
         heard = self.model.hear(passages)
         dense = self.model.embed(heard)
         return [
-            {"adapter": vector, "phonetic": passage_terms(one.symbols)}
+            {"adapter": vector, "phonetic": passage_terms(one.posteriors.numpy())}
             for vector, one in zip(dense, heard, strict=True)
         ]
 
@@ -65,7 +65,7 @@ class PhoneticQueryEncoder:
             EmptyQueryError: nothing in the query can be pronounced.
         """
         if query.audio is not None:
-            terms = passage_terms(self.model.hear([query.audio])[0].symbols)
+            terms = passage_terms(self.model.hear([query.audio])[0].posteriors.numpy())
         else:
             words = spoken_words(query.text)
             content = [word for word in words if word not in STOP_WORDS] or list(words)

@@ -167,7 +167,7 @@ def test_an_index_of_other_models_is_refused_until_rebuilt(tmp_path: Path) -> No
         opened.library.store.set_setting("models", "older")
     with pytest.raises(FingerprintMismatchError, match="rebuild"):
         Service.open(settings)
-    with Service.open(settings, is_rebuild=True) as opened:
+    with Service.open(settings, "rebuild") as opened:
         assert opened.rebuild() == result.passages
     with Service.open(settings) as opened:
         assert opened.search(Query("ferry and bridge")).hits[0].passage.recording_id == result.recording_id

@@ -17,7 +17,7 @@ from speechsearch.mini.adapter import AdapterConfig, TokenAdapter, spikes
 from speechsearch.mini.frontend import LogMel, frame_count
 from speechsearch.mini.lexicon import PHONEMES, Lexicon, spoken_words
 from speechsearch.mini.model import ASSETS, MiniModel
-from speechsearch.mini.phonetic import ngram_codes, passage_terms, query_terms
+from speechsearch.mini.phonetic import expected_counts, ngram_codes, passage_terms, query_terms
 
 torch.set_num_threads(1)
 
@@ -94,13 +94,23 @@ def test_unknown_words_are_spelt_out_and_known_ones_looked_up() -> None:
 
 
 def test_ngrams_of_a_word_are_found_in_a_passage_that_holds_it() -> None:
-    passage = passage_terms(np.array([5, 1, 2, 3, 4, 9, 1, 2, 3]))
+    passage = passage_terms(np.eye(40, dtype=np.float32)[[5, 1, 2, 3, 4, 9, 1, 2, 3]])
     query = query_terms([(1, 2, 3, 4), (7,)])
-    assert set(query.indices) <= set(passage.indices)
+    assert set(query.indices) - set(passage.indices) == {(3 * 40 + 4) * 40 + 7}
     assert list(query.indices) == sorted(query.indices) and passage.indices.dtype == np.uint32
     repeated = dict(zip(passage.indices.tolist(), passage.values.tolist(), strict=True))
     code = int(ngram_codes(np.array([1, 2, 3]))[0])
     assert max(repeated, key=lambda key: repeated[key]) == code
+
+
+def test_an_unsure_symbol_counts_for_what_it_may_be() -> None:
+    posteriors = np.eye(40, dtype=np.float32)[[1, 2, 3]]
+    posteriors[1] = 0
+    posteriors[1, [2, 7, 0]] = 0.5, 0.3, 0.2
+    codes, counts = expected_counts(posteriors)
+    assert codes.tolist() == [(1 * 40 + 2) * 40 + 3, (1 * 40 + 7) * 40 + 3]
+    assert counts.tolist() == pytest.approx([0.5, 0.3])
+    assert len(expected_counts(posteriors[:2])[0]) == 0
 
 
 @pytest.fixture(scope="module")
