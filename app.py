@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -15,11 +14,13 @@ SAMPLES = Path(__file__).parent / "samples"
 
 def main() -> int:
     """Run until interrupted; return the exit code: 0 ended, 2 could not start."""
-    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    from speechsearch.api.server import upload_folder
+
     try:
-        with tempfile.TemporaryDirectory(prefix="speechsearch-") as uploads:
-            os.environ["GRADIO_TEMP_DIR"] = uploads
-            return serve(Path(uploads))
+        with upload_folder() as uploads:
+            return serve(uploads)
+    except KeyboardInterrupt:
+        return 0
     except SpeechSearchError as error:
         print(f"speechsearch cannot start: {error.message}\n  {error.hint}", file=sys.stderr)
         return 2
@@ -27,7 +28,8 @@ def main() -> int:
 
 def serve(uploads: Path) -> int:
     """Open the port and the service, begin to index the samples where that is due, and answer requests."""
-    from speechsearch.api.server import frame_ancestors, listen, read_settings, run
+    from speechsearch.api.server import frame_ancestors, listen, run
+    from speechsearch.settings import read_settings
 
     settings = read_settings()
     with listen(settings) as listener:
@@ -46,8 +48,7 @@ def serve(uploads: Path) -> int:
             samples = BackgroundRun("the sample collection", say=lambda line: print(line, flush=True))
             app = create_app(service, indexing=samples.progress, frame_ancestors=frame_ancestors())
             mount(app, build_page(service, ingest_files, samples), service)
-            done = settings.data_dir.expanduser() / "samples-indexed"
-            if SAMPLES.is_dir() and not done.exists():
+            if not (done := settings.data_dir.expanduser() / "samples-indexed").exists() and SAMPLES.is_dir():
                 samples.start(lambda: ingest_files([SAMPLES], "samples"), done.touch)
             try:
                 return run(app, listener)

@@ -38,6 +38,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+Question = Annotated[str, typer.Argument(help="What to look for; not needed with --audio.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 TopK = Annotated[int, typer.Option("--top-k", "-k", min=1, max=200, help="How many answers.")]
 InCollection = Annotated[str, typer.Option("--collection", "-c", help="Search only this collection.")]
@@ -54,18 +55,10 @@ def exit_code(error: SpeechSearchError) -> int:
 @contextmanager
 def opened(purpose: Literal["use", "check", "rebuild"] = "use") -> Iterator[Service]:
     """Open the service of the settings."""
-    from pydantic import ValidationError
-
     from speechsearch.service import Service
-    from speechsearch.settings import Settings
+    from speechsearch.settings import read_settings
 
-    try:
-        settings = Settings()
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise InputError(f"The setting {where} cannot be used: {first['msg']}.", "See README.md, Settings.") from None
-    with Service.open(settings, purpose) as service:
+    with Service.open(read_settings(), purpose) as service:
         yield service
 
 
@@ -110,7 +103,7 @@ def query_of(service: Service, text: str, spoken: Path | None, top_k: int, colle
 
 @app.command()
 def search(
-    question: str = "",
+    question: Question = "",
     engine: str = "hybrid",
     top_k: TopK = 5,
     collection: InCollection = "",
@@ -125,7 +118,7 @@ def search(
 
 @app.command()
 def compare(
-    question: str = "",
+    question: Question = "",
     left: str = "hybrid",
     right: str = "asr",
     top_k: TopK = 5,
@@ -141,7 +134,7 @@ def compare(
 
 @app.command()
 def ingest(
-    paths: list[Path] | None = None,
+    paths: Annotated[list[Path] | None, typer.Argument(help="Files, folders, zip and tar archives.")] = None,
     collection: Annotated[str, typer.Option("--collection", "-c")] = "recordings",
     dataset: Annotated[str, typer.Option(help="A hub dataset's name or a local one's folder.")] = "",
     split: str = "train",

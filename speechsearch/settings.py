@@ -5,11 +5,19 @@ Variables are named ``SPEECHSEARCH_<GROUP>__<NAME>``, for example ``SPEECHSEARCH
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from speechsearch.errors import ConfigurationError
+
+PREFIX = "SPEECHSEARCH_"
+
+
+TEST_VARIABLES = frozenset({"SPEECHSEARCH_TEST_QDRANT_URL", "SPEECHSEARCH_TEST_DATABASE_URL"})
 
 
 class Group(BaseModel):
@@ -74,7 +82,7 @@ class Settings(BaseSettings):
     """All settings."""
 
     model_config = SettingsConfigDict(
-        env_prefix="SPEECHSEARCH_",
+        env_prefix=PREFIX,
         env_nested_delimiter="__",
         env_file=".env",
         extra="forbid",
@@ -88,3 +96,37 @@ class Settings(BaseSettings):
     segmentation: SegmentationSettings = SegmentationSettings()
     limits: LimitSettings = LimitSettings()
     engines: EngineSettings = EngineSettings()
+
+
+def known_variables() -> frozenset[str]:
+    """Return the names of all variables, in capitals.
+
+    >>> "SPEECHSEARCH_SERVER__PORT" in known_variables()
+    True
+    """
+    names = set()
+    for name, field in Settings.model_fields.items():
+        names.add(PREFIX + name.upper())
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Group):
+            names |= {f"{PREFIX}{name}__{inner}".upper() for inner in field.annotation.model_fields}
+    return frozenset(names)
+
+
+def read_settings() -> Settings:
+    """Return the settings of the environment and of ``.env``.
+
+    Raises:
+        ConfigurationError: a variable is unknown or has a value that does not fit.
+    """
+    hint = "Correct it in the environment or in .env; README.md lists the settings."
+    for name in os.environ:
+        if name.upper().startswith(PREFIX) and name.upper() not in known_variables() | TEST_VARIABLES:
+            raise ConfigurationError(f"{name} is not a setting.", hint)
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = PREFIX + "__".join(str(part).upper() for part in first["loc"])
+        raise ConfigurationError(f"{name}: {first['msg']}.", hint) from error
+    except SettingsError as error:
+        raise ConfigurationError(f"{error}.", hint) from error

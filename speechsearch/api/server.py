@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
-import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
-
-from pydantic import ValidationError
-from pydantic_settings import SettingsError
 
 from speechsearch.errors import ConfigurationError
 from speechsearch.settings import Settings
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+
+
+@contextmanager
+def upload_folder() -> Iterator[Path]:
+    """Yield a new folder for what visitors upload; it is removed at the end, also when the process is told to end."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with tempfile.TemporaryDirectory(prefix="speechsearch-") as folder:
+            os.environ |= {"GRADIO_TEMP_DIR": folder, "GRADIO_ANALYTICS_ENABLED": "False"}
+            yield Path(folder)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def is_on_space() -> bool:
@@ -25,22 +38,6 @@ def is_on_space() -> bool:
 def frame_ancestors() -> tuple[str, ...]:
     """Return who may show the page in a frame: itself, and on a Space the site that frames it."""
     return ("'self'", "https://huggingface.co", "https://*.hf.space") if is_on_space() else ("'self'",)
-
-
-def read_settings() -> Settings:
-    """Return the settings of the environment and of ``.env``.
-
-    Raises:
-        ConfigurationError: a variable is unknown or has a value that does not fit.
-    """
-    try:
-        return Settings()
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        name = "SPEECHSEARCH_" + "__".join(str(part).upper() for part in first["loc"])
-        raise ConfigurationError(f"{name}: {first['msg']}.", "Correct it in the environment or in .env.") from error
-    except SettingsError as error:
-        raise ConfigurationError(f"{error}.", "Correct it in the environment or in .env.") from error
 
 
 def listen(settings: Settings) -> socket.socket:
@@ -73,5 +70,5 @@ def run(app: FastAPI, listener: socket.socket) -> int:
     try:
         server.run(sockets=[listener])
     except KeyboardInterrupt:
-        print("Ended.", file=sys.stderr)
+        print("Ended.", flush=True)
     return 0

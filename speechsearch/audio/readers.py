@@ -143,7 +143,7 @@ class FfmpegReader:
         return (self._opened.duration or 0) / 1e6 if len(self._opened.streams) == 1 else 0.0
 
     def blocks(self, start_s: float = 0.0) -> Iterator[NDArray[np.float32]]:
-        """Yield the sound from ``start_s`` on, (samples, channels) float32, in blocks of about a second."""
+        """Yield the sound from ``start_s`` on, mixed to (samples, 1) float32, in blocks of about a second."""
         if self._container.is_seekable and start_s > PREROLL_S:
             base_s = (self._stream.start_time or 0) * self._stream.time_base
             goal = int((Fraction(start_s - PREROLL_S) + base_s) / self._stream.time_base)
@@ -173,13 +173,13 @@ class FfmpegReader:
                 position = min(max(0, begin), start) if self._container.is_seekable else 0
             while self._container.is_seekable and begin - position > GAP_S * rate_hz:
                 hole = min(begin - position, rate_hz)
-                yield position, np.zeros((hole, samples.shape[1]), np.float32)
+                yield position, np.zeros((hole, 1), np.float32)
                 position += hole
             yield position, samples
             position += len(samples)
 
     def _frames(self) -> Iterator[tuple[int | None, NDArray[np.float32]]]:
-        """Yield time stamp and samples of each frame as floats; packets that cannot be decoded are left out."""
+        """Yield time stamp and samples of each frame; packets that cannot be decoded are left out."""
         import av
 
         good, bad = 0, 0
@@ -193,7 +193,21 @@ class FfmpegReader:
             good += 1
             for frame in frames:
                 is_ready = frame.format.name == "fltp" and frame.sample_rate == self.info.sample_rate_hz
-                for part in [frame] if is_ready else to_float.resample(frame):
-                    yield frame.pts, part.to_ndarray().T.astype(np.float32, copy=False)
+                try:
+                    parts = [frame] if is_ready else to_float.resample(frame)
+                except ValueError as error:
+                    raise DecodeError(f"{self._name} changes its sample format on the way.", CUT_OFF) from error
+                for part in parts:
+                    yield frame.pts, _mixed(part.to_ndarray())
         if bad > good:
             raise DecodeError(f"{self._name} is damaged or not sound.", READABLE)
+
+
+def _mixed(planes: NDArray[Any]) -> NDArray[np.float32]:
+    """Return the mean of the channels as (samples, 1); their number may change within a file.
+
+    >>> _mixed(np.array([[0.0, 1.0], [1.0, 1.0]], np.float32)).tolist()
+    [[0.5], [1.0]]
+    """
+    mono = planes[0] if len(planes) == 1 else planes.mean(axis=0)
+    return mono.astype(np.float32, copy=False)[:, None]

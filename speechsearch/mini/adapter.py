@@ -82,11 +82,11 @@ class TokenAdapter(nn.Module):
         self.norm = Norm(config.width)
         self.ends = nn.Linear(config.width, 1)
         self.query = nn.Linear(config.width, dim)
-        self.scale = nn.Parameter(torch.tensor(12.0))
         self.bias = nn.Parameter(torch.zeros(len(vocabulary)))
         self.register_buffer("vocabulary", vocabulary)
         self.register_buffer("embeddings", word_embeddings[vocabulary], persistent=False)
-        self.register_buffer("directions", F.normalize(word_embeddings[vocabulary], dim=-1), persistent=False)
+        centred = word_embeddings[vocabulary] - word_embeddings[vocabulary].mean(0)
+        self.register_buffer("directions", F.normalize(centred, dim=-1), persistent=False)
 
     def forward(self, posteriors: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
         """Return (states, ends): (batch, spikes, width) and the logit that a word piece ends there, (batch, spikes).
@@ -108,7 +108,7 @@ class TokenAdapter(nn.Module):
         """Return logits over the vocabulary, or over ``subset`` of it, for states (n, width): (n, pieces) float32."""
         directions = self.directions if subset is None else self.directions[subset]
         bias = self.bias if subset is None else self.bias[subset]
-        return (F.normalize(self.query(states), dim=-1) * self.scale) @ directions.T + bias
+        return self.query(states) @ directions.T + bias
 
     def soft_tokens(self, states: Tensor, ends: Tensor, best: int = 50) -> tuple[Tensor, Tensor]:
         """Return (embeddings, pieces) of one row at the spikes where a piece more likely ends than not.

@@ -81,7 +81,7 @@ def main(
     start_from: Path | None = None,
     layers: int = 4,
     width: int = 256,
-    save_every: int = 250,
+    save_every: int = 100,
     tiny: bool = False,
 ) -> None:
     """Train on texts of DATA and the spikes of BANK; keep the state in OUT."""

@@ -20,7 +20,7 @@ from speechsearch.training.spikes import SpikeBank
 SHAPES = ((32, 160), (10, 512))
 """Rows and spikes of a batch: sentences, and passages of about 45 s."""
 RANDOM_WORD_SHARE = 0.10
-REAL_SHARE = 0.25
+REAL_SHARE = 0.15
 TEXT_WEIGHTS: dict[Callable[[Path], Iterator[str]], float] = {
     texts.novels: 0.42,
     texts.encyclopedia: 0.2,
@@ -104,7 +104,7 @@ def carry_over(pieces: NDArray[np.int64], places: NDArray[np.integer]) -> NDArra
 
 
 class AdapterBatches:
-    """Draws running text, has the bank mishear it; one batch in four is of really heard speech."""
+    """Draws running text, has the bank mishear it; some batches are of really heard speech."""
 
     def __init__(self, data: Path, bank: SpikeBank, forms: WordForms, seed: int) -> None:
         self.rng = np.random.default_rng(seed)

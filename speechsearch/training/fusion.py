@@ -1,7 +1,7 @@
 """Recipe: learn how to weigh the channels, and from which score an answer is likely.
 
 ``python -m speechsearch.training.fusion FOLDER`` writes ``fusion.json`` beside the shipped model. FOLDER is a
-BEIR-style folder spoken by training voices, with questions that nothing answers; no reserved voice or text may be in it.
+BEIR-style folder spoken by training voices, with questions that nothing answers, and without reserved voices and texts.
 """
 
 from __future__ import annotations

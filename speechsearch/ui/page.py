@@ -63,7 +63,7 @@ def build_page(service: Service, ingest_files: add.IngestFiles, background: Back
                 )
         timer = gr.Timer(POLL_EVERY_S)
 
-        def look() -> tuple[str, str, dict[str, Any], gr.Timer]:
+        def look() -> tuple[str, str, gr.Dataset, gr.Timer]:
             is_running = background.progress() is not None
             samples = gr.Dataset(samples=handlers.examples())
             return header(service), banner(background), samples, gr.Timer(active=is_running)

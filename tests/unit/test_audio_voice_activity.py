@@ -127,11 +127,11 @@ def test_finding_speech_loads_no_torch() -> None:
 
 @needs_samples
 @pytest.mark.slow
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("kind", ["wav", "opus"])
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("kind", ["wav", "flac"])
 def test_three_hours_stay_under_500_megabytes(tmp_path: Path, talk: np.ndarray, kind: str) -> None:
     path = tmp_path / f"long.{kind}"
-    container, subtype = {"wav": ("WAV", "PCM_16"), "opus": ("OGG", "OPUS")}[kind]
+    container, subtype = {"wav": ("WAV", "PCM_16"), "flac": ("FLAC", "PCM_16")}[kind]
     with soundfile.SoundFile(path, "w", SAMPLE_RATE_HZ, 1, subtype, format=container) as file:
         for _ in range(round(3 * 3600 * SAMPLE_RATE_HZ / len(talk))):
             file.write(talk)
@@ -141,7 +141,7 @@ def test_three_hours_stay_under_500_megabytes(tmp_path: Path, talk: np.ndarray, 
         "count = sum(1 for _ in passages(Path(sys.argv[1]), SegmentationSettings(), LimitSettings()));"
         "print(count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )
-    done = subprocess.run([sys.executable, "-c", code, path], check=True, capture_output=True, text=True, timeout=500)
+    done = subprocess.run([sys.executable, "-c", code, path], check=True, capture_output=True, text=True, timeout=1000)
     count, peak_kilobytes = map(int, done.stdout.split())
     assert count > 300
     assert peak_kilobytes < 500_000

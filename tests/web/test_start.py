@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import os
+import signal
 import socket
 from pathlib import Path
 
 import pytest
 
 import app
-from speechsearch.api.server import is_on_space, listen, read_settings
+from speechsearch.api.server import is_on_space, listen, upload_folder
 from speechsearch.errors import ConfigurationError
-from speechsearch.settings import Settings
+from speechsearch.settings import Settings, read_settings
 
 
 def test_bad_setting_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,3 +57,15 @@ def test_start_that_fails_ends_with_code_2(
     assert said.startswith("speechsearch cannot start: Cannot listen on 127.0.0.1:")
     assert "Traceback" not in said
     assert len(said.splitlines()) == 2
+
+
+def test_uploads_are_removed_when_the_process_is_told_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", "")
+    monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "")
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt), upload_folder() as folder:
+        assert os.environ["GRADIO_TEMP_DIR"] == str(folder)
+        (folder / "left.wav").write_bytes(b"x")
+        signal.raise_signal(signal.SIGTERM)
+    assert not folder.exists()
+    assert signal.getsignal(signal.SIGTERM) is before
