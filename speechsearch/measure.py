@@ -6,6 +6,7 @@ One passage a file. The ``text`` engines read the gold transcript instead of the
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ import numpy as np
 from speechsearch import audio
 from speechsearch.asr.base import Recognizer
 from speechsearch.catalog import ENGINES
-from speechsearch.datatypes import Audio, Vector, Vectors
+from speechsearch.datatypes import NAMESPACE, Audio, Vector, Vectors
 from speechsearch.encoders.mini import MiniPassageEncoder
 from speechsearch.encoders.transcript import TranscriptEncoder, TranscriptQueryEncoder
 from speechsearch.engines import SPECS, Fusion, build_engines, build_recognizer, learnt_fusion
@@ -46,12 +47,14 @@ class Prepared:
     model: MiniModel
     recognizer: Recognizer
     index: ExactIndex
+    names: Mapping[str, str]
+    """The collection's id of each passage id of the index."""
     facts: Mapping[str, IndexingFacts]
     audio_s: float
 
     def engines(self, fusion: Fusion) -> dict[str, Retriever]:
         """Return the product's engines and the ceilings over the index."""
-        sample = draw_sample([passage.passage_id for passage in self.collection.passages])
+        sample = draw_sample(list(self.names))
         engines = build_engines(self.model, self.recognizer, self.index, lambda: sample, fusion)
         text = self.model.text_encoder
         dense = VectorRetriever("text", "text_dense", TranscriptQueryEncoder(text, is_sparse=False), self.index)
@@ -86,6 +89,7 @@ def measure(
         {name: available[name] for name in engines},
         load_sound=lambda path: audio.load(path, limits, limits.query_audio_s),
         facts=prepared.facts,
+        passage_names=prepared.names,
         pronounce=lambda text: [symbol for word in pronounce(text) for symbol in word],
     )
     return EvaluationReport(
@@ -127,10 +131,15 @@ def prepare(collection: EvaluationCollection, engines: Sequence[str], recognizer
 
     if set(engines) & {"adapter", "phonetic", "hybrid"}:
         phonemes: dict[str, list[int]] = {}
-        timed(("adapter", "phonetic", "hybrid"), MiniPassageEncoder(model).encode, phonemes=phonemes)
-        for start in range(0, len(sounds), BATCH):
-            heard = model.hear(sounds[start : start + BATCH])
-            phonemes.update(zip(ids[start:], (one.symbols.tolist() for one in heard), strict=False))
+        encoder, next_id = MiniPassageEncoder(model), iter(ids)
+
+        def listen(batch: Sequence[Audio]) -> list[Vectors]:
+            found = encoder.encode(batch)
+            for one in model.hear(batch):  # kept from the line above
+                phonemes[next(next_id)] = one.symbols.tolist()
+            return found
+
+        timed(("adapter", "phonetic", "hybrid"), listen, phonemes=phonemes)
     if "asr" in engines:
         transcripts: list[str] = []
 
@@ -145,13 +154,14 @@ def prepare(collection: EvaluationCollection, engines: Sequence[str], recognizer
         for place, found in enumerate(transcript_encoder.encode([p.text for p in collection.passages])):
             vectors[place].update({name.replace("asr_", "text_"): vector for name, vector in found.items()})
     index = ExactIndex((*SPECS, *CEILING_SPECS))
+    names = {str(uuid.uuid5(NAMESPACE, passage_id)): passage_id for passage_id in ids}
     index.upsert(
         [
             Point(passage_id, {name: one for name, one in found.items() if not is_nothing(one)}, {})
-            for passage_id, found in zip(ids, vectors, strict=True)
+            for passage_id, found in zip(names, vectors, strict=True)
         ]
     )
-    return Prepared(collection, model, recognizer, index, facts, audio_s)
+    return Prepared(collection, model, recognizer, index, names, facts, audio_s)
 
 
 def first_passages(collection: EvaluationCollection, limit: int) -> EvaluationCollection:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from speechsearch.datatypes import SAMPLE_RATE_HZ, Audio, Word
 from speechsearch.errors import ModelUnavailableError
@@ -29,15 +29,24 @@ ASSETS = Path(__file__).parent.parent / "assets" / "mini"
 FRAME_S = 0.04
 WINDOW_SPIKES = 480
 OVERLAP_SPIKES = 60
+WINDOWS_AT_ONCE = 16
 BATCH_S = 80.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Heard:
-    """What the speech encoder makes of a passage: ``posteriors`` (spikes, 40) and ``starts_s`` (spikes,)."""
+    """What the model makes of a passage.
+
+    ``posteriors`` (spikes, 40) float32 and ``starts_s`` (spikes,) of the speech encoder; of the adapter the soft tokens
+    ``tokens`` (tokens, 384) float32, their likeliest word pieces ``pieces`` (tokens,) int64, and the spike ``ends``
+    (tokens,) int64 at which each ends.
+    """
 
     posteriors: Tensor
     starts_s: NDArray[np.float32]
+    tokens: Tensor
+    pieces: Tensor
+    ends: Tensor
 
     @property
     def symbols(self) -> NDArray[np.int64]:
@@ -93,9 +102,11 @@ class MiniModel:
             longest_s = max(1.0, passages[order[-1]].duration_s)
             count = max(1, int(BATCH_S / longest_s))
             chosen, order = order[-count:], order[:-count]
-            for index, row in zip(chosen, self._log_probs([passages[i] for i in chosen]), strict=True):
-                posteriors, starts = spikes(row)
-                heard[index] = Heard(posteriors, (starts * FRAME_S).numpy().astype(np.float32))
+            found = [spikes(row) for row in self._log_probs([passages[index] for index in chosen])]
+            adapted = self._adapt([posteriors for posteriors, _ in found])
+            for index, (posteriors, starts), (tokens, pieces, ends) in zip(chosen, found, adapted, strict=True):
+                starts_s = (starts * FRAME_S).numpy().astype(np.float32)
+                heard[index] = Heard(posteriors, starts_s, tokens, pieces, ends)
         result = [heard[index] for index in range(len(passages))]
         with self._lock:
             self._last = (key, passages, result)
@@ -114,43 +125,58 @@ class MiniModel:
         return [row[:count] for row, count in zip(log_probs, counts.tolist(), strict=True)]
 
     @torch.inference_mode()
-    def _tokens(self, heard: Heard) -> tuple[Tensor, Tensor, list[int]]:
-        """Return (embeddings, pieces, spikes): soft tokens, the likeliest pieces and the spike each ends at."""
-        size, stride = WINDOW_SPIKES, WINDOW_SPIKES - OVERLAP_SPIKES
-        total = len(heard.posteriors)
-        states, ends = [], []
-        for start in range(0, max(1, total - OVERLAP_SPIKES), stride):
-            window = heard.posteriors[None, start : start + size]
+    def _adapt(self, passages: Sequence[Tensor]) -> list[tuple[Tensor, Tensor, Tensor]]:
+        """Return (tokens, pieces, ends) of each passage's spikes, long ones read in overlapping windows."""
+        windows = [
+            (row, start, passage[start : start + WINDOW_SPIKES])
+            for row, passage in enumerate(passages)
+            for start in range(0, max(1, len(passage) - OVERLAP_SPIKES), WINDOW_SPIKES - OVERLAP_SPIKES)
+            if len(passage)
+        ]
+        states: list[list[Tensor]] = [[] for _ in passages]
+        logits: list[list[Tensor]] = [[] for _ in passages]
+        for first in range(0, len(windows), WINDOWS_AT_ONCE):
+            group = windows[first : first + WINDOWS_AT_ONCE]
+            inputs = nn.utils.rnn.pad_sequence([window for _, _, window in group], batch_first=True)
             with torch.autocast("cpu", torch.bfloat16, enabled=self.has_bfloat16):
-                state, end = self.adapter(window, torch.tensor([window.shape[1]]))
-            left = OVERLAP_SPIKES // 2 if start else 0
-            right = size - OVERLAP_SPIKES // 2 if start + size < total else size
-            states.append(state[0, left:right].float())
-            ends.append(end[0, left:right])
-        end_logits = torch.cat(ends)
-        embeddings, pieces = self.adapter.soft_tokens(torch.cat(states), end_logits)
-        return embeddings, pieces, torch.nonzero(end_logits > 0).squeeze(1).tolist()
+                found, ends = self.adapter(inputs, torch.tensor([len(window) for _, _, window in group]))
+            for place, (row, start, window) in enumerate(group):
+                is_last = start + WINDOW_SPIKES >= len(passages[row])
+                kept = slice(OVERLAP_SPIKES // 2 if start else 0, len(window) - (0 if is_last else OVERLAP_SPIKES // 2))
+                states[row].append(found[place, kept].float())
+                logits[row].append(ends[place, kept])
+        nothing = (
+            torch.zeros(0, self.text_encoder.dim),
+            torch.zeros(0, dtype=torch.long),
+            torch.zeros(0, dtype=torch.long),
+        )
+        adapted = []
+        for row in range(len(passages)):
+            if states[row]:
+                end_logits = torch.cat(logits[row])
+                with torch.autocast("cpu", torch.bfloat16, enabled=self.has_bfloat16):
+                    tokens, pieces = self.adapter.soft_tokens(torch.cat(states[row]), end_logits)
+                adapted.append((tokens.float(), pieces, torch.nonzero(end_logits > 0).squeeze(1)))
+            else:
+                adapted.append(nothing)
+        return adapted
 
     @torch.inference_mode()
     def embed(self, heard: Sequence[Heard]) -> NDArray[np.float32]:
         """Return each passage's unit vector in the text encoder's space, (passages, 384) float32; zeros if empty."""
         vectors = np.zeros((len(heard), self.text_encoder.dim), np.float32)
-        rows = {i: self._tokens(one)[0] for i, one in enumerate(heard) if len(one.posteriors)}
-        order = sorted((index for index, row in rows.items() if len(row)), key=lambda index: len(rows[index]))
+        order = sorted((i for i, one in enumerate(heard) if len(one.tokens)), key=lambda i: len(heard[i].tokens))
         for start in range(0, len(order), 8):
             chosen = order[start : start + 8]
             with torch.autocast("cpu", torch.bfloat16, enabled=self.has_bfloat16):
-                vectors[chosen] = self.text_encoder.pool([rows[index] for index in chosen]).float().numpy()
+                vectors[chosen] = self.text_encoder.pool([heard[index].tokens for index in chosen]).float().numpy()
         return vectors
 
     def words(self, heard: Heard) -> list[Word]:
         """Return the words of the likeliest pieces, with times in seconds from the passage's start."""
-        if not len(heard.posteriors):
-            return []
-        _, pieces, ends = self._tokens(heard)
         found: list[Word] = []
         previous_end = -1
-        for number, end in zip(pieces.tolist(), ends, strict=True):
+        for number, end in zip(heard.pieces.tolist(), heard.ends.tolist(), strict=True):
             piece = self.text_encoder.tokenizer.id_to_token(number) or ""
             end_s = float(heard.starts_s[end]) + FRAME_S
             if piece.startswith("##") and found:

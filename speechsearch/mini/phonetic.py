@@ -70,8 +70,9 @@ def expected_counts(posteriors: NDArray[np.float32]) -> tuple[NDArray[np.int64],
     weights = np.ones((windows, 1), np.float32)
     for offset in range(ORDER):
         place = slice(offset, offset + windows)
-        codes = (codes[:, :, None] * BASE + likeliest[place][:, None, :]).reshape(windows, -1)
-        weights = (weights[:, :, None] * chances[place][:, None, :]).reshape(windows, -1)
+        combinations = codes.shape[1] * likeliest.shape[1]
+        codes = (codes[:, :, None] * BASE + likeliest[place][:, None, :]).reshape(windows, combinations)
+        weights = (weights[:, :, None] * chances[place][:, None, :]).reshape(windows, combinations)
     is_likely = weights >= LEAST_NGRAM
     distinct, place_of = np.unique(codes[is_likely], return_inverse=True)
     return distinct, np.bincount(place_of, weights[is_likely], len(distinct)).astype(np.float32)

@@ -13,24 +13,53 @@ from pathlib import Path
 import numpy as np
 import typer
 
-from speechsearch.datatypes import Query
-from speechsearch.evaluation import EvaluationCollection, read_collection
-from speechsearch.measure import prepare
+from speechsearch.datatypes import Query, Vector
+from speechsearch.encoders.base import QueryEncoder
+from speechsearch.errors import ConfigurationError
+from speechsearch.evaluation import read_collection
+from speechsearch.measure import Prepared, prepare
 from speechsearch.mini.model import ASSETS
 from speechsearch.retrieval.base import Retriever
+from speechsearch.retrieval.fused import FusedRetriever
+from speechsearch.retrieval.transcribed import TranscribedRetriever
 
 CHANNELS = {"hybrid": ("adapter", "phonetic"), "asr": ("meaning", "words")}
 ENGINES = ("hybrid", "adapter", "phonetic", "asr")
 GRID = [round(0.05 * step, 2) for step in range(1, 20)]
 
 
-def answers(retriever: Retriever, collection: EvaluationCollection) -> list[tuple[float, float, bool]]:
+class Remembering:
+    """Encodes every query once."""
+
+    def __init__(self, encoder: QueryEncoder) -> None:
+        self.encoder = encoder
+        self.known: dict[str, Vector] = {}
+
+    def encode_query(self, query: Query) -> Vector:
+        """Return the query's vector. Raises EmptyQueryError."""
+        if query.text not in self.known:
+            self.known[query.text] = self.encoder.encode_query(query)
+        return self.known[query.text]
+
+
+def fused(engine: Retriever) -> FusedRetriever:
+    """Return the fusion of an engine, its channels made to remember what they encode."""
+    inner = engine.inner if isinstance(engine, TranscribedRetriever) else engine
+    if not isinstance(inner, FusedRetriever):
+        raise ConfigurationError(f"The engine {engine.name} has one channel; there is nothing to weigh.")
+    for channel in inner.channels:
+        channel.encoder = Remembering(channel.encoder)
+    return inner
+
+
+def answers(retriever: Retriever, prepared: Prepared) -> list[tuple[float, float, bool]]:
     """Return (best score, reciprocal rank, whether it has an answer) of every question."""
     found = []
+    collection, names = prepared.collection, prepared.names
     for query in collection.queries:
         ranking = retriever.retrieve(Query(query.text, top_k=10), 10).passages
         relevant = collection.relevance.get(query.query_id, {})
-        rank = next((rank for rank, one in enumerate(ranking, 1) if one.passage_id in relevant), 0)
+        rank = next((rank for rank, one in enumerate(ranking, 1) if names[one.passage_id] in relevant), 0)
         found.append((ranking[0].score if ranking else 0.0, 1 / rank if rank else 0.0, bool(relevant)))
     return found
 
@@ -64,19 +93,20 @@ def main(folder: Path, out: Path = ASSETS / "fusion.json", recognizer: str = "mi
     fusion: dict[str, Mapping[str, float]] = {
         name: {first: 0.5, second: 0.5} for name, (first, second) in CHANNELS.items()
     }
+    engines = prepared.engines({**fusion, "thresholds": nothing})
     for name, (first, second) in CHANNELS.items():
+        both = fused(engines[name])
         tried = {}
         for weight in GRID:
             weights = {first: weight, second: round(1 - weight, 2)}
-            engine = prepared.engines({**fusion, name: weights, "thresholds": nothing})[name]
-            tried[weight] = quality(answers(engine, collection))
+            tried[weight] = quality(answers(FusedRetriever(name, both.channels, weights, both.sample), prepared))
         best = max(tried, key=lambda weight: tried[weight])
         fusion[name] = {first: best, second: round(1 - best, 2)}
-        print(name, fusion[name], {weight: round(value, 3) for weight, value in tried.items()})
+        print(name, fusion[name], {weight: round(value, 3) for weight, value in tried.items()}, flush=True)
     engines = prepared.engines({**fusion, "thresholds": nothing})
     thresholds = {}
     for name in ENGINES:
-        thresholds[name], accuracy = best_threshold(answers(engines[name], collection))
+        thresholds[name], accuracy = best_threshold(answers(engines[name], prepared))
         print(f"{name}: confident from {thresholds[name]:.3f}, balanced accuracy {accuracy:.3f}")
     document = {**fusion, "thresholds": {name: round(value, 4) for name, value in thresholds.items()}}
     out.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")

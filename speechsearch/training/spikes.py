@@ -24,6 +24,7 @@ from speechsearch.training.encoder import SAMPLE_RATE_HZ, Batches
 
 LEVELS = (0.06, 0.14, 0.26, 0.45)
 """Utterances are grouped by phoneme error rate up to these; worse ones (misread prompts) are left out."""
+LEVEL_WEIGHTS = (0.3, 0.35, 0.25, 0.1)
 
 
 def align(said: list[int], heard: list[int]) -> NDArray[np.int32]:
@@ -107,7 +108,7 @@ class SpikeBank:
 
         ``posteriors`` (heard, 40) float32; ``places`` (heard,) int64, the place in ``symbols`` or -1.
         """
-        choices, deletion, insertion, extra = self.levels[rng.integers(len(self.levels))]
+        choices, deletion, insertion, extra = self.levels[rng.choice(len(LEVELS), p=LEVEL_WEIGHTS)]
         drawn = np.full(len(symbols), -1)
         for symbol in np.unique(symbols):
             found, here = choices[symbol], np.flatnonzero(symbols == symbol)
