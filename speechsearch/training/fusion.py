@@ -7,70 +7,80 @@ BEIR-style folder spoken by training voices, with questions that nothing answers
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import typer
 
-from speechsearch.datatypes import Query, Vector
-from speechsearch.encoders.base import QueryEncoder
+from speechsearch.datatypes import Query
 from speechsearch.errors import ConfigurationError
 from speechsearch.evaluation import read_collection
 from speechsearch.measure import Prepared, prepare
 from speechsearch.mini.model import ASSETS
 from speechsearch.retrieval.base import Retriever
-from speechsearch.retrieval.fused import FusedRetriever
+from speechsearch.retrieval.fused import FusedRetriever, draw_sample
+from speechsearch.retrieval.fusion import background, weighted_sum
 from speechsearch.retrieval.transcribed import TranscribedRetriever
+from speechsearch.retrieval.vector import VectorRetriever
 
-CHANNELS = {"hybrid": ("adapter", "phonetic"), "asr": ("meaning", "words")}
+EVEN = {"hybrid": {"adapter": 0.5, "phonetic": 0.5}, "asr": {"meaning": 0.5, "words": 0.5}}
 ENGINES = ("hybrid", "adapter", "phonetic", "asr")
 GRID = [round(0.05 * step, 2) for step in range(1, 20)]
 
 
-class Remembering:
-    """Encodes every query once."""
-
-    def __init__(self, encoder: QueryEncoder) -> None:
-        self.encoder = encoder
-        self.known: dict[str, Vector] = {}
-
-    def encode_query(self, query: Query) -> Vector:
-        """Return the query's vector. Raises EmptyQueryError."""
-        if query.text not in self.known:
-            self.known[query.text] = self.encoder.encode_query(query)
-        return self.known[query.text]
+Found = list[tuple[float, float, bool]]
+"""The best score, the reciprocal rank of the first right passage, and whether there is one, for every question."""
 
 
-def fused(engine: Retriever) -> FusedRetriever:
-    """Return the fusion of an engine, its channels made to remember what they encode."""
+def channels_of(engine: Retriever) -> Sequence[VectorRetriever]:
+    """Return the channels of an engine."""
     inner = engine.inner if isinstance(engine, TranscribedRetriever) else engine
-    if not isinstance(inner, FusedRetriever):
-        raise ConfigurationError(f"The engine {engine.name} has one channel; there is nothing to weigh.")
-    for channel in inner.channels:
-        channel.encoder = Remembering(channel.encoder)
-    return inner
+    if isinstance(inner, FusedRetriever):
+        return inner.channels
+    if isinstance(inner, VectorRetriever):
+        return (inner,)
+    raise ConfigurationError(f"The engine {engine.name} is none of vectors.")
 
 
-def answers(retriever: Retriever, prepared: Prepared) -> list[tuple[float, float, bool]]:
-    """Return (best score, reciprocal rank, whether it has an answer) of every question."""
+def scores_of(engine: Retriever, prepared: Prepared) -> list[dict[str, dict[str, float]]]:
+    """Return the scores of all passages in every channel, for every question."""
+    ids, channels = list(prepared.names), channels_of(engine)
     found = []
-    collection, names = prepared.collection, prepared.names
-    for query in collection.queries:
-        ranking = retriever.retrieve(Query(query.text, top_k=10), 10).passages
-        relevant = collection.relevance.get(query.query_id, {})
-        rank = next((rank for rank, one in enumerate(ranking, 1) if names[one.passage_id] in relevant), 0)
-        found.append((ranking[0].score if ranking else 0.0, 1 / rank if rank else 0.0, bool(relevant)))
+    for query in prepared.collection.queries:
+        scores = {}
+        for channel in channels:
+            vector = channel.encoder.encode_query(Query(query.text))
+            scores[channel.name] = {one.passage_id: one.score for one in channel.scores(vector, ids)}
+        found.append(scores)
     return found
 
 
-def quality(found: list[tuple[float, float, bool]]) -> float:
+def answers(scores: list[dict[str, dict[str, float]]], weights: Mapping[str, float], prepared: Prepared) -> Found:
+    """Return the answers of an engine with these weights; one channel alone is not normalised."""
+    sample = draw_sample(list(prepared.names))
+    found = []
+    for query, channels in zip(prepared.collection.queries, scores, strict=True):
+        scales = {
+            name: background([known[one] for one in sample if one in known], len(sample))
+            if len(channels) > 1
+            else (0, 1)
+            for name, known in channels.items()
+        }
+        ranking = weighted_sum(channels, weights, scales)[:10]
+        relevant = prepared.collection.relevance.get(query.query_id, {})
+        rank = next((rank for rank, (one, _) in enumerate(ranking, 1) if prepared.names[one] in relevant), 0)
+        found.append((ranking[0][1] if ranking else 0.0, 1 / rank if rank else 0.0, bool(relevant)))
+    return found
+
+
+def quality(found: Found) -> float:
     """Return the mean of MRR@10 and recall@5 over the questions that have an answer."""
     ranks = np.array([rank for _, rank, has_answer in found if has_answer])
     return float((ranks.mean() + (ranks >= 1 / 5).mean()) / 2)
 
 
-def best_threshold(found: list[tuple[float, float, bool]]) -> tuple[float, float]:
+def best_threshold(found: Found) -> tuple[float, float]:
     """Return (threshold, balanced accuracy): the score that best parts right first answers from unanswerable questions.
 
     >>> best_threshold([(3.0, 1.0, True), (2.0, 1.0, True), (1.0, 0.0, False)])
@@ -89,25 +99,28 @@ def main(folder: Path, out: Path = ASSETS / "fusion.json", recognizer: str = "mi
     """Learn on FOLDER and write OUT."""
     collection = read_collection(folder)
     prepared = prepare(collection, ENGINES, recognizer)
-    nothing = dict.fromkeys(ENGINES, float("-inf"))
-    fusion: dict[str, Mapping[str, float]] = {
-        name: {first: 0.5, second: 0.5} for name, (first, second) in CHANNELS.items()
-    }
-    engines = prepared.engines({**fusion, "thresholds": nothing})
-    for name, (first, second) in CHANNELS.items():
-        both = fused(engines[name])
-        tried = {}
-        for weight in GRID:
-            weights = {first: weight, second: round(1 - weight, 2)}
-            tried[weight] = quality(answers(FusedRetriever(name, both.channels, weights, both.sample), prepared))
-        best = max(tried, key=lambda weight: tried[weight])
-        fusion[name] = {first: best, second: round(1 - best, 2)}
-        print(name, fusion[name], {weight: round(value, 3) for weight, value in tried.items()}, flush=True)
-    engines = prepared.engines({**fusion, "thresholds": nothing})
+    engines = prepared.engines({**EVEN, "thresholds": dict.fromkeys(ENGINES, float("-inf"))})
+    fusion: dict[str, Mapping[str, float]] = {}
     thresholds = {}
     for name in ENGINES:
-        thresholds[name], accuracy = best_threshold(answers(engines[name], prepared))
-        print(f"{name}: confident from {thresholds[name]:.3f}, balanced accuracy {accuracy:.3f}")
+        scores = scores_of(engines[name], prepared)
+        weights = dict.fromkeys(scores[0], 1.0)
+        if len(weights) == 2:
+            first, second = weights
+            tried = {}
+            for weight in GRID:
+                weights = {first: weight, second: round(1 - weight, 2)}
+                tried[weight] = quality(answers(scores, weights, prepared))
+            best = max(tried, key=lambda weight: tried[weight])
+            weights = fusion[name] = {first: best, second: round(1 - best, 2)}
+            print(name, weights, {weight: round(value, 3) for weight, value in tried.items()}, flush=True)
+        found = answers(scores, weights, prepared)
+        thresholds[name], accuracy = best_threshold(found)
+        print(
+            f"{name}: quality {quality(found):.3f}; confident from {thresholds[name]:.3f}, "
+            f"balanced accuracy {accuracy:.3f}",
+            flush=True,
+        )
     document = {**fusion, "thresholds": {name: round(value, 4) for name, value in thresholds.items()}}
     out.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
