@@ -28,12 +28,14 @@ deciding on words costs. Intervals are 95 % bootstrap intervals over questions; 
 """
 
 
-def main(folders: list[Path], recognizer: str = "mini") -> None:
-    """Evaluate FOLDERS and write the report."""
+def main(folders: list[Path], recognizer: str = "mini", limit: int = 0) -> None:
+    """Evaluate FOLDERS (the first --limit passages of each, all by default) and write the report."""
     parts, documents = [ABOUT], []
     for folder in folders:
         command = f"python -m speechsearch evaluate {folder.name} --engines {','.join(ENGINES)}"
-        report = measure(folder, ENGINES, recognizer, command=command)
+        if limit:
+            command += f" --limit {limit}"
+        report = measure(folder, ENGINES, recognizer, limit or None, command)
         parts.append(as_markdown(report))
         documents.append(as_json(report))
         print(parts[-1], flush=True)

@@ -26,6 +26,8 @@ from speechsearch.retrieval.vector import VectorRetriever
 
 EVEN = {"hybrid": {"adapter": 0.5, "phonetic": 0.5}, "asr": {"meaning": 0.5, "words": 0.5}}
 ENGINES = ("hybrid", "adapter", "phonetic", "asr")
+KEPT = 0.95
+"""Share of right first answers that must count as confident: a wrong 'nothing found' is worse than a weak hit."""
 GRID = [round(0.05 * step, 2) for step in range(1, 20)]
 
 
@@ -80,19 +82,18 @@ def quality(found: Found) -> float:
     return float((ranks.mean() + (ranks >= 1 / 5).mean()) / 2)
 
 
-def best_threshold(found: Found) -> tuple[float, float]:
-    """Return (threshold, balanced accuracy): the score that best parts right first answers from unanswerable questions.
+def threshold_of(found: Found) -> tuple[float, float]:
+    """Return (threshold, abstention): the score that KEPT of the right first answers reach, and what it keeps back.
 
-    >>> best_threshold([(3.0, 1.0, True), (2.0, 1.0, True), (1.0, 0.0, False)])
-    (1.5, 1.0)
+    ``abstention``: the share of the questions without an answer whose best score stays below.
+
+    >>> threshold_of([(3.0, 1.0, True), (2.0, 1.0, True), (1.0, 0.0, False)])
+    (2.05, 1.0)
     """
     right = np.array([score for score, rank, has_answer in found if has_answer and rank == 1])
     none = np.array([score for score, _, has_answer in found if not has_answer])
-    edges = np.unique(np.concatenate([right, none]))
-    middles = (edges[1:] + edges[:-1]) / 2
-    accuracy = [float(((right >= edge).mean() + (none < edge).mean()) / 2) for edge in middles]
-    best = int(np.argmax(accuracy))
-    return float(middles[best]), accuracy[best]
+    threshold = float(np.quantile(right, 1 - KEPT))
+    return round(threshold, 4), float((none < threshold).mean())
 
 
 def main(folder: Path, out: Path = ASSETS / "fusion.json", recognizer: str = "mini") -> None:
@@ -115,13 +116,13 @@ def main(folder: Path, out: Path = ASSETS / "fusion.json", recognizer: str = "mi
             weights = fusion[name] = {first: best, second: round(1 - best, 2)}
             print(name, weights, {weight: round(value, 3) for weight, value in tried.items()}, flush=True)
         found = answers(scores, weights, prepared)
-        thresholds[name], accuracy = best_threshold(found)
+        thresholds[name], abstention = threshold_of(found)
         print(
             f"{name}: quality {quality(found):.3f}; confident from {thresholds[name]:.3f}, "
-            f"balanced accuracy {accuracy:.3f}",
+            f"which {abstention:.0%} of the unanswerable questions do not reach",
             flush=True,
         )
-    document = {**fusion, "thresholds": {name: round(value, 4) for name, value in thresholds.items()}}
+    document = {**fusion, "thresholds": thresholds}
     out.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 

@@ -9,7 +9,7 @@ import itertools
 import random
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from multiprocessing import Pool
 from pathlib import Path
 
@@ -109,7 +109,7 @@ def human_parts(data: Path) -> Iterator[tuple[str, str, list[tuple[Path, str, st
     """Yield (part, name, rows) of the human sets; a row is (file, text, speaker), the reserved ones in "evaluation"."""
     speech = data / "speech"
 
-    def rows(folder: str, suffix: str, speaker_of) -> list[tuple[Path, str, str]]:
+    def rows(folder: str, suffix: str, speaker_of: Callable[[str], str]) -> list[tuple[Path, str, str]]:
         lines = (speech / folder / "transcripts.tsv").read_text(encoding="utf-8").splitlines()
         cells = [line.split("\t") for line in lines]
         return [(speech / folder / "audio" / f"{c[0]}{suffix}", c[2], speaker_of(c[0])) for c in cells]

@@ -64,7 +64,7 @@ def draw_voice(synthesiser: str, rng: random.Random) -> Voice:
         return Voice("espeak", name, ("-s", str(rng.randint(130, 210)), "-p", str(rng.randint(20, 80))))
     if synthesiser == "flite":
         name = rng.choices(list(FLITE_WEIGHTS), list(FLITE_WEIGHTS.values()))[0]
-        options = ("--setf", f"duration_stretch={rng.uniform(0.8, 1.3):.2f}")
+        options: tuple[str, ...] = ("--setf", f"duration_stretch={rng.uniform(0.8, 1.3):.2f}")
         if name.startswith("kal"):
             options += ("--setf", f"int_f0_target_mean={rng.randint(80, 200)}")
         return Voice("flite", name, options)
