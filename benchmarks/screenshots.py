@@ -46,6 +46,8 @@ def main() -> int:
         page.goto(arguments.address)
         question = page.locator("#question textarea, #question input").first
         question.wait_for()
+        page.wait_for_selector("#examples button")
+        page.wait_for_timeout(2000)  # the page answers keys only once its scripts have taken over
         question.fill(arguments.question or page.locator("#examples button").first.inner_text().strip())
         question.press("Enter")
         page.wait_for_selector("#left .ss-hit")

@@ -28,6 +28,8 @@ def question() -> tuple[str, str]:
 
 
 def ask(page, text: str) -> None:
+    page.wait_for_selector("#examples button")
+    page.wait_for_timeout(2000)  # the page answers keys only once its scripts have taken over
     page.locator(QUESTION).first.fill(text)
     page.locator(QUESTION).first.press("Enter")
     page.wait_for_selector(LEFT)
