@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(1200)]
 ROOT = Path(__file__).parents[2]
 QUESTION = "#question textarea, #question input"
 LEFT, RIGHT = "#left .ss-hit", "#right .ss-hit"
-FOUND = "s001"
+FOUND = "s015"
 
 
 def lines(name: str) -> list[dict]:
@@ -23,8 +23,7 @@ def lines(name: str) -> list[dict]:
 def question() -> tuple[str, str]:
     """A question of the sample collection and the title of the recording that answers it."""
     (title,) = [row["title"] for row in lines("passages.jsonl") if row["id"] == FOUND]
-    text = next(row["text"] for row in lines("questions.jsonl") if row["answers"] == [FOUND])
-    return text, title
+    return "Why is octopus blood blue?", title
 
 
 def ask(page, text: str) -> None:
@@ -71,7 +70,8 @@ def test_address_repeats_a_search(visit, question) -> None:
 def test_example_question_is_asked_by_a_click(visit) -> None:
     page = visit()
     chip = page.locator("#examples button").first
-    text = chip.inner_text().strip()
+    page.wait_for_function("chip => chip.textContent.trim()", arg=chip.element_handle())
+    text = (chip.text_content() or "").strip()
     chip.click()
     page.wait_for_selector(LEFT)
     assert page.locator(QUESTION).first.input_value() == text
@@ -80,7 +80,7 @@ def test_example_question_is_asked_by_a_click(visit) -> None:
 def test_other_engine_is_one_click_away(visit, question) -> None:
     page = visit()
     ask(page, question[0])
-    page.locator("#left label", has_text="Adapter").click()
+    page.locator("#left label").get_by_text("Speech adapter", exact=True).click()
     page.wait_for_selector("#left .ss-badge[data-channel=adapter]")
     page.wait_for_function("() => !document.querySelector('#left .ss-badge[data-channel=phonetic]')")
 
@@ -96,7 +96,7 @@ def test_uploaded_recording_is_found(visit, question, tmp_path: Path) -> None:
     import soundfile
 
     samples, rate_hz = soundfile.read(ROOT / "samples" / "audio" / f"{FOUND}.opus", dtype="float32")
-    path = tmp_path / "my <b>own</b> talk.wav"
+    path = tmp_path / "my <b>own<b> talk.wav"
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
