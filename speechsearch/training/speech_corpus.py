@@ -109,16 +109,19 @@ def human_parts(data: Path) -> Iterator[tuple[str, str, list[tuple[Path, str, st
     """Yield (part, name, rows) of the human sets; a row is (file, text, speaker), the reserved ones in "evaluation"."""
     speech = data / "speech"
 
-    def rows(folder: str, suffix: str, speaker_of: Callable[[str], str]) -> list[tuple[Path, str, str]]:
+    def rows(folder: str, suffix: str, speaker_of: Callable[[str], str] | None = None) -> list[tuple[Path, str, str]]:
         lines = (speech / folder / "transcripts.tsv").read_text(encoding="utf-8").splitlines()
         cells = [line.split("\t") for line in lines]
-        return [(speech / folder / "audio" / f"{c[0]}{suffix}", c[2], speaker_of(c[0])) for c in cells]
+        return [
+            (speech / folder / "audio" / f"{c[0]}{suffix}", c[2], speaker_of(c[0]) if speaker_of else folder)
+            for c in cells
+        ]
 
     for folder, suffix, share in (
         ("kathleen_arctic", ".ogg", KATHLEEN_HELD_OUT_SHARE),
         ("ljspeech_385", ".ogg", LJ_HELD_OUT_SHARE),
     ):
-        everything = rows(folder, suffix, lambda _, name=folder: name)
+        everything = rows(folder, suffix)
         cut = len(everything) - round(len(everything) * share)
         yield "train", folder, everything[:cut]
         yield "evaluation", folder, everything[cut:]
