@@ -15,8 +15,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 from speechsearch.errors import ConfigurationError
 
 PREFIX = "SPEECHSEARCH_"
-
-
 TEST_VARIABLES = frozenset({"SPEECHSEARCH_TEST_QDRANT_URL", "SPEECHSEARCH_TEST_DATABASE_URL"})
 
 
@@ -119,8 +117,9 @@ def read_settings() -> Settings:
         ConfigurationError: a variable is unknown or has a value that does not fit.
     """
     hint = "Correct it in the environment or in .env; README.md lists the settings."
+    known = known_variables() | TEST_VARIABLES
     for name in os.environ:
-        if name.upper().startswith(PREFIX) and name.upper() not in known_variables() | TEST_VARIABLES:
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
             raise ConfigurationError(f"{name} is not a setting.", hint)
     try:
         return Settings()
