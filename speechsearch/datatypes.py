@@ -107,14 +107,31 @@ class Transcript:
     words: tuple[Word, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class PhonemeTrack:
+    """The phonemes heard in a passage, with times from its start.
+
+    ``symbols`` (n,) uint8, the likeliest phoneme of every spike of the speech encoder; ``starts_s`` (n,) float32.
+    """
+
+    symbols: NDArray[np.uint8]
+    starts_s: NDArray[np.float32]
+
+
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which passages may be found; an empty field allows all."""
+    """Which passages may be found; an empty field allows all.
+
+    Dates are text as in the recordings' metadata (ISO 8601, compared as text); ``date_to`` may be a year or a month and
+    then includes all of it.
+    """
 
     collections: tuple[str, ...] = ()
     recording_ids: tuple[str, ...] = ()
     speakers: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
+    date_from: str = ""
+    date_to: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -146,7 +163,12 @@ class ChannelRank:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One answer: a passage, where it lies, what found it; ``is_confident`` by the engine's calibrated threshold."""
+    """One answer: a passage, where it lies, what found it.
+
+    ``is_confident`` by the engine's threshold; ``likelihood`` is the calibrated chance that the passage is relevant.
+    ``heard`` are the question's words that the phonetic index found in the sound, in seconds from the passage's start;
+    ``marked`` the stretches of the transcript that match the question, as (start, end) character positions.
+    """
 
     rank: int
     score: float
@@ -155,6 +177,9 @@ class Hit:
     channels: tuple[ChannelRank, ...]
     is_confident: bool = True
     transcript: str = ""
+    likelihood: float = 0.0
+    heard: tuple[Word, ...] = ()
+    marked: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ SpeechSearchError
 │   └── ArchiveError                     an archive is damaged, hostile or too large
 ├── NotFoundError (LookupError)          no such recording, passage, collection or engine
 ├── DuplicateError (ValueError)          the thing exists already
+├── NotAllowedError (PermissionError)    this visitor may not do that
+├── TooManyError (RuntimeError)          too many requests or too much at once; later it goes
 ├── ModelUnavailableError (RuntimeError) weights are absent or do not fit the code
 ├── IndexUnavailableError (RuntimeError) the vector index cannot be opened or reached
 │   └── FingerprintMismatchError         it was made with another model
@@ -101,6 +103,18 @@ class DuplicateError(SpeechSearchError, ValueError):
     """The thing exists already."""
 
     code = "duplicate"
+
+
+class NotAllowedError(SpeechSearchError, PermissionError):
+    """This visitor may not do that."""
+
+    code = "not_allowed"
+
+
+class TooManyError(SpeechSearchError, RuntimeError):
+    """Too many requests, or too much at once; later it goes."""
+
+    code = "too_many"
 
 
 class ModelUnavailableError(SpeechSearchError, RuntimeError):

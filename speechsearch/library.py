@@ -28,7 +28,7 @@ from speechsearch.progress import Progress, ProgressCallback
 from speechsearch.settings import LimitSettings, SegmentationSettings
 from speechsearch.store import Repository, StoredPassage
 
-FORMAT = "1"
+FORMAT = "2"
 """Part of the pipeline's fingerprint; raised when the same models would give other passages or vectors."""
 BATCH_S = 240.0
 POINTS_A_WRITE = 256
@@ -151,11 +151,14 @@ class Library:
         for batch in batches(ahead(audio.passages(path, self.segmentation, self.limits)), BATCH_S):
             sounds = [sound for _, sound in batch]
             vectors = self.encoder.encode(sounds)
+            tracks = self.encoder.tracks(sounds)
             transcripts = self.recognizer.transcribe(sounds)
             written = self.transcript_encoder.encode([transcript.text for transcript in transcripts])
-            for (span, _), heard, transcript, words in zip(batch, vectors, transcripts, written, strict=True):
+            for (span, _), heard, track, transcript, words in zip(
+                batch, vectors, tracks, transcripts, written, strict=True
+            ):
                 passage = Passage(passage_id(recording.recording_id, span), recording.recording_id, span)
-                yield StoredPassage(passage, {**heard, **words}, transcript)
+                yield StoredPassage(passage, {**heard, **words}, transcript, track)
             done += len(batch)
             if on_passages:
                 on_passages(done, batch[-1][0].end_s)

@@ -25,11 +25,33 @@ class Group(BaseModel):
 
 
 class ServerSettings(Group):
-    """Where the page is served."""
+    """Where the page is served, and what becomes of what visitors add.
+
+    ``uploads``: "shared" (everybody finds it), "private" (only who added it, for a day) or "off"; "auto" is private on
+    a Hugging Face Space and shared elsewhere.
+    """
 
     host: str = "127.0.0.1"
     port: int = Field(7860, ge=0, le=65535)
     root_path: str = ""
+    uploads: Literal["auto", "shared", "private", "off"] = "auto"
+
+
+class AuthSettings(Group):
+    """Who may log in: name -> password hash, as ``python -m speechsearch password`` prints it; if empty, nobody has to.
+
+    ``visitors``: what those may do who have not logged in: nothing ("none"), or search ("read").
+    """
+
+    users: dict[str, SecretStr] = Field(default_factory=dict)
+    visitors: Literal["none", "read"] = "none"
+    session_hours: float = Field(24 * 14, gt=0)
+
+
+class BackupSettings(Group):
+    """A folder (a mounted bucket) that the data folder is saved to after every job and restored from; none if empty."""
+
+    folder: str = ""
 
 
 class IndexSettings(Group):
@@ -66,6 +88,11 @@ class LimitSettings(Group):
     archive_bytes: int = Field(8_000_000_000, gt=0)
     archive_ratio: float = Field(200.0, gt=1)
     query_audio_s: float = Field(60.0, gt=0)
+    visitor_duration_s: float = Field(3600.0, gt=0, description="speech that one visitor's own collections may hold")
+    visitor_hours: float = Field(24.0, gt=0, description="how long a visitor's own collections are kept")
+    jobs_an_hour: int = Field(60, gt=0, description="tasks that one visitor may start an hour")
+    searches_a_minute: int = Field(600, gt=0, description="questions that one visitor may ask a minute")
+    free_disk_bytes: int = Field(1_000_000_000, ge=0, description="no job starts with less space left")
 
 
 class EngineSettings(Group):
@@ -89,11 +116,18 @@ class Settings(BaseSettings):
 
     data_dir: Path = Path("data")
     server: ServerSettings = ServerSettings()
+    auth: AuthSettings = AuthSettings()
+    backup: BackupSettings = BackupSettings()
     index: IndexSettings = IndexSettings()
     store: StoreSettings = StoreSettings()
     segmentation: SegmentationSettings = SegmentationSettings()
     limits: LimitSettings = LimitSettings()
     engines: EngineSettings = EngineSettings()
+
+
+def is_on_space() -> bool:
+    """Return whether this runs on a Hugging Face Space, where the page must be reachable from outside."""
+    return "SPACE_ID" in os.environ
 
 
 def known_variables() -> frozenset[str]:

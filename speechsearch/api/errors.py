@@ -15,17 +15,21 @@ from speechsearch.errors import (
     InputError,
     MissingDependencyError,
     ModelUnavailableError,
+    NotAllowedError,
     NotFoundError,
     SpeechSearchError,
     StoreError,
     TooLargeError,
+    TooManyError,
 )
 
 _STATUS: tuple[tuple[type[SpeechSearchError], int], ...] = (
     (TooLargeError, 413),
     (InputError, 422),
+    (NotAllowedError, 403),
     (NotFoundError, 404),
     (DuplicateError, 409),
+    (TooManyError, 429),
     (CapabilityError, 501),
     (ModelUnavailableError, 503),
     (MissingDependencyError, 503),

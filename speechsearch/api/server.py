@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from speechsearch.errors import ConfigurationError
-from speechsearch.settings import Settings
+from speechsearch.settings import Settings, is_on_space
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -28,11 +28,6 @@ def upload_folder() -> Iterator[Path]:
             yield Path(folder)
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def is_on_space() -> bool:
-    """Return whether this runs on a Hugging Face Space, where the page must be reachable from outside."""
-    return "SPACE_ID" in os.environ
 
 
 def frame_ancestors() -> tuple[str, ...]:

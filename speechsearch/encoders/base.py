@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from speechsearch.datatypes import Audio, Query, Vector, Vectors
+from speechsearch.datatypes import Audio, PhonemeTrack, Query, Vector, Vectors
 
 
 class PassageEncoder(Protocol):
@@ -21,6 +21,9 @@ class PassageEncoder(Protocol):
 
     def encode(self, passages: Sequence[Audio]) -> list[Vectors]:
         """Return one set of named vectors a passage, in order."""
+
+    def tracks(self, passages: Sequence[Audio]) -> list[PhonemeTrack]:
+        """Return the phonemes heard in each passage, in order; cheap after ``encode`` of the same passages."""
 
 
 class QueryEncoder(Protocol):

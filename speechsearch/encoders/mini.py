@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from speechsearch.datatypes import Audio, Query, Vector, Vectors
+import numpy as np
+
+from speechsearch.datatypes import Audio, PhonemeTrack, Query, Vector, Vectors
 from speechsearch.errors import EmptyQueryError
 from speechsearch.mini.lexicon import spoken_words
 from speechsearch.mini.model import MiniModel
@@ -28,6 +30,10 @@ class MiniPassageEncoder:
             {"adapter": vector, "phonetic": passage_terms(one.posteriors.numpy())}
             for vector, one in zip(dense, heard, strict=True)
         ]
+
+    def tracks(self, passages: Sequence[Audio]) -> list[PhonemeTrack]:
+        """Return the phonemes heard in each passage, in order; cheap after ``encode`` of the same passages."""
+        return [PhonemeTrack(one.symbols.astype(np.uint8), one.starts_s) for one in self.model.hear(passages)]
 
 
 class AdapterQueryEncoder:

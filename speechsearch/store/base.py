@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from speechsearch.datatypes import Passage, Transcript, Vectors
+from speechsearch.datatypes import Passage, PhonemeTrack, Transcript, Vectors
 
 JournalState = Literal["stored", "done", "failed", "deleting"]
 JOURNAL_STATES: tuple[str, ...] = get_args(JournalState)
@@ -18,6 +18,7 @@ class StoredPassage:
     passage: Passage
     vectors: Vectors
     transcript: Transcript | None = None
+    track: PhonemeTrack | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 import sqlalchemy as sa
 
-from speechsearch.datatypes import Passage, Recording, Vector
+from speechsearch.datatypes import Passage, PhonemeTrack, Recording, Vector
 from speechsearch.errors import NotFoundError
 from speechsearch.store.base import StoredPassage
 from speechsearch.store.database import Database
-from speechsearch.store.rows import passage_of, recording_of, transcript_of, vector_of
-from speechsearch.store.tables import PassageRow, RecordingRow, TranscriptRow, VectorRow
+from speechsearch.store.rows import passage_of, recording_of, track_of, transcript_of, vector_of
+from speechsearch.store.tables import CollectionRow, PassageRow, RecordingRow, TrackRow, TranscriptRow, VectorRow
 
 BATCH_IDS = 500
 """How many ids go into one statement; SQLite may allow as few as 999."""
@@ -70,6 +71,38 @@ class Reader:
         statement = sa.select(TranscriptRow.passage_id, TranscriptRow.text)
         return {row.passage_id: row.text for row in self._rows_of(statement, TranscriptRow, passage_ids)}
 
+    def tracks(self, passage_ids: Sequence[str]) -> dict[str, PhonemeTrack]:
+        """Return passage id -> the phonemes heard in it, for those that have them.
+
+        Raises:
+            StoreError: a row is damaged.
+        """
+        return {
+            row.passage_id: track_of(row) for row in self._rows_of(sa.select(TrackRow.__table__), TrackRow, passage_ids)
+        }
+
+    def collection_names(self) -> list[str]:
+        """Return the names of all collections, sorted."""
+        with self._database.reading() as connection:
+            return list(connection.scalars(sa.select(CollectionRow.name).order_by(CollectionRow.name)))
+
+    def recording_ids_between(self, date_from: str, date_to: str) -> list[str]:
+        """Return the ids of the recordings of a time, both ends included; an empty end is open, no date is outside."""
+        statement = sa.select(RecordingRow.recording_id).where(RecordingRow.date != "")
+        if date_from:
+            statement = statement.where(RecordingRow.date >= date_from)
+        if date_to:
+            statement = statement.where(sa.func.substr(RecordingRow.date, 1, len(date_to)) <= date_to)
+        with self._database.reading() as connection:
+            return list(connection.scalars(statement.order_by(RecordingRow.recording_id)))
+
+    def values_of(self, field: Literal["speaker", "language", "date"], collections: Sequence[str]) -> list[str]:
+        """Return the different values, save the empty one, of a field of some collections' recordings, sorted."""
+        column = getattr(RecordingRow, field)
+        statement = sa.select(column).where(RecordingRow.collection.in_(collections), column != "").distinct()
+        with self._database.reading() as connection:
+            return list(connection.scalars(statement.order_by(column)))
+
     def passage_ids(self) -> set[str]:
         """Return the ids of all passages."""
         with self._database.reading() as connection:
@@ -94,8 +127,15 @@ class Reader:
                 vectors[row.passage_id][row.name] = vector_of(row)
             found = connection.execute(sa.select(TranscriptRow.__table__).join(PassageRow).where(of_recording))
             transcripts = {row.passage_id: transcript_of(row) for row in found}
+            heard = connection.execute(sa.select(TrackRow.__table__).join(PassageRow).where(of_recording))
+            tracks = {row.passage_id: track_of(row) for row in heard}
         return [
-            StoredPassage(passage, vectors[passage.passage_id], transcripts.get(passage.passage_id))
+            StoredPassage(
+                passage,
+                vectors[passage.passage_id],
+                transcripts.get(passage.passage_id),
+                tracks.get(passage.passage_id),
+            )
             for passage in passages
         ]
 
@@ -118,7 +158,7 @@ class Reader:
         return row
 
     def _rows_of(
-        self, statement: sa.Select, table: type[PassageRow | TranscriptRow], passage_ids: Sequence[str]
+        self, statement: sa.Select, table: type[PassageRow | TranscriptRow | TrackRow], passage_ids: Sequence[str]
     ) -> list[sa.Row]:
         """Return the rows of passages, asked for in batches."""
         found: list[sa.Row] = []

@@ -12,8 +12,24 @@ from speechsearch.store.base import CollectionSummary, StoredPassage
 from speechsearch.store.database import Database, upsert
 from speechsearch.store.journal import Journal, journal_row
 from speechsearch.store.reading import Reader
-from speechsearch.store.rows import checked_name, checked_text, passage_row, recording_row, transcript_row, vector_rows
-from speechsearch.store.tables import CollectionRow, JournalRow, PassageRow, RecordingRow, TranscriptRow, VectorRow
+from speechsearch.store.rows import (
+    checked_name,
+    checked_text,
+    passage_row,
+    recording_row,
+    track_row,
+    transcript_row,
+    vector_rows,
+)
+from speechsearch.store.tables import (
+    CollectionRow,
+    JournalRow,
+    PassageRow,
+    RecordingRow,
+    TrackRow,
+    TranscriptRow,
+    VectorRow,
+)
 
 
 class Repository(Reader, Journal):
@@ -104,6 +120,7 @@ class Repository(Reader, Journal):
         transcripts = [
             transcript_row(stored.passage.passage_id, stored.transcript) for stored in passages if stored.transcript
         ]
+        tracks = [track_row(stored.passage.passage_id, stored.track) for stored in passages if stored.track]
         entry = journal_row(recording_id, "stored", recording.file_name, recording.collection, fingerprint=fingerprint)
         of_recording = PassageRow.recording_id == recording_id
         collection = {"name": recording.collection, "description": "", "licence": "", "source": ""}
@@ -114,7 +131,12 @@ class Repository(Reader, Journal):
             old_ids = set(connection.scalars(sa.select(PassageRow.passage_id).where(of_recording)))
             connection.execute(sa.delete(PassageRow).where(of_recording))
             upsert(connection, RecordingRow, row)
-            for table, rows in ((PassageRow, passage_rows), (VectorRow, vectors), (TranscriptRow, transcripts)):
+            for table, rows in (
+                (PassageRow, passage_rows),
+                (VectorRow, vectors),
+                (TranscriptRow, transcripts),
+                (TrackRow, tracks),
+            ):
                 if rows:
                     connection.execute(sa.insert(table), rows)
         return sorted(old_ids - new_ids)

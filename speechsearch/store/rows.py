@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from speechsearch.datatypes import Passage, Recording, Span, SparseVector, Transcript, Vector, Word
+from speechsearch.datatypes import Passage, PhonemeTrack, Recording, Span, SparseVector, Transcript, Vector, Word
 from speechsearch.errors import InputError, StoreError
 from speechsearch.store.base import StoredPassage
 
@@ -135,6 +135,29 @@ def vector_of(row: Any) -> Vector:
     if row.terms is None:
         return weights
     return SparseVector(np.frombuffer(row.terms, dtype="<u4").astype(np.uint32), weights)
+
+
+def track_row(passage_id: str, track: PhonemeTrack) -> dict[str, Any]:
+    """Return the row of what is heard in a passage.
+
+    Raises:
+        InputError: phonemes and times are not equally many.
+    """
+    if track.symbols.shape != track.starts_s.shape or track.symbols.ndim != 1:
+        raise InputError(f"{track.symbols.shape} phonemes do not fit {track.starts_s.shape} times.")
+    symbols, starts_s = track.symbols.astype(np.uint8), track.starts_s.astype("<f4")
+    return {"passage_id": passage_id, "symbols": symbols.tobytes(), "starts_s": starts_s.tobytes()}
+
+
+def track_of(row: Any) -> PhonemeTrack:
+    """Return what is heard in a passage from its row.
+
+    Raises:
+        StoreError: the row is damaged.
+    """
+    if len(row.starts_s) != 4 * len(row.symbols):
+        raise StoreError(f"The phonemes of passage {row.passage_id} are damaged.", "Ingest it again.")
+    return PhonemeTrack(np.frombuffer(row.symbols, np.uint8), np.frombuffer(row.starts_s, "<f4").astype(np.float32))
 
 
 def transcript_row(passage_id: str, transcript: Transcript) -> dict[str, Any]:

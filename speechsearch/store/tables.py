@@ -76,6 +76,15 @@ class TranscriptRow(Base):
     words: Mapped[str]
 
 
+class TrackRow(Base):
+    """The phonemes heard in a passage: uint8 symbols and float32 start times."""
+
+    __tablename__ = "tracks"
+    passage_id: Mapped[str] = mapped_column(ForeignKey("passages.passage_id", ondelete="CASCADE"), primary_key=True)
+    symbols: Mapped[bytes]
+    starts_s: Mapped[bytes]
+
+
 class JournalRow(Base):
     """How far a recording has come; also of those that failed, so it refers to no other table."""
 
@@ -87,6 +96,48 @@ class JournalRow(Base):
     fingerprint: Mapped[str]
     message: Mapped[str]
     updated_at: Mapped[str]
+
+
+class JobRow(Base):
+    """A task of the queue: what to take in, for whom, and how far it is; ``task`` is JSON."""
+
+    __tablename__ = "jobs"
+    job_id: Mapped[str] = mapped_column(primary_key=True)
+    visitor_id: Mapped[str] = mapped_column(index=True)
+    kind: Mapped[str]
+    collection: Mapped[str]
+    task: Mapped[str]
+    state: Mapped[str] = mapped_column(index=True)
+    message: Mapped[str]
+    created_at: Mapped[str]
+    updated_at: Mapped[str]
+
+
+class JobFileRow(Base):
+    """What became of one file of a job."""
+
+    __tablename__ = "job_files"
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.job_id", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    state: Mapped[str]
+    passages: Mapped[int]
+    duration_s: Mapped[float]
+    message: Mapped[str]
+
+
+class FeedbackRow(Base):
+    """A visitor's judgement of a passage as an answer to a question; 1 relevant, 0 not."""
+
+    __tablename__ = "feedback"
+    visitor_id: Mapped[str] = mapped_column(primary_key=True)
+    question: Mapped[str] = mapped_column(primary_key=True)
+    passage_id: Mapped[str] = mapped_column(
+        ForeignKey("passages.passage_id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    relevance: Mapped[int]
+    engine: Mapped[str]
+    rank: Mapped[int]
+    created_at: Mapped[str]
 
 
 class SettingRow(Base):

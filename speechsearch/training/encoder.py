@@ -1,6 +1,6 @@
 """Recipe: train the speech encoder with CTC on phonemes.
 
-``python -m speechsearch.training.encoder --corpus runs/corpus --out runs/encoder --steps 5500`` (``--tiny``: a
+``python -m speechsearch.training.encoder runs/corpus runs/encoder --steps 5500`` (``--tiny``: a
 minute). Resumes from OUT/state.safetensors when it is there.
 """
 
@@ -27,13 +27,14 @@ from speechsearch.training.corpus import Shard, Utterance
 
 SAMPLE_RATE_HZ = 16_000
 SOURCE_WEIGHTS = {
-    "kathleen_arctic": 0.07,
-    "ljspeech_385": 0.07,
-    "librispeech": 0.13,
-    "speechocean-adults": 0.10,
-    "speechocean-children": 0.05,
-    "espeak": 0.25,
-    "flite": 0.30,
+    "kathleen_arctic": 0.09,
+    "ljspeech_385": 0.10,
+    "librispeech": 0.16,
+    "readers": 0.06,
+    "speechocean-adults": 0.14,
+    "speechocean-children": 0.06,
+    "espeak": 0.14,
+    "flite": 0.22,
     "festival": 0.03,
 }
 BATCH_S = 100.0

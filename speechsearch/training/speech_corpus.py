@@ -1,6 +1,6 @@
 """Recipe: synthesise and collect speech for the encoder, training and evaluation parts apart.
 
-``python -m speechsearch.training.speech_corpus --data DATA --out runs/corpus`` (``--tiny`` ends in a minute).
+``python -m speechsearch.training.speech_corpus DATA runs/corpus`` (``--tiny`` ends in a minute).
 """
 
 from __future__ import annotations

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
     from speechsearch.service import Service
 
-HERE = Path(__file__).parent
+STATIC = Path(__file__).parent / "static"
+STYLES = ("base.css",)
+SCRIPTS = ("player.js",)
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Helvetica Neue', Arial, sans-serif"
 MONO = "ui-monospace, 'Cascadia Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 POLL_EVERY_S = 1.5
@@ -108,6 +110,8 @@ def theme() -> Any:
 def mount(app: FastAPI, page: gr.Blocks, service: Service) -> FastAPI:
     """Serve the page at the root of an application and return the application."""
     settings = service.settings
+    # Each script in a scope of its own.
+    scripts = "".join(f"{{\n{(STATIC / name).read_text(encoding='utf-8')}}}\n" for name in SCRIPTS)
     gr.mount_gradio_app(
         app,
         page,
@@ -122,8 +126,8 @@ def mount(app: FastAPI, page: gr.Blocks, service: Service) -> FastAPI:
         enable_monitoring=False,
         pwa=False,
         theme=theme(),
-        css=(HERE / "style.css").read_text(encoding="utf-8"),
-        js=(HERE / "script.js").read_text(encoding="utf-8"),
+        css="\n".join((STATIC / name).read_text(encoding="utf-8") for name in STYLES),
+        js=f"() => {{\n{scripts}}}",
     )
     # Gradio checks that a path in a request is the visitor's own upload only once this is set, and mounting does not.
     page.has_launched = True

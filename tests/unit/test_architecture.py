@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 LEVELS = {
     "datatypes": 0, "errors": 0, "progress": 0, "settings": 0,
-    "catalog": 1, "runtime": 1, "lock": 1, "audio": 1, "mini": 1,
+    "catalog": 1, "lock": 1, "visitors": 1, "audio": 1, "mini": 1,
     "encoders": 2, "asr": 2, "index": 2, "store": 2,
     "retrieval": 3,
     "evaluation": 4, "library": 4, "engines": 4, "service": 4, "measure": 4,

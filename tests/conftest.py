@@ -1,0 +1,78 @@
+"""A data folder with seven of the samples, made once; tests that open it get a copy of their own."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SAMPLES = Path(__file__).parents[1] / "samples"
+CHOSEN = ("s004", "s015", "s027", "s031", "s051", "s060", "s066")
+HOSTILE = "<script>alert(1)</script> \"quoted\" 'single' ${document.title} {{value}} \u202eדוגמה"
+HOSTILE_FILE = "s066"
+
+
+@pytest.fixture(scope="session")
+def model():
+    """The shipped model, loaded once."""
+    from speechsearch.mini.model import MiniModel
+
+    return MiniModel()
+
+
+@pytest.fixture(scope="session")
+def chosen_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with seven samples and their metadata; the title and speaker of one are hostile."""
+    folder = tmp_path_factory.mktemp("chosen")
+    for name in CHOSEN:
+        shutil.copyfile(SAMPLES / "audio" / f"{name}.opus", folder / f"{name}.opus")
+    with (SAMPLES / "metadata.csv").open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if Path(row["file"]).stem in CHOSEN]
+    written = io.StringIO()
+    table = csv.DictWriter(written, list(rows[0]))
+    table.writeheader()
+    for row in rows:
+        name = Path(row["file"]).stem
+        row["file"] = f"{name}.opus"
+        if name == HOSTILE_FILE:
+            row["title"] = row["speaker"] = HOSTILE
+        table.writerow(row)
+    (folder / "metadata.csv").write_text(written.getvalue(), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def library_folder(tmp_path_factory: pytest.TempPathFactory, model, chosen_files: Path) -> Path:
+    """A closed data folder with the seven samples in the collection "samples"; not to be changed."""
+    from ingest import discover, run
+    from speechsearch.service import Service
+    from speechsearch.settings import Settings
+
+    folder = tmp_path_factory.mktemp("library") / "data"
+    with Service.open(Settings(data_dir=folder), model=model) as opened:
+        found = discover([chosen_files], opened.limits, tmp_path_factory.mktemp("workspace"))
+        results = list(run(opened, found, collection="samples"))
+        assert [result.state for result in results] == ["indexed"] * len(CHOSEN), results
+    return folder
+
+
+@pytest.fixture
+def settings(library_folder: Path, tmp_path: Path):
+    """Settings of a data folder of the test's own, with the seven samples."""
+    from speechsearch.settings import Settings
+
+    shutil.copytree(library_folder, tmp_path / "data")
+    return Settings(data_dir=tmp_path / "data")
+
+
+@pytest.fixture
+def service(settings, model) -> Iterator[object]:
+    """The real service over the seven samples, in a data folder of the test's own."""
+    from speechsearch.service import Service
+
+    with Service.open(settings, model=model) as opened:
+        yield opened
