@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -29,7 +30,7 @@ class PocketSphinxRecognizer:
             import pocketsphinx
         except ImportError as error:
             raise MissingDependencyError("pocketsphinx is not installed.", "Run: pip install pocketsphinx") from error
-        self.fingerprint = f"pocketsphinx-{pocketsphinx.__version__}"
+        self.fingerprint = f"pocketsphinx-{importlib.metadata.version('pocketsphinx')}"
         self._decoder: Any = pocketsphinx.Decoder(samprate=16_000, loglevel="FATAL")
         self._lock = threading.Lock()
 
