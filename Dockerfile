@@ -1,13 +1,19 @@
 FROM python:3.11-slim-bookworm
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN apt-get update && apt-get install -y --no-install-recommends ffmpeg && rm -rf /var/lib/apt/lists/* \
-    && useradd --create-home speechsearch && mkdir /data && chown speechsearch /data
+    && useradd --uid 10001 --create-home speechsearch && mkdir /data && chown speechsearch:speechsearch /data
 WORKDIR /app
 COPY requirements.txt .
-RUN pip install --no-cache-dir -r requirements.txt "psycopg[binary]==3.3.9"
+RUN pip install -r requirements.txt "psycopg[binary]==3.3.9"
 COPY app.py pyproject.toml README.md ./
 COPY speechsearch speechsearch
 COPY ingest ingest
 COPY samples samples
+COPY docs docs
+ENV SPEECHSEARCH_DATA_DIR=/data SPEECHSEARCH_SERVER__HOST=0.0.0.0 SPEECHSEARCH_SERVER__PORT=7860
 USER speechsearch
+VOLUME /data
 EXPOSE 7860
+HEALTHCHECK --interval=30s --timeout=6s --start-period=90s --retries=3 \
+    CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:7860/health', timeout=5)"]
 CMD ["python", "app.py"]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from speechsearch.errors import SpeechSearchError
@@ -17,8 +15,8 @@ def main() -> int:
     from speechsearch.api.server import upload_folder
 
     try:
-        with upload_folder() as uploads:
-            return serve(uploads)
+        with upload_folder():
+            return serve()
     except KeyboardInterrupt:
         return 0
     except SpeechSearchError as error:
@@ -26,34 +24,33 @@ def main() -> int:
         return 2
 
 
-def serve(uploads: Path) -> int:
+def serve() -> int:
     """Open the port and the service, begin to index the samples where that is due, and answer requests."""
-    from speechsearch.api.server import frame_ancestors, listen, run
+    from speechsearch.api.server import allowed_hosts, frame_ancestors, listen, run
     from speechsearch.settings import read_settings
 
     settings = read_settings()
     with listen(settings) as listener:
-        import ingest
+        from ingest import runners
         from speechsearch.api import create_app
+        from speechsearch.backup import kept_safe
+        from speechsearch.jobs import JobQueue
         from speechsearch.service import Service
-        from speechsearch.ui import BackgroundRun, build_page, events, mount
+        from speechsearch.ui import build_page, mount
 
-        with Service.open(settings) as service:
-
-            def ingest_files(paths: Sequence[Path], collection: str) -> Iterator[object]:
-                with tempfile.TemporaryDirectory(dir=uploads) as workspace:
-                    found = ingest.discover(paths, settings.limits, Path(workspace))
-                    yield from events(lambda report: ingest.run(service, found, collection=collection, progress=report))
-
-            samples = BackgroundRun("the sample collection", say=lambda line: print(line, flush=True))
-            app = create_app(service, indexing=samples.progress, frame_ancestors=frame_ancestors())
-            mount(app, build_page(service, ingest_files, samples), service)
-            if not (done := settings.data_dir.expanduser() / "samples-indexed").exists() and SAMPLES.is_dir():
-                samples.start(lambda: ingest_files([SAMPLES], "samples"), done.touch)
+        with kept_safe(settings), Service.open(settings) as service:
+            jobs = JobQueue(service, runners(service, SAMPLES), say=lambda line: print(line, flush=True))
+            app = create_app(
+                service, jobs=jobs, frame_ancestors=frame_ancestors(), allowed_hosts=allowed_hosts(settings)
+            )
+            mount(app, build_page(service, jobs), service, jobs)
+            if SAMPLES.is_dir():
+                jobs.submit_once("samples", "samples")
+            jobs.start()
             try:
                 return run(app, listener)
             finally:
-                samples.stop()
+                jobs.stop()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Make docs/images/search.png and docs/images/add.png from a running program.
+"""Make the pictures of docs/images from a running program: one of each tab, and the search on a phone.
 
-python benchmarks/screenshots.py http://127.0.0.1:7860 [--question "..."] [--width 1280 --height 900]
+python -m benchmarks.screenshots http://127.0.0.1:7860 [--question "..."] [--dark] [--only search]
 """
 
 from __future__ import annotations
@@ -8,9 +8,10 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 FLAGS = [
     "--headless",
@@ -21,16 +22,72 @@ FLAGS = [
     "--disable-sync",
 ]
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
+QUESTION = "What did Wojciechowski say about the ferry and the bridge?"
+FOUND = "#left .ss-hit"
+
+
+def search(page: Page) -> None:
+    """Wait for the answers that the address asks for."""
+    page.wait_for_selector(FOUND)
+    page.wait_for_timeout(1200)
+
+
+def recording(page: Page) -> None:
+    """Open the first answer in its recording."""
+    search(page)
+    page.locator(f"{FOUND} a.ss-open").first.click()
+    page.wait_for_timeout(2500)
+
+
+def tab(name: str) -> Callable[[Page], None]:
+    """Return a step that opens a tab."""
+
+    def step(page: Page) -> None:
+        page.get_by_role("tab", name=name, exact=True).click()
+        page.wait_for_timeout(2500)
+
+    return step
+
+
+def compare(page: Page) -> None:
+    """Run the evaluation of the samples."""
+    tab("Compare")(page)
+    page.locator("#evaluate").click()
+    page.wait_for_selector("#evaluation table", timeout=300_000)
+    page.wait_for_timeout(1500)
+
+
+SHOTS: dict[str, tuple[Callable[[Page], None], int, int]] = {
+    "search": (search, 1280, 1100),
+    "phone": (search, 390, 844),
+    "recording": (recording, 1280, 900),
+    "add": (tab("Add recordings"), 1280, 900),
+    "collections": (tab("Collections"), 1280, 1100),
+    "compare": (compare, 1280, 1100),
+    "about": (tab("About"), 1280, 1000),
+}
+
+
+def shoot(browser: Browser, address: str, question: str, name: str, folder: Path, scheme: str) -> None:
+    """Write one picture."""
+    step, width, height = SHOTS[name]
+    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    page.goto(f"{address}/?q={question}")
+    page.wait_for_selector(FOUND)
+    step(page)
+    page.screenshot(path=folder / f"{name}.png")
+    context.close()
 
 
 def main() -> int:
-    """Write both pictures; return the exit code."""
+    """Write the pictures; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("address", nargs="?", default="http://127.0.0.1:7860")
-    parser.add_argument("--question", default="", help="the first example of the page when absent")
+    parser.add_argument("--question", default=QUESTION)
     parser.add_argument("--out", type=Path, default=IMAGES)
-    parser.add_argument("--width", type=int, default=1280)
-    parser.add_argument("--height", type=int, default=900)
+    parser.add_argument("--only", choices=sorted(SHOTS))
     parser.add_argument("--dark", action="store_true")
     arguments = parser.parse_args()
     browser_path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -40,23 +97,9 @@ def main() -> int:
     arguments.out.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=browser_path, args=FLAGS)
-        size = {"width": arguments.width, "height": arguments.height}
-        page = browser.new_page(viewport=size, color_scheme="dark" if arguments.dark else "light")
-        page.set_default_timeout(120_000)
-        page.goto(arguments.address)
-        question = page.locator("#question textarea, #question input").first
-        question.wait_for()
-        page.wait_for_selector("#examples button")
-        page.wait_for_timeout(2000)  # the page answers keys only once its scripts have taken over
-        question.fill(arguments.question or page.locator("#examples button").first.inner_text().strip())
-        question.press("Enter")
-        page.wait_for_selector("#left .ss-hit")
-        page.wait_for_timeout(1500)
-        page.screenshot(path=arguments.out / "search.png")
-        page.get_by_role("tab", name="Add recordings").click()
-        page.locator("#add").wait_for()
-        page.wait_for_timeout(500)
-        page.screenshot(path=arguments.out / "add.png")
+        for name in [arguments.only] if arguments.only else SHOTS:
+            scheme = "dark" if arguments.dark else "light"
+            shoot(browser, arguments.address, arguments.question, name, arguments.out, scheme)
         browser.close()
     return 0
 

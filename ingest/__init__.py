@@ -2,7 +2,18 @@
 
 from ingest.discover import discover
 from ingest.hub import dataset_sources
+from ingest.jobs import runners
 from ingest.pipeline import FileResult, run
 from ingest.sources import Description, Rejected, Selection, Source
 
-__all__ = ["Description", "FileResult", "Rejected", "Selection", "Source", "dataset_sources", "discover", "run"]
+__all__ = [
+    "Description",
+    "FileResult",
+    "Rejected",
+    "Selection",
+    "Source",
+    "dataset_sources",
+    "discover",
+    "run",
+    "runners",
+]

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from ingest import archives
-from ingest.metadata import FILE_NAME, LARGEST_BYTES, Metadata, describe, parse
+from ingest.metadata import FILE_NAME, LARGEST_BYTES, Metadata, describe, edited, parse
 from ingest.sources import LONGEST_NAME, SOUND_SUFFIXES, Found, Rejected, Selection, Source, clean, disk_name
 from ingest.unpacking import ExhaustedError
 from speechsearch.errors import ArchiveError, InputError, TooLargeError
@@ -70,7 +70,35 @@ def discover(paths: Sequence[Path], limits: LimitSettings, workspace: Path) -> S
         elif path.is_file() and archives.is_archive(path.name):
             _plan_archive(plan, path, path.name)
         else:
-            plan.add([_file(path, path.name, _tables_beside(path, dropped, limits), limits)[0]])
+            tables = _tables_beside(path, dropped, limits)
+            plan.add([_file(path, path.name, PurePosixPath(path.name), tables, limits)[0]])
+    return Selection(_walk(plan.parts), files=plan.files, size_bytes=plan.size_bytes)
+
+
+def discover_uploaded(
+    files: Sequence[tuple[Path, str]],
+    limits: LimitSettings,
+    workspace: Path,
+    descriptions: Mapping[str, Mapping[str, str]],
+) -> Selection:
+    """Return the recordings in uploaded files, by the names that the visitor gave them: those on the disk tell nothing.
+
+    A name may have folders in front of it, which count as in ``discover``. ``descriptions``: by the visitor's name of a
+    file, what goes before its metadata.csv.
+    """
+    plan = Plan(limits, workspace)
+    named: list[tuple[PurePosixPath, Path]] = []
+    edits: dict[PurePosixPath, Mapping[str, str]] = {}
+    for path, name in files:
+        try:
+            inside = archives.member_path(name)
+        except ArchiveError as error:
+            plan.add([Rejected(clean(name, 2 * LONGEST_NAME), InputError(error.message, "Choose the folder itself."))])
+            continue
+        named.append((inside, path))
+        edits[inside] = descriptions.get(name, {})
+    if not _plan_files(plan, named, "", edits):
+        plan.add([Rejected("upload", InputError("There are no sound files in what was uploaded."))])
     return Selection(_walk(plan.parts), files=plan.files, size_bytes=plan.size_bytes)
 
 
@@ -101,10 +129,14 @@ def _unreadable(name: str, error: OSError, is_warning: bool = False) -> Rejected
     return Rejected(name, InputError(f"'{name}' cannot be read: {reason}.", "Check its permissions."), is_warning)
 
 
-def _file(path: Path, name: str, tables: Tables, limits: LimitSettings) -> tuple[Found, PurePosixPath, str]:
-    """Return a file as a source, or why not, and the metadata row (folder and key) that describes it."""
+def _file(
+    path: Path, name: str, inside: PurePosixPath, tables: Tables, limits: LimitSettings
+) -> tuple[Found, PurePosixPath, str]:
+    """Return a file as a source, or why not, and the metadata row (folder and key) that describes it.
+
+    ``name`` is shown, ``inside`` is the path that the tables' folders are on.
+    """
     shown = clean(name, 2 * LONGEST_NAME)
-    inside = PurePosixPath(name).relative_to(PurePosixPath(name).parts[0]) if "/" in name else PurePosixPath(name)
     description, folder, key = describe(inside, tables)
     if not path.exists():
         return Rejected(shown, InputError(f"'{shown}' does not exist.", "Check the path.")), folder, key
@@ -120,31 +152,52 @@ def _file(path: Path, name: str, tables: Tables, limits: LimitSettings) -> tuple
 
 def _plan_folder(plan: Plan, root: Path) -> None:
     """Add everything below a folder; archives in it are opened too."""
-    found: list[Found] = []
-    names = sorted(_files_below(root, found))
-    tables: Tables = {}
-    for inside in names:
-        if inside.name.lower() == FILE_NAME:
-            tables[inside.parent] = _read_table(root / inside, f"{root.name}/{inside}", plan.limits)
+    problems: list[Found] = []
+    files = [(inside, root / inside) for inside in sorted(_files_below(root, problems))]
+    plan.add(problems)
+    if not _plan_files(plan, files, f"{root.resolve().name}/", {}):
+        plan.add([Rejected(root.name, InputError(f"The folder '{root.name}' holds no sound files."))])
+
+
+def _plan_files(
+    plan: Plan,
+    files: Sequence[tuple[PurePosixPath, Path]],
+    prefix: str,
+    edits: Mapping[PurePosixPath, Mapping[str, str]],
+) -> bool:
+    """Add files by their paths in one tree with its metadata.csv files, and tell whether there is any sound among them.
+
+    ``prefix`` goes before the paths when they are shown; without one, files at the top count as named directly.
+    """
+    tables: Tables = {
+        inside.parent: _read_table(path, f"{prefix}{inside}", plan.limits)
+        for inside, path in files
+        if inside.name.lower() == FILE_NAME
+    }
     used: dict[PurePosixPath, set[str]] = {folder: set() for folder in tables}
+    found: list[Found] = []
     is_empty = True
-    for inside in names:
-        name = f"{root.resolve().name}/{inside}"
+    for inside, path in files:
+        name, is_direct = f"{prefix}{inside}", not prefix and len(inside.parts) == 1
+        if inside.name.lower() == FILE_NAME or (archives.is_hidden(inside) and not is_direct):
+            continue
         if archives.is_archive(inside.name):
             plan.add(found)
             found = []
-            _plan_archive(plan, root / inside, name)
-            is_empty = False
-        elif inside.suffix.lower() in SOUND_SUFFIXES:
-            one, folder, key = _file(root / inside, name, tables, plan.limits)
+            _plan_archive(plan, path, name)
+        elif is_direct or inside.suffix.lower() in SOUND_SUFFIXES:
+            one, folder, key = _file(path, name, inside, tables, plan.limits)
+            if isinstance(one, Source) and (edit := edits.get(inside)):
+                one = replace(one, description=edited(one.description, edit))
             found.append(one)
             used.get(folder, set()).add(key)
-            is_empty = False
-    if is_empty:
-        found.append(Rejected(root.name, InputError(f"The folder '{root.name}' holds no sound files.")))
+        else:
+            continue
+        is_empty = False
     for folder, table in tables.items():
         found.extend([*table.problems, *table.unused(used[folder])])
     plan.add(found)
+    return not is_empty
 
 
 def _files_below(root: Path, problems: list[Found]) -> Iterator[PurePosixPath]:
@@ -179,7 +232,7 @@ def _plan_archive(plan: Plan, path: Path, name: str) -> None:
                 elif member.path.suffix.lower() in SOUND_SUFFIXES:
                     sizes[member.path] = member.size_bytes
     except ArchiveError as error:
-        plan.add([Rejected(shown, error)])
+        plan.add([Rejected(shown, _named(error, path, shown))])
         return
     except OSError as error:
         plan.add([_unreadable(shown, error)])
@@ -216,8 +269,13 @@ def _unpack(path: Path, name: str, found: Sequence[Found], tables: Tables, plan:
                             member, name, Path(folder, disk_name(member.path.name)), tables, plan.limits
                         )
         except ArchiveError as error:
-            yield Rejected(name, error)
+            yield Rejected(name, _named(error, path, name))
     yield from found
+
+
+def _named(error: ArchiveError, path: Path, name: str) -> ArchiveError:
+    """Return an archive's error with the name that is shown in place of the one on the disk."""
+    return type(error)(error.message.replace(path.name, name.rsplit("/", 1)[-1]), error.hint)
 
 
 def _unpack_member(

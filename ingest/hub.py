@@ -56,6 +56,29 @@ def dataset_sources(
     )
 
 
+def hub_sources(
+    name: str,
+    *,
+    workspace: Path,
+    limits: LimitSettings,
+    split: str,
+    configuration: str | None,
+    audio_column: str | None,
+    limit: int | None,
+) -> Selection:
+    """Return the recordings of a dataset of the hub, as ``dataset_sources``, and of nothing on this machine's disk.
+
+    Raises:
+        NotFoundError: it is no name of the form owner/name, or a folder of that name lies here and would be taken.
+    """
+    if not re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", name) or Path(name).exists():
+        raise NotFoundError(f"'{clean(name)}' is no dataset of the hub.", "Names are like google/fleurs.")
+    return dataset_sources(
+        name, workspace=workspace, limits=limits, split=split, configuration=configuration, audio_column=audio_column,
+        limit=limit,
+    )  # fmt: skip
+
+
 def _load(
     name_or_path: str, split: str, configuration: str | None, revision: str | None, streaming: bool
 ) -> tuple[Origin, Any]:

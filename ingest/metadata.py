@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from ingest.sources import LONGEST_LINE, LONGEST_NAME, LONGEST_TEXT, Description, Rejected, clean
@@ -126,6 +126,17 @@ def description_of(values: Mapping[str, object]) -> Description:
             if values.get(name) is not None
         }
     )
+
+
+def edited(description: Description, values: Mapping[str, str]) -> Description:
+    """Return a description with some of its fields overwritten, cleaned and cut to length.
+
+    >>> edited(Description(title="A", speaker="Ann"), {"title": " B ", "weather": "rain"}).title
+    'B'
+    """
+    known = {name: str(value) for name, value in values.items() if name in FIELDS}
+    new = description_of(known)
+    return replace(description, **{name: getattr(new, name) for name in known})
 
 
 def _unusable(name: str, reason: str) -> Metadata:

@@ -47,7 +47,7 @@ class Meter:
         """Count something that was refused before it could be worked on."""
         self.files_done += 1
 
-    def finish_file(self, sound_s: float, message: str) -> None:
+    def finish_file(self, sound_s: float) -> None:
         """Count the current source as done, with the seconds of sound that were worked on; 0 tells nothing of speed."""
         self.files_done += 1
         self.bytes_done += self.source.size_bytes
@@ -55,7 +55,10 @@ class Meter:
             self.worked_bytes += self.source.size_bytes
             self.worked_sound_s += sound_s
             self.worked_s += time.monotonic() - self.started_s
-        name, self.source = self.source.name, NOTHING
+        self.source = NOTHING
+
+    def report_files(self, name: str, message: str) -> None:
+        """Report what is done between two sources."""
         self._send(name, 0.0, 0.0, 0.0, message)
 
     def _send(self, name: str, part: float, sound_s: float, elapsed_s: float, message: str) -> None:

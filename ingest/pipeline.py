@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -16,6 +16,7 @@ from speechsearch.datatypes import Recording
 from speechsearch.errors import SpeechSearchError
 from speechsearch.progress import ProgressCallback
 from speechsearch.settings import LimitSettings
+from speechsearch.visitors import owner_of
 
 log = logging.getLogger(__name__)
 
@@ -64,11 +65,18 @@ class FileResult:
 
 
 def run(
-    service: Indexer, sources: Iterable[Found], *, collection: str, progress: ProgressCallback | None = None
-) -> Iterator[FileResult]:
+    service: Indexer,
+    sources: Iterable[Found],
+    *,
+    collection: str,
+    progress: ProgressCallback | None = None,
+    target: Callable[[str], str] = str,
+) -> Generator[FileResult, None, None]:
     """Yield one result a source, in order, as each is done; the next one starts when the result is taken.
 
-    A source whose metadata names a collection goes there, every other into ``collection``.
+    A source whose metadata names a collection goes to the one that ``target`` makes of the name (it may refuse it),
+    every other into ``collection``. Both are names in the store. The end of a source is reported after its result has
+    been taken, so that nothing is lost when ``progress`` raises.
     """
     meter = Meter(sources, progress)
     first_names: dict[str, str] = {}
@@ -88,21 +96,31 @@ def run(
                 yield FileResult(found.name, "warning" if found.is_warning else "failed", message=str(found.error))
             else:
                 meter.start_file(found)
-                result = _take_in(service, found, collection, first_names, meter)
-                meter.finish_file(result.duration_s if result.state == "indexed" else 0.0, result.state)
+                result = _take_in(service, found, collection, target, first_names, meter)
+                meter.finish_file(result.duration_s if result.state == "indexed" else 0.0)
                 yield result
+                meter.report_files(result.name, result.state)
     finally:
         if close := getattr(iterator, "close", None):
             close()
 
 
 def content_hash(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes in hex, which is the recording's id."""
+    """Return the SHA-256 of a file's bytes in hex."""
     with path.open("rb") as stream:
         digest = hashlib.sha256()
         while chunk := stream.read(1 << 20):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def recording_id_of(path: Path, collection: str) -> str:
+    """Return the id of a recording: the hash of its content, with its owner's name in it when it is not everybody's.
+
+    So two visitors who add the same file neither hinder nor learn of each other.
+    """
+    found, owner = content_hash(path), owner_of(collection)
+    return hashlib.sha256(f"{owner}/{found}".encode()).hexdigest() if owner else found
 
 
 def explain(error: Exception, what: str) -> str:
@@ -114,23 +132,30 @@ def explain(error: Exception, what: str) -> str:
 
 
 def _take_in(
-    service: Indexer, source: Source, collection: str, first_names: dict[str, str], meter: Meter
+    service: Indexer,
+    source: Source,
+    collection: str,
+    target: Callable[[str], str],
+    first_names: dict[str, str],
+    meter: Meter,
 ) -> FileResult:
     """Index one source and return its result, whatever happens."""
-    target = source.description.collection or collection
     recording_id = ""
     try:
-        recording_id = content_hash(source.path)
+        if source.description.collection:
+            collection = target(source.description.collection)
+        recording_id = recording_id_of(source.path, collection)
         if recording_id in first_names:
             message = f"Same sound as '{first_names[recording_id]}' in this run."
             return FileResult(source.name, "duplicate", recording_id, message=message)
         info = audio.probe(source.path, service.limits)
-        recording = _recording(source, recording_id, target, info.duration_s)
+        recording = _recording(source, recording_id, collection, info.duration_s)
         outcome = service.index_recording(source.path, recording, meter.passages_of(info.duration_s))
     except Exception as error:
-        message = explain(error, f"'{source.name}' could not be taken in")
+        # The name on the disk tells the visitor nothing.
+        message = explain(error, f"'{source.name}' could not be taken in").replace(source.path.name, source.file_name)
         if recording_id:
-            service.mark_failed(recording_id, source.file_name, target, message)
+            service.mark_failed(recording_id, source.file_name, collection, message)
         return FileResult(source.name, "failed", recording_id, message=message)
     first_names[recording_id] = source.name
     return FileResult(source.name, outcome.state, recording_id, outcome.passages, outcome.duration_s, outcome.message)

@@ -7,6 +7,7 @@ Exit codes: 0 done; 1 done, but some files failed or ``doctor`` found difference
 from __future__ import annotations
 
 import json
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -29,7 +30,7 @@ from speechsearch.errors import (
 from speechsearch.progress import Progress
 
 if TYPE_CHECKING:
-    from speechsearch.datatypes import Query, Results
+    from speechsearch.datatypes import Filters, Query, Results
     from speechsearch.service import Service
 
 app = typer.Typer(
@@ -38,10 +39,16 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+SHORTEST_PASSWORD = 8
 Question = Annotated[str, typer.Argument(help="What to look for; not needed with --audio.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 TopK = Annotated[int, typer.Option("--top-k", "-k", min=1, max=200, help="How many answers.")]
 InCollection = Annotated[str, typer.Option("--collection", "-c", help="Search only this collection.")]
+OfSpeakers = Annotated[list[str], typer.Option("--speaker", help="Only this speaker; can be given several times.")]
+InLanguages = Annotated[list[str], typer.Option("--language", help="Only this language; can be given several times.")]
+From = Annotated[str, typer.Option("--from", help="Only recordings from this date on: 2019, 2019-03 or 2019-03-04.")]
+To = Annotated[str, typer.Option("--to", help="Only recordings up to this date, all of it included.")]
+DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?", re.ASCII)
 Spoken = Annotated[Path | None, typer.Option("--audio", help="A spoken question instead of a typed one.")]
 
 
@@ -83,22 +90,33 @@ def clock(seconds: float) -> str:
 
 
 def lines(results: Results) -> Iterator[str]:
-    """Yield one line a hit: rank, score, recording, start-end, channels."""
+    """Yield one line a hit: rank, score, likelihood, recording, start-end, channels, and the words heard in it."""
     if not results.has_confident_hit:
         yield "Nothing relevant found; the nearest passages:" if results.hits else "Nothing found."
     for hit in results.hits:
         channels = ", ".join(f"{one.channel} #{one.rank}" for one in hit.channels)
         span = f"{clock(hit.passage.span.start_s)}-{clock(hit.passage.span.end_s)}"
-        yield f"{hit.rank:>3}  {hit.score:7.3f}  {hit.recording.title}  {span}  [{channels}]"
+        heard = f"  heard: {', '.join(word.text for word in hit.heard)}" if hit.heard else ""
+        value = f"{hit.score:7.3f} {hit.likelihood:4.0%}"
+        yield f"{hit.rank:>3}  {value}  {hit.recording.title}  {span}  [{channels}]{heard}"
     yield f"     {results.engine}: {results.encode_ms:.0f} ms to encode, {results.search_ms:.0f} ms to search"
 
 
-def query_of(service: Service, text: str, spoken: Path | None, top_k: int, collection: str) -> Query:
+def query_of(service: Service, text: str, spoken: Path | None, top_k: int, filters: Filters) -> Query:
     """Return the query of a command's arguments."""
-    from speechsearch.datatypes import Filters, Query
+    from speechsearch.datatypes import Query
 
-    sound = service.query_audio(spoken) if spoken else None
-    return Query(text, sound, top_k, Filters(collections=(collection,) if collection else ()))
+    return Query(text, service.query_audio(spoken) if spoken else None, top_k, filters)
+
+
+def filters_of(collection: str, speaker: list[str], language: list[str], date_from: str, date_to: str) -> Filters:
+    """Return what a command's options narrow its search to."""
+    from speechsearch.datatypes import Filters
+
+    for date in (date_from, date_to):
+        if date and not DATE.fullmatch(date):
+            raise InputError(f"{date!r:.60} is not a date.", "Write it as 2019, 2019-03 or 2019-03-04.")
+    return Filters((collection,) if collection else (), (), tuple(speaker), tuple(language), date_from, date_to)
 
 
 @app.command()
@@ -107,12 +125,17 @@ def search(
     engine: str = "hybrid",
     top_k: TopK = 5,
     collection: InCollection = "",
+    speaker: OfSpeakers = [],  # noqa: B006 (typer copies defaults)
+    language: InLanguages = [],  # noqa: B006
+    date_from: From = "",
+    date_to: To = "",
     audio: Spoken = None,
     as_json: Json = False,
 ) -> None:
     """Find passages that answer a QUESTION."""
+    filters = filters_of(collection, speaker, language, date_from, date_to)
     with opened() as service:
-        results = service.search(query_of(service, question, audio, top_k, collection), engine)
+        results = service.search(query_of(service, question, audio, top_k, filters), engine)
     put(results) if as_json else print("\n".join(lines(results)))
 
 
@@ -123,12 +146,17 @@ def compare(
     right: str = "asr",
     top_k: TopK = 5,
     collection: InCollection = "",
+    speaker: OfSpeakers = [],  # noqa: B006 (typer copies defaults)
+    language: InLanguages = [],  # noqa: B006
+    date_from: From = "",
+    date_to: To = "",
     audio: Spoken = None,
     as_json: Json = False,
 ) -> None:
     """Put a QUESTION to two engines."""
+    filters = filters_of(collection, speaker, language, date_from, date_to)
     with opened() as service:
-        comparison = service.compare(query_of(service, question, audio, top_k, collection), left, right)
+        comparison = service.compare(query_of(service, question, audio, top_k, filters), left, right)
     put(comparison) if as_json else print("\n".join([*lines(comparison.left), "", *lines(comparison.right)]))
 
 
@@ -290,6 +318,17 @@ def evaluate(
     if json_file:
         json_file.write_text(json.dumps(as_json(report), indent=2) + "\n", encoding="utf-8")
     print(as_markdown(report))
+
+
+@app.command()
+def password() -> None:
+    """Ask for a password and print its hash, for SPEECHSEARCH_AUTH__USERS."""
+    from speechsearch.passwords import hash_password
+
+    given = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    if len(given) < SHORTEST_PASSWORD:
+        raise InputError(f"The password has {len(given)} characters.", f"Choose at least {SHORTEST_PASSWORD}.")
+    print(hash_password(given))
 
 
 @app.command()

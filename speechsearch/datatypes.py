@@ -184,13 +184,17 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """The answers of one engine to one query and the time they took."""
+    """The answers of one engine to one query and the time they took.
+
+    ``total_ms``: encoding, searching and reading what is known of the hits.
+    """
 
     engine: str
     hits: tuple[Hit, ...]
     has_confident_hit: bool
     encode_ms: float
     search_ms: float
+    total_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypedDict
 
 from speechsearch.asr.base import Recognizer
 from speechsearch.asr.mini import MiniRecognizer
@@ -27,12 +28,23 @@ SPECS = (
     VectorSpec("asr_dense", "dense", TextEncoder.dim),
     VectorSpec("asr_words", "sparse", has_idf=True),
 )
-Fusion = Mapping[str, Mapping[str, float]]
-"""Channel weights of each fused engine, and under "thresholds" the score from which an engine's answer is likely."""
+
+
+class Fusion(TypedDict):
+    """What was learnt about the engines' scores.
+
+    The channel weights of the two fused engines; by engine the score from which an answer is likely, and slope and
+    intercept of the logistic curve from score to likelihood.
+    """
+
+    hybrid: Mapping[str, float]
+    asr: Mapping[str, float]
+    thresholds: Mapping[str, float]
+    calibration: Mapping[str, tuple[float, float]]
 
 
 def learnt_fusion() -> Fusion:
-    """Return the weights and thresholds that ship with the model."""
+    """Return what was learnt about the scores of the shipped model."""
     fusion: Fusion = json.loads((ASSETS / "fusion.json").read_text(encoding="utf-8"))
     return fusion
 
@@ -59,18 +71,19 @@ def build_engines(
     sample: Callable[[], Sequence[str]],
     fusion: Fusion,
 ) -> dict[str, Retriever]:
-    """Return every engine by name; ``fusion`` holds the weights and thresholds learnt on the tuning set."""
+    """Return every engine by name; ``fusion`` is what was learnt on the tuning set."""
 
-    def threshold(name: str) -> float:
-        return fusion["thresholds"][name]
+    def reading(name: str) -> tuple[float, tuple[float, float]]:
+        slope, intercept = fusion["calibration"][name]
+        return fusion["thresholds"][name], (slope, intercept)
 
     text = model.text_encoder
-    adapter = VectorRetriever("adapter", "adapter", AdapterQueryEncoder(model), index, threshold("adapter"))
-    phonetic = VectorRetriever("phonetic", "phonetic", PhoneticQueryEncoder(model), index, threshold("phonetic"))
+    adapter = VectorRetriever("adapter", "adapter", AdapterQueryEncoder(model), index, *reading("adapter"))
+    phonetic = VectorRetriever("phonetic", "phonetic", PhoneticQueryEncoder(model), index, *reading("phonetic"))
     meaning = VectorRetriever("meaning", "asr_dense", TranscriptQueryEncoder(text, is_sparse=False), index)
     words = VectorRetriever("words", "asr_words", TranscriptQueryEncoder(text, is_sparse=True), index)
-    hybrid = FusedRetriever("hybrid", (adapter, phonetic), fusion["hybrid"], sample, threshold("hybrid"))
-    asr = FusedRetriever("asr", (meaning, words), fusion["asr"], sample, threshold("asr"))
+    hybrid = FusedRetriever("hybrid", (adapter, phonetic), fusion["hybrid"], sample, *reading("hybrid"))
+    asr = FusedRetriever("asr", (meaning, words), fusion["asr"], sample, *reading("asr"))
     return {"hybrid": hybrid, "adapter": adapter, "phonetic": phonetic, "asr": TranscribedRetriever(asr, recognizer)}
 
 

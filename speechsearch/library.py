@@ -19,14 +19,18 @@ import numpy as np
 
 from speechsearch import audio
 from speechsearch.asr.base import Recognizer
-from speechsearch.datatypes import Audio, Passage, Recording, Span, passage_id
+from speechsearch.datatypes import Audio, Passage, PhonemeTrack, Recording, Span, Vectors, passage_id
+from speechsearch.derived import DerivedFiles
 from speechsearch.encoders.base import PassageEncoder
 from speechsearch.encoders.transcript import TranscriptEncoder
-from speechsearch.errors import NotFoundError, SilentError, SpeechSearchError
+from speechsearch.errors import NotFoundError, SilentError
 from speechsearch.index.base import Point, VectorIndex
 from speechsearch.progress import Progress, ProgressCallback
+from speechsearch.runtime import on_gpu
 from speechsearch.settings import LimitSettings, SegmentationSettings
 from speechsearch.store import Repository, StoredPassage
+from speechsearch.visitors import shown_name
+from speechsearch.waveform import Peaks
 
 FORMAT = "2"
 """Part of the pipeline's fingerprint; raised when the same models would give other passages or vectors."""
@@ -87,6 +91,7 @@ class Library:
     ) -> None:
         self.media_dir = data_dir / "media"
         self.media_dir.mkdir(parents=True, exist_ok=True)
+        self.derived = DerivedFiles(data_dir / "derived", limits)
         self.store, self.index, self.encoder = store, index, encoder
         self.recognizer, self.transcript_encoder = recognizer, transcript_encoder
         self.segmentation, self.limits = segmentation, limits
@@ -96,6 +101,11 @@ class Library:
         self.version = 0
         """Grows with every change, so that what was derived from the passages can be made anew."""
         self._writing = threading.Lock()
+
+        def hear(sounds: Sequence[Audio]) -> tuple[list[Vectors], list[PhonemeTrack]]:
+            return self.encoder.encode(sounds), self.encoder.tracks(sounds)
+
+        self._hear = on_gpu(hear)
 
     def index_recording(
         self, path: Path, recording: Recording, on_passages: Callable[[int, float], None] | None = None
@@ -110,18 +120,18 @@ class Library:
             if before is not None and before.state in ("stored", "done") and before.fingerprint == self.fingerprint:
                 known = self.store.recording(recording.recording_id)
                 if before.state == "stored":
-                    self._finish_stored(known)
+                    self._finish_stored([known.recording_id])
                 passages = len(self.store.passages_of(known.recording_id))
                 if known.collection == recording.collection:
                     return IndexOutcome("unchanged", passages, known.duration_s)
-                message = f"Same sound as '{known.title}' in collection '{known.collection}'."
+                message = f"Same sound as '{known.title}' in collection '{shown_name(known.collection)}'."
                 return IndexOutcome("duplicate", passages, known.duration_s, message)
             if before is not None and before.state in ("stored", "done"):
                 recording = replace(recording, collection=before.collection)
             media_name = self._copy(path, recording)
             try:
                 stored = list(self._encode(recording, self.media_dir / media_name, on_passages))
-            except SpeechSearchError:
+            except BaseException:
                 if before is None or before.state == "failed":
                     (self.media_dir / media_name).unlink(missing_ok=True)
                 raise
@@ -147,11 +157,10 @@ class Library:
         self, recording: Recording, path: Path, on_passages: Callable[[int, float], None] | None
     ) -> Iterator[StoredPassage]:
         """Yield the passages of a file with all that is computed from them."""
-        done = 0
-        for batch in batches(ahead(audio.passages(path, self.segmentation, self.limits)), BATCH_S):
+        done, peaks = 0, Peaks()
+        for batch in batches(ahead(audio.passages(path, self.segmentation, self.limits, peaks.add)), BATCH_S):
             sounds = [sound for _, sound in batch]
-            vectors = self.encoder.encode(sounds)
-            tracks = self.encoder.tracks(sounds)
+            vectors, tracks = self._hear(sounds)
             transcripts = self.recognizer.transcribe(sounds)
             written = self.transcript_encoder.encode([transcript.text for transcript in transcripts])
             for (span, _), heard, track, transcript, words in zip(
@@ -164,28 +173,37 @@ class Library:
                 on_passages(done, batch[-1][0].end_s)
         if not done:
             raise SilentError("There is no speech in it.", "Nothing was added.")
+        self.derived.keep_peaks(recording.recording_id, peaks.all())
 
     def _write(self, recording: Recording, stored: Sequence[StoredPassage]) -> None:
         for start in range(0, len(stored), POINTS_A_WRITE):
             self.index.upsert([point(recording, one) for one in stored[start : start + POINTS_A_WRITE]])
 
-    def _finish_stored(self, recording: Recording) -> None:
-        self._write(recording, self.store.stored(recording.recording_id))
-        self.store.mark(recording.recording_id, "done")
+    def _finish_stored(self, recording_ids: Sequence[str]) -> None:
+        """Write what is stored of some recordings to the index, in few writes, because each waits for the disk."""
+        waiting: list[Point] = []
+        for recording_id in recording_ids:
+            recording = self.store.recording(recording_id)
+            waiting += [point(recording, one) for one in self.store.stored(recording_id)]
+            if len(waiting) >= POINTS_A_WRITE:
+                self.index.upsert(waiting)
+                waiting = []
+        self.index.upsert(waiting)
+        self.store.mark_all(recording_ids, "done")
         self.version += 1
 
     def recover(self) -> int:
         """Finish what a killed process left half done and return how many recordings that were."""
         half_done = self.store.journal_entries("stored")
-        for entry in half_done:
-            self._finish_stored(self.store.recording(entry.recording_id))
+        if half_done:
+            self._finish_stored([entry.recording_id for entry in half_done])
         deleting = self.store.journal_entries("deleting")
         for entry in deleting:
             self._delete(entry.recording_id)
         for unfinished in self.media_dir.glob("*.unfinished"):
             unfinished.unlink()
         known = {entry.recording_id for entry in self.store.journal_entries() if entry.state in ("stored", "done")}
-        for file in self.media_dir.iterdir():
+        for file in (*self.media_dir.iterdir(), *self.derived.folder.iterdir()):
             if file.stem not in known:
                 file.unlink()
         return len(half_done) + len(deleting)
@@ -202,14 +220,22 @@ class Library:
             return self._delete(recording_id)
 
     def _delete(self, recording_id: str) -> Deleted:
-        passages = [passage.passage_id for passage in self.store.passages_of(recording_id)]
-        media = self.media_dir / self.store.media_name(recording_id)
-        media_bytes = media.stat().st_size if media.exists() else 0
-        self.index.delete(passages)
-        media.unlink(missing_ok=True)
+        removed = self._remove([recording_id])
         self.store.delete_recording(recording_id)
         self.version += 1
-        return Deleted(1, len(passages), media_bytes)
+        return removed
+
+    def _remove(self, recording_ids: Sequence[str]) -> Deleted:
+        """Remove recordings from the index and their files from the disk; the database still has them."""
+        passages = [one.passage_id for each in recording_ids for one in self.store.passages_of(each)]
+        self.index.delete(passages)
+        media_bytes = 0
+        for recording_id in recording_ids:
+            media = self.media_dir / self.store.media_name(recording_id)
+            media_bytes += media.stat().st_size if media.exists() else 0
+            media.unlink(missing_ok=True)
+            self.derived.remove(recording_id)
+        return Deleted(len(recording_ids), len(passages), media_bytes)
 
     def delete_collection(self, name: str) -> Deleted:
         """Remove a collection with all its recordings.
@@ -217,11 +243,38 @@ class Library:
         Raises:
             NotFoundError: there is no such collection.
         """
-        if name not in {one.name for one in self.store.collections()}:
+        if name not in self.store.collection_names():
             raise NotFoundError(f"There is no collection '{name}'.", "See: python -m speechsearch collections")
-        gone = [self.delete_recording(one.recording_id) for one in self.store.recordings(name)]
-        self.store.delete_collection(name)
-        return Deleted(len(gone), sum(one.passages for one in gone), sum(one.media_bytes for one in gone))
+        with self._writing:
+            recording_ids = [one.recording_id for one in self.store.recordings(name)]
+            self.store.mark_all(recording_ids, "deleting")
+            removed = self._remove(recording_ids)
+            self.store.delete_collection(name)
+            self.version += 1
+        return removed
+
+    def rename_collection(self, name: str, new_name: str) -> None:
+        """Give a collection another name, in the database and the index; a killed process is finished by ``recover``.
+
+        Raises:
+            NotFoundError: there is none of the old name.
+            DuplicateError: there is one of the new name.
+            InputError: the new name cannot be kept.
+        """
+        with self._writing:
+            self.store.rename_collection(name, new_name)
+            self._finish_stored([entry.recording_id for entry in self.store.journal_entries("stored")])
+
+    def describe_recording(self, recording: Recording) -> None:
+        """Overwrite a recording's title, speaker, date, language, licence and source, here and in the index.
+
+        Raises:
+            NotFoundError: there is none with this id.
+            InputError: text that cannot be kept.
+        """
+        with self._writing:
+            self.store.describe_recording(recording)
+            self._finish_stored([recording.recording_id])
 
     def rebuild(self, progress: ProgressCallback | None = None) -> int:
         """Make the index anew and return its number of passages.

@@ -2,39 +2,49 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Literal
+from typing import Any, Literal
 
 from speechsearch import audio
 from speechsearch.catalog import ENGINES, EngineInfo, engine
-from speechsearch.datatypes import Audio, Comparison, Filters, Hit, Passage, Query, Recording, Results
+from speechsearch.contents import Contents, Storage, contents_of, storage_of
+from speechsearch.datatypes import Audio, Comparison, Filters, Hit, Passage, Query, Recording, Results, Transcript
 from speechsearch.encoders.mini import MiniPassageEncoder
 from speechsearch.encoders.transcript import TranscriptEncoder
 from speechsearch.engines import SPECS, Sample, build_engines, build_recognizer, learnt_fusion
 from speechsearch.errors import (
     ConfigurationError,
+    DuplicateError,
     EmptyQueryError,
     FingerprintMismatchError,
     InputError,
     NotAllowedError,
     NotFoundError,
+    TooLongError,
+    TooManyError,
 )
+from speechsearch.evidence import NOTHING, explain
 from speechsearch.index import VectorIndex, open_index
 from speechsearch.library import Deleted, IndexOutcome, Library
 from speechsearch.lock import DataFolderLock
+from speechsearch.maps import PassageMap, PassageMaps
 from speechsearch.mini.model import MiniModel
 from speechsearch.progress import ProgressCallback
 from speechsearch.retrieval.base import Ranking, Retriever
+from speechsearch.retrieval.fusion import likelihood
 from speechsearch.settings import LimitSettings, Settings, is_on_space
-from speechsearch.store import CollectionSummary, Repository
-from speechsearch.visitors import LOCAL, Visitor, private, shown_name
+from speechsearch.store import CollectionSummary, Judgement, Repository
+from speechsearch.visitors import LOCAL, Visitor, owner_of, private, shown_name
+from speechsearch.waveform import outline
 
 LONGEST_QUERY = 2_000
 LONGEST_NAME = 80
 MOST_HITS = 200
+MOST_JUDGEMENTS = 10_000
 
 
 class Service:
@@ -49,7 +59,7 @@ class Service:
         model: MiniModel,
     ) -> None:
         self.settings, self.library, self.model = settings, library, model
-        self._lock, self._engines = lock, engines
+        self._lock, self._engines, self._maps = lock, engines, PassageMaps(library)
 
     @classmethod
     def open(
@@ -153,6 +163,7 @@ class Service:
             EmptyQueryError: there is nothing to look for.
             NotFoundError: there is no such engine or collection.
         """
+        started = time.perf_counter()
         engine(engine_name)
         if query.audio is None and not query.text.strip():
             raise EmptyQueryError("The question is empty.", "Type some words or record a question.")
@@ -166,9 +177,9 @@ class Service:
         filters = self._allowed(query.filters, visitor)
         if filters is None:
             return Results(engine_name, (), False, 0.0, 0.0)
-        return self._results(
-            engine_name, self._engines[engine_name].retrieve(replace(query, filters=filters), query.top_k)
-        )
+        ranking = self._engines[engine_name].retrieve(replace(query, filters=filters), query.top_k)
+        results = self._results(engine_name, ranking, "" if query.audio is not None else query.text)
+        return replace(results, total_ms=(time.perf_counter() - started) * 1000)
 
     def compare(self, query: Query, left: str = "hybrid", right: str = "asr", visitor: Visitor = LOCAL) -> Comparison:
         """Return two engines' answers to the same query, one after the other so that neither slows the other."""
@@ -227,20 +238,20 @@ class Service:
             raise NotAllowedError(
                 "Recordings cannot be added here.", "Log in, or run speechsearch on your own computer."
             )
-        name = " ".join(collection.split())
-        if not name or len(name) > LONGEST_NAME or name.startswith("@"):
-            raise InputError(
-                f"A collection cannot be named {name!r:.200}.", f"1 to {LONGEST_NAME} characters, not beginning with @."
-            )
+        name = checked_collection_name(collection)
         if visitor.sees_all or (visitor.is_owner and self.uploads == "shared"):
             return name
         return private(name, visitor.visitor_id)
 
-    def _results(self, engine_name: str, ranking: Ranking) -> Results:
+    def _results(self, engine_name: str, ranking: Ranking, text: str) -> Results:
+        """Return a ranking with all that is known of its passages; ``text``: the question, empty if it was spoken."""
+        store = self.library.store
         ids = [one.passage_id for one in ranking.passages]
-        passages, recordings = self.library.store.passages(ids), self.library.store.recordings_of(ids)
-        transcripts = self.library.store.transcripts(ids)
-        known = [one for one in ranking.passages if one.passage_id in passages]  # one may be deleted meanwhile
+        passages, recordings, transcripts = store.passages(ids), store.recordings_of(ids), store.transcripts(ids)
+        by_sound = [one.passage_id for one in ranking.passages if any(c.channel == "phonetic" for c in one.channels)]
+        tracks = store.tracks(by_sound if text else [])
+        evidence = explain(text, self.model.lexicon.pronounce, tracks, transcripts)
+        known = [one for one in ranking.passages if one.passage_id in recordings]  # one may be deleted meanwhile
         hits = tuple(
             Hit(
                 rank,
@@ -248,13 +259,59 @@ class Service:
                 passages[one.passage_id],
                 recordings[one.passage_id],
                 one.channels,
-                one.score >= ranking.confidence_threshold,
-                transcripts.get(one.passage_id, ""),
+                is_confident=one.score >= ranking.confidence_threshold,
+                transcript=transcripts.get(one.passage_id, ""),
+                likelihood=likelihood(one.score, *ranking.calibration),
+                heard=evidence.get(one.passage_id, NOTHING).heard,
+                marked=evidence.get(one.passage_id, NOTHING).marked,
             )
             for rank, one in enumerate(known, 1)
         )
         has_confident_hit = any(hit.is_confident for hit in hits)
         return Results(engine_name, hits, has_confident_hit, ranking.encode_ms, ranking.search_ms)
+
+    def judge(
+        self,
+        question: str,
+        passage_id: str,
+        relevance: int | None,
+        engine_name: str = "hybrid",
+        rank: int = 0,
+        visitor: Visitor = LOCAL,
+    ) -> None:
+        """Keep a visitor's judgement whether a passage answers a question (1) or not (0), or forget it (None).
+
+        Raises:
+            NotFoundError: there is no such engine, or no such passage for the visitor.
+            InputError: the question cannot be kept.
+            TooManyError: the visitor has judged very often.
+        """
+        engine(engine_name)
+        self.passage(passage_id, visitor)
+        question, store = " ".join(question.split()), self.library.store
+        if relevance is None:
+            store.clear_judgement(visitor.visitor_id, question, passage_id)
+            return
+        if store.count_judgements(visitor.visitor_id) >= MOST_JUDGEMENTS:
+            raise TooManyError(f"You have given {MOST_JUDGEMENTS:,} judgements.", "Withdraw some.")
+        store.set_judgement(Judgement(visitor.visitor_id, question, passage_id, relevance, engine_name, rank))
+
+    def judgements(
+        self, question: str | None = None, visitor: Visitor = LOCAL, of_everybody: bool = False
+    ) -> list[Judgement]:
+        """Return the visitor's judgements (on one question), or everybody's on passages that the visitor sees.
+
+        Raises:
+            NotAllowedError: everybody's are only for owners, and where nobody logs in, for who is at the machine.
+        """
+        if of_everybody and not (visitor.sees_all or (visitor.is_owner and self.settings.auth.users)):
+            raise NotAllowedError("Only an owner sees what others judged.", "Log in.")
+        asked = None if question is None else " ".join(question.split())
+        found = self.library.store.judgements(None if of_everybody else visitor.visitor_id, asked)
+        recordings = self.library.store.recordings_of([one.passage_id for one in found])
+        return [
+            one for one in found if one.passage_id in recordings and visitor.sees(recordings[one.passage_id].collection)
+        ]
 
     def collections(self, visitor: Visitor = LOCAL) -> list[CollectionSummary]:
         """Return the collections that the visitor sees and how much is in each."""
@@ -306,13 +363,27 @@ class Service:
         return media
 
     def clip(self, passage_id: str, visitor: Visitor = LOCAL) -> bytes:
-        """Return a passage as WAV, 16 kHz mono 16 bit.
+        """Return a passage as WAV, 16 kHz mono 16 bit, as loud as every other.
 
         Raises:
             NotFoundError: there is no such passage, or its audio is gone.
         """
         passage = self.passage(passage_id, visitor)
-        return audio.to_wav(audio.read_span(self.media(passage.recording_id, visitor), passage.span))
+        sound = audio.read_span(self.media(passage.recording_id, visitor), passage.span)
+        return audio.to_wav(Audio(audio.levelled(sound.samples)))
+
+    def transcribed(self, recording_id: str, visitor: Visitor = LOCAL) -> list[tuple[Passage, Transcript | None]]:
+        """Return a recording's passages in order of time, each with its transcript. Raises NotFoundError."""
+        self.recording(recording_id, visitor)
+        return [(one.passage, one.transcript) for one in self.library.store.stored(recording_id)]
+
+    def playable(self, recording_id: str, visitor: Visitor = LOCAL) -> tuple[Path, str]:
+        """Return a file with a recording's sound that browsers play, and its media type. Raises NotFoundError."""
+        return self.library.derived.playable(recording_id, self.media(recording_id, visitor))
+
+    def outline(self, recording_id: str, points: int, visitor: Visitor = LOCAL) -> list[int]:
+        """Return the outline of a recording's waveform in so many points, 0 to 255. Raises NotFoundError."""
+        return outline(self.library.derived.peaks(recording_id, self.media(recording_id, visitor)), points)
 
     def query_audio(self, source: Path | bytes) -> Audio:
         """Return a spoken question. Raises DecodeError, TooLongError."""
@@ -327,14 +398,108 @@ class Service:
     def index_recording(
         self, path: Path, recording: Recording, on_passages: Callable[[int, float], None] | None = None
     ) -> IndexOutcome:
-        """Make a recording searchable; see ``Library.index_recording``."""
+        """Make a recording searchable; see ``Library.index_recording``. Raises TooLongError for more than a quota."""
+        self.check_quota(recording.collection, recording)
         return self.library.index_recording(path, recording, on_passages)
+
+    def check_quota(self, collection: str, added: Recording | None = None) -> None:
+        """Refuse more speech than one visitor's own collections may hold; everybody's may hold any amount.
+
+        Raises:
+            TooLongError: they are full, or would be with one more recording.
+        """
+        owner, most_s = owner_of(collection), self.limits.visitor_duration_s
+        if not owner:
+            return
+        held_s = sum(
+            one.duration_s
+            for one in self.library.store.recordings()
+            if owner_of(one.collection) == owner and (added is None or one.recording_id != added.recording_id)
+        )
+        if held_s + (added.duration_s if added else 0.0) > most_s:
+            raise TooLongError(
+                f"Your own collections may hold {most_s / 60:.0f} minutes; {held_s / 60:.0f} are used.",
+                "Delete some recordings first, or run speechsearch on your own computer.",
+            )
 
     def mark_failed(self, recording_id: str, file_name: str, collection: str, message: str) -> None:
         """Write a failure to the journal, unless the recording is already searchable."""
         before = self.library.store.journal(recording_id)
         if before is None or before.state == "failed":
             self.library.store.mark(recording_id, "failed", message, file_name, collection)
+
+    def create_collection(
+        self, name: str, description: str = "", licence: str = "", source: str = "", visitor: Visitor = LOCAL
+    ) -> str:
+        """Make an empty collection and return its name in the store.
+
+        Raises:
+            NotAllowedError: the visitor may not add any.
+            DuplicateError: the visitor has, or sees, one of that name.
+            InputError: text that cannot be kept.
+        """
+        key = self.target(name, visitor)
+        self._check_free(key, visitor)
+        self.library.store.add_collection(key, description, licence, source)
+        return key
+
+    def change_collection(
+        self, name: str, changes: Mapping[str, Any], new_name: str = "", visitor: Visitor = LOCAL
+    ) -> str:
+        """Overwrite description, licence and source as far as given, and the name; return the name in the store.
+
+        Raises:
+            NotFoundError, NotAllowedError: there is none of that name that the visitor may change.
+            DuplicateError: there is one of the new name.
+            InputError: text that cannot be kept.
+        """
+        key = self.resolve(name, visitor)
+        self.check_change(key, visitor)
+        new_key = key
+        if new_name and new_name != shown_name(key):
+            owner, new_key = owner_of(key), checked_collection_name(new_name)
+            new_key = private(new_key, owner) if owner else new_key
+        if new_key != key:
+            self._check_free(new_key, visitor)
+            self.library.rename_collection(key, new_key)
+        (before,) = [one for one in self.library.store.collections() if one.name == new_key]
+        changed = replace(before, **changes)
+        self.library.store.describe_collection(new_key, changed.description, changed.licence, changed.source)
+        return new_key
+
+    def _check_free(self, key: str, visitor: Visitor) -> None:
+        """Refuse a name that is taken, or that would hide one of everybody's. Raises DuplicateError."""
+        names = [one for one in self.library.store.collection_names() if owner_of(one) in ("", visitor.visitor_id)]
+        if key in names or shown_name(key) in map(shown_name, names):
+            raise DuplicateError(f"There is a collection '{shown_name(key)}' already.", "Choose another name.")
+
+    def change_recording(self, recording_id: str, changes: Mapping[str, Any], visitor: Visitor = LOCAL) -> Recording:
+        """Overwrite title, speaker, date, language, licence and source as far as given; return the recording.
+
+        Raises:
+            NotFoundError, NotAllowedError: there is none that the visitor may change.
+            InputError: text that cannot be kept.
+        """
+        recording = self.recording(recording_id, visitor)
+        self.check_change(recording.collection, visitor)
+        changed = replace(recording, **changes)
+        if not changed.title.strip():
+            raise InputError("The title is empty.", "A recording needs one, so that it can be told from others.")
+        if changed != recording:
+            self.library.describe_recording(changed)
+        return changed
+
+    def contents(self, name: str, words: str = "", page: int = 1, visitor: Visitor = LOCAL) -> Contents:
+        """Return what is in a collection; see ``contents_of``. Raises NotFoundError."""
+        return contents_of(self.library, self.resolve(name, visitor), words, page)
+
+    def storage(self) -> Storage:
+        """Return how much room the data folder takes."""
+        return storage_of(self.settings.data_dir.expanduser().resolve())
+
+    def map_of(self, name: str, visitor: Visitor = LOCAL) -> PassageMap:
+        """Return the map of a collection's passages. Raises NotFoundError."""
+        return self._maps.of(self.resolve(name, visitor))
 
     def delete_recording(self, recording_id: str, visitor: Visitor = LOCAL) -> Deleted:
         """Remove a recording's audio, vectors and transcripts. Raises NotFoundError, NotAllowedError."""
@@ -365,6 +530,13 @@ class Service:
         """Return what does not agree between database, index and audio files, one sentence each."""
         return self.library.differences()
 
+    def leftovers(self, visitor: Visitor = LOCAL) -> list[str]:
+        """Return the differences as far as a visitor may read them: file names of others are not for everybody."""
+        found = self.differences()
+        if visitor.is_owner or not found:
+            return found
+        return ["Database, index and audio files do not agree everywhere; the owner can see where."]
+
     def example_questions(self, count: int = 6) -> list[str]:
         """Return questions that the sample collection answers, when it is there."""
         if "samples" not in {one.name for one in self.collections()}:
@@ -383,6 +555,23 @@ EXAMPLES = (
     "Why does Doctor Nkechi Umeadi want other lamps?",
 )
 """Questions that the sample collection answers: names, facts and paraphrases."""
+
+
+def checked_collection_name(name: str) -> str:
+    """Return a name for a collection without spaces around it.
+
+    Raises:
+        InputError: it cannot be used.
+
+    >>> checked_collection_name("  my   notes ")
+    'my notes'
+    """
+    name = " ".join(name.split())
+    if not name or len(name) > LONGEST_NAME or name.startswith("@"):
+        raise InputError(
+            f"A collection cannot be named {name!r:.200}.", f"1 to {LONGEST_NAME} characters, not beginning with @."
+        )
+    return name
 
 
 def check_fingerprint(library: Library) -> None:

@@ -28,12 +28,14 @@ class ServerSettings(Group):
     """Where the page is served, and what becomes of what visitors add.
 
     ``uploads``: "shared" (everybody finds it), "private" (only who added it, for a day) or "off"; "auto" is private on
-    a Hugging Face Space and shared elsewhere.
+    a Hugging Face Space and shared elsewhere. ``hosts``: the names under which a reverse proxy on this machine makes
+    the page known. ``root_path``: the path below which it does, for example /speech.
     """
 
     host: str = "127.0.0.1"
     port: int = Field(7860, ge=0, le=65535)
-    root_path: str = ""
+    hosts: tuple[str, ...] = ()
+    root_path: str = Field("", pattern=r"^(/[A-Za-z0-9_.~/-]+)?$")
     uploads: Literal["auto", "shared", "private", "off"] = "auto"
 
 
@@ -128,6 +130,11 @@ class Settings(BaseSettings):
 def is_on_space() -> bool:
     """Return whether this runs on a Hugging Face Space, where the page must be reachable from outside."""
     return "SPACE_ID" in os.environ
+
+
+def is_on_zero_gpu() -> bool:
+    """Return whether this runs on a Space whose hardware is ZeroGPU."""
+    return os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "true")
 
 
 def known_variables() -> frozenset[str]:

@@ -2,67 +2,118 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
+from starlette.routing import Route
 
-from speechsearch.api.collections import collection_routes
+from speechsearch.api.accounts import Accounts
+from speechsearch.api.clips import clip_routes
+from speechsearch.api.collections import collection_routes, reindex_routes
 from speechsearch.api.errors import add_error_handlers
-from speechsearch.api.identity import IdentityMiddleware
+from speechsearch.api.exports import export_routes
+from speechsearch.api.feedback import feedback_routes
+from speechsearch.api.identity import Access, IdentityMiddleware, visitor_of
+from speechsearch.api.jobs import job_routes
+from speechsearch.api.login import login_routes
 from speechsearch.api.models import ErrorBody, HealthBody, IndexingBody
+from speechsearch.api.recordings import recording_routes
+from speechsearch.api.reference import add_reference
 from speechsearch.api.search import search_routes
 from speechsearch.api.security import SecurityMiddleware
-from speechsearch.progress import Progress
+from speechsearch.api.throttle import ThrottleMiddleware
+from speechsearch.api.tools import ToolEndpoint
+from speechsearch.limits import RateLimit
 
 if TYPE_CHECKING:
+    from speechsearch.jobs import JobQueue
     from speechsearch.service import Service
 
 API_VERSION = "1.0"
+LOGINS_A_MINUTE = 10
 
 _FAILURES: dict[int | str, dict[str, object]] = {
-    status: {"model": ErrorBody} for status in (403, 404, 413, 422, 429, 501, 503)
+    status: {"model": ErrorBody} for status in (401, 403, 404, 413, 422, 429, 501, 503)
 }
 
 
 def create_app(
     service: Service,
     *,
-    indexing: Callable[[], Progress | None] = lambda: None,
+    jobs: JobQueue | None = None,
     frame_ancestors: Sequence[str] = ("'self'",),
+    allowed_hosts: Sequence[str] = (),
 ) -> FastAPI:
     """Return the application with all REST routes.
 
     Args:
         service: answers the requests.
-        indexing: says how far the indexing in the background is; None when there is none.
+        jobs: takes recordings in; without it there are no routes that add any.
         frame_ancestors: who may show the page in a frame, as words of a Content-Security-Policy.
+        allowed_hosts: names under which the server may be addressed; any when empty.
     """
+    settings, tools = service.settings, ToolEndpoint(service, jobs)
+    access = access_of(service, is_framed=len(frame_ancestors) > 1)
     app = FastAPI(
         title="speechsearch",
         version=API_VERSION,
         description="Find the moment in spoken recordings by meaning.",
         openapi_url="/api/openapi.json",
-        # The interactive pages load their scripts from elsewhere; nothing here leaves the host.
+        # These pages would load their scripts from elsewhere; ours is in reference.py.
         docs_url=None,
         redoc_url=None,
         responses=_FAILURES,
+        lifespan=lambda _: tools.running(),
     )
-    is_shared, is_open = service.uploads == "shared", service.uploads != "off"
-    app.add_middleware(IdentityMiddleware, is_owner=is_shared, may_add=is_open)
-    app.add_middleware(SecurityMiddleware, frame_ancestors=frame_ancestors)
+    app.add_middleware(ThrottleMiddleware, a_minute=settings.limits.searches_a_minute)
+    app.add_middleware(IdentityMiddleware, access=access)
+    app.add_middleware(
+        SecurityMiddleware,
+        frame_ancestors=frame_ancestors,
+        allowed_hosts=allowed_hosts,
+        upload_bytes=settings.limits.archive_bytes,
+    )
     add_error_handlers(app)
+    add_reference(app, access.root_path)
+    app.router.routes.append(Route("/mcp", tools))
+    app.include_router(login_routes(access, " ".join(frame_ancestors)))
     app.include_router(search_routes(service))
+    app.include_router(export_routes(service))
+    app.include_router(feedback_routes(service))
+    app.include_router(clip_routes(service))
     app.include_router(collection_routes(service))
+    if jobs is not None:
+        app.include_router(job_routes(service, jobs))
+        app.include_router(reindex_routes(jobs))
+    app.include_router(recording_routes(service))
 
     @app.get("/health")
-    def health() -> HealthBody:
-        """Return that the program answers and what it holds."""
-        collections, progress = service.collections(), indexing()
+    def health(request: Request) -> HealthBody:
+        """Return that the program answers and what it holds for this visitor."""
+        collections, current = service.collections(visitor_of(request)), jobs.current() if jobs else None
         return HealthBody(
             recordings=sum(collection.recordings for collection in collections),
             passages=sum(collection.passages for collection in collections),
-            indexing=IndexingBody.of(progress) if progress else None,
+            indexing=IndexingBody.of(current[1]) if current else None,
         )
 
     return app
+
+
+def access_of(service: Service, is_framed: bool) -> Access:
+    """Return what the settings allow to whom.
+
+    Raises:
+        ConfigurationError: a name or password hash of the settings cannot be used.
+    """
+    settings = service.settings
+    return Access(
+        accounts=Accounts.of(settings.auth, settings.data_dir.expanduser()),
+        logins=RateLimit(LOGINS_A_MINUTE),
+        is_owner=bool(settings.auth.users) or service.uploads == "shared",
+        may_add=service.uploads != "off",
+        may_read=settings.auth.visitors == "read",
+        is_framed=is_framed,
+        root_path=settings.server.root_path.rstrip("/"),
+    )

@@ -4,11 +4,65 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import quote
+from uuid import UUID
 
+from fastapi import APIRouter, Request
+from fastapi import Query as Parameter
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
+from speechsearch.api.identity import visitor_of
+
+if TYPE_CHECKING:
+    from speechsearch.service import Service
+
+LONGEST_NAME = 100
+Download = Annotated[bool, Parameter(description="as a file to be saved")]
+
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
+_NOT_IN_NAMES = frozenset('<>:"/\\|?*')
+
+
+def clip_routes(service: Service) -> APIRouter:
+    """Return the route below ``/api/v1/clips``."""
+    router = APIRouter(prefix="/api/v1/clips", tags=["search"])
+
+    @router.head("/{passage_id}", response_class=Response, include_in_schema=False)
+    @router.get("/{passage_id}", response_class=Response)
+    def clip(passage_id: UUID, request: Request, download: Download = False) -> Response:
+        """Return the sound of a passage as WAV, as loud as every other, whole or the asked range."""
+        visitor = visitor_of(request)
+        response = clip_response(service.clip(str(passage_id), visitor), request.headers)
+        if download:
+            passage = service.passage(str(passage_id), visitor)
+            minutes, rest_s = divmod(int(passage.span.start_s), 60)
+            title = service.recording(passage.recording_id, visitor).title
+            response.headers["Content-Disposition"] = attachment(f"{title} {minutes}-{rest_s:02d}", ".wav")
+        return response
+
+    return router
+
+
+def safe_name(name: str, suffix: str = "") -> str:
+    r"""Return a name under which every system can save a file.
+
+    >>> safe_name("../<b>Why?</b> 1:02", ".wav"), safe_name("a\u202egnp.exe", ".wav"), safe_name("..", ".mp3")
+    ('b Why b 1 02.wav', 'agnp.exe.wav', 'recording.mp3')
+    """
+    parts = (" " if one in _NOT_IN_NAMES else one for one in name if unicodedata.category(one)[0] != "C")
+    return (" ".join("".join(parts).split())[:LONGEST_NAME].strip(" .") or "recording") + suffix
+
+
+def attachment(name: str, suffix: str = "") -> str:
+    """Return the header that has a browser save a response under a name (RFC 6266).
+
+    >>> attachment("Über/Wale", ".wav")
+    "attachment; filename*=UTF-8''%C3%9Cber%20Wale.wav"
+    """
+    return f"attachment; filename*=UTF-8''{quote(safe_name(name, suffix), safe='')}"
 
 
 def byte_range(header: str, size_bytes: int) -> range | None:

@@ -1,19 +1,53 @@
-"""Who asks: every request and every event of the page is given a visitor."""
+"""Who asks: every request, WebSocket and event of the page is given a visitor, or is sent to the login page."""
 
 from __future__ import annotations
 
+import base64
+import binascii
+import hashlib
 import re
 import secrets
+from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
+from urllib.parse import quote
 
+from anyio.to_thread import run_sync
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from speechsearch.api.accounts import Accounts
+from speechsearch.limits import RateLimit
 from speechsearch.visitors import Visitor
 
 COOKIE = "speechsearch_visitor"
-_VISITOR_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
+SESSION_COOKIE = "speechsearch_session"
+YEAR_S = 31_536_000
+_COOKIE_VALUE = re.compile(r"[0-9a-f]{32}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What the settings allow.
+
+    ``is_owner``, ``may_add``: of those who need not log in, or have. ``may_read``: whether others may search.
+    ``is_framed``: the page stands in a frame of another site, as on a Space, where browsers keep cookies apart.
+    """
+
+    accounts: Accounts
+    logins: RateLimit
+    is_owner: bool
+    may_add: bool
+    may_read: bool
+    is_framed: bool = False
+    root_path: str = ""
+
+    def cookie(self, name: str, value: str, age_s: float, scheme: str) -> str:
+        """Return a Set-Cookie header; scripts cannot read the cookie, other sites cannot send it."""
+        site = "SameSite=None; Secure; Partitioned" if self.is_framed else "SameSite=Lax"
+        secure = "; Secure" if scheme in ("https", "wss") and not self.is_framed else ""
+        return f"{name}={value}; Path={self.root_path or ''}/; Max-Age={int(age_s)}; HttpOnly; {site}{secure}"
 
 
 def visitor_of(connection: HTTPConnection) -> Visitor:
@@ -22,38 +56,141 @@ def visitor_of(connection: HTTPConnection) -> Visitor:
     return visitor
 
 
-class IdentityMiddleware:
-    """Gives every request a visitor, remembered by a cookie."""
+def address_of(scope: Scope) -> str:
+    """Return the address that a request came from.
 
-    def __init__(self, app: ASGIApp, *, is_owner: bool, may_add: bool) -> None:
-        self.app, self.is_owner, self.may_add = app, is_owner, may_add
+    >>> address_of({"client": ("10.0.0.7", 5123)}), address_of({"client": None})
+    ('10.0.0.7', '')
+    """
+    return scope["client"][0] if scope.get("client") else ""
+
+
+class IdentityMiddleware:
+    """Gives every request a visitor: a person who has logged in, or a number remembered by a cookie."""
+
+    def __init__(self, app: ASGIApp, access: Access) -> None:
+        self.app, self.access = app, access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request or WebSocket."""
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-        known = visitor_id(Headers(scope=scope).get("cookie", ""))
-        found = known or secrets.token_hex(16)
-        scope.setdefault("state", {})["visitor"] = Visitor(found, self.is_owner, self.may_add)
+        access, headers = self.access, Headers(scope=scope)
+        state = scope.setdefault("state", {})
+        state["person"] = access.accounts.name_of(cookie_of(headers, SESSION_COOKIE))
+        if not state["person"] and access.accounts and (given := basic_credentials(headers.get("authorization", ""))):
+            refusal = await self._check(given, scope)
+            if refusal is not None:
+                await _refuse(refusal, scope, receive, send)
+                return
+            state["person"] = given[0]
+        if access.accounts and not state["person"] and not access.may_read and not _is_open(scope):
+            await _refuse(self._to_login(scope, headers), scope, receive, send)
+            return
+        cookie = cookie_of(headers, COOKIE)
+        state["is_new_visitor"] = not state["person"] and not _COOKIE_VALUE.fullmatch(cookie)
+        if state["is_new_visitor"]:
+            cookie = secrets.token_hex(16)
+        state["visitor"] = self._visitor(state["person"], cookie)
 
         async def send_with_cookie(message: Message) -> None:
-            if message["type"] == "http.response.start" and not known:
-                value = f"{COOKIE}={found}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax"
-                MutableHeaders(scope=message).append("Set-Cookie", value)
+            if message["type"] == "http.response.start" and state["is_new_visitor"]:
+                header = access.cookie(COOKIE, cookie, YEAR_S, scope["scheme"])
+                MutableHeaders(scope=message).append("Set-Cookie", header)
             await send(message)
 
         await self.app(scope, receive, send_with_cookie)
 
+    def _visitor(self, person: str, cookie: str) -> Visitor:
+        access = self.access
+        if person:
+            return Visitor(person, access.is_owner, access.may_add)
+        is_free = not access.accounts
+        return Visitor(visitor_id(cookie), access.is_owner and is_free, access.may_add and is_free)
 
-def visitor_id(cookies: str) -> str:
-    """Return the visitor's number in a Cookie header; empty when there is none.
+    async def _check(self, given: tuple[str, str], scope: Scope) -> Response | None:
+        """Return why a name and password are refused; None when they are right."""
+        accounts = self.access.accounts
+        if accounts.is_remembered(*given):
+            return None
+        if wait_s := self.access.logins.wait_s(address_of(scope)):
+            return too_many("Too many logins.", wait_s)
+        if await run_sync(accounts.is_right, *given):
+            return None
+        return _unauthorized("The name or the password is wrong.", is_program=True)
 
-    >>> visitor_id("a=b; speechsearch_visitor=" + "0" * 32) == "0" * 32, visitor_id("speechsearch_visitor=../x")
-    (True, '')
+    def _to_login(self, scope: Scope, headers: Headers) -> Response:
+        if scope["path"] == "/health":
+            return JSONResponse({"status": "ok"})  # so much may a load balancer know
+        is_page = not scope["path"].startswith(("/api/", "/gradio_api/", "/mcp"))
+        if is_page and scope["type"] == "http" and "text/html" in headers.get("accept", ""):
+            query = scope["query_string"].decode("latin-1")
+            return RedirectResponse(
+                f"{self.access.root_path}/login" + (f"?{quote(query, safe='=&%+')}" if query else ""), 303
+            )
+        return _unauthorized("This needs a login.", is_program="sec-fetch-mode" not in headers)
+
+
+async def _refuse(response: Response, scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008, "reason": ""})
+    else:
+        await response(scope, receive, send)
+
+
+def _is_open(scope: Scope) -> bool:
+    return scope["type"] == "http" and scope["path"].rstrip("/") in ("/login", "/logout")
+
+
+def _unauthorized(message: str, is_program: bool) -> Response:
+    # Browsers would answer this header with a window of their own.
+    headers = {"WWW-Authenticate": 'Basic realm="speechsearch", charset="UTF-8"'} if is_program else {}
+    hint = "Log in at /login, or send name and password as HTTP Basic."
+    return JSONResponse({"code": "login", "message": message, "hint": hint}, 401, headers)
+
+
+def too_many(message: str, wait_s: float) -> Response:
+    """Return the answer to somebody who asks too often; ``detail`` is what Gradio's script shows."""
+    seconds = max(1, round(wait_s + 0.5))
+    hint = f"Try again in {seconds} s."
+    body = {"code": "too_many", "message": message, "hint": hint, "detail": f"{message} {hint}"}
+    return JSONResponse(body, 429, {"Retry-After": str(seconds)})
+
+
+def visitor_id(cookie: str) -> str:
+    """Return a visitor's id; the cookie cannot be found from it, so it may stand in the database and in backups.
+
+    >>> visitor_id("0" * 32)
+    '84e0c0eafaa95a34c293f278ac52e45c'
+    """
+    return hashlib.sha256(cookie.encode()).hexdigest()[:32]
+
+
+def cookie_of(headers: Headers, name: str) -> str:
+    """Return the value of a cookie; empty when there is none.
+
+    >>> cookie_of(Headers({"cookie": "a=b; c=d"}), "c"), cookie_of(Headers({}), "c")
+    ('d', '')
     """
     try:
-        found = SimpleCookie(cookies).get(COOKIE)
+        found = SimpleCookie(headers.get("cookie", "")).get(name)
     except CookieError:
         return ""
-    return found.value if found is not None and _VISITOR_ID.fullmatch(found.value) else ""
+    return found.value if found is not None else ""
+
+
+def basic_credentials(header: str) -> tuple[str, str] | None:
+    """Return name and password of an Authorization header; None when it is not HTTP Basic.
+
+    >>> basic_credentials("Basic YW5uOnRpZGU="), basic_credentials("Bearer x")
+    (('ann', 'tide'), None)
+    """
+    scheme, _, encoded = header.partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        name, _, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return name, password

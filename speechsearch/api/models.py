@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from speechsearch.datatypes import Comparison, Hit, Results
 from speechsearch.progress import Progress
+from speechsearch.visitors import shown_name
 
 if TYPE_CHECKING:
     from speechsearch.store import CollectionSummary
@@ -29,21 +30,38 @@ class ChannelBody(BaseModel):
     score: float
 
 
+class HeardBody(BaseModel):
+    """A word of the question that was heard, in seconds from the start of the clip."""
+
+    word: str
+    start_s: float
+    end_s: float
+
+
 class HitBody(BaseModel):
-    """One answer; ``clip_url`` plays it from its first second."""
+    """One answer; ``clip_url`` plays it from its first second.
+
+    ``likelihood``: the calibrated chance that it is one; ``marked``: stretches of the transcript that match the
+    question, as positions of their first character and of the one after their last.
+    """
 
     rank: int
     score: float
+    likelihood: float
     is_confident: bool
     passage_id: str
     recording_id: str
     title: str
     collection: str
     speaker: str
+    date: str
+    language: str
     start_s: float
     end_s: float
     channels: list[ChannelBody]
+    heard: list[HeardBody]
     transcript: str
+    marked: list[tuple[int, int]]
     clip_url: str
 
     @classmethod
@@ -53,27 +71,35 @@ class HitBody(BaseModel):
         return cls(
             rank=hit.rank,
             score=hit.score,
+            likelihood=round(hit.likelihood, 4),
             is_confident=hit.is_confident,
             passage_id=passage.passage_id,
             recording_id=recording.recording_id,
             title=recording.title,
-            collection=recording.collection,
+            collection=shown_name(recording.collection),
             speaker=recording.speaker,
+            date=recording.date,
+            language=recording.language,
             start_s=passage.span.start_s,
             end_s=passage.span.end_s,
             channels=[ChannelBody(channel=c.channel, rank=c.rank, score=c.score) for c in hit.channels],
+            heard=[
+                HeardBody(word=one.text, start_s=round(one.start_s, 2), end_s=round(one.end_s, 2)) for one in hit.heard
+            ],
             transcript=hit.transcript,
+            marked=list(hit.marked),
             clip_url=f"/api/v1/clips/{passage.passage_id}",
         )
 
 
 class ResultsBody(BaseModel):
-    """One engine's answers and the time they took."""
+    """One engine's answers and the time they took; ``total_ms`` also for reading what is known of the hits."""
 
     engine: str
     has_confident_hit: bool
     encode_ms: float
     search_ms: float
+    total_ms: float
     hits: list[HitBody]
 
     @classmethod
@@ -84,6 +110,7 @@ class ResultsBody(BaseModel):
             has_confident_hit=results.has_confident_hit,
             encode_ms=results.encode_ms,
             search_ms=results.search_ms,
+            total_ms=results.total_ms,
             hits=[HitBody.of(hit) for hit in results.hits],
         )
 
@@ -113,8 +140,9 @@ class CollectionBody(BaseModel):
 
     @classmethod
     def of(cls, collection: CollectionSummary) -> CollectionBody:
-        """Return the body of a collection."""
-        return cls(**{name: getattr(collection, name) for name in cls.model_fields})
+        """Return the body of a collection, by the name that people see."""
+        fields = {name: getattr(collection, name) for name in cls.model_fields}
+        return cls(**fields | {"name": shown_name(collection.name)})
 
 
 class IndexingBody(BaseModel):

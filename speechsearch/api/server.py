@@ -17,6 +17,10 @@ from speechsearch.settings import Settings, is_on_space
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+PRIVATE_NETWORKS = ["127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"]
+"""Where the proxy of a Space is; the visitor's address is the last one that it adds to X-Forwarded-For."""
+
 
 @contextmanager
 def upload_folder() -> Iterator[Path]:
@@ -33,6 +37,17 @@ def upload_folder() -> Iterator[Path]:
 def frame_ancestors() -> tuple[str, ...]:
     """Return who may show the page in a frame: itself, and on a Space the site that frames it."""
     return ("'self'", "https://huggingface.co", "https://*.hf.space") if is_on_space() else ("'self'",)
+
+
+def allowed_hosts(settings: Settings) -> tuple[str, ...]:
+    """Return the names under which the server may be addressed; empty for any.
+
+    Where only this machine reaches it, those are the machine's own names for itself. Otherwise a web site could give
+    its own name this machine's address, and its scripts would read the recordings (DNS rebinding).
+    """
+    if is_on_space() or settings.server.host not in LOOPBACK:
+        return settings.server.hosts
+    return ("localhost", "127.0.0.1", "[::1]", *settings.server.hosts)
 
 
 def listen(settings: Settings) -> socket.socket:
@@ -61,7 +76,17 @@ def run(app: FastAPI, listener: socket.socket) -> int:
     host, port = listener.getsockname()[:2]
     shown = "localhost" if host in {"0.0.0.0", "::"} else f"[{host}]" if ":" in host else host  # noqa: S104
     print(f"Open http://{shown}:{port} in a browser. Ctrl+C ends the program.", flush=True)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=3))
+    # None: FORWARDED_ALLOW_IPS names the proxies that are believed, and without it those of this machine are.
+    proxies = PRIVATE_NETWORKS if is_on_space() else None
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            log_level="warning",
+            timeout_graceful_shutdown=3,
+            server_header=False,
+            forwarded_allow_ips=proxies,
+        )
+    )
     try:
         server.run(sockets=[listener])
     except KeyboardInterrupt:

@@ -2,9 +2,22 @@
 
 from speechsearch.audio.decode import load, probe, read_span, stream
 from speechsearch.audio.passages import passages
-from speechsearch.audio.playback import to_wav
+from speechsearch.audio.playback import levelled, media_type, to_wav, write_flac
 from speechsearch.audio.readers import SoundInfo
 from speechsearch.audio.segmentation import cut
 from speechsearch.audio.voice_activity import speech_spans
 
-__all__ = ["SoundInfo", "cut", "load", "passages", "probe", "read_span", "speech_spans", "stream", "to_wav"]
+__all__ = [
+    "SoundInfo",
+    "cut",
+    "levelled",
+    "load",
+    "media_type",
+    "passages",
+    "probe",
+    "read_span",
+    "speech_spans",
+    "stream",
+    "to_wav",
+    "write_flac",
+]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +18,15 @@ from speechsearch.settings import LimitSettings, SegmentationSettings
 SILENCE = 1e-4  # -80 dB: a recorder's dither
 
 
-def passages(path: Path, segmentation: SegmentationSettings, limits: LimitSettings) -> Iterator[tuple[Span, Audio]]:
+def passages(
+    path: Path,
+    segmentation: SegmentationSettings,
+    limits: LimitSettings,
+    on_block: Callable[[Audio], None] = lambda block: None,
+) -> Iterator[tuple[Span, Audio]]:
     """Yield the passages of a file and their sound while it is read; memory does not grow with its length.
+
+    ``on_block`` gets all of the sound, block by block.
 
     Raises:
         DecodeError: it is not readable sound, is cut off, or holds samples that are not numbers.
@@ -28,9 +35,11 @@ def passages(path: Path, segmentation: SegmentationSettings, limits: LimitSettin
         SilentError: there is no speech in it or, uncut, no sound.
     """
     if segmentation.method == "none":
-        yield _whole(path, segmentation, limits)
+        span, whole = _whole(path, segmentation, limits)
+        on_block(whole)
+        yield span, whole
         return
-    recent = Recent(stream(path, limits), kept_s=5 * segmentation.longest_s)
+    recent = Recent(stream(path, limits), 5 * segmentation.longest_s, on_block)
     speech = speech_spans(recent, segmentation.longest_s)
     is_silent = True
     for span in passage_spans(speech, segmentation.shortest_s, segmentation.longest_s):
@@ -50,11 +59,14 @@ def _whole(path: Path, segmentation: SegmentationSettings, limits: LimitSettings
 
 
 class Recent:
-    """Passes blocks on and remembers the last ``kept_s`` seconds of them."""
+    """Passes blocks on, shows each to ``on_block`` and remembers the last ``kept_s`` seconds of them."""
 
-    def __init__(self, blocks: Iterable[Audio], kept_s: float) -> None:
+    def __init__(
+        self, blocks: Iterable[Audio], kept_s: float, on_block: Callable[[Audio], None] = lambda block: None
+    ) -> None:
         self._blocks = blocks
         self._kept_s = kept_s
+        self._on_block = on_block
         self._kept: deque[Audio] = deque()
         self._start_samples = 0
         self._end_samples = 0
@@ -62,6 +74,7 @@ class Recent:
     def __iter__(self) -> Iterator[Audio]:
         """Yield the blocks."""
         for block in self._blocks:
+            self._on_block(block)
             self._kept.append(block)
             self._end_samples += len(block.samples)
             while self._end_samples - self._start_samples - len(self._kept[0].samples) > self._kept_s * SAMPLE_RATE_HZ:

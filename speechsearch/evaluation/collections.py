@@ -92,18 +92,18 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
         InputError: the file is not UTF-8 text or a line is absurdly long.
     """
     if not path.is_file():
-        raise NotFoundError(f"{path} is missing.", LAYOUT)
+        raise NotFoundError(f"{path.name} is missing.", LAYOUT)
     number = 0
     with open(path, encoding="utf-8-sig", newline="\n") as lines:
         try:
             while line := lines.readline(LONGEST_LINE_CHARACTERS + 1):
                 number += 1
                 if len(line) > LONGEST_LINE_CHARACTERS:
-                    raise InputError(f"{path}, line {number}: longer than {LONGEST_LINE_CHARACTERS:,} characters.")
+                    raise InputError(f"{path.name}, line {number}: longer than {LONGEST_LINE_CHARACTERS:,} characters.")
                 if line.strip():
                     yield number, line.rstrip("\r\n")
         except UnicodeDecodeError as error:
-            raise InputError(f"{path}, after line {number}: not UTF-8 text ({error.reason}).") from error
+            raise InputError(f"{path.name}, after line {number}: not UTF-8 text ({error.reason}).") from error
 
 
 def rows(path: Path) -> Iterator[tuple[str, Mapping[str, object], str]]:
@@ -114,7 +114,7 @@ def rows(path: Path) -> Iterator[tuple[str, Mapping[str, object], str]]:
     """
     seen: dict[str, int] = {}
     for number, line in numbered_lines(path):
-        where = f"{path}, line {number}"
+        where = f"{path.name}, line {number}"
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
@@ -129,7 +129,7 @@ def rows(path: Path) -> Iterator[tuple[str, Mapping[str, object], str]]:
         seen[name] = number
         yield name, row, where
     if not seen:
-        raise InputError(f"{path}: no line in it.", LAYOUT)
+        raise InputError(f"{path.name}: no line in it.", LAYOUT)
 
 
 def text_field(row: Mapping[str, object], where: str) -> str:
@@ -167,8 +167,11 @@ def audio_path(folder: Path, row: Mapping[str, object], where: str) -> Path:
     return path
 
 
-def judgements(path: Path, queries: set[str], passages: set[str]) -> dict[str, dict[str, int]]:
+def judgements(path: Path, queries: set[str], passages: set[str] | None = None) -> dict[str, dict[str, int]]:
     """Return {query id: {passage id: grade}} of a TSV file with a header; grades of 0 are left out.
+
+    Args:
+        passages: the ids that may occur; without it the caller looks them up.
 
     Raises:
         InputError: a line has not three cells, names something unknown, repeats a pair or has an impossible grade.
@@ -178,16 +181,16 @@ def judgements(path: Path, queries: set[str], passages: set[str]) -> dict[str, d
     lines = numbered_lines(path)
     header = next(lines, (0, ""))[1].split("\t")
     if len(header) != 3 or header[0].strip().lower() not in {"query-id", "query_id", "qid"}:
-        raise InputError(f"{path}, line 1: the header line query-id, corpus-id, score (with tabs) is missing.")
+        raise InputError(f"{path.name}, line 1: the header line query-id, corpus-id, score (with tabs) is missing.")
     for number, line in lines:
-        where = f"{path}, line {number}"
+        where = f"{path.name}, line {number}"
         cells = [cell.strip() for cell in line.split("\t")]
         if len(cells) != 3:
             raise InputError(f"{where}: {len(cells)} cells; query-id, corpus-id and score are expected, with tabs.")
         query_id, passage_id, written = cells
         if query_id not in queries:
             raise InputError(f"{where}: the query {query_id!r} is not in queries.jsonl.")
-        if passage_id not in passages:
+        if passages is not None and passage_id not in passages:
             raise InputError(f"{where}: the passage {passage_id!r} is not in corpus.jsonl.")
         if (query_id, passage_id) in seen:
             raise InputError(f"{where}: the pair {query_id!r}, {passage_id!r} was given already.")

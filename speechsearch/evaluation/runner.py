@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from speechsearch.datatypes import Audio, Query
 from speechsearch.errors import EmptyQueryError, InputError, NotFoundError
@@ -29,6 +30,8 @@ from speechsearch.retrieval.base import Ranking, Retriever
 
 BASELINE = "asr"
 TESTED_METRICS = ("recall@5", "mrr@10")
+
+Finding = TypeVar("Finding")
 
 Pronounce = Callable[[str], Sequence[int]]
 """Turns gold text into phoneme symbols, all words of it in one row."""
@@ -54,7 +57,7 @@ class EngineRun:
     """One engine's raw answers: passages (best first) and whether the first is confident, for each query id.
 
     ``latencies_ms`` has one number a query, in the order of the queries; ``unsearchable`` queries had nothing that the
-    engine could look for, and count as unanswered.
+    engine could look for, and count as unanswered. ``first_passages`` has the index's id of the best passage, if any.
     """
 
     engine: str
@@ -62,6 +65,7 @@ class EngineRun:
     confident: Mapping[str, bool]
     latencies_ms: tuple[float, ...]
     unsearchable: int
+    first_passages: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,26 @@ class EngineReport:
     peak_memory_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The engines' figures, and the raw answers that they come from, by engine."""
+
+    reports: Sequence[EngineReport]
+    runs: Mapping[str, EngineRun]
+
+
+def finished(steps: Generator[Progress, None, Finding], on_progress: ProgressCallback | None = None) -> Finding:
+    """Return what a task that yields its progress comes to in the end."""
+    while True:
+        try:
+            progress = next(steps)
+        except StopIteration as end:
+            finding: Finding = end.value
+            return finding
+        if on_progress:
+            on_progress(progress)
+
+
 def queries_of(collection: EvaluationCollection, load_sound: Callable[[Path], Audio]) -> Iterator[tuple[str, Query]]:
     """Yield (id, query), a spoken query's sound read when its turn comes."""
     for query in collection.queries:
@@ -108,12 +132,22 @@ def run_engine(
     passage_names: Mapping[str, str] | None = None, clock: Callable[[], float] = time.perf_counter,
     on_progress: ProgressCallback | None = None,
 ) -> EngineRun:  # fmt: skip
-    """Return an engine's answers to all queries, one at a time, 100 passages deep.
+    """Return an engine's answers to all queries; see ``engine_steps``."""
+    steps = engine_steps(engine, retriever, collection, load_sound=load_sound, passage_names=passage_names, clock=clock)
+    return finished(steps, on_progress)
+
+
+def engine_steps(
+    engine: str, retriever: Retriever, collection: EvaluationCollection, *, load_sound: Callable[[Path], Audio],
+    passage_names: Mapping[str, str] | None = None, clock: Callable[[], float] = time.perf_counter,
+) -> Generator[Progress, None, EngineRun]:  # fmt: skip
+    """Put all queries to an engine, one at a time, 100 passages deep; yield after each, return the answers.
 
     The first query is put twice and timed the second time, so that loading a model is not taken for searching.
 
     Args:
-        passage_names: the collection's id of each passage id of the index; without it they are the same.
+        passage_names: the collection's id of each passage id of the index; without it they are the same. Several
+            passages may have the same: then the first that an engine finds counts.
 
     Raises:
         NotFoundError: the engine found a passage that is not in the collection.
@@ -122,6 +156,7 @@ def run_engine(
     names = {name: name for name in known} if passage_names is None else passage_names
     rankings: dict[str, tuple[str, ...]] = {}
     confident: dict[str, bool] = {}
+    first_passages: dict[str, str] = {}
     latencies_ms: list[float] = []
     unsearchable = 0
     for number, (query_id, query) in enumerate(queries_of(collection, load_sound), 1):
@@ -137,9 +172,10 @@ def run_engine(
             stray = next(p.passage_id for p, name in zip(ranking.passages, found, strict=True) if name not in known)
             raise NotFoundError(f"{engine} found the passage {stray!r}, which is not in {collection.name}.")
         rankings[query_id], confident[query_id] = tuple(found), is_confident(ranking)
-        if on_progress:
-            on_progress(Progress("evaluate", engine, number, len(collection.queries)))
-    return EngineRun(engine, rankings, confident, tuple(latencies_ms), unsearchable)
+        if ranking.passages:
+            first_passages[query_id] = ranking.passages[0].passage_id
+        yield Progress("evaluate", engine, number, len(collection.queries))
+    return EngineRun(engine, rankings, confident, tuple(latencies_ms), unsearchable, first_passages)
 
 
 def answer(retriever: Retriever, query: Query) -> Ranking | None:
@@ -156,7 +192,20 @@ def evaluate(
     pronounce: Pronounce | None = None, baseline: str = BASELINE, seed: int = 1,
     on_progress: ProgressCallback | None = None,
 ) -> list[EngineReport]:  # fmt: skip
-    """Return the figures of each engine, in the order given; the same seed gives the same intervals and p-values.
+    """Return the figures of each engine, in the order given; see ``evaluation_steps``."""
+    steps = evaluation_steps(
+        collection, retrievers, load_sound=load_sound, facts=facts, passage_names=passage_names, pronounce=pronounce,
+        baseline=baseline, seed=seed,
+    )  # fmt: skip
+    return list(finished(steps, on_progress).reports)
+
+
+def evaluation_steps(
+    collection: EvaluationCollection, retrievers: Mapping[str, Retriever], *, load_sound: Callable[[Path], Audio],
+    facts: Mapping[str, IndexingFacts] | None = None, passage_names: Mapping[str, str] | None = None,
+    pronounce: Pronounce | None = None, baseline: str = BASELINE, seed: int = 1,
+) -> Generator[Progress, None, Evaluation]:  # fmt: skip
+    """Yield after every answer and return the evaluation; the same seed gives the same intervals and p-values.
 
     Args:
         facts: what the caller measured while it indexed, for each engine.
@@ -170,9 +219,7 @@ def evaluate(
         raise InputError("There is no engine to evaluate.")
     runs: dict[str, tuple[EngineRun, int]] = {}
     for name, retriever in retrievers.items():
-        run = run_engine(
-            name, retriever, collection, load_sound=load_sound, passage_names=passage_names, on_progress=on_progress
-        )
+        run = yield from engine_steps(name, retriever, collection, load_sound=load_sound, passage_names=passage_names)
         runs[name] = run, peak_memory_bytes()
     values = {name: rank_metrics(run.rankings, collection.relevance)[1] for name, (run, _) in runs.items()}
     reports = []
@@ -180,7 +227,7 @@ def evaluate(
         rival = values.get(baseline) if name != baseline else None
         known = (facts or {}).get(name, IndexingFacts())
         reports.append(engine_report(collection, run, values[name], rival, known, pronounce, peak_bytes, seed))
-    return reports
+    return Evaluation(reports, {name: run for name, (run, _) in runs.items()})
 
 
 def engine_report(

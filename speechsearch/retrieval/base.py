@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from speechsearch.datatypes import ChannelRank, Query
@@ -19,12 +19,17 @@ class RankedPassage:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """A retriever's answer, best first, and the time it took."""
+    """A retriever's answer, best first, the time it took, and how its scores are to be read.
+
+    From ``confidence_threshold`` on a passage is likely an answer; ``calibration`` is the slope and intercept of the
+    logistic curve from score to likelihood.
+    """
 
     passages: tuple[RankedPassage, ...]
     encode_ms: float
     search_ms: float
-    confidence_threshold: float = field(default=float("-inf"))
+    confidence_threshold: float = float("-inf")
+    calibration: tuple[float, float] = (0.0, 0.0)
 
 
 class Retriever(Protocol):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from speechsearch.datatypes import ChannelRank, Query, Vector
 from speechsearch.errors import EmptyQueryError
 from speechsearch.retrieval.base import RankedPassage, Ranking
-from speechsearch.retrieval.fusion import background, weighted_sum
+from speechsearch.retrieval.fusion import scales_of, weighted_sum
 from speechsearch.retrieval.vector import VectorRetriever
 
 CANDIDATES = 100
@@ -26,10 +26,12 @@ class FusedRetriever:
         weights: Mapping[str, float],
         sample: Callable[[], Sequence[str]],
         confidence_threshold: float = float("-inf"),
+        calibration: tuple[float, float] = (0.0, 0.0),
     ) -> None:
         """``sample`` gives the ids of some passages: the background against which scores are normalised."""
         self.name, self.channels, self.weights = name, channels, weights
-        self.sample, self.confidence_threshold = sample, confidence_threshold
+        self.sample = sample
+        self.confidence_threshold, self.calibration = confidence_threshold, calibration
 
     def retrieve(self, query: Query, limit: int) -> Ranking:
         """Return at most ``limit`` passages, best first.
@@ -53,16 +55,15 @@ class FusedRetriever:
         }
         others = self.sample()
         wanted = sorted({one.passage_id for scored in found.values() for one in scored} | set(others))
-        scores: dict[str, dict[str, float]] = {}
-        scales: dict[str, tuple[float, float]] = {}
-        for channel in active:
-            every = channel.scores(vectors[channel.name], wanted)
-            scores[channel.name] = {one.passage_id: one.score for one in every}
-            known = [scores[channel.name][other] for other in others if other in scores[channel.name]]
-            scales[channel.name] = background(known, len(others))
+        scores = {
+            channel.name: {one.passage_id: one.score for one in channel.scores(vectors[channel.name], wanted)}
+            for channel in active
+        }
         ranks = {name: {one.passage_id: rank for rank, one in enumerate(scored, 1)} for name, scored in found.items()}
         candidates = {passage_id for table in ranks.values() for passage_id in table}
-        fused = [pair for pair in weighted_sum(scores, self.weights, scales) if pair[0] in candidates][:limit]
+        fused = [
+            pair for pair in weighted_sum(scores, self.weights, scales_of(scores, others)) if pair[0] in candidates
+        ][:limit]
         passages = tuple(
             RankedPassage(
                 passage_id,
@@ -76,7 +77,7 @@ class FusedRetriever:
             for passage_id, score in fused
         )
         search_ms = (time.perf_counter() - encoded) * 1000
-        return Ranking(passages, (encoded - started) * 1000, search_ms, self.confidence_threshold)
+        return Ranking(passages, (encoded - started) * 1000, search_ms, self.confidence_threshold, self.calibration)
 
 
 def draw_sample(passage_ids: Sequence[str], size: int = BACKGROUND, seed: int = 1) -> list[str]:

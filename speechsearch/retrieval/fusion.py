@@ -26,6 +26,18 @@ def background(scores: Sequence[float], size: int) -> tuple[float, float]:
     return mean, math.sqrt(variance) or 1.0
 
 
+def scales_of(channels: Mapping[str, Mapping[str, float]], sample: Sequence[str]) -> dict[str, tuple[float, float]]:
+    """Return each channel's (mean, deviation) on the background passages, from its scores by passage id.
+
+    >>> scales_of({"a": {"x": 1.0, "y": 3.0, "z": 9.0}}, ["x", "y"])
+    {'a': (2.0, 1.0)}
+    """
+    return {
+        name: background([scores[one] for one in sample if one in scores], len(sample))
+        for name, scores in channels.items()
+    }
+
+
 def weighted_sum(
     channels: Mapping[str, Mapping[str, float]], weights: Mapping[str, float], scales: Mapping[str, tuple[float, float]]
 ) -> list[tuple[str, float]]:
@@ -45,3 +57,12 @@ def weighted_sum(
             total += weights[name] * (scores.get(passage_id, 0.0) - mean) / deviation
         fused.append((passage_id, total))
     return sorted(fused, key=lambda pair: (-pair[1], pair[0]))
+
+
+def likelihood(score: float, slope: float, intercept: float) -> float:
+    """Return the chance that a passage with this score is relevant, by the logistic curve fitted to its engine.
+
+    >>> likelihood(0.0, 2.0, 0.0), round(likelihood(1.0, 2.0, -1.0), 3), likelihood(-1e9, 2.0, 0.0)
+    (0.5, 0.731, 0.0)
+    """
+    return 0.5 * (1 + math.tanh((slope * score + intercept) / 2))  # the same as 1 / (1 + exp(-x)), never too large

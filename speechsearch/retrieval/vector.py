@@ -21,10 +21,11 @@ class VectorRetriever:
         encoder: QueryEncoder,
         index: VectorIndex,
         confidence_threshold: float = float("-inf"),
+        calibration: tuple[float, float] = (0.0, 0.0),
     ) -> None:
         self.name, self.vector_name = name, vector_name
         self.encoder, self.index = encoder, index
-        self.confidence_threshold = confidence_threshold
+        self.confidence_threshold, self.calibration = confidence_threshold, calibration
 
     def retrieve(self, query: Query, limit: int) -> Ranking:
         """Return at most ``limit`` passages, best first.
@@ -41,7 +42,7 @@ class VectorRetriever:
             for rank, one in enumerate(found, 1)
         )
         search_ms = (time.perf_counter() - encoded) * 1000
-        return Ranking(passages, (encoded - started) * 1000, search_ms, self.confidence_threshold)
+        return Ranking(passages, (encoded - started) * 1000, search_ms, self.confidence_threshold, self.calibration)
 
     def search(self, vector: Vector, query: Query, limit: int) -> list[ScoredPassage]:
         """Return the nearest passages that the query's filters allow, best first."""

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 7_112_026
 BUSY_TIMEOUT_S = 30
+BATCH_IDS = 500
+"""How many ids go into one statement; SQLite may allow as few as 999."""
 
 
 class Database:

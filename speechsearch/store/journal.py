@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timezone
 
 import sqlalchemy as sa
 
 from speechsearch.errors import InputError
 from speechsearch.store.base import JOURNAL_STATES, JournalEntry, JournalState
-from speechsearch.store.database import Database, upsert
+from speechsearch.store.database import BATCH_IDS, Database, upsert
 from speechsearch.store.rows import checked_name, checked_text
 from speechsearch.store.tables import JournalRow, SettingRow
 
@@ -46,6 +47,24 @@ class Journal:
         with self._database.writing() as connection:
             upsert(connection, JournalRow, row, kept)
 
+    def mark_all(self, recording_ids: Sequence[str], state: JournalState) -> None:
+        """Write how far recordings have come that the journal knows, all at once.
+
+        Raises:
+            InputError: an unknown state.
+        """
+        change = {"state": checked_state(state), "message": "", "updated_at": _now()}
+        with self._database.writing() as connection:
+            for start in range(0, len(recording_ids), BATCH_IDS):
+                chosen = JournalRow.recording_id.in_(recording_ids[start : start + BATCH_IDS])
+                connection.execute(sa.update(JournalRow).where(chosen).values(change))
+
+    def last_change(self, collection: str) -> str:
+        """Return when a recording of a collection changed last, UTC in ISO 8601; empty when it has none."""
+        statement = sa.select(sa.func.max(JournalRow.updated_at)).where(JournalRow.collection == collection)
+        with self._database.reading() as connection:
+            return connection.scalar(statement) or ""
+
     def setting(self, key: str) -> str | None:
         """Return a kept value, None when there is none."""
         with self._database.reading() as connection:
@@ -70,19 +89,33 @@ def journal_row(
     Raises:
         InputError: an unknown state, or text that cannot be kept.
     """
-    if state not in JOURNAL_STATES:
-        raise InputError(f"{state!r} is no state of a recording.", f"States: {', '.join(JOURNAL_STATES)}.")
     return {
         "recording_id": checked_name(recording_id, "recording id"),
         "file_name": checked_text(file_name, "file name"),
         "collection": checked_text(collection, "collection's name"),
-        "state": state,
+        "state": checked_state(state),
         "fingerprint": checked_text(fingerprint, "fingerprint"),
         "message": checked_text(message, "message"),
-        "updated_at": datetime.now(timezone.utc).isoformat(timespec="microseconds"),
+        "updated_at": _now(),
     }
 
 
 def _entries() -> sa.Select:
     """Return the query of all entries, columns in the order of ``JournalEntry``."""
     return sa.select(*(getattr(JournalRow, name) for name in JournalEntry.__dataclass_fields__))
+
+
+def checked_state(state: str) -> str:
+    """Return a state that there is.
+
+    Raises:
+        InputError: there is no such state.
+    """
+    if state not in JOURNAL_STATES:
+        raise InputError(f"{state!r} is no state of a recording.", f"States: {', '.join(JOURNAL_STATES)}.")
+    return state
+
+
+def _now() -> str:
+    """Return the present time, UTC in ISO 8601."""
+    return datetime.now(timezone.utc).isoformat(timespec="microseconds")

@@ -7,16 +7,14 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import sqlalchemy as sa
+from sqlalchemy.orm import InstrumentedAttribute
 
 from speechsearch.datatypes import Passage, PhonemeTrack, Recording, Vector
 from speechsearch.errors import NotFoundError
 from speechsearch.store.base import StoredPassage
-from speechsearch.store.database import Database
+from speechsearch.store.database import BATCH_IDS, Database
 from speechsearch.store.rows import passage_of, recording_of, track_of, transcript_of, vector_of
 from speechsearch.store.tables import CollectionRow, PassageRow, RecordingRow, TrackRow, TranscriptRow, VectorRow
-
-BATCH_IDS = 500
-"""How many ids go into one statement; SQLite may allow as few as 999."""
 
 
 class Reader:
@@ -54,12 +52,13 @@ class Reader:
         statement = sa.select(PassageRow.passage_id, RecordingRow.__table__).join(
             RecordingRow, RecordingRow.recording_id == PassageRow.recording_id
         )
-        return {row.passage_id: recording_of(row) for row in self._rows_of(statement, PassageRow, passage_ids)}
+        rows = self._rows_of(statement, PassageRow.passage_id, passage_ids)
+        return {row.passage_id: recording_of(row) for row in rows}
 
     def passages(self, passage_ids: Sequence[str]) -> dict[str, Passage]:
         """Return passage id -> passage; unknown ids are left out."""
-        statement = sa.select(PassageRow.__table__)
-        return {row.passage_id: passage_of(row) for row in self._rows_of(statement, PassageRow, passage_ids)}
+        rows = self._rows_of(sa.select(PassageRow.__table__), PassageRow.passage_id, passage_ids)
+        return {row.passage_id: passage_of(row) for row in rows}
 
     def passages_of(self, recording_id: str) -> list[Passage]:
         """Return the passages of a recording in order of time; none for an unknown recording."""
@@ -69,7 +68,7 @@ class Reader:
     def transcripts(self, passage_ids: Sequence[str]) -> dict[str, str]:
         """Return passage id -> transcript text, for those that have one."""
         statement = sa.select(TranscriptRow.passage_id, TranscriptRow.text)
-        return {row.passage_id: row.text for row in self._rows_of(statement, TranscriptRow, passage_ids)}
+        return {row.passage_id: row.text for row in self._rows_of(statement, TranscriptRow.passage_id, passage_ids)}
 
     def tracks(self, passage_ids: Sequence[str]) -> dict[str, PhonemeTrack]:
         """Return passage id -> the phonemes heard in it, for those that have them.
@@ -77,9 +76,46 @@ class Reader:
         Raises:
             StoreError: a row is damaged.
         """
-        return {
-            row.passage_id: track_of(row) for row in self._rows_of(sa.select(TrackRow.__table__), TrackRow, passage_ids)
-        }
+        rows = self._rows_of(sa.select(TrackRow.__table__), TrackRow.passage_id, passage_ids)
+        return {row.passage_id: track_of(row) for row in rows}
+
+    def vectors(self, name: str, passage_ids: Sequence[str]) -> dict[str, Vector]:
+        """Return passage id -> its vector of one name, for those that have it.
+
+        Raises:
+            StoreError: a row is damaged.
+        """
+        statement = sa.select(VectorRow.__table__).where(VectorRow.name == name)
+        return {row.passage_id: vector_of(row) for row in self._rows_of(statement, VectorRow.passage_id, passage_ids)}
+
+    def passages_in(self, collection: str) -> list[Passage]:
+        """Return the passages of a collection, by recording and time."""
+        statement = sa.select(PassageRow.__table__).join(RecordingRow).where(RecordingRow.collection == collection)
+        ordered = statement.order_by(PassageRow.recording_id, PassageRow.start_s, PassageRow.passage_id)
+        with self._database.reading() as connection:
+            return [passage_of(row) for row in connection.execute(ordered)]
+
+    def media_names(self, collection: str) -> dict[str, str]:
+        """Return recording id -> name of its sound file among the media, of a collection's recordings."""
+        statement = sa.select(RecordingRow.recording_id, RecordingRow.media_name)
+        with self._database.reading() as connection:
+            found = connection.execute(statement.where(RecordingRow.collection == collection))
+            return {row.recording_id: row.media_name for row in found}
+
+    def count_vectors(self, recording_ids: Sequence[str]) -> dict[str, dict[str, int]]:
+        """Return recording id -> vector name -> how many passages have it; "" counts the passages themselves."""
+        counted: dict[str, dict[str, int]] = {recording_id: {"": 0} for recording_id in recording_ids}
+        number = sa.func.count()
+        passages = sa.select(PassageRow.recording_id, sa.literal(""), number).group_by(PassageRow.recording_id)
+        vectors = (
+            sa.select(PassageRow.recording_id, VectorRow.name, number)
+            .join(VectorRow)
+            .group_by(PassageRow.recording_id, VectorRow.name)
+        )
+        for statement in (passages, vectors):
+            for recording_id, name, found in self._rows_of(statement, PassageRow.recording_id, recording_ids):
+                counted[recording_id][name] = found
+        return counted
 
     def collection_names(self) -> list[str]:
         """Return the names of all collections, sorted."""
@@ -157,14 +193,12 @@ class Reader:
             raise NotFoundError(f"There is no recording {recording_id!r:.80}.")
         return row
 
-    def _rows_of(
-        self, statement: sa.Select, table: type[PassageRow | TranscriptRow | TrackRow], passage_ids: Sequence[str]
-    ) -> list[sa.Row]:
-        """Return the rows of passages, asked for in batches."""
+    def _rows_of(self, statement: sa.Select, column: InstrumentedAttribute[str], ids: Sequence[str]) -> list[sa.Row]:
+        """Return the rows with one of the ids in a column, asked for in batches."""
         found: list[sa.Row] = []
         with self._database.reading() as connection:
-            for start in range(0, len(passage_ids), BATCH_IDS):
-                batch = table.passage_id.in_(passage_ids[start : start + BATCH_IDS])
+            for start in range(0, len(ids), BATCH_IDS):
+                batch = column.in_(ids[start : start + BATCH_IDS])
                 found += connection.execute(statement.where(batch))
         return found
 

@@ -7,14 +7,16 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from speechsearch.datatypes import Recording
-from speechsearch.errors import InputError
+from speechsearch.errors import DuplicateError, InputError, NotFoundError
 from speechsearch.store.base import CollectionSummary, StoredPassage
 from speechsearch.store.database import Database, upsert
+from speechsearch.store.feedback import Feedback, judgement_rows
+from speechsearch.store.jobs import Jobs
 from speechsearch.store.journal import Journal, journal_row
 from speechsearch.store.reading import Reader
 from speechsearch.store.rows import (
     checked_name,
-    checked_text,
+    collection_row,
     passage_row,
     recording_row,
     track_row,
@@ -23,6 +25,7 @@ from speechsearch.store.rows import (
 )
 from speechsearch.store.tables import (
     CollectionRow,
+    FeedbackRow,
     JournalRow,
     PassageRow,
     RecordingRow,
@@ -32,8 +35,8 @@ from speechsearch.store.tables import (
 )
 
 
-class Repository(Reader, Journal):
-    """Recordings, passages, their vectors and transcripts, and the journal; usable from several threads.
+class Repository(Reader, Journal, Jobs, Feedback):
+    """Recordings, passages, their vectors and transcripts, the journal and the jobs; usable from several threads.
 
     ``url``: ``sqlite:///path`` or ``postgresql://user:password@host/name``. Every method raises StoreError when the
     database fails.
@@ -88,14 +91,59 @@ class Repository(Reader, Journal):
         Raises:
             InputError: text that cannot be kept.
         """
-        row = {
-            "name": checked_name(name, "collection's name"),
-            "description": checked_text(description, "description"),
-            "licence": checked_text(licence, "licence"),
-            "source": checked_text(source, "source"),
-        }
+        row = collection_row(name, description, licence, source)
         with self._database.writing() as connection:
             upsert(connection, CollectionRow, row, kept=tuple(key for key, value in row.items() if not value))
+
+    def describe_collection(self, name: str, description: str, licence: str, source: str) -> None:
+        """Overwrite what is said about a collection.
+
+        Raises:
+            InputError: text that cannot be kept.
+            NotFoundError: there is none of that name.
+        """
+        row = collection_row(name, description, licence, source)
+        with self._database.writing() as connection:
+            change = sa.update(CollectionRow).where(CollectionRow.name == name).values(row)
+            if not connection.execute(change).rowcount:
+                raise NotFoundError(f"There is no collection {name!r:.200}.")
+
+    def rename_collection(self, name: str, new_name: str) -> None:
+        """Give a collection another name and mark its recordings "stored": the index is to learn the name.
+
+        Raises:
+            InputError: the new name cannot be kept.
+            NotFoundError: there is none of the old name.
+            DuplicateError: there is one of the new name.
+        """
+        table = CollectionRow.__table__
+        checked_name(new_name, "collection's name")
+        with self._database.writing() as connection:
+            row = connection.execute(sa.select(table).where(table.c.name == name)).mappings().first()
+            if row is None:
+                raise NotFoundError(f"There is no collection {name!r:.200}.")
+            if connection.scalar(sa.select(table.c.name).where(table.c.name == new_name)) is not None:
+                raise DuplicateError(f"There is a collection {new_name!r:.200} already.", "Choose another name.")
+            connection.execute(sa.insert(CollectionRow).values({**row, "name": new_name}))
+            of_recordings, of_journal = RecordingRow.collection == name, JournalRow.collection == name
+            connection.execute(sa.update(RecordingRow).where(of_recordings).values(collection=new_name))
+            _mark_stored(connection, of_journal)
+            connection.execute(sa.update(JournalRow).where(of_journal).values(collection=new_name))
+            connection.execute(sa.delete(CollectionRow).where(CollectionRow.name == name))
+
+    def describe_recording(self, recording: Recording) -> None:
+        """Overwrite title, speaker, date, language, licence and source of a recording and mark it "stored".
+
+        Raises:
+            InputError: text that cannot be kept.
+            NotFoundError: there is none with this id.
+        """
+        row = recording_row(recording, self.media_name(recording.recording_id))
+        described = {name: row[name] for name in ("title", "speaker", "date", "language", "licence", "source")}
+        with self._database.writing() as connection:
+            of_recording = RecordingRow.recording_id == recording.recording_id
+            connection.execute(sa.update(RecordingRow).where(of_recording).values(described))
+            _mark_stored(connection, JournalRow.recording_id == recording.recording_id)
 
     def save(
         self, recording: Recording, media_name: str, passages: Sequence[StoredPassage], fingerprint: str
@@ -129,6 +177,7 @@ class Repository(Reader, Journal):
             upsert(connection, JournalRow, entry)
             upsert(connection, CollectionRow, collection, kept=tuple(collection))
             old_ids = set(connection.scalars(sa.select(PassageRow.passage_id).where(of_recording)))
+            judgements = judgement_rows(connection, old_ids & new_ids)
             connection.execute(sa.delete(PassageRow).where(of_recording))
             upsert(connection, RecordingRow, row)
             for table, rows in (
@@ -136,6 +185,7 @@ class Repository(Reader, Journal):
                 (VectorRow, vectors),
                 (TranscriptRow, transcripts),
                 (TrackRow, tracks),
+                (FeedbackRow, judgements),
             ):
                 if rows:
                     connection.execute(sa.insert(table), rows)
@@ -166,3 +216,8 @@ class Repository(Reader, Journal):
             connection.execute(sa.delete(JournalRow).where(mentions))
             connection.execute(sa.delete(CollectionRow).where(CollectionRow.name == name))
         return gone
+
+
+def _mark_stored(connection: sa.Connection, which: sa.ColumnElement[bool]) -> None:
+    """Mark recordings that are done as "stored", so that their points are written to the index again."""
+    connection.execute(sa.update(JournalRow).where(which, JournalRow.state == "done").values(state="stored"))

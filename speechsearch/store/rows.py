@@ -44,6 +44,20 @@ def checked_name(value: str, what: str) -> str:
     return checked_text(value, what, LARGEST_NAME)
 
 
+def collection_row(name: str, description: str, licence: str, source: str) -> dict[str, str]:
+    """Return the row of a collection.
+
+    Raises:
+        InputError: text that cannot be kept.
+    """
+    return {
+        "name": checked_name(name, "collection's name"),
+        "description": checked_text(description, "description"),
+        "licence": checked_text(licence, "licence"),
+        "source": checked_text(source, "source"),
+    }
+
+
 def recording_row(recording: Recording, media_name: str) -> dict[str, Any]:
     """Return the row of a recording.
 

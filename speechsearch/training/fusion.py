@@ -1,4 +1,4 @@
-"""Recipe: learn how to weigh the channels, and from which score an answer is likely.
+"""Recipe: learn how to weigh the channels, from which score an answer is likely, and how likely.
 
 ``python -m speechsearch.training.fusion FOLDER`` writes ``fusion.json`` beside the shipped model. FOLDER is a
 BEIR-style folder spoken by training voices, with questions that nothing answers, and without reserved voices and texts.
@@ -8,31 +8,54 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import typer
 
 from speechsearch.datatypes import Query
+from speechsearch.engines import Fusion
 from speechsearch.errors import ConfigurationError
 from speechsearch.evaluation import read_collection
 from speechsearch.measure import Prepared, prepare
 from speechsearch.mini.model import ASSETS
 from speechsearch.retrieval.base import Retriever
 from speechsearch.retrieval.fused import FusedRetriever, draw_sample
-from speechsearch.retrieval.fusion import background, weighted_sum
+from speechsearch.retrieval.fusion import scales_of, weighted_sum
 from speechsearch.retrieval.transcribed import TranscribedRetriever
 from speechsearch.retrieval.vector import VectorRetriever
+from speechsearch.training.calibration import brier, calibration_error, cross_validated, fit
 
-EVEN = {"hybrid": {"adapter": 0.5, "phonetic": 0.5}, "asr": {"meaning": 0.5, "words": 0.5}}
 ENGINES = ("hybrid", "adapter", "phonetic", "asr")
+EVEN: Fusion = {
+    "hybrid": {"adapter": 0.5, "phonetic": 0.5},
+    "asr": {"meaning": 0.5, "words": 0.5},
+    "thresholds": dict.fromkeys(ENGINES, float("-inf")),
+    "calibration": dict.fromkeys(ENGINES, (0.0, 0.0)),
+}
 KEPT = 0.95
 """Share of right first answers that must count as confident: a wrong 'nothing found' is worse than a weak hit."""
 GRID = [round(0.05 * step, 2) for step in range(1, 20)]
 
 
-Found = list[tuple[float, float, bool]]
-"""The best score, the reciprocal rank of the first right passage, and whether there is one, for every question."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The best ten passages for a question: their scores, which are right, and whether there is any right one."""
+
+    scores: tuple[float, ...]
+    is_right: tuple[bool, ...]
+    has_answer: bool
+
+    @property
+    def best(self) -> float:
+        """The score of the first passage; 0 when there is none."""
+        return self.scores[0] if self.scores else 0.0
+
+    @property
+    def reciprocal_rank(self) -> float:
+        """1 / rank of the first right passage; 0 when there is none."""
+        return 1 / (self.is_right.index(True) + 1) if True in self.is_right else 0.0
 
 
 def channels_of(engine: Retriever) -> Sequence[VectorRetriever]:
@@ -58,72 +81,89 @@ def scores_of(engine: Retriever, prepared: Prepared) -> list[dict[str, dict[str,
     return found
 
 
-def answers(scores: list[dict[str, dict[str, float]]], weights: Mapping[str, float], prepared: Prepared) -> Found:
+def answers(scores: list[dict[str, dict[str, float]]], weights: Mapping[str, float], prepared: Prepared) -> list[Found]:
     """Return the answers of an engine with these weights; one channel alone is not normalised."""
     sample = draw_sample(list(prepared.names))
     found = []
     for query, channels in zip(prepared.collection.queries, scores, strict=True):
-        scales = {
-            name: background([known[one] for one in sample if one in known], len(sample))
-            if len(channels) > 1
-            else (0, 1)
-            for name, known in channels.items()
-        }
+        scales = scales_of(channels, sample) if len(channels) > 1 else dict.fromkeys(channels, (0.0, 1.0))
         ranking = weighted_sum(channels, weights, scales)[:10]
         relevant = prepared.collection.relevance.get(query.query_id, {})
-        rank = next((rank for rank, (one, _) in enumerate(ranking, 1) if prepared.names[one] in relevant), 0)
-        found.append((ranking[0][1] if ranking else 0.0, 1 / rank if rank else 0.0, bool(relevant)))
+        is_right = tuple(prepared.names[one] in relevant for one, _ in ranking)
+        found.append(Found(tuple(score for _, score in ranking), is_right, bool(relevant)))
     return found
 
 
-def quality(found: Found) -> float:
+def quality(found: Sequence[Found]) -> float:
     """Return the mean of MRR@10 and recall@5 over the questions that have an answer."""
-    ranks = np.array([rank for _, rank, has_answer in found if has_answer])
+    ranks = np.array([one.reciprocal_rank for one in found if one.has_answer])
     return float((ranks.mean() + (ranks >= 1 / 5).mean()) / 2)
 
 
-def threshold_of(found: Found) -> tuple[float, float]:
+def threshold_of(found: Sequence[Found]) -> tuple[float, float]:
     """Return (threshold, abstention): the score that KEPT of the right first answers reach, and what it keeps back.
 
     ``abstention``: the share of the questions without an answer whose best score stays below.
 
-    >>> threshold_of([(3.0, 1.0, True), (2.0, 1.0, True), (1.0, 0.0, False)])
+    >>> threshold_of([Found((3.0,), (True,), True), Found((2.0,), (True,), True), Found((1.0,), (False,), False)])
     (2.05, 1.0)
     """
-    right = np.array([score for score, rank, has_answer in found if has_answer and rank == 1])
-    none = np.array([score for score, _, has_answer in found if not has_answer])
+    right = np.array([one.best for one in found if one.has_answer and one.reciprocal_rank == 1])
+    none = np.array([one.best for one in found if not one.has_answer])
     threshold = float(np.quantile(right, 1 - KEPT))
     return round(threshold, 4), float((none < threshold).mean())
 
 
+def calibration_of(found: Sequence[Found]) -> tuple[tuple[float, float], str]:
+    """Return (slope, intercept) from score to likelihood, and what five-fold cross-validation says of such chances."""
+    scores = np.array([score for one in found for score in one.scores])
+    is_right = np.array([right for one in found for right in one.is_right])
+    questions = np.array([number for number, one in enumerate(found) for _ in one.scores])
+    chances = cross_validated(scores, is_right, questions)
+    slope, intercept = fit(scores, is_right)
+    verdict = (
+        f"{len(scores)} cases, {is_right.mean():.1%} right; Brier score {brier(chances, is_right):.4f} "
+        f"(always the share: {is_right.mean() * (1 - is_right.mean()):.4f}), "
+        f"expected calibration error {calibration_error(chances, is_right):.4f}"
+    )
+    return (round(slope, 4), round(intercept, 4)), verdict
+
+
 def main(folder: Path, out: Path = ASSETS / "fusion.json", recognizer: str = "mini") -> None:
     """Learn on FOLDER and write OUT."""
-    collection = read_collection(folder)
-    prepared = prepare(collection, ENGINES, recognizer)
-    engines = prepared.engines({**EVEN, "thresholds": dict.fromkeys(ENGINES, float("-inf"))})
-    fusion: dict[str, Mapping[str, float]] = {}
-    thresholds = {}
+    prepared = prepare(read_collection(folder), ENGINES, recognizer)
+    engines = prepared.engines(EVEN)
+    fusion: dict[str, Mapping[str, object]] = {}
+    thresholds, calibration = {}, {}
     for name in ENGINES:
         scores = scores_of(engines[name], prepared)
         weights = dict.fromkeys(scores[0], 1.0)
         if len(weights) == 2:
-            first, second = weights
-            tried = {}
-            for weight in GRID:
-                weights = {first: weight, second: round(1 - weight, 2)}
-                tried[weight] = quality(answers(scores, weights, prepared))
-            best = max(tried, key=lambda weight: tried[weight])
-            weights = fusion[name] = {first: best, second: round(1 - best, 2)}
-            print(name, weights, {weight: round(value, 3) for weight, value in tried.items()}, flush=True)
+            weights = best_weights(name, scores, prepared)
+            fusion[name] = weights
         found = answers(scores, weights, prepared)
         thresholds[name], abstention = threshold_of(found)
+        calibration[name], verdict = calibration_of(found)
         print(
             f"{name}: quality {quality(found):.3f}; confident from {thresholds[name]:.3f}, "
-            f"which {abstention:.0%} of the unanswerable questions do not reach",
+            f"which {abstention:.0%} of the unanswerable questions do not reach; likelihood by {calibration[name]}: "
+            f"{verdict}",
             flush=True,
         )
-    document = {**fusion, "thresholds": thresholds}
+    document = {**fusion, "thresholds": thresholds, "calibration": calibration}
     out.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+def best_weights(name: str, scores: list[dict[str, dict[str, float]]], prepared: Prepared) -> dict[str, float]:
+    """Return the weights of an engine's two channels that answer best."""
+    first, second = scores[0]
+    tried = {
+        weight: quality(answers(scores, {first: weight, second: round(1 - weight, 2)}, prepared)) for weight in GRID
+    }
+    best = max(tried, key=lambda weight: tried[weight])
+    weights = {first: best, second: round(1 - best, 2)}
+    print(name, weights, {weight: round(value, 3) for weight, value in tried.items()}, flush=True)
+    return weights
 
 
 if __name__ == "__main__":

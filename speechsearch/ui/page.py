@@ -2,76 +2,80 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from speechsearch.errors import SpeechSearchError
-from speechsearch.ui import add, search, view
-from speechsearch.ui.background import BackgroundRun
+from speechsearch.ui import about, add, bench, collections, compare, programs, recording, search, view
+from speechsearch.ui.visitor import visitor_of
+from speechsearch.visitors import Visitor
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from speechsearch.jobs import JobQueue
     from speechsearch.service import Service
 
 STATIC = Path(__file__).parent / "static"
-STYLES = ("base.css",)
-SCRIPTS = ("player.js",)
+STYLES = (
+    "base.css",
+    "account.css",
+    "search.css",
+    "add.css",
+    "compare.css",
+    "about.css",
+    "collections.css",
+    "recording.css",
+)
+SCRIPTS = ("player.js", "account.js", "search.js", "add.js", "collections.js", "map.js", "recording.js")
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Helvetica Neue', Arial, sans-serif"
 MONO = "ui-monospace, 'Cascadia Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace"
-POLL_EVERY_S = 1.5
 
 
-def header(service: Service) -> str:
+def header(collections: Sequence[view.Holding]) -> str:
     """Return the page's head: what this is and how much there is to search."""
-    held = view.text(view.holdings(service.collections()))
     return (
         '<header class="ss-header"><div><h1>speech<span>search</span></h1>'
         "<p>Find the moment in spoken recordings by meaning, without speech recognition.</p></div>"
-        f'<p class="ss-held">{held}</p></header>'
+        f'<p class="ss-held">{view.text(view.holdings(collections))}</p></header>'
     )
 
 
-def banner(background: BackgroundRun) -> str:
-    """Return how far the background run is, why it failed, or nothing."""
-    progress, failure = background.progress(), background.failure()
-    if progress is not None:
-        return view.progress_bar(progress, background.name)
-    return view.problem(failure) if failure is not None else ""
-
-
-def build_page(service: Service, ingest_files: add.IngestFiles, background: BackgroundRun) -> gr.Blocks:
-    """Return the whole page.
-
-    Args:
-        service: answers the questions.
-        ingest_files: indexes the files that a visitor drops.
-        background: the indexing that the start has begun, shown above the tabs while it runs.
-    """
+def build_page(service: Service, jobs: JobQueue | None = None) -> gr.Blocks:
+    """Return the whole page for a service that answers the questions; ``jobs`` tells programs what is being added."""
     handlers = search.SearchHandlers(service, service.settings.server.root_path)
     with gr.Blocks(title="speechsearch", analytics_enabled=False, delete_cache=(3600, 86400)) as page:
-        head = gr.HTML(header(service), elem_id="head", apply_default_css=False, js_on_load=None)
-        news = gr.HTML(banner(background), elem_id="banner", apply_default_css=False, js_on_load=None)
-        with gr.Tabs(elem_id="tabs"):
+        everybodys = service.collections(Visitor(""))
+        head = gr.HTML(header(everybodys), elem_id="head", apply_default_css=False, js_on_load=None)
+        gr.HTML('<div id="news"></div>', elem_id="banner", apply_default_css=False, js_on_load=None)
+        with gr.Tabs(elem_id="tabs") as tabs:
             with gr.Tab("Search", id="search"):
                 examples = search.build(handlers)
+            with gr.Tab("Recording", id="recording"):
+                recording.build(service.settings.server.root_path)
             with gr.Tab("Add recordings", id="add"):
-                refresh: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-                files = add.build(
-                    add.AddHandlers(ingest_files),
-                    lambda event: event.then(lambda: header(service), None, head, **refresh),
-                )
-        timer = gr.Timer(POLL_EVERY_S)
+                add.build(service.limits)
+            with gr.Tab("Collections", id="collections"):
+                collections.build(service)
+            with gr.Tab("Compare", id="compare") as compare_tab:
+                root = service.settings.server.root_path
+                trials = bench.BenchHandlers(service, root)
+                compare.build(compare.CompareHandlers(service, root), trials, tabs, compare_tab)
+            with gr.Tab("About", id="about") as about_tab:
+                about.build(about.AboutHandlers(service), about_tab)
+        # The script presses it when a task has ended.
+        changed = gr.Button("Look again", elem_id="changed", elem_classes="ss-hidden")
 
-        def look() -> tuple[str, str, gr.Dataset, gr.Timer]:
-            is_running = background.progress() is not None
-            samples = gr.Dataset(samples=handlers.examples())
-            return header(service), banner(background), samples, gr.Timer(active=is_running)
+        def look(request: gr.Request) -> tuple[str, gr.Dataset]:
+            return header(service.collections(visitor_of(request))), gr.Dataset(samples=handlers.examples())
 
-        gr.on([page.load, timer.tick], look, None, [head, news, examples, timer], **refresh)
-    for control in [*files, *[block for block in page.blocks.values() if isinstance(block, gr.Audio)]]:
+        programs.build(service, jobs)
+        refresh: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+        gr.on([page.load, changed.click], look, None, [head, examples], **refresh)
+    for control in [block for block in page.blocks.values() if isinstance(block, gr.Audio | gr.File)]:
         _take_uploads_only(control)
     page.queue(default_concurrency_limit=4, max_size=64)
     return page
@@ -99,7 +103,7 @@ def theme() -> Any:
         button_primary_background_fill="*primary_700",
         button_primary_background_fill_hover="*primary_800",
         button_primary_background_fill_dark="*primary_700",
-        button_primary_background_fill_hover_dark="*primary_600",
+        button_primary_background_fill_hover_dark="*primary_800",
         button_primary_text_color="white",
         block_border_width="1px",
         block_shadow="none",
@@ -107,11 +111,14 @@ def theme() -> Any:
     )
 
 
-def mount(app: FastAPI, page: gr.Blocks, service: Service) -> FastAPI:
+def mount(app: FastAPI, page: gr.Blocks, service: Service, jobs: JobQueue) -> FastAPI:
     """Serve the page at the root of an application and return the application."""
     settings = service.settings
+    app.include_router(add.page_routes(service, jobs))
     # Each script in a scope of its own.
     scripts = "".join(f"{{\n{(STATIC / name).read_text(encoding='utf-8')}}}\n" for name in SCRIPTS)
+    app.include_router(collections.panel_routes(service))
+    app.include_router(recording.panel_routes(service))
     gr.mount_gradio_app(
         app,
         page,

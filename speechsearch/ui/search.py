@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from speechsearch.datatypes import Query
+from speechsearch.datatypes import Audio, Query
 from speechsearch.errors import EmptyQueryError, SpeechSearchError
 from speechsearch.ui import view
+from speechsearch.ui.asked import ANSWERS, LEFT, LONGEST_QUESTION, MOST_ANSWERS, RIGHT, Asked
+from speechsearch.ui.cards import about_engine
+from speechsearch.ui.comparison import Shown, comparison
+from speechsearch.ui.visitor import visitor_of
+from speechsearch.visitors import Visitor
 
 if TYPE_CHECKING:
     from speechsearch.service import Service
 
-LONGEST_QUESTION = 1000
-MOST_ANSWERS = 20
-ANSWERS = 5
-LEFT, RIGHT = "hybrid", "asr"
+LONGEST_DATE = 10
+SHOWN = "(...controls) => window.speechsearch.shown(...controls)"
+"""Keeps the address, says the outcome and asks for the visitor's judgements: search.js."""
 
-Shown = tuple[str, str, str]
-"""HTML of the message above the columns, the left column and the right one."""
-
-KEEP_ADDRESS = """(q, k, engine) => {
-  const address = new URL(window.location.href);
-  address.search = q ? new URLSearchParams({ q, k, engine }).toString() : "";
-  window.history.replaceState(window.history.state, "", address);
-}"""
+HELP = """<button type="button" class="ss-help-open" aria-haspopup="dialog">Keyboard shortcuts</button>
+<dialog class="ss-help" aria-labelledby="ss-help-title"><h2 id="ss-help-title">Keyboard shortcuts</h2><dl>
+<div><dt><kbd>/</kbd></dt><dd>go to the question</dd></div>
+<div><dt><kbd>j</kbd> <kbd>k</kbd></dt><dd>next and previous passage</dd></div>
+<div><dt><kbd>Space</kbd></dt><dd>play or pause it</dd></div>
+<div><dt><kbd>?</kbd></dt><dd>show this help</dd></div></dl>
+<label><input type="checkbox" class="ss-keys" checked> Use these keys</label>
+<form method="dialog"><button>Close</button></form></dialog>"""
 
 
 class SearchHandlers:
@@ -38,61 +43,77 @@ class SearchHandlers:
         self._root = root
         self.engines = {engine.name: engine for engine in service.engines()}
 
-    def intro(self, left: str, right: str) -> Shown:
+    def intro(self, asked: Asked) -> Shown:
         """Return the columns before a search: how each engine works."""
-        return "", view.about_engine(self.engines[left]), view.about_engine(self.engines[right])
+        return "", about_engine(self.engines[asked.left]), about_engine(self.engines[asked.right])
 
-    def typed(self, text: str, top_k: float, left: str, right: str) -> Shown:
+    def typed(self, asked: Asked, visitor: Visitor) -> Shown:
         """Return both engines' answers to a typed question."""
         try:
-            if not text.strip():
+            if not asked.text.strip():
                 raise EmptyQueryError("The question is empty.", "Type or speak what you are looking for.")
-            return self._compare(Query(text=text.strip()[:LONGEST_QUESTION], top_k=int(top_k)), left, right)
+            return self._compare(replace(asked, text=asked.text.strip()[:LONGEST_QUESTION]), None, visitor)
         except SpeechSearchError as error:
-            return (view.problem(error), *self.intro(left, right)[1:])
+            return (view.problem(error), *self.intro(asked)[1:])
 
-    def spoken(self, path: str | None, top_k: float, left: str, right: str) -> Shown:
+    def spoken(self, asked: Asked, visitor: Visitor) -> Shown:
         """Return both engines' answers to a recorded or dropped question."""
         try:
-            if not path:
+            if not asked.audio_path:
                 raise EmptyQueryError("No sound has arrived.", "Record the question again, or drop a file.")
-            query = Query(audio=self._service.query_audio(Path(path)), top_k=int(top_k))
-            return self._compare(query, left, right)
+            sound = self._service.query_audio(Path(asked.audio_path))
+            return self._compare(replace(asked, text=""), sound, visitor)
         except SpeechSearchError as error:
-            return (view.problem(error), *self.intro(left, right)[1:])
+            return (view.problem(error), *self.intro(asked)[1:])
 
-    def asked(self, text: str, path: str | None, top_k: float, left: str, right: str) -> Shown:
+    def asked(self, asked: Asked, visitor: Visitor) -> Shown:
         """Return the answers to the typed question, to the spoken one where nothing is typed."""
-        spoken = path and not text.strip()
-        return self.spoken(path, top_k, left, right) if spoken else self.typed(text, top_k, left, right)
+        is_spoken = asked.audio_path and not asked.text.strip()
+        return self.spoken(asked, visitor) if is_spoken else self.typed(asked, visitor)
 
-    def again(self, text: str, path: str | None, top_k: float, left: str, right: str) -> Shown:
+    def again(self, asked: Asked, visitor: Visitor) -> Shown:
         """Return the answers to the question at hand after a control has moved; the intro when there is none."""
-        has_question = text.strip() or path
-        return self.asked(text, path, top_k, left, right) if has_question else self.intro(left, right)
+        has_question = asked.text.strip() or asked.audio_path
+        return self.asked(asked, visitor) if has_question else self.intro(asked)
 
-    def from_address(self, parameters: Mapping[str, str]) -> tuple[str, int, str, str, str, str]:
-        """Return question, count, left engine and the HTML for an address with ``?q=&k=&engine=``."""
-        text = parameters.get("q", "")[:LONGEST_QUESTION]
-        count = parameters.get("k", "")[:4]
-        top_k = min(MOST_ANSWERS, max(1, int(count))) if count.isascii() and count.isdigit() else ANSWERS
-        left = parameters.get("engine", LEFT)
-        left = left if left in self.engines else LEFT
-        return text, top_k, left, *self.again(text, None, top_k, left, RIGHT)
+    def narrowing(self, visitor: Visitor, chosen: Asked | None = None) -> list[Any]:
+        """Return updates of the controls that narrow a search: what can be chosen now, and with ``chosen`` what is."""
+        facets = self._service.facets(visitor)
+        updates: list[Any] = []
+        for name in ("collections", "speakers", "languages"):
+            there = list(dict.fromkeys(facets[name]))
+            value: dict[str, Any] = {}
+            if chosen is not None:
+                value["value"] = [one for one in getattr(chosen, name) if one in there]
+            updates.append(gr.update(choices=there, visible=len(there) > 1, **value))
+        for name in ("date_from", "date_to"):
+            value = {} if chosen is None else {"value": getattr(chosen, name)}
+            updates.append(gr.update(visible=any(facets["dates"]), **value))
+        return updates
+
+    def load(self, parameters: Iterable[tuple[str, str]], typed: str, visitor: Visitor) -> list[Any]:
+        """Return updates for a page that has come up: an address with ``?q=`` is answered.
+
+        Args:
+            parameters: of the address.
+            typed: what the visitor has typed meanwhile; it is left alone.
+        """
+        asked = Asked.of_address(parameters, self.engines)
+        if not asked.text.strip() or typed.strip():
+            return [gr.skip()] * 4 + self.narrowing(visitor) + [gr.skip()] * 3
+        controls = [asked.text, asked.top_k, asked.left, asked.right]
+        return [*controls, *self.narrowing(visitor, asked), *self.typed(asked, visitor)]
 
     def examples(self) -> list[list[str]]:
         """Return example questions, one a row."""
         return [[question] for question in self._service.example_questions(6)]
 
-    def _compare(self, query: Query, left: str, right: str) -> Shown:
-        if not any(collection.passages for collection in self._service.collections()):
+    def _compare(self, asked: Asked, sound: Audio | None, visitor: Visitor) -> Shown:
+        if not any(collection.passages for collection in self._service.collections(visitor)):
             raise EmptyQueryError("There is nothing to search yet.", "Add recordings on the second tab.")
-        found = self._service.compare(query, left, right)
-        return (
-            "",
-            view.column(found.left, self.engines[left], root=self._root),
-            view.column(found.right, self.engines[right], root=self._root),
-        )
+        query = Query(text=asked.text, audio=sound, top_k=int(asked.top_k), filters=asked.filters())
+        found = self._service.compare(query, asked.left, asked.right, visitor)
+        return comparison(found, asked, self.engines, self._root, is_spoken=sound is not None)
 
 
 def build(handlers: SearchHandlers) -> gr.Dataset:
@@ -120,23 +141,49 @@ def build(handlers: SearchHandlers) -> gr.Dataset:
         container=False,
         elem_id="examples",
     )
-    label = "Speak the question, drop an audio file, or change how many answers"
-    with gr.Accordion(label, open=False, elem_id="more"), gr.Row():
-        audio = gr.Audio(
-            sources=["microphone", "upload"],
-            type="filepath",
-            label="Spoken question",
-            waveform_options=gr.WaveformOptions(sample_rate=16_000),
-            editable=False,
-            elem_id="spoken",
-        )
-        top_k = gr.Slider(1, MOST_ANSWERS, ANSWERS, step=1, label="Answers in each column", elem_id="count", buttons=[])
+    with gr.Row(elem_id="more", equal_height=False):
+        with gr.Accordion("Speak the question or drop an audio file", open=False, elem_classes="ss-extra"):
+            audio = gr.Audio(
+                sources=["microphone", "upload"],
+                type="filepath",
+                label="Spoken question",
+                waveform_options=gr.WaveformOptions(sample_rate=16_000),
+                editable=False,
+                elem_id="spoken",
+            )
+        with gr.Accordion("Narrow the search", open=False, elem_classes="ss-extra", elem_id="narrow") as narrow:
+            top_k, *narrowing = _narrowing()
     message = gr.HTML(elem_id="message", apply_default_css=False, js_on_load=None)
     with gr.Row(elem_id="columns"):
         left, left_html = _column(handlers, "left", LEFT)
         right, right_html = _column(handlers, "right", RIGHT)
-    _bind(handlers, (text, button), audio, top_k, (left, right), (message, left_html, right_html), examples)
+    gr.HTML(HELP, elem_id="help", apply_default_css=False, js_on_load=None)
+    controls = [text, audio, top_k, left, right, *narrowing]
+    _bind(handlers, controls, button, narrow, [message, left_html, right_html], examples)
     return examples
+
+
+def _narrowing() -> list[Any]:
+    top_k = gr.Slider(1, MOST_ANSWERS, ANSWERS, step=1, label="Answers in each column", elem_id="count", buttons=[])
+    choices = [
+        gr.Dropdown([], value=[], label=label, multiselect=True, visible=False, elem_id=name, min_width=200)
+        for name, label in (("collections", "Collections"), ("speakers", "Speakers"), ("languages", "Languages"))
+    ]
+    with gr.Row():
+        dates = [
+            gr.Textbox(
+                "",
+                label=label,
+                placeholder="2019 or 2019-03-04",
+                max_length=LONGEST_DATE,
+                max_lines=1,
+                visible=False,
+                elem_id=name,
+                min_width=140,
+            )
+            for name, label in (("date-from", "Recorded from"), ("date-to", "Recorded until"))
+        ]
+    return [top_k, *choices, *dates]
 
 
 def _column(handlers: SearchHandlers, side: str, engine: str) -> tuple[gr.Radio, gr.HTML]:
@@ -145,44 +192,60 @@ def _column(handlers: SearchHandlers, side: str, engine: str) -> tuple[gr.Radio,
         radio = gr.Radio(
             choices, value=engine, label=f"Engine of the {side} column", container=False, elem_classes="ss-engines"
         )
-        html = gr.HTML(view.about_engine(handlers.engines[engine]), apply_default_css=False, js_on_load=None)
+        html = gr.HTML(about_engine(handlers.engines[engine]), apply_default_css=False, js_on_load=None)
     return radio, html
 
 
 def _bind(
     handlers: SearchHandlers,
-    ask: tuple[gr.Textbox, gr.Button],
-    audio: gr.Audio,
-    top_k: gr.Slider,
-    engines: Sequence[gr.Radio],
-    shown: Sequence[gr.HTML],
+    controls: list[Any],
+    button: gr.Button,
+    narrow: gr.Accordion,
+    shown: list[gr.HTML],
     examples: gr.Dataset,
 ) -> None:
-    text, button = ask
-    options = [top_k, *engines]
-    common: dict[str, Any] = {"api_visibility": "private", "show_progress_on": list(shown[1:])}
+    text, audio, top_k, left, right, collections, speakers, languages, *dates = controls
+    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
-    def load(request: gr.Request) -> Sequence[Any]:
-        if "q" in request.query_params:
-            return handlers.from_address(request.query_params)
-        # Nothing is written, because the visitor may have begun to type.
-        return [gr.skip()] * 6
+    def typed(request: gr.Request, *values: Any) -> Shown:
+        return handlers.typed(Asked(*values), visitor_of(request))
+
+    def spoken(request: gr.Request, *values: Any) -> Shown:
+        return handlers.spoken(Asked(*values), visitor_of(request))
+
+    def asked(request: gr.Request, *values: Any) -> Shown:
+        return handlers.asked(Asked(*values), visitor_of(request))
+
+    def again(request: gr.Request, *values: Any) -> Shown:
+        return handlers.again(Asked(*values), visitor_of(request))
+
+    def load(request: gr.Request, typed_already: str) -> list[Any]:
+        assert request.request is not None, "an event always comes with its request"
+        parameters = request.request.query_params.multi_items()
+        return handlers.load(parameters, typed_already, visitor_of(request))
+
+    def narrowed(request: gr.Request) -> list[Any]:
+        return handlers.narrowing(visitor_of(request))
 
     def type_example(row: Sequence[str]) -> str:
         return row[0]
 
-    def keep_address(event: Any) -> None:
-        event.then(None, [text, top_k, engines[0]], None, js=KEEP_ADDRESS, api_visibility="private")
+    def search(listener: Any, function: Any) -> None:
+        event = listener(function, controls, shown, api_visibility="private", show_progress_on=shown[1:])
+        event.then(None, controls, None, js=SHOWN, **quiet)
 
-    keep_address(text.submit(handlers.typed, [text, *options], shown, **common))
-    text.submit(lambda: None, None, audio, api_visibility="private", queue=False)
-    keep_address(button.click(handlers.asked, [text, audio, *options], shown, **common))
-    chosen = examples.click(type_example, examples, text, api_visibility="private", queue=False, show_progress="hidden")
-    keep_address(chosen.then(handlers.typed, [text, *options], shown, **common))
+    search(text.submit, typed)
+    text.submit(lambda: None, None, audio, queue=False, **quiet)
+    search(button.click, asked)
+    search(examples.click(type_example, examples, text, queue=False, **quiet).then, typed)
     for heard in (audio.stop_recording, audio.upload):
-        heard(lambda: "", None, text, api_visibility="private", queue=False)
-        keep_address(heard(handlers.spoken, [audio, *options], shown, **common))
-    for moved in (top_k.release, engines[0].input, engines[1].input):
-        keep_address(moved(handlers.again, [text, audio, *options], shown, **common))
+        heard(lambda: "", None, text, queue=False, **quiet)
+        search(heard, spoken)
+    for moved in (top_k.release, left.input, right.input, collections.input, speakers.input, languages.input):
+        search(moved, again)
+    for date in dates:
+        search(date.submit, again)
+    narrow.expand(narrowed, None, [collections, speakers, languages, *dates], queue=False, **quiet)
     if (page := gr.context.Context.root_block) is not None:
-        page.load(load, None, [text, top_k, engines[0], *shown], api_visibility="private", show_progress="hidden")
+        loaded = [text, top_k, left, right, collections, speakers, languages, *dates, *shown]
+        page.load(load, text, loaded, **quiet).then(None, controls, None, js=SHOWN, **quiet)

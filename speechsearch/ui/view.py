@@ -1,33 +1,16 @@
-"""Pure functions from answers to HTML. Every value from a user, a file or a transcript is escaped here."""
+"""Small pure functions to HTML that every tab shares. Every value from a user, a file or a transcript is escaped."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from html import escape
 from typing import Protocol
 
-from speechsearch.datatypes import ChannelRank, Hit, Results, Span
+from speechsearch.datatypes import Span
 from speechsearch.errors import SpeechSearchError
 from speechsearch.progress import Progress
 
 LONGEST_TITLE = 160
-LONGEST_TRANSCRIPT = 1500
-
-
-class Engine(Protocol):
-    """What the page says about an engine."""
-
-    @property
-    def name(self) -> str:
-        """The name in the catalog."""
-
-    @property
-    def title(self) -> str:
-        """The name for people."""
-
-    @property
-    def summary(self) -> str:
-        """One sentence: how it works."""
 
 
 class Holding(Protocol):
@@ -40,30 +23,6 @@ class Holding(Protocol):
     @property
     def duration_s(self) -> float:
         """Their length together."""
-
-
-class FileOutcome(Protocol):
-    """What became of one added file."""
-
-    @property
-    def name(self) -> str:
-        """The file's name."""
-
-    @property
-    def state(self) -> str:
-        """One of indexed, unchanged, duplicate, failed, warning."""
-
-    @property
-    def passages(self) -> int:
-        """Number of passages."""
-
-    @property
-    def duration_s(self) -> float:
-        """Length of the recording."""
-
-    @property
-    def message(self) -> str:
-        """Why, where there is something to say."""
 
 
 def text(value: object, longest: int = LONGEST_TITLE) -> str:
@@ -118,68 +77,6 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def share(score: float, best: float) -> int:
-    """Return a score in percent of the best one.
-
-    >>> share(0.3, 0.6), share(-0.2, 0.6), share(0.0, 0.0)
-    (50, 0, 0)
-    """
-    return round(100 * min(1.0, max(0.0, score / best))) if best > 0 else 0
-
-
-def badge(channel: ChannelRank) -> str:
-    """Return which channel found the passage at which rank."""
-    name = escape(channel.channel)
-    label = f"rank {channel.rank} in {name}, score {channel.score:.3f}"
-    return f'<span class="ss-badge" data-channel="{name}" title="{label}">{name} #{channel.rank}</span>'
-
-
-def hit(value: Hit, best: float, *, root: str = "", is_transcript_shown: bool = False) -> str:
-    """Return the card of one hit: rank, score, recording, time, what found it, and a player that starts there."""
-    recording, where = value.recording, span(value.passage.span)
-    details = [f'<span class="ss-time">{where}</span>', *(text(part) for part in (recording.speaker,) if part)]
-    details.append(text(recording.collection))
-    transcript = text(value.transcript, LONGEST_TRANSCRIPT) if value.transcript else "<em>nothing recognised</em>"
-    said = f'<p class="ss-transcript">{transcript}</p>' if is_transcript_shown else ""
-    label = escape(f"Play {recording.title[:LONGEST_TITLE]}, {where}", quote=True)
-    return (
-        f'<li class="ss-hit{"" if value.is_confident else " ss-weak"}">'
-        f'<div class="ss-head"><span class="ss-rank">{value.rank}</span>'
-        f'<div class="ss-what"><h3>{text(recording.title)}</h3>'
-        f'<p class="ss-where">{" <i>·</i> ".join(details)}</p></div>'
-        f'<div class="ss-score" title="score {value.score:.4f}"><span>{value.score:.2f}</span>'
-        f'<span class="ss-bar"><span style="width:{share(value.score, best)}%"></span></span></div></div>'
-        f'<audio controls preload="none" aria-label="{label}" '
-        f'src="{escape(root)}/api/v1/clips/{escape(value.passage.passage_id)}"></audio>{said}'
-        f'<p class="ss-badges">{"".join(badge(channel) for channel in value.channels)}</p></li>'
-    )
-
-
-def about_engine(engine: Engine) -> str:
-    """Return one sentence on how an engine works."""
-    return f'<p class="ss-about">{text(engine.summary, 400)}</p>'
-
-
-def column(results: Results, engine: Engine, *, root: str = "") -> str:
-    """Return one engine's answers: how it works, the time it took, the cards or why there are none."""
-    took = (
-        f'<p class="ss-took" role="status">{count(len(results.hits), "passage")} in '
-        f"<b>{results.encode_ms + results.search_ms:.0f} ms</b> "
-        f"<span>question {results.encode_ms:.1f} ms, search {results.search_ms:.1f} ms</span></p>"
-    )
-    best = max((value.score for value in results.hits), default=0.0)
-    is_shown = results.engine == "asr"
-    cards = "".join(hit(value, best, root=root, is_transcript_shown=is_shown) for value in results.hits)
-    cards = f'<ol class="ss-hits">{cards}</ol>'
-    if not results.hits:
-        cards = notice("Nothing relevant found.", "No passage matches. Other words, or another engine, may.")
-    elif not results.has_confident_hit:
-        none = notice("Nothing relevant found.", "No passage is a convincing answer to this question.")
-        label = f"Show {count(len(results.hits), 'weak answer')}"
-        cards = f'{none}<details class="ss-more"><summary>{label}</summary>{cards}</details>'
-    return f'<section class="ss-column">{about_engine(engine)}{took}{cards}</section>'
-
-
 def notice(title: str, hint: str = "", kind: str = "info") -> str:
     """Return a short message in the page; ``kind`` is "info" or "problem"."""
     role = "alert" if kind == "problem" else "status"
@@ -216,21 +113,6 @@ def progress_bar(progress: Progress, name: str = "") -> str:
         f'<div class="ss-bar" role="progressbar" aria-valuenow="{percent}" aria-valuemin="0" aria-valuemax="100" '
         f'aria-label="Indexing"><span style="width:{percent}%"></span></div></div>'
     )
-
-
-def outcome_table(outcomes: Sequence[FileOutcome]) -> str:
-    """Return what became of each added file."""
-    if not outcomes:
-        return ""
-    rows = "".join(
-        f'<tr><th scope="row">{text(outcome.name)}</th>'
-        f'<td><span class="ss-state" data-state="{escape(outcome.state)}">{escape(outcome.state)}</span></td>'
-        f"<td>{outcome.passages or ''}</td><td>{clock(outcome.duration_s) if outcome.duration_s else ''}</td>"
-        f"<td>{text(outcome.message, 400)}</td></tr>"
-        for outcome in outcomes
-    )
-    heads = "".join(f'<th scope="col">{name}</th>' for name in ("File", "Result", "Passages", "Length", "Remarks"))
-    return f'<div class="ss-table"><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
 
 
 def holdings(collections: Iterable[Holding]) -> str:

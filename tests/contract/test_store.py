@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from speechsearch.datatypes import Passage, Recording, Span, SparseVector, Transcript, Word, passage_id
-from speechsearch.errors import InputError, NotFoundError, StoreError
-from speechsearch.store import CollectionSummary, Repository, StoredPassage
+from speechsearch.errors import DuplicateError, InputError, NotFoundError, StoreError
+from speechsearch.store import CollectionSummary, Judgement, Repository, StoredPassage
 
 SERVER_URL = os.environ.get("SPEECHSEARCH_TEST_DATABASE_URL", "")
 TALK = Recording("a" * 64, "talks", "A talk", 60.0, "talk.mp3", "Ada", "2024-05-01", "en", "CC0", "https://example.org")
@@ -336,3 +336,127 @@ def test_a_closed_or_lost_database_is_reported(tmp_path):
             connection.exec_driver_sql("DROP TABLE journal")
         with pytest.raises(StoreError, match="no such table: journal"):
             repository.mark("r", "done")
+
+
+def test_a_renamed_collection_takes_everything_along(repository):
+    repository.add_collection("talks", "about", "CC0", "here")
+    repository.save(TALK, "a.opus", list(stored_passages(TALK, 2)), "1")
+    repository.mark(TALK.recording_id, "done")
+    repository.mark("broken", "failed", "no sound", "b.mp3", "talks")
+    repository.rename_collection("talks", "lectures / 2024")
+    assert repository.collections() == [CollectionSummary("lectures / 2024", "about", "CC0", "here", 1, 2, 60.0)]
+    assert repository.recording(TALK.recording_id).collection == "lectures / 2024"
+    entries = {entry.recording_id: (entry.collection, entry.state) for entry in repository.journal_entries()}
+    assert entries == {TALK.recording_id: ("lectures / 2024", "stored"), "broken": ("lectures / 2024", "failed")}
+    assert len(repository.stored(TALK.recording_id)) == 2
+
+
+def test_a_collection_is_not_renamed_over_another(repository):
+    for name in ("one", "two"):
+        repository.add_collection(name)
+    with pytest.raises(DuplicateError, match="a collection 'two' already"):
+        repository.rename_collection("one", "two")
+    with pytest.raises(NotFoundError, match="no collection 'three'"):
+        repository.rename_collection("three", "four")
+    with pytest.raises(InputError, match="name is empty"):
+        repository.rename_collection("one", " ")
+    assert repository.collection_names() == ["one", "two"]
+
+
+def test_a_description_can_be_taken_back(repository):
+    repository.add_collection("talks", "about", "CC0", "here")
+    repository.describe_collection("talks", "", "CC-BY", "")
+    assert repository.collections() == [CollectionSummary("talks", "", "CC-BY", "", 0, 0, 0.0)]
+    with pytest.raises(NotFoundError, match="no collection 'none'"):
+        repository.describe_collection("none", "", "", "")
+
+
+def test_a_described_recording_keeps_its_passages_and_is_to_be_indexed_again(repository):
+    repository.save(TALK, "a.opus", list(stored_passages(TALK, 2)), "1")
+    repository.mark(TALK.recording_id, "done")
+    described = replace(TALK, title="New", speaker="Eve", date="", language="cs", licence="", source="x")
+    repository.describe_recording(replace(described, collection="other", duration_s=1.0, file_name="x"))
+    assert repository.recording(TALK.recording_id) == described
+    assert repository.media_name(TALK.recording_id) == "a.opus"
+    assert repository.journal(TALK.recording_id).state == "stored"
+    assert len(repository.stored(TALK.recording_id)) == 2
+    with pytest.raises(NotFoundError, match="no recording 'none'"):
+        repository.describe_recording(replace(TALK, recording_id="none"))
+
+
+def test_vectors_and_media_of_a_collection(repository):
+    other = replace(TALK, recording_id="b" * 64, collection="other")
+    first, second = list(stored_passages(TALK, 3)), list(stored_passages(other, 1, seed=1))
+    repository.save(TALK, "a.opus", first, "1")
+    repository.save(other, "b.mp3", second, "1")
+    assert repository.passages_in("talks") == [stored.passage for stored in first]
+    assert repository.passages_in("none") == []
+    assert repository.media_names("other") == {other.recording_id: "b.mp3"}
+    found = repository.vectors("adapter", [second[0].passage.passage_id, "unknown"])
+    assert found.keys() == {second[0].passage.passage_id}
+    assert np.array_equal(found[second[0].passage.passage_id], second[0].vectors["adapter"])
+    assert repository.count_vectors([TALK.recording_id, "unknown"]) == {
+        TALK.recording_id: {"": 3, "adapter": 3, "phonetic": 3},
+        "unknown": {"": 0},
+    }
+
+
+def test_many_recordings_are_marked_at_once(repository):
+    ids = [f"r{number}" for number in range(1203)]
+    for recording_id in ids[:3]:
+        repository.mark(recording_id, "stored", "a message", "a.mp3", "talks")
+    repository.mark_all([*ids[3:], *ids[:2]], "done")
+    states = {entry.recording_id: (entry.state, entry.message) for entry in repository.journal_entries()}
+    assert states == {"r0": ("done", ""), "r1": ("done", ""), "r2": ("stored", "a message")}
+    with pytest.raises(InputError, match="'lost' is no state"):
+        repository.mark_all(ids, "lost")
+
+
+def test_judgements_are_kept_changed_and_taken_back(repository):
+    passages = list(stored_passages(TALK, 2))
+    repository.save(TALK, "a.opus", passages, "1")
+    one, two = (stored.passage.passage_id for stored in passages)
+    assert repository.judgements() == [] and repository.count_judgements("ann") == 0
+    repository.set_judgement(Judgement("ann", "who?", one, 1, "hybrid", 1))
+    repository.set_judgement(Judgement("ann", "who?", two, 0, "hybrid", 2))
+    repository.set_judgement(Judgement("bob", "who?", one, 0, "asr", 3))
+    repository.set_judgement(Judgement("ann", "=x\u202e😀", one, 0, "asr", 0))
+    found = repository.judgements("ann", "who?")
+    assert [(kept.passage_id, kept.relevance, kept.engine, kept.rank) for kept in found] == [
+        (one, 1, "hybrid", 1), (two, 0, "hybrid", 2),
+    ]  # fmt: skip
+    assert found[0].created_at.startswith("20")
+    repository.set_judgement(Judgement("ann", "who?", one, 0, "asr", 4))
+    assert [kept.rank for kept in repository.judgements("ann", "who?")] == [2, 4]
+    assert (repository.count_judgements("ann"), len(repository.judgements())) == (3, 4)
+    repository.clear_judgement("ann", "who?", one)
+    repository.clear_judgement("ann", "who?", "nothing")
+    assert [kept.passage_id for kept in repository.judgements("ann", "who?")] == [two]
+    assert len(repository.judgements("bob")) == 1
+
+
+def test_judgements_outlive_a_new_fingerprint_and_go_with_their_passage(repository):
+    passages = list(stored_passages(TALK, 3))
+    repository.save(TALK, "a.opus", passages, "1")
+    for stored in passages:
+        repository.set_judgement(Judgement("ann", "who?", stored.passage.passage_id, 1, "hybrid", 1))
+    before = repository.judgements()
+    repository.save(TALK, "a.opus", list(stored_passages(TALK, 2, seed=1)), "2")
+    assert repository.judgements() == [one for one in before if one.passage_id != passages[2].passage.passage_id]
+    repository.delete_recording(TALK.recording_id)
+    assert repository.judgements() == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"question": " "}, {"question": "nul\0"}, {"question": "😀" * 600}, {"relevance": 2}, {"visitor_id": "\ud800"}],
+)
+def test_judgements_that_cannot_be_kept_are_refused(repository, change):
+    passages = list(stored_passages(TALK, 1))
+    repository.save(TALK, "a.opus", passages, "1")
+    judgement = Judgement("ann", "who?", passages[0].passage.passage_id, 1, "hybrid", 1)
+    with pytest.raises(InputError, match=r"question|relevant|visitor id|cannot"):
+        repository.set_judgement(replace(judgement, **change))
+    with pytest.raises(StoreError, match="database cannot be used"):
+        repository.set_judgement(replace(judgement, passage_id="nothing"))
+    assert repository.judgements() == []

@@ -79,6 +79,48 @@ def test_recordings_get_their_hash_title_length_and_metadata(tmp_path):
     )  # fmt: skip
 
 
+def test_private_recordings_have_ids_of_their_owners(tmp_path):
+    service = SmallService()
+    path = tone(tmp_path / "in" / "a.wav", 300)
+    content = hashlib.sha256(path.read_bytes()).hexdigest()
+    ids = [ingest(service, path, collection=name)[0].recording_id for name in ("talks", "@ann/x", "@ann/y", "@bob/x")]
+    assert ids[0] == content
+    assert ids[1] == ids[2] == hashlib.sha256(f"ann/{content}".encode()).hexdigest()
+    assert len(set(ids)) == 3
+
+
+def test_the_collection_of_a_table_goes_through_the_callers_check(tmp_path):
+    def target(name: str) -> str:
+        if name.startswith("@"):
+            raise InputError(f"A collection cannot be named {name}.")
+        return f"@ann/{name}"
+
+    service = SmallService()
+    for name, frequency_hz in (("a", 300), ("b", 400)):
+        tone(tmp_path / "in" / f"{name}.wav", frequency_hz)
+    (tmp_path / "in" / "metadata.csv").write_text("file,collection\na.wav,notes\nb.wav,@bob/notes\n")
+    selection = discover([tmp_path / "in"], service.limits, tmp_path / "work")
+    first, second = run(service, selection, collection="@ann/talks", target=target)
+    assert service.kept[first.recording_id].collection == "@ann/notes"
+    assert (second.state, second.message) == ("failed", "A collection cannot be named @bob/notes.")
+
+
+def test_progress_that_raises_loses_no_result(tmp_path):
+    class EnoughError(BaseException):
+        pass
+
+    def report(event: Progress) -> None:
+        if event.done >= 1 and event.message == "indexed":
+            raise EnoughError
+
+    path = tone(tmp_path / "in" / "a.wav", 300)
+    found = discover([path], LimitSettings(), tmp_path / "work")
+    results = run(SmallService(), found, collection="talks", progress=report)
+    assert next(results).state == "indexed"
+    with pytest.raises(EnoughError):
+        next(results)
+
+
 def test_a_second_run_does_nothing(tmp_path):
     service = SmallService()
     tone(tmp_path / "in" / "a.wav", 300)

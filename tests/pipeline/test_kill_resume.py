@@ -15,7 +15,7 @@ import pytest
 import soundfile
 
 from ingest import discover, run
-from speechsearch.datatypes import Transcript
+from speechsearch.datatypes import PhonemeTrack, Transcript
 from speechsearch.index import VectorSpec, open_index
 from speechsearch.library import Library
 from speechsearch.lock import DataFolderLock
@@ -37,6 +37,9 @@ class TinyEncoder:
     def encode(self, passages):
         parts = [np.array([np.abs(part).mean() for part in np.array_split(one.samples, 8)]) for one in passages]
         return [{"adapter": (part / np.linalg.norm(part)).astype(np.float32)} for part in parts]
+
+    def tracks(self, passages):
+        return [PhonemeTrack(np.zeros(0, np.uint8), np.zeros(0, np.float32)) for _ in passages]
 
 
 class TinyRecognizer:

@@ -9,6 +9,7 @@ import pytest
 import soundfile
 
 from ingest import Rejected, Source, dataset_sources
+from ingest.hub import hub_sources
 from speechsearch.errors import InputError, NotFoundError, TooLargeError
 from speechsearch.settings import LimitSettings
 
@@ -181,3 +182,15 @@ def test_the_hub_without_network_is_a_clear_error(tmp_path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(InputError, match="'nobody/nothing' cannot be reached"):
         take("nobody/nothing", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["talks", "a/b/c", "../talks", "/etc", "audiofolder", "one/folder"])
+def test_a_name_from_outside_is_never_a_path_here(tmp_path, monkeypatch, name):
+    (tmp_path / "one" / "folder").mkdir(parents=True)
+    (tmp_path / "one" / "folder" / "a.wav").write_bytes(SOUNDS[0])
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(NotFoundError, match="is no dataset of the hub"):
+        hub_sources(
+            name, workspace=tmp_path / "work", limits=LimitSettings(), split="train", configuration=None,
+            audio_column=None, limit=None,
+        )  # fmt: skip

@@ -1,147 +1,94 @@
-from __future__ import annotations
+"""What the Add tab and the banner say."""
 
-import threading
-from collections.abc import Iterator
-from pathlib import Path
+from __future__ import annotations
 
 import pytest
 
-from speechsearch.errors import DataFolderInUseError, StoreError
 from speechsearch.progress import Progress
-from speechsearch.ui.add import AddHandlers
-from speechsearch.ui.background import BackgroundRun
-from speechsearch.ui.events import events
+from speechsearch.settings import LimitSettings
+from speechsearch.store import Job, JobFile
+from speechsearch.ui import add, job_cards
+
+HOSTILE = '<script>alert(1)</script> "quoted" \' ${document.title} {{value}}'
 
 
-def test_files_are_added_and_found(service, ingest_files, tone: Path, tmp_path: Path) -> None:
-    (tmp_path / "readme.txt").write_text("no sound in here")
-    steps = list(AddHandlers(ingest_files).add([str(tone), str(tmp_path / "readme.txt")], "  my   own "))
-    assert "Indexing whales_sing_at_night.wav: 0 of 2, 2 s left" in steps[0][0]
-    progress, table = steps[-1]
-    assert "1 file added, 1 passage more to search." in progress
-    assert "1 file could not be used" in progress
-    assert table.count("<tr>") == 3
-    assert "not readable sound" in table
-    assert "my own" in [collection.name for collection in service.collections()]
-    from speechsearch.datatypes import Query
+def job(state: str = "running", **changes: str) -> Job:
+    return Job(
+        "1", "ann", changes.pop("kind", "files"), "@ann/my talks", state=state, **{"message": "3 files", **changes}
+    )
 
-    assert service.search(Query("do whales sing")).hits[0].recording.title == "whales_sing_at_night"
+
+def test_a_running_job_tells_how_far_how_fast_and_how_long() -> None:
+    html = job_cards.card(job(), Progress("ingest", "a.mp3", 1.5, 3, 85.0, 12.0), [])
+    for said in ("3 files to my talks", "a.mp3", "1 of 3 · 85 × real time · 12 s left", 'aria-valuenow="50"'):
+        assert said in html
+    assert "@ann" not in html
+    assert html.count("<button") == 2
+    assert 'data-action="pause" aria-label="Pause: 3 files to my talks"' in html
 
 
 @pytest.mark.parametrize(
-    ("paths", "collection", "message"),
+    ("state", "actions"),
     [
-        (None, "mine", "There are no files to add."),
-        ([], "mine", "There are no files to add."),
-        (["a.wav"], "  ", "The collection has no name."),
-        (["a.wav"], "x" * 81, "longer than 80 characters"),
+        ("queued", ["pause", "cancel"]),
+        ("paused", ["resume", "cancel"]),
+        ("done", []),
+        ("failed", []),
+        ("cancelled", []),
     ],
 )
-def test_what_cannot_be_added(ingest_files, paths: list[str] | None, collection: str, message: str) -> None:
-    ((progress, table),) = AddHandlers(ingest_files).add(paths, collection)
-    assert message in progress
-    assert 'role="alert"' in progress
-    assert table == ""
+def test_only_what_can_be_done_is_offered(state: str, actions: list[str]) -> None:
+    html = job_cards.card(job(state), None, [], before=2)
+    assert [action for action in ("pause", "resume", "cancel") if f'data-action="{action}"' in html] == actions
+    assert ("2 tasks before it" in html) == (state == "queued")
 
 
-def test_an_error_of_the_run_is_shown_beside_what_was_done() -> None:
-    def breaks(paths: object, collection: str) -> Iterator[Progress]:
-        yield Progress("ingest", "a.wav", 0, 1)
-        raise DataFolderInUseError("Process 7 works on the data folder.", "End it first.")
-
-    *_, (progress, _) = AddHandlers(breaks).add(["a.wav"], "mine")
-    assert "Process 7 works on the data folder." in progress
-    assert "End it first." in progress
-
-
-def test_events_come_in_order_and_end() -> None:
-    def task(report) -> Iterator[int]:
-        for number in range(50):
-            report(Progress("ingest", str(number), number, 50))
-            yield number
-
-    found = list(events(task))
-    assert [event for event in found if not isinstance(event, Progress)] == list(range(50))
-    done = [event.done for event in found if isinstance(event, Progress)]
-    assert done == sorted(done)
+def test_files_that_need_a_look_come_first() -> None:
+    files = [
+        JobFile("a.mp3", "indexed", 12, 200.0),
+        JobFile("b.mp3", "failed", message="There is no speech in it. Nothing was added."),
+        JobFile("c.mp3", "duplicate", 3, 60.0, "Same sound as 'Opening' in collection 'talks'."),
+    ]
+    html = job_cards.card(job("done"), None, files, is_open=True)
+    assert html.index("b.mp3") < html.index("c.mp3") < html.index("a.mp3")
+    assert "1 added (12 passages), 1 there under another name, 1 could not be used" in html
+    assert "12 passages · 3:20" in html
+    assert "Same sound as &#x27;Opening&#x27;" in html
+    assert '<details class="ss-more" open>' in html
+    assert " open>" not in job_cards.card(job("done"), None, files)
 
 
-def test_events_raise_what_the_task_raises() -> None:
-    def task(report) -> Iterator[int]:
-        yield 1
-        raise StoreError("The disk is full.")
-
-    found = events(task)
-    assert next(found) == 1
-    with pytest.raises(StoreError, match="disk is full"):
-        next(found)
+def test_long_lists_are_cut() -> None:
+    files = [JobFile(f"{number}.mp3", "indexed", 1) for number in range(1000)]
+    html = job_cards.card(job("done"), None, files)
+    assert html.count("<li>") == job_cards.MOST_ROWS
+    assert "And 800 files more." in html
 
 
-def test_events_stop_the_task_when_nobody_listens() -> None:
-    made: list[int] = []
-    is_closed = threading.Event()
-
-    def task(report) -> Iterator[int]:
-        try:
-            for number in range(1_000_000):
-                made.append(number)
-                yield number
-        finally:
-            is_closed.set()
-
-    found = events(task)
-    assert next(found) == 0
-    found.close()
-    count = len(made)
-    assert count < 1_000_000
-    assert is_closed.wait(5)
-    assert len(made) == count
+def test_everything_is_escaped() -> None:
+    file = JobFile(HOSTILE, "failed", message=HOSTILE)
+    html = job_cards.card(job("failed", message=HOSTILE), Progress("ingest", HOSTILE, 0, 1), [file], is_open=True)
+    html += job_cards.card(Job("1", "ann", "files", HOSTILE, state="queued", message=HOSTILE), None, [file])
+    html += job_cards.banner(job(), Progress("ingest", HOSTILE, 0, 1))
+    assert "<script" not in html
+    assert 'onerror="' not in html
+    assert '"quoted"' not in html.replace("&quot;", "")
 
 
-def test_background_run_reports_and_ends() -> None:
-    said: list[str] = []
-    step, is_done = threading.Event(), threading.Event()
-
-    def task() -> Iterator[object]:
-        yield Progress("ingest", "a.opus", 34, 66, remaining_s=12.0)
-        step.wait(10)
-        yield "result"
-
-    background = BackgroundRun("the sample collection", said.append)
-    assert background.progress() is None
-    background.start(task, is_done.set)
-    while (progress := background.progress()) is None or progress.done != 34:
-        threading.Event().wait(0.01)
-    step.set()
-    assert is_done.wait(10)
-    background.stop()
-    assert background.progress() is None
-    assert background.failure() is None
-    assert said == ["Indexing the sample collection ...", "Indexed the sample collection."]
+def test_a_failed_job_says_why() -> None:
+    html = job_cards.card(job("failed", message="The disk is full. Make room."), None, [])
+    assert "The disk is full. Make room." in html
+    assert 'role="alert"' in html
+    assert "Recordings to my talks" in html
 
 
-def test_background_run_keeps_why_it_failed() -> None:
-    done: list[int] = []
-
-    def task() -> Iterator[object]:
-        yield Progress("ingest", "a.opus", 1, 66)
-        raise StoreError("The disk is full.", "Make room.")
-
-    background = BackgroundRun("the sample collection", lambda line: None)
-    background.start(task, lambda: done.append(1))
-    background.stop()
-    assert str(background.failure()) == "The disk is full. Make room."
-    assert done == []
+def test_the_banner_names_the_samples() -> None:
+    html = job_cards.banner(job(kind="samples"), Progress("ingest", "samples/s001.opus", 34, 67, 80.0, 12.0))
+    assert "Indexing the sample collection: 34 of 67, 12 s left" in html
 
 
-def test_background_run_can_be_stopped() -> None:
-    def task() -> Iterator[object]:
-        while True:
-            yield Progress("ingest", "a.opus", 1, 66)
-
-    done: list[int] = []
-    background = BackgroundRun("the sample collection", lambda line: None)
-    background.start(task, lambda: done.append(1))
-    background.stop(wait_s=10)
-    assert background.progress() is None
-    assert done == []
+def test_the_form_carries_the_limits_and_names_its_controls() -> None:
+    html = add.form(LimitSettings(file_bytes=123))
+    assert 'data-file-bytes="123"' in html
+    for name in ("Recordings", "A folder of recordings"):
+        assert f'aria-label="{name}"' in html

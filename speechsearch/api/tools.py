@@ -1,0 +1,118 @@
+"""The same searches as tools of the Model Context Protocol (MCP), at ``/mcp``.
+
+Gradio could serve its endpoints as tools, too; but it sends each call through an HTTP client of its own to an address
+that it takes from the first request's Host header, without the visitor's login. Here a tool is a call of the service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+from anyio.to_thread import run_sync
+from pydantic import Field
+from starlette.types import Receive, Scope, Send
+
+from speechsearch.api.identity import visitor_of
+from speechsearch.api.jobs import JobBody
+from speechsearch.api.models import CollectionBody, ComparisonBody, ResultsBody
+from speechsearch.datatypes import Filters, Query
+from speechsearch.visitors import Visitor
+
+if TYPE_CHECKING:
+    from mcp.server.fastmcp import FastMCP
+
+    from speechsearch.jobs import JobQueue
+    from speechsearch.service import Service
+
+INSTRUCTIONS = (
+    "Searches spoken recordings by meaning, without speech recognition. Every hit is a passage of a recording with its "
+    "start and end in seconds and an address under which its sound can be fetched from this server."
+)
+Words = Annotated[str, Field(max_length=1000, description="A question or a few words, in plain language.")]
+Count = Annotated[int, Field(ge=1, le=100, description="How many passages to return.")]
+In = Annotated[str, Field(max_length=200, description="Only this collection; all when empty.")]
+Engine = Annotated[str, Field(description="hybrid, adapter, phonetic, or asr (a search of transcripts, to compare).")]
+
+
+def tool_server(service: Service, jobs: JobQueue | None) -> FastMCP[Any]:
+    """Return the tools, not yet connected to anything."""
+    from mcp.server.fastmcp import FastMCP
+    from mcp.server.fastmcp.exceptions import ToolError
+
+    from speechsearch.errors import SpeechSearchError
+
+    server: FastMCP[Any] = FastMCP("speechsearch", instructions=INSTRUCTIONS, log_level="WARNING")
+
+    def visitor() -> Visitor:
+        request = server.get_context().request_context.request
+        assert request is not None, "over HTTP a call always comes with its request"
+        return visitor_of(request)
+
+    async def answer(function: Any, *arguments: Any) -> Any:
+        try:
+            return await run_sync(function, *arguments)
+        except SpeechSearchError as error:
+            raise ToolError(str(error)) from error
+
+    def query(text: str, top_k: int, collection: str) -> Query:
+        return Query(text=text, top_k=top_k, filters=Filters(collections=(collection,) if collection else ()))
+
+    async def search(question: Words, engine: Engine = "hybrid", top_k: Count = 5, collection: In = "") -> ResultsBody:
+        """Find the passages of spoken recordings that answer a question, best first."""
+        asked = query(question, top_k, collection)
+        return ResultsBody.of(await answer(service.search, asked, engine, visitor()))
+
+    async def compare(
+        question: Words,
+        left: Engine = "hybrid",
+        right: Engine = "asr",
+        top_k: Count = 5,
+        collection: In = "",
+    ) -> ComparisonBody:
+        """Put a question to two engines, for example to search by sound and to search by transcript."""
+        asked = query(question, top_k, collection)
+        return ComparisonBody.of(await answer(service.compare, asked, left, right, visitor()))
+
+    async def collections() -> list[CollectionBody]:
+        """List the collections that can be searched and how much is in each."""
+        return [CollectionBody.of(one) for one in await answer(service.collections, visitor())]
+
+    async def ingest_status() -> list[JobBody]:
+        """List the tasks that add recordings and how far each is."""
+        if jobs is None:
+            return []
+        return [JobBody.of(job, jobs.progress(job.job_id)) for job in await answer(jobs.jobs, visitor())]
+
+    for tool in (search, compare, collections, ingest_status):
+        server.add_tool(tool)
+    return server
+
+
+class ToolEndpoint:
+    """Answers requests at ``/mcp`` (streamable HTTP, one request a session) while the application runs."""
+
+    def __init__(self, service: Service, jobs: JobQueue | None = None) -> None:
+        self._service, self._jobs = service, jobs
+        self._manager: Any = None
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Answer until the block ends; can be entered again."""
+        from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+        from mcp.server.transport_security import TransportSecuritySettings
+
+        # Host and Origin are checked for every door by our own middleware.
+        unchecked = TransportSecuritySettings(enable_dns_rebinding_protection=False)
+        server = tool_server(self._service, self._jobs)._mcp_server
+        self._manager = StreamableHTTPSessionManager(
+            server, json_response=True, stateless=True, security_settings=unchecked
+        )
+        async with self._manager.run():
+            yield
+        self._manager = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        await self._manager.handle_request(scope, receive, send)

@@ -1,0 +1,138 @@
+"""Make sound worse by a stated amount: speed, noise, a telephone's band, MP3. Pure; the same call gives the same sound.
+
+The training's own distortions (``training/augment.py``) are drawn at random and change frames too; these are the ones
+that a person sets with a slider and a benchmark steps through.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from speechsearch.audio.resample import resample
+from speechsearch.datatypes import SAMPLE_RATE_HZ, Audio
+
+Samples = NDArray[np.float32]
+NoiseKind = Literal["none", "white", "pink", "babble"]
+
+TELEPHONE_HZ = (300.0, 3400.0)
+MP3_DELAY_SAMPLES = 1105
+"""What LAME puts before the sound; below 64 kbit/s the file has no room to say so, and the decoder keeps it."""
+MP3_KBPS = (8.0, 160.0)
+"""The bit rates that MP3 has at 16 kHz."""
+
+
+@dataclass(frozen=True, slots=True)
+class Degradation:
+    """How sound is made worse; the defaults leave it as it is. ``mp3_kbps`` 0: no MP3; ``speed`` 1.25: 5 s become 4."""
+
+    noise: NoiseKind = "none"
+    noise_ratio_db: float = 20.0
+    is_telephone: bool = False
+    mp3_kbps: int = 0
+    speed: float = 1.0
+
+
+def degrade(sound: Audio, how: Degradation, voices: Sequence[Audio] = (), seed: int = 1) -> Audio:
+    """Return the sound as it would arrive: said faster, in noise, through a telephone, through MP3, in this order.
+
+    ``voices``: other speech, which babble is made of.
+    """
+    if not len(sound.samples):
+        return sound
+    samples = change_speed(sound.samples, how.speed)
+    if how.noise == "babble":
+        samples = add_noise(samples, babble([voice.samples for voice in voices], len(samples)), how.noise_ratio_db)
+    elif how.noise != "none":
+        exponent = 1.0 if how.noise == "pink" else 0.0
+        samples = add_noise(samples, coloured_noise(len(samples), exponent, seed), how.noise_ratio_db)
+    if how.is_telephone:
+        samples = telephone_band(samples)
+    if how.mp3_kbps:
+        samples = through_mp3(samples, how.mp3_kbps)
+    return Audio(samples)
+
+
+def change_speed(samples: Samples, factor: float) -> Samples:
+    """Return the samples played ``factor`` times as fast; the pitch moves along, as on a tape.
+
+    >>> len(change_speed(np.zeros(16_000, np.float32), 1.25))
+    12800
+    """
+    if factor == 1.0:
+        return samples
+    return np.concatenate(list(resample([samples[:, None]], round(SAMPLE_RATE_HZ * factor))))
+
+
+def power(samples: Samples) -> float:
+    """Return the mean square.
+
+    >>> power(np.array([1.0, -1.0], np.float32))
+    1.0
+    """
+    return float(np.mean(np.square(samples, dtype=np.float64))) if len(samples) else 0.0
+
+
+def add_noise(samples: Samples, noise: Samples, ratio_db: float) -> Samples:
+    """Return the samples with noise that lies ``ratio_db`` below them; all of it quieter where it would clip."""
+    noise_power = power(noise)
+    if not noise_power:
+        return samples
+    gain = (power(samples) / noise_power) ** 0.5 * 10 ** (-ratio_db / 20)
+    mixed = samples + np.float32(gain) * noise
+    return (mixed / max(1.0, float(np.abs(mixed).max(initial=0.0)))).astype(np.float32)
+
+
+def coloured_noise(count: int, exponent: float, seed: int) -> Samples:
+    """Return ``count`` samples of noise whose power falls with frequency**-exponent: 0 white, 1 pink."""
+    from scipy.fft import irfft, next_fast_len, rfft
+
+    size = next_fast_len(max(2, count), real=True)
+    spectrum = rfft(np.random.default_rng(seed).standard_normal(size))
+    spectrum *= np.maximum(np.arange(len(spectrum)), 1.0) ** (-exponent / 2)
+    return irfft(spectrum, size)[:count].astype(np.float32)
+
+
+def babble(voices: Sequence[Samples], count: int) -> Samples:
+    """Return ``count`` samples of people talking at once, each as loud as the others; silence without any.
+
+    >>> babble([np.array([0.5, -0.5], np.float32)], 3).tolist()
+    [1.0, -1.0, 1.0]
+    """
+    heard = [np.resize(voice, count) / power(voice) ** 0.5 for voice in voices if power(voice)]
+    return np.sum(heard, axis=0).astype(np.float32) if heard else np.zeros(count, np.float32)
+
+
+def telephone_band(samples: Samples) -> Samples:
+    """Return the samples with only what an old telephone line lets through, 300 to 3400 Hz."""
+    from scipy.signal import butter, sosfiltfilt
+
+    band = butter(6, TELEPHONE_HZ, "bandpass", fs=SAMPLE_RATE_HZ, output="sos")
+    padding = min(len(samples) - 1, 1_000)
+    return np.clip(sosfiltfilt(band, samples, padlen=padding), -1.0, 1.0).astype(np.float32) if padding > 0 else samples
+
+
+def through_mp3(samples: Samples, kbps: int) -> Samples:
+    """Return the samples after MP3 at a constant bit rate of 8 to 160 kbit/s, as long as before."""
+    low, high = MP3_KBPS
+    file = io.BytesIO()
+    soundfile.write(
+        file,
+        np.clip(samples, -1.0, 1.0),
+        SAMPLE_RATE_HZ,
+        format="MP3",
+        subtype="MPEG_LAYER_III",
+        compression_level=(high - kbps) / (high - low),
+        bitrate_mode="CONSTANT",
+    )
+    file.seek(0)
+    decoded, _ = soundfile.read(file, dtype="float32")
+    delay = MP3_DELAY_SAMPLES if len(decoded) >= len(samples) + MP3_DELAY_SAMPLES else 0
+    whole = decoded[delay : delay + len(samples)]
+    return np.clip(np.pad(whole, (0, len(samples) - len(whole))), -1.0, 1.0).astype(np.float32)

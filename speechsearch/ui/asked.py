@@ -1,0 +1,102 @@
+"""What the Search tab's controls hold, and the address that says the same."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from speechsearch.datatypes import Filters
+from speechsearch.errors import InputError
+
+LONGEST_QUESTION = 1000
+LONGEST_VALUE = 200
+MOST_VALUES = 20
+MOST_ANSWERS = 20
+ANSWERS = 5
+LEFT, RIGHT = "hybrid", "asr"
+
+_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question and how it is to be searched, in the order of the controls. What is empty does not narrow."""
+
+    text: str = ""
+    audio_path: str | None = None
+    top_k: float = ANSWERS
+    left: str = LEFT
+    right: str = RIGHT
+    collections: Sequence[str] = ()
+    speakers: Sequence[str] = ()
+    languages: Sequence[str] = ()
+    date_from: str = ""
+    date_to: str = ""
+
+    @classmethod
+    def of_address(cls, parameters: Iterable[tuple[str, str]], engines: Collection[str]) -> Asked:
+        """Return what an address asks; what makes no sense in it gives way to the default.
+
+        >>> Asked.of_address([("q", "honey"), ("k", "999"), ("engine", "none")], ["hybrid", "asr"]).top_k
+        20
+        """
+        found: dict[str, list[str]] = {}
+        for name, value in parameters:
+            found.setdefault(name, []).append(value[:LONGEST_VALUE] if name != "q" else value[:LONGEST_QUESTION])
+
+        def one(name: str) -> str:
+            return found.get(name, [""])[0]
+
+        def every(name: str) -> list[str]:
+            return [value for value in found.get(name, []) if value][:MOST_VALUES]
+
+        k = one("k")[:4]
+        return cls(
+            text=one("q"),
+            top_k=min(MOST_ANSWERS, max(1, int(k))) if k.isascii() and k.isdigit() else ANSWERS,
+            left=one("engine") if one("engine") in engines else LEFT,
+            right=one("right") if one("right") in engines else RIGHT,
+            collections=every("collection"),
+            speakers=every("speaker"),
+            languages=every("language"),
+            date_from=one("from"),
+            date_to=one("to"),
+        )
+
+    def address(self) -> list[tuple[str, str]]:
+        """Return the parameters of an address that asks the same.
+
+        >>> Asked("honey", speakers=["Ann"]).address()
+        [('q', 'honey'), ('k', '5'), ('engine', 'hybrid'), ('right', 'asr'), ('speaker', 'Ann')]
+        """
+        question = [("q", self.text.strip()), ("k", str(int(self.top_k))), ("engine", self.left), ("right", self.right)]
+        return question + self.narrowing()
+
+    def narrowing(self) -> list[tuple[str, str]]:
+        """Return only the parameters that narrow the search."""
+        several = {"collection": self.collections, "speaker": self.speakers, "language": self.languages}
+        single = {"from": self.date_from.strip(), "to": self.date_to.strip()}
+        found = [(name, value) for name, values in several.items() for value in values]
+        return found + [(name, value) for name, value in single.items() if value]
+
+    def filters(self) -> Filters:
+        """Return which passages may be found.
+
+        Raises:
+            InputError: a date is not written as 2019, 2019-03 or 2019-03-04.
+        """
+        return Filters(
+            collections=tuple(self.collections),
+            speakers=tuple(self.speakers),
+            languages=tuple(self.languages),
+            date_from=_date(self.date_from),
+            date_to=_date(self.date_to),
+        )
+
+
+def _date(value: str) -> str:
+    value = value.strip()
+    if value and not _DATE.fullmatch(value):
+        raise InputError(f"{value!r:.60} is not a date.", "Write it as 2019, 2019-03 or 2019-03-04.")
+    return value

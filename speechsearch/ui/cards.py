@@ -1,0 +1,199 @@
+"""A column of answers and its cards: pure functions from results to HTML. Everything from outside is escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from urllib.parse import quote, urlencode
+
+from speechsearch.datatypes import ChannelRank, Hit, Results, Word
+from speechsearch.ui.differences import TRANSCRIBING, Engine, Relation
+from speechsearch.ui.icons import icon
+from speechsearch.ui.view import LONGEST_TITLE, clock, count, notice, span, text
+from speechsearch.visitors import shown_name
+
+LONGEST_TRANSCRIPT = 1500
+LONGEST_WORD = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where cards stand and what was asked.
+
+    ``side``: "left" or "right". ``root``: the path below which the program is served. ``question``: empty when it was
+    spoken. ``address``: the search as the parameters of an address.
+    """
+
+    side: str = "left"
+    root: str = ""
+    question: str = ""
+    address: Sequence[tuple[str, str]] = ()
+
+
+def about_engine(engine: Engine) -> str:
+    """Return one sentence on how an engine works."""
+    return f'<p class="ss-about">{text(engine.summary, 400)}</p>'
+
+
+def column(results: Results, engine: Engine, relations: Mapping[str, Relation], place: Place) -> str:
+    """Return one engine's answers: how it works, the time it took, the cards or why there are none."""
+    took = (
+        f'<p class="ss-took">{count(len(results.hits), "passage")} in '
+        f"<b>{results.encode_ms + results.search_ms:.0f} ms</b> "
+        f"<span>question {results.encode_ms:.1f} ms, search {results.search_ms:.1f} ms</span></p>"
+    )
+    is_transcribing = results.engine in TRANSCRIBING
+    cards = "".join(
+        card(hit, relations[hit.passage.passage_id], place, is_transcribing=is_transcribing) for hit in results.hits
+    )
+    cards = f'<ol class="ss-hits">{cards}</ol>'
+    if not results.hits:
+        cards = notice("Nothing relevant found.", "No passage matches. Other words, or another engine, may.")
+    elif not results.has_confident_hit:
+        none = notice("Nothing relevant found.", "No passage is a convincing answer to this question.")
+        label = f"Show {count(len(results.hits), 'weak answer')}"
+        cards = f'{none}<details class="ss-more"><summary>{label}</summary>{cards}</details>'
+    return (
+        f'<section class="ss-column" aria-label="Answers of {escape(engine.title)}" '
+        f'data-engine="{escape(results.engine)}" data-question="{escape(place.question)}">'
+        f"{about_engine(engine)}{took}{cards}</section>"
+    )
+
+
+def card(hit: Hit, relation: Relation, place: Place, *, is_transcribing: bool = False) -> str:
+    """Return the card of one hit: what it is, a player that starts there, what found it, and what can be done."""
+    passage, recording = hit.passage, hit.recording
+    name = f"{place.side}-hit-{hit.rank}"
+    where = span(passage.span)
+    known = [part for part in (recording.speaker, recording.date, shown_name(recording.collection)) if part]
+    kinds = "ss-hit" + ("" if hit.is_confident else " ss-weak")
+    kinds += " ss-alone" if relation.other_rank is None else " ss-common"
+    label = escape(f"Play {recording.title[:LONGEST_TITLE]}, {where}")
+    percent = round(100 * min(1.0, max(0.0, hit.likelihood)))
+    return (
+        f'<li class="{kinds}" id="{name}" tabindex="-1" aria-labelledby="{name}-title" style="--ss-hue:{relation.hue}" '
+        f'data-passage="{escape(passage.passage_id)}" data-rank="{hit.rank}">'
+        f'<div class="ss-head"><span class="ss-rank">{hit.rank}</span>'
+        f'<div class="ss-what"><h2 id="{name}-title">{text(recording.title)}</h2>'
+        f'<p class="ss-where">{" <i>·</i> ".join(text(part) for part in known)}</p></div>'
+        f'<div class="ss-score" title="score {hit.score:.4f}"><span>{percent} % likely</span>'
+        f'<span class="ss-bar"><span style="width:{percent}%"></span></span></div></div>'
+        f'<audio controls preload="none" aria-label="{label}" '
+        f'src="{escape(place.root)}/api/v1/clips/{quote(passage.passage_id, safe="")}"></audio>'
+        f"{_actions(hit, place)}{_heard(hit)}{_transcript(hit, is_transcribing=is_transcribing)}"
+        f'<p class="ss-badges">{_relation(relation, hit, place.side)}'
+        f"{''.join(badge(channel) for channel in hit.channels)}</p></li>"
+    )
+
+
+def badge(channel: ChannelRank) -> str:
+    """Return which channel found the passage at which rank."""
+    name = escape(channel.channel)
+    label = f"rank {channel.rank} in {name}, score {channel.score:.3f}"
+    return f'<span class="ss-badge" data-channel="{name}" title="{label}">{name} #{channel.rank}</span>'
+
+
+def marked(transcript: str, stretches: Sequence[tuple[int, int]]) -> str:
+    """Return a transcript as escaped text with stretches of it, given as character positions, in ``<mark>``.
+
+    >>> marked("a <red> sun", [(3, 6), (8, 11)])
+    '<bdi>a &lt;<mark>red</mark>&gt; <mark>sun</mark></bdi>'
+    """
+    shown = transcript if len(transcript) <= LONGEST_TRANSCRIPT else transcript[: LONGEST_TRANSCRIPT - 1] + "…"
+    parts, position = [], 0
+    for start, end in sorted(stretches):
+        start, end = max(start, position), min(end, len(shown))
+        if start < end:
+            parts += [escape(shown[position:start]), f"<mark>{escape(shown[start:end])}</mark>"]
+            position = end
+    return f"<bdi>{''.join(parts)}{escape(shown[position:])}</bdi>"
+
+
+def arrow(rank: int, other_rank: int) -> str:
+    """Return how much higher or lower the other side ranks a passage.
+
+    >>> arrow(1, 3), arrow(4, 2), arrow(2, 2)
+    ('▼2', '▲2', '=')
+    """
+    if rank == other_rank:
+        return "="
+    return f"▼{other_rank - rank}" if other_rank > rank else f"▲{rank - other_rank}"
+
+
+def _relation(relation: Relation, hit: Hit, side: str) -> str:
+    other, title = relation.other_rank, text(relation.other_title)
+    if other is None:
+        return f'<span class="ss-only">{text(relation.only)}</span>'
+    twin = f"{'right' if side == 'left' else 'left'}-hit-{other}"
+    way = "lower" if other > hit.rank else "higher"
+    step = "the same rank" if other == hit.rank else f"{abs(other - hit.rank)} {way}"
+    label = escape(f"Rank {other} in {relation.other_title}, {step}: go there")
+    return (
+        f'<button type="button" class="ss-twin" data-twin="{twin}" aria-label="{label}">'
+        f"<b>{arrow(hit.rank, other)}</b> #{other} in {title}</button>"
+    )
+
+
+def _actions(hit: Hit, place: Place) -> str:
+    passage, clip = hit.passage, f"{place.root}/api/v1/clips/{quote(hit.passage.passage_id, safe='')}"
+    start = f"{passage.span.start_s:.2f}"
+    link = [*place.address, ("recording", passage.recording_id), ("t", start)]
+    votes = _vote(1, "Relevant", "yes") + _vote(0, "Not relevant", "no") if place.question else ""
+    return (
+        '<div class="ss-actions"><span class="ss-steps">'
+        f"{_button('step', 'Passage before', 'before', 'data-step=previous')}"
+        f'<span class="ss-time" aria-live="polite">{span(passage.span)}</span>'
+        f"{_button('step', 'Passage after', 'after', 'data-step=next')}</span>"
+        f'<span class="ss-tools"><a class="ss-icon ss-open" href="{escape(f"{place.root}/?{urlencode(link)}")}" '
+        f'data-recording="{escape(passage.recording_id)}" data-start="{start}" title="Open in recording" '
+        f'aria-label="Open in recording">{icon("open")}</a>'
+        f"{_button('copy', 'Copy link', 'link')}"
+        f'<a class="ss-icon ss-download" href="{escape(clip)}?download=1" download title="Download clip" '
+        f'aria-label="Download clip">{icon("download")}</a>{votes}</span></div>'
+    )
+
+
+def _button(kind: str, label: str, picture: str, more: str = "") -> str:
+    return (
+        f'<button type="button" class="ss-icon ss-{kind}" title="{label}" aria-label="{label}" {more}>'
+        f"{icon(picture)}</button>"
+    )
+
+
+def _vote(relevance: int, label: str, picture: str) -> str:
+    return _button("vote", label, picture, f'data-relevance="{relevance}" aria-pressed="false"')
+
+
+def _heard(hit: Hit) -> str:
+    if not hit.heard:
+        return ""
+    length_s = max(hit.passage.span.duration_s, 0.001)
+    chips, marks = zip(*(_heard_word(word, length_s) for word in hit.heard), strict=True)
+    return (
+        f'<div class="ss-evidence"><div class="ss-line" aria-hidden="true">{"".join(marks)}</div>'
+        f"<p><span>Heard</span>{''.join(chips)}</p></div>"
+    )
+
+
+def _heard_word(word: Word, length_s: float) -> tuple[str, str]:
+    at, said = clock(word.start_s), text(word.text, LONGEST_WORD)
+    label = escape(f"Play from {word.text[:LONGEST_WORD]}, heard at {at}")
+    start = 100 * min(1.0, max(0.0, word.start_s / length_s))
+    width = min(100 - start, max(1.0, 100 * (word.end_s - word.start_s) / length_s))
+    return (
+        f'<button type="button" class="ss-heard" data-at="{word.start_s:.2f}" aria-label="{label}">'
+        f"{said} <small>{at}</small></button>",
+        f'<i style="left:{start:.1f}%;width:{width:.1f}%"></i>',
+    )
+
+
+def _transcript(hit: Hit, *, is_transcribing: bool) -> str:
+    said = marked(hit.transcript, hit.marked) if hit.transcript else "<em>nothing recognised</em>"
+    paragraph = f'<p class="ss-transcript">{said}</p>'
+    if is_transcribing:
+        return paragraph
+    return (
+        '<details class="ss-said"><summary>Transcript, for display: not used for ranking</summary>'
+        f"{paragraph}</details>"
+    )

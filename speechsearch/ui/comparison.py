@@ -1,0 +1,60 @@
+"""The whole answer: why the columns differ, the exports, and both columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from urllib.parse import urlencode
+
+from speechsearch.datatypes import Comparison
+from speechsearch.ui.asked import Asked
+from speechsearch.ui.cards import Place, column
+from speechsearch.ui.differences import Engine, picture, reason, relations, summary
+from speechsearch.ui.view import text
+
+EXPORTS = {"csv": "CSV", "json": "JSON", "m3u": "M3U", "vtt": "WebVTT"}
+
+Shown = tuple[str, str, str]
+"""HTML of what stands above the columns, of the left column and of the right one."""
+
+
+def comparison(found: Comparison, asked: Asked, engines: Mapping[str, Engine], root: str, *, is_spoken: bool) -> Shown:
+    """Return two engines' answers to one question; a spoken one has no address, so no exports either."""
+    left, right = engines[found.left.engine], engines[found.right.engine]
+    on_left, on_right = relations(found, left, right)
+    question, address = ("", asked.narrowing()) if is_spoken else (asked.text.strip(), asked.address())
+    return (
+        _why(found, asked, left, right, root, is_spoken=is_spoken),
+        column(found.left, left, on_left, Place("left", root, question, address)),
+        column(found.right, right, on_right, Place("right", root, question, address)),
+    )
+
+
+def _why(found: Comparison, asked: Asked, left: Engine, right: Engine, root: str, *, is_spoken: bool) -> str:
+    hits = found.left.hits or found.right.hits
+    more = "" if is_spoken else reason(found, left, right)
+    folded = _fold("Picture of the ranks", picture(found, left, right)) if hits else ""
+    if hits and not is_spoken:
+        links = _exports(asked, left, root) + (_exports(asked, right, root) if right.name != left.name else "")
+        folded += _fold("Export", links)
+    only = " · ".join(f"{escape(name)} {text(value)}" for name, value in asked.narrowing())
+    return (
+        '<section class="ss-why" aria-label="Why the columns differ">'
+        f'<p><strong class="ss-summary">{text(summary(found, left, right), 400)}</strong> {escape(more)}</p>'
+        f"{f'<p>Searched only: {only}</p>' if only else ''}"
+        f'<div class="ss-folds">{folded}</div></section>'
+    )
+
+
+def _fold(label: str, content: str) -> str:
+    return f'<details class="ss-fold"><summary>{label}</summary>{content}</details>'
+
+
+def _exports(asked: Asked, engine: Engine, root: str) -> str:
+    kept = [pair for pair in asked.address() if pair[0] not in ("engine", "right")]
+    links = []
+    for name, title in EXPORTS.items():
+        address = f"{root}/api/v1/export?" + urlencode([("format", name), ("engine", engine.name), *kept])
+        label = escape(f"{title} of {engine.title}")
+        links.append(f'<a href="{escape(address)}" download aria-label="{label}">{title}</a>')
+    return f'<p class="ss-exports"><span>{text(engine.title)}</span>{"".join(links)}</p>'

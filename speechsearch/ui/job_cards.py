@@ -1,0 +1,150 @@
+"""What the Add tab and the banner say about tasks: pure functions from jobs to HTML."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from speechsearch.progress import Progress
+from speechsearch.store import Job, JobFile
+from speechsearch.ui import view
+from speechsearch.visitors import shown_name
+
+MOST_ROWS = 200
+STATES = {
+    "queued": "waiting",
+    "running": "running",
+    "paused": "paused",
+    "done": "done",
+    "failed": "failed",
+    "cancelled": "cancelled",
+}
+ACTIONS = {
+    "queued": ("pause", "cancel"),
+    "running": ("pause", "cancel"),
+    "paused": ("resume", "cancel"),
+}
+ORDER = {"failed": 0, "warning": 1, "duplicate": 2, "indexed": 3, "unchanged": 4}
+RESULTS = {
+    "indexed": "added",
+    "unchanged": "known already",
+    "duplicate": "there under another name",
+    "warning": "with a remark",
+    "failed": "could not be used",
+}
+
+
+def title(job: Job) -> str:
+    """Return what a job is about, in words.
+
+    >>> title(Job("1", "ann", "files", "@ann/talks", message="3 files")), title(Job("1", "ann", "reindex", ""))
+    ('3 files to talks', 'The index anew')
+    """
+    if job.kind == "samples":
+        return "The sample collection"
+    if job.kind == "reindex":
+        return "The index anew"
+    about = job.message if job.state != "failed" and job.message else "Recordings"
+    return f"{about} to {shown_name(job.collection)}"
+
+
+def card(
+    job: Job, progress: Progress | None, files: Sequence[JobFile], before: int = 0, *, is_open: bool = False
+) -> str:
+    """Return the card of a job: what it is, how far, what can be done about it, and what became of each file.
+
+    Args:
+        progress: of the job that runs, None for others.
+        before: how many jobs are before it in the queue.
+        is_open: whether the files are listed at once when some need a look.
+    """
+    about = title(job)
+    chip = f'<span class="ss-state" data-state="{escape(job.state)}">{escape(STATES[job.state])}</span>'
+    buttons = "".join(
+        f'<button type="button" class="ss-small" data-job="{escape(job.job_id)}" data-action="{action}" '
+        f'aria-label="{action.capitalize()}: {escape(about[: view.LONGEST_TITLE], quote=True)}">'
+        f"{action.capitalize()}</button>"
+        for action in ACTIONS.get(job.state, ())
+    )
+    return (
+        f'<article class="ss-job" data-state="{escape(job.state)}"><header><h2>{view.text(about)}</h2>{chip}'
+        f'<span class="ss-job-actions">{buttons}</span></header>'
+        f"{_bar(progress) if progress else ''}{_words(job, files, before)}{_results(files, is_open)}</article>"
+    )
+
+
+def _bar(progress: Progress) -> str:
+    """Return how far the running job is, how fast, and how long it will take."""
+    percent = round(100 * progress.fraction)
+    parts = [f"{int(progress.done):,} of {int(progress.total):,}"] if progress.total else []
+    if progress.rate:
+        parts.append(f"{progress.rate:.0f} × real time")
+    if progress.remaining_s is not None:
+        parts.append(f"{view.duration(progress.remaining_s)} left")
+    return (
+        f'<div class="ss-bar" role="progressbar" aria-label="Done" aria-valuenow="{percent}" aria-valuemin="0" '
+        f'aria-valuemax="100"><span style="width:{percent}%"></span></div>'
+        f'<p class="ss-about"><span>{view.text(progress.name or "Beginning …")}</span>'
+        f"<span>{view.text(' · '.join(parts))}</span></p>"
+    )
+
+
+def _words(job: Job, files: Iterable[JobFile], before: int) -> str:
+    if job.state == "failed":
+        return view.notice("This task has failed.", job.message, "problem")
+    if job.state == "queued" and before:
+        return f'<p class="ss-about">{view.count(before, "task")} before it.</p>'
+    if job.state == "cancelled":
+        return '<p class="ss-about">What had been added before stays.</p>'
+    return ""
+
+
+def summary(files: Iterable[JobFile]) -> str:
+    """Return how many files came to what.
+
+    >>> summary([JobFile("a", "indexed", 3), JobFile("b", "indexed", 1), JobFile("c", "failed")])
+    '2 added (4 passages), 1 could not be used'
+    """
+    listed = list(files)
+    counted = Counter(file.state for file in listed)
+    passages = sum(file.passages for file in listed if file.state == "indexed")
+    parts = []
+    for state, words in RESULTS.items():
+        if counted[state]:
+            more = f" ({view.count(passages, 'passage')})" if state == "indexed" else ""
+            parts.append(f"{counted[state]:,} {words}{more}")
+    return ", ".join(parts)
+
+
+def _results(files: Sequence[JobFile], is_open: bool) -> str:
+    """Return what became of each file, what needs a look first."""
+    if not files:
+        return ""
+    shown = sorted(files, key=lambda file: (ORDER.get(file.state, 9), file.name))
+    rest = len(shown) - MOST_ROWS
+    more = f'<p class="ss-about">And {view.count(rest, "file")} more.</p>' if rest > 0 else ""
+    is_open = is_open and any(file.state in ("failed", "warning", "duplicate") for file in files)
+    rows = "".join(_file(file) for file in shown[:MOST_ROWS])
+    return (
+        f'<details class="ss-more"{" open" if is_open else ""}><summary>{view.text(summary(files), 400)}</summary>'
+        f'<ul class="ss-files" tabindex="0" aria-label="Files">{rows}</ul>{more}</details>'
+    )
+
+
+def _file(file: JobFile) -> str:
+    """Return what became of one file, why, and what to do."""
+    parts = [view.count(file.passages, "passage")] if file.passages else []
+    parts += [view.clock(file.duration_s)] if file.duration_s else []
+    why = f'<p class="ss-reason">{view.text(file.message, 600)}</p>' if file.message else ""
+    return (
+        f'<li><span class="ss-state" data-state="{escape(file.state)}">{escape(file.state)}</span>'
+        f'<span class="ss-name">{view.text(file.name)}</span>'
+        f'<span class="ss-size">{" · ".join(parts)}</span>{why}</li>'
+    )
+
+
+def banner(job: Job, progress: Progress) -> str:
+    """Return the line above the tabs while a job runs."""
+    name = {"samples": "the sample collection", "reindex": "all recordings anew"}.get(job.kind, progress.name)
+    return view.progress_bar(progress, name)

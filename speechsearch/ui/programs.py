@@ -1,0 +1,70 @@
+"""Endpoints for Gradio's own clients, with the same answers as the routes below ``/api/v1``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from speechsearch.api.jobs import JobBody
+from speechsearch.api.models import CollectionBody, ComparisonBody, ResultsBody
+from speechsearch.datatypes import Filters, Query
+from speechsearch.errors import SpeechSearchError
+from speechsearch.ui.visitor import visitor_of
+
+if TYPE_CHECKING:
+    from speechsearch.jobs import JobQueue
+    from speechsearch.service import Service
+
+
+def build(service: Service, jobs: JobQueue | None) -> None:
+    """Add the endpoints to the open Blocks: search, compare, collections and ingest_status."""
+
+    def query(question: str, top_k: int, collection: str) -> Query:
+        return Query(text=question, top_k=top_k, filters=Filters(collections=(collection,) if collection else ()))
+
+    def search(
+        question: str, request: gr.Request, engine: str = "hybrid", top_k: int = 5, collection: str = ""
+    ) -> dict[str, Any]:
+        """Find the passages of spoken recordings that answer a question, best first."""
+        with _said_to_the_client():
+            asked = query(question, top_k, collection)
+            return ResultsBody.of(service.search(asked, engine, visitor_of(request))).model_dump()
+
+    def compare(
+        question: str,
+        request: gr.Request,
+        left: str = "hybrid",
+        right: str = "asr",
+        top_k: int = 5,
+        collection: str = "",
+    ) -> dict[str, Any]:
+        """Put a question to two engines, for example to search by sound and to search by transcript."""
+        with _said_to_the_client():
+            asked = query(question, top_k, collection)
+            return ComparisonBody.of(service.compare(asked, left, right, visitor_of(request))).model_dump()
+
+    def collections(request: gr.Request) -> list[dict[str, Any]]:
+        """List the collections that can be searched and how much is in each."""
+        return [CollectionBody.of(one).model_dump() for one in service.collections(visitor_of(request))]
+
+    def ingest_status(request: gr.Request) -> list[dict[str, Any]]:
+        """List the tasks of the queue that add recordings and how far each is."""
+        if jobs is None:
+            return []
+        found = jobs.jobs(visitor_of(request))
+        return [JobBody.of(job, jobs.progress(job.job_id)).model_dump() for job in found]
+
+    for endpoint in (search, compare, collections, ingest_status):
+        gr.api(endpoint, api_name=endpoint.__name__)
+
+
+@contextmanager
+def _said_to_the_client() -> Iterator[None]:
+    """Let the client read our errors; those that nobody foresaw stay in the terminal."""
+    try:
+        yield
+    except SpeechSearchError as error:
+        raise gr.Error(str(error), print_exception=False) from error

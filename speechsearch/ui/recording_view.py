@@ -1,0 +1,222 @@
+"""A recording, its player and the answers in it: pure functions to HTML. Everything from outside is escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from urllib.parse import quote, urlencode
+
+from speechsearch.datatypes import Hit, Passage, Recording, Results, Transcript
+from speechsearch.ui.cards import badge, marked
+from speechsearch.ui.differences import TRANSCRIBING, Engine
+from speechsearch.ui.icons import icon
+from speechsearch.ui.view import LONGEST_TITLE, clock, count, duration, notice, span, text
+from speechsearch.visitors import shown_name
+
+LONGEST_TRANSCRIPT = 2_000
+SPEEDS = (0.75, 1.0, 1.25, 1.5, 2.0)
+DISPLAY_ONLY = "for display: not used for ranking"
+
+
+def frame(root: str = "") -> str:
+    """Return the tab's frame: the list of recordings to choose from, and the place of the chosen one."""
+    return (
+        f'<ss-recording data-root="{escape(root)}"><div class="ss-rec-choose">'
+        '<p class="ss-about">Choose a recording to hear it whole, read along and search within it. '
+        "Every answer on the Search tab opens here too, at its second.</p>"
+        '<input type="search" class="ss-rec-words" maxlength="200" autocomplete="off" '
+        'placeholder="Title, speaker, collection or date" aria-label="Find a recording" aria-controls="ss-rec-list">'
+        '<div id="ss-rec-list" aria-live="polite"></div></div><div class="ss-rec-chosen"></div></ss-recording>'
+    )
+
+
+def is_meant(recording: Recording, words: str) -> bool:
+    """Say whether all the words stand in what is said about a recording.
+
+    >>> talk = Recording("ab", "@ann/talks", "On whales", 60.0, speaker="Ada")
+    >>> is_meant(talk, "WHALE ada"), is_meant(talk, "talks"), is_meant(talk, "ann"), is_meant(talk, "")
+    (True, True, False, True)
+    """
+    said = (recording.title, recording.speaker, recording.date, recording.language, recording.file_name)
+    whole = " ".join((*said, shown_name(recording.collection))).casefold()
+    return all(word in whole for word in words.casefold().split())
+
+
+def recording_list(recordings: Sequence[Recording], found: int, total: int, root: str = "") -> str:
+    """Return links to recordings; ``found`` fit what is looked for, ``total`` there are."""
+    if not total:
+        return notice("There are no recordings yet.", "Add some on the tab Add recordings.")
+    if not recordings:
+        return notice("No recording fits.", "Look for another part of its title, speaker, collection or date.")
+    said = count(found, "recording")
+    said = said if found == len(recordings) else f"{len(recordings)} of {said}"
+    rows = "".join(_row(recording, root) for recording in recordings)
+    return f'<p class="ss-took">{said}</p><ul class="ss-rec-list">{rows}</ul>'
+
+
+def _row(recording: Recording, root: str) -> str:
+    known = (recording.speaker, recording.date, shown_name(recording.collection))
+    return (
+        f'<li><a class="ss-open" data-recording="{escape(recording.recording_id)}" '
+        f'href="{escape(address(recording.recording_id, root))}"><b>{text(recording.title)}</b>'
+        f"<span>{' <i>·</i> '.join(text(part) for part in known if part)}</span>"
+        f"<time>{clock(recording.duration_s)}</time></a></li>"
+    )
+
+
+def address(recording_id: str, root: str = "") -> str:
+    """Return the address that opens a recording; without one, the list of them.
+
+    >>> address("ab"), address("", "/speech")
+    ('/?recording=ab', '/speech/?recording=')
+    """
+    return f"{root}/?{urlencode({'recording': recording_id})}"
+
+
+def whole(recording: Recording, passages: Sequence[Passage], form: str, answers_html: str, root: str = "") -> str:
+    """Return a recording with its player, a form to search within it, the answers, and its passages."""
+    own = f"{escape(root)}/api/v1/recordings/{quote(recording.recording_id, safe='')}"
+    title = escape(recording.title[:LONGEST_TITLE])
+    return (
+        f'<article class="ss-rec" data-recording="{escape(recording.recording_id)}" '
+        f'data-duration="{recording.duration_s:.3f}" data-peaks="{own}/peaks" aria-labelledby="ss-rec-title">'
+        f'<header><a class="ss-open ss-rec-back" data-recording="" href="{escape(address("", root))}">'
+        f'{icon("before")}All recordings</a><h2 id="ss-rec-title" tabindex="-1">{text(recording.title, 300)}</h2>'
+        f'{_facts(recording)}</header><section class="ss-rec-player" aria-label="Player">'
+        f'<audio preload="none" src="{own}/audio" aria-label="{title}"></audio>'
+        f"{_time_line(recording, passages)}{_controls(recording, own)}"
+        f'<p class="ss-rec-note" role="status"></p></section>{form}'
+        f'<div class="ss-rec-found" aria-live="polite">{answers_html}</div>'
+        f'<details class="ss-rec-all"><summary>{count(len(passages), "passage")} with transcripts, {DISPLAY_ONLY}'
+        "</summary><div></div></details></article>"
+    )
+
+
+def _facts(recording: Recording) -> str:
+    facts = {
+        "Length": clock(recording.duration_s),
+        "Speaker": recording.speaker,
+        "Date": recording.date,
+        "Language": recording.language,
+        "Collection": shown_name(recording.collection),
+        "Licence": recording.licence,
+        "Source": recording.source,
+    }
+    rows = "".join(f"<div><dt>{name}</dt><dd>{text(said, 200)}</dd></div>" for name, said in facts.items() if said)
+    return f'<dl class="ss-rec-facts">{rows}</dl>'
+
+
+def _time_line(recording: Recording, passages: Sequence[Passage]) -> str:
+    length_s = max(recording.duration_s, 0.001)
+    spans = [(one.span.start_s, one.span.duration_s) for one in passages]
+    blocks = "".join(f"M{start_s:.1f} 0h{span_s:.1f}v1h-{span_s:.1f}z" for start_s, span_s in spans)
+    return (
+        '<div class="ss-rec-line" role="slider" tabindex="0" aria-label="Position" aria-valuemin="0" '
+        f'aria-valuemax="{length_s:.0f}" aria-valuenow="0" aria-valuetext="{clock(0)} of {clock(length_s)}">'
+        f'<svg class="ss-rec-blocks" viewBox="0 0 {length_s:.1f} 1" preserveAspectRatio="none" aria-hidden="true">'
+        f'<path d="{blocks}"/></svg><div class="ss-rec-marks"></div>'
+        '<svg class="ss-rec-wave" preserveAspectRatio="none" aria-hidden="true"><path/></svg>'
+        '<svg class="ss-rec-wave ss-rec-played" preserveAspectRatio="none" aria-hidden="true"><path/></svg>'
+        '<i class="ss-rec-now"></i></div>'
+    )
+
+
+def _controls(recording: Recording, own: str) -> str:
+    speeds = "".join(f'<option value="{one:g}"{" selected" * (one == 1)}>{one:g} ×</option>' for one in SPEEDS)
+    return (
+        '<div class="ss-rec-controls">'
+        f'<button type="button" class="ss-rec-play" aria-label="Play">{icon("play")}{icon("pause")}</button>'
+        '<button type="button" data-skip="-10" aria-label="10 seconds back">−10 s</button>'
+        '<button type="button" data-skip="10" aria-label="10 seconds on">+10 s</button>'
+        f'<output class="ss-rec-time">{clock(0)} / {clock(recording.duration_s)}</output>'
+        '<span class="ss-rec-jumps" hidden>'
+        f'<button type="button" data-jump="-1" aria-label="Answer before">{icon("before")}</button>'
+        "<span>answers</span>"
+        f'<button type="button" data-jump="1" aria-label="Answer after">{icon("after")}</button></span>'
+        f'<label>Speed <select class="ss-rec-speed">{speeds}</select></label>'
+        f'<span class="ss-rec-tools"><button type="button" class="ss-rec-copy">{icon("link")}Copy link</button>'
+        f'<a href="{own}/audio?download=true" download>{icon("download")}Download</a></span></div>'
+    )
+
+
+def search_form(engines: Sequence[Engine], question: str, engine: str) -> str:
+    """Return the form that searches within the recording."""
+    options = "".join(
+        f'<option value="{escape(one.name)}"{" selected" * (one.name == engine)}>{escape(one.title)}</option>'
+        for one in engines
+    )
+    return (
+        '<form class="ss-rec-ask" role="search" aria-label="Search within this recording">'
+        f'<input type="search" name="q" maxlength="1000" autocomplete="off" value="{escape(question)}" '
+        'placeholder="Search within this recording" aria-label="Search within this recording">'
+        f'<select name="engine" aria-label="Engine">{options}</select><button>Search</button></form>'
+    )
+
+
+def answers(results: Results) -> str:
+    """Return the answers in one recording; those that are not convincing are folded."""
+    likely = [hit for hit in results.hits if hit.is_confident]
+    weak = [hit for hit in results.hits if not hit.is_confident]
+    took_ms = results.encode_ms + results.search_ms
+    took = f'<p class="ss-took">{count(len(likely), "answer")} in <b>{took_ms:.0f} ms</b></p>'
+    order = (
+        '<span class="ss-rec-order" role="group" aria-label="Order of the answers">'
+        '<button type="button" data-order="rank" aria-pressed="true">Best first</button>'
+        '<button type="button" data-order="start" aria-pressed="false">By time</button></span>'
+    )
+    is_transcribing = results.engine in TRANSCRIBING
+    first, rest = ("".join(_answer(hit, is_transcribing) for hit in part) for part in (likely, weak))
+    shown = f'<ol class="ss-rec-answers">{first}</ol>' if likely else ""
+    if not likely:
+        shown = notice("Nothing relevant found.", "No passage of this recording is a convincing answer.")
+    if weak:
+        label = f"Show {count(len(weak), 'weak answer')}"
+        shown += f'<details class="ss-more"><summary>{label}</summary><ol class="ss-rec-answers">{rest}</ol></details>'
+    return f'<div class="ss-rec-head">{took}{order if len(results.hits) > 1 else ""}</div>{shown}'
+
+
+def _answer(hit: Hit, is_transcribing: bool) -> str:
+    found = hit.passage.span
+    percent = round(100 * min(1.0, max(0.0, hit.likelihood)))
+    said = marked(hit.transcript, hit.marked) if hit.transcript else "<em>nothing recognised</em>"
+    said = f'<p class="ss-transcript">{said}</p>'
+    if not is_transcribing:
+        said = f'<details class="ss-said"><summary>Transcript, {DISPLAY_ONLY}</summary>{said}</details>'
+    heard = "".join(
+        f'<button type="button" class="ss-rec-from" data-start="{found.start_s + word.start_s:.2f}">'
+        f"{text(word.text, 40)} <small>{clock(found.start_s + word.start_s)}</small></button>"
+        for word in hit.heard
+    )
+    heard = f'<p class="ss-rec-heard"><span>Heard</span>{heard}</p>' if heard else ""
+    return (
+        f'<li class="ss-rec-answer{"" if hit.is_confident else " ss-weak"}" data-rank="{hit.rank}" '
+        f'data-start="{found.start_s:.2f}" data-end="{found.end_s:.2f}" data-percent="{percent}">'
+        f'<div class="ss-head"><span class="ss-rank">{hit.rank}</span>{_play(found.start_s, span(found))}'
+        f'<div class="ss-score" title="score {hit.score:.4f}"><span>{percent} % likely</span>'
+        f'<span class="ss-bar"><span style="width:{percent}%"></span></span></div></div>{heard}{said}'
+        f'<p class="ss-badges">{"".join(badge(channel) for channel in hit.channels)}</p></li>'
+    )
+
+
+def _play(start_s: float, words: str) -> str:
+    return (
+        f'<button type="button" class="ss-rec-from" data-start="{start_s:.2f}" aria-label="Play {words}">'
+        f"{icon('play')}{words}</button>"
+    )
+
+
+def passage_list(said: Sequence[tuple[Passage, Transcript | None]]) -> str:
+    """Return all passages of a recording with their transcripts."""
+    rows = "".join(
+        f'<li data-start="{passage.span.start_s:.2f}" data-end="{passage.span.end_s:.2f}">'
+        f"{_play(passage.span.start_s, span(passage.span))}<p>{_said(transcript)}</p></li>"
+        for passage, transcript in said
+    )
+    length = duration(sum(passage.span.duration_s for passage, _ in said))
+    return f'<p class="ss-took">{length} of speech</p><ol class="ss-rec-passages">{rows}</ol>'
+
+
+def _said(transcript: Transcript | None) -> str:
+    if transcript is None or not transcript.text:
+        return "<em>nothing recognised</em>"
+    return text(transcript.text, LONGEST_TRANSCRIPT)

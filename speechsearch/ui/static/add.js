@@ -1,0 +1,338 @@
+// The Add recordings tab: what was chosen, sending it, and the queue. The same routes serve programs.
+const root = window.location.pathname.replace(/\/+$/, "");
+const FIELDS = ["title", "speaker", "date", "language", "licence"];
+const SOUND = /^(audio|video)\//;
+const PACKED = /\.(zip|tar|tgz|tbz2?|txz|tar\.(gz|bz2|xz))$/i;
+const TABLE = /(^|\/)metadata\.csv$/i;
+const MOST_ROWS = 200;
+const BUSY_MS = 1000;
+const IDLE_MS = 15000;
+
+let chosen = []; // { file, name, fields }
+let described = new Map(); // what the chosen metadata.csv say: name -> fields
+let sending = null;
+const byId = (id) => document.getElementById(id);
+
+// Choosing
+
+const baseName = (name) => name.slice(name.lastIndexOf("/") + 1);
+const folderOf = (name) => name.slice(0, name.lastIndexOf("/") + 1);
+const titleOf = (name) => baseName(name).replace(/\.[^.]*$/, "").replaceAll("_", " ").trim();
+const sizeOf = (bytes) => (bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`);
+
+function isWanted({ file, name }) {
+  if (name.split("/").some((part) => part.startsWith(".") || part === "__MACOSX")) return false;
+  // In a folder, only what may be sound; a file that was chosen by itself is always tried.
+  return !name.includes("/") || SOUND.test(file.type) || !file.type || PACKED.test(name) || TABLE.test(name);
+}
+
+async function choose(found) {
+  const known = new Set(chosen.map((one) => one.name));
+  for (const one of found.filter(isWanted)) {
+    if (known.has(one.name)) continue;
+    known.add(one.name);
+    chosen.push({ ...one, fields: {} });
+  }
+  for (const { file, name } of chosen.filter((one) => TABLE.test(one.name))) {
+    for (const [key, fields] of rowsOf(await file.text(), folderOf(name))) described.set(key, fields);
+  }
+  say("");
+  draw();
+}
+
+function rowsOf(text, folder) {
+  const lines = cellsOf(text.replace(/^\uFEFF/, ""));
+  const heads = (lines.shift() ?? []).map((head) => head.trim().toLowerCase());
+  const aliases = { file_name: "file", path: "file", license: "licence", speaker_id: "speaker" };
+  const columns = heads.map((head) => aliases[head] ?? head);
+  const rows = new Map();
+  for (const cells of lines.filter((line) => line.length === columns.length)) {
+    const row = Object.fromEntries(columns.map((column, place) => [column, cells[place].trim()]));
+    const name = (row.file ?? "").replaceAll("\\", "/").replace(/^(\.\/)+/, "");
+    if (name) rows.set(folder + name, row);
+  }
+  return rows;
+}
+
+// Comma, semicolon or tab; quotes as in RFC 4180.
+function cellsOf(text) {
+  const head = text.split("\n", 1)[0];
+  const mark = [",", ";", "\t"].reduce((best, one) => (head.split(one).length > head.split(best).length ? one : best));
+  const lines = [[""]];
+  let isQuoted = false;
+  for (let place = 0; place < text.length; place += 1) {
+    const sign = text[place];
+    const line = lines.at(-1);
+    if (isQuoted) {
+      if (sign !== '"') line[line.length - 1] += sign;
+      else if (text[place + 1] === '"') line[line.length - 1] += text[(place += 1)];
+      else isQuoted = false;
+    } else if (sign === '"') isQuoted = true;
+    else if (sign === mark) line.push("");
+    else if (sign === "\n") lines.push([""]);
+    else if (sign !== "\r") line[line.length - 1] += sign;
+  }
+  return lines.filter((line) => line.length > 1 || line[0].trim());
+}
+
+const valueOf = (one, field) =>
+  one.fields[field] ?? described.get(one.name)?.[field] ?? (field === "title" ? titleOf(one.name) : "");
+
+function draw() {
+  const shown = chosen.filter((one) => !TABLE.test(one.name));
+  byId("add-chosen").hidden = !chosen.length;
+  const bytes = chosen.reduce((sum, one) => sum + one.file.size, 0);
+  const tables = chosen.length - shown.length;
+  byId("add-count").textContent =
+    `${shown.length} ${shown.length === 1 ? "file" : "files"}, ${sizeOf(bytes)}` + (tables ? ", with metadata.csv" : "");
+  const rest = shown.length - MOST_ROWS;
+  byId("add-rest").textContent = rest > 0 ? `And ${rest} more, named after their files or by metadata.csv.` : "";
+  byId("add-rows").replaceChildren(...shown.slice(0, MOST_ROWS).map(rowFor));
+}
+
+function rowFor(one) {
+  const row = document.createElement("tr");
+  const head = document.createElement("th");
+  head.scope = "row";
+  const name = document.createElement("bdi");
+  name.textContent = one.name;
+  const size = document.createElement("small");
+  size.textContent = sizeOf(one.file.size);
+  head.append(name, size);
+  row.append(head);
+  if (PACKED.test(one.name)) {
+    const cell = document.createElement("td");
+    cell.colSpan = FIELDS.length;
+    cell.className = "ss-packed";
+    cell.textContent = "An archive: its own metadata.csv describes what is in it.";
+    row.append(cell);
+  } else {
+    for (const field of FIELDS) row.append(cellFor(one, field));
+  }
+  const last = document.createElement("td");
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "ss-small";
+  button.textContent = "×";
+  button.setAttribute("aria-label", `Leave out ${one.name}`);
+  button.addEventListener("click", () => {
+    chosen = chosen.filter((other) => other !== one);
+    draw();
+  });
+  last.append(button);
+  row.append(last);
+  return row;
+}
+
+function cellFor(one, field) {
+  const cell = document.createElement("td");
+  const input = document.createElement("input");
+  input.value = valueOf(one, field);
+  input.maxLength = 255;
+  input.dataset.field = field;
+  input.setAttribute("aria-label", `${field[0].toUpperCase()}${field.slice(1)} of ${one.name}`);
+  input.addEventListener("input", () => (one.fields[field] = input.value));
+  cell.dataset.label = field[0].toUpperCase() + field.slice(1);
+  cell.append(input);
+  return cell;
+}
+
+async function filesIn(entry, folder = "") {
+  if (entry.isFile) {
+    const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
+    return [{ file, name: folder + file.name }];
+  }
+  const reader = entry.createReader();
+  const found = [];
+  for (;;) {
+    const entries = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+    if (!entries.length) return found;
+    for (const inner of entries) found.push(...(await filesIn(inner, `${folder}${entry.name}/`)));
+  }
+}
+
+// Sending
+
+function say(message, hint = "", isProblem = false) {
+  const box = document.createElement("div");
+  box.className = `ss-notice ${isProblem ? "ss-problem" : "ss-info"}`;
+  const strong = document.createElement("strong");
+  const more = document.createElement("span");
+  strong.textContent = message;
+  more.textContent = hint;
+  box.append(strong, ...(hint ? [more] : []));
+  byId("add-message").replaceChildren(...(message ? [box] : []));
+}
+
+function tooMuch(limits) {
+  const large = chosen.find((one) => one.file.size > Number(limits.fileBytes));
+  if (large) return [`${large.name} has ${sizeOf(large.file.size)}; ${sizeOf(Number(limits.fileBytes))} are allowed.`, "Convert it to Opus."];
+  const bytes = chosen.reduce((sum, one) => sum + one.file.size, 0);
+  if (bytes > Number(limits.totalBytes)) return [`These are ${sizeOf(bytes)}; ${sizeOf(Number(limits.totalBytes))} are allowed at once.`, "Add them in parts."];
+  if (chosen.length > Number(limits.files)) return [`${limits.files} files are allowed at once.`, "Add them in parts."];
+  return null;
+}
+
+function send(form) {
+  if (sending) return;
+  if (!chosen.length) return say("There are no files to add.", "Choose files or a folder, or drop them above.", true);
+  const problem = tooMuch(form.dataset);
+  if (problem) return say(...problem, true);
+  const body = new FormData();
+  const metadata = {};
+  body.append("collection", byId("collection").value);
+  for (const one of chosen) {
+    if (Object.keys(one.fields).length) metadata[one.name] = one.fields;
+  }
+  body.append("metadata", JSON.stringify(metadata));
+  for (const one of chosen) body.append("files", one.file, one.name);
+  say("");
+  sending = new XMLHttpRequest();
+  sending.open("POST", `${root}/api/v1/recordings`);
+  sending.responseType = "json";
+  sending.upload.addEventListener("progress", (event) => sent(event.loaded, event.total));
+  sending.addEventListener("load", () => done(sending.status, sending.response));
+  sending.addEventListener("error", () => done(0, null));
+  sending.addEventListener("abort", () => done(-1, null));
+  sent(0, 1);
+  sending.send(body);
+}
+
+function sent(loaded, total) {
+  const percent = total ? Math.round((100 * loaded) / total) : 0;
+  byId("add-sending").hidden = !sending;
+  byId("add").disabled = Boolean(sending);
+  byId("add-sending").querySelector(".ss-bar").setAttribute("aria-valuenow", percent);
+  byId("add-sending").querySelector(".ss-bar span").style.width = `${percent}%`;
+  byId("add-sent").textContent = percent < 100 ? `Sending, ${percent} %` : "Sent; the server looks at it …";
+}
+
+function done(status, answer) {
+  sending = null;
+  sent(0, 1);
+  if (status === 202) {
+    chosen = [];
+    described = new Map();
+    draw();
+    look();
+  } else if (status > 0) {
+    say(answer?.message ?? `The server answered with error ${status}.`, answer?.hint ?? "Try again.", true);
+  } else if (status === 0) {
+    say("The connection broke off.", "Look whether the server runs, then try again.", true);
+  }
+}
+
+async function post(path, body) {
+  const options = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body ?? {}) };
+  const answer = await fetch(root + path, options).catch(() => null);
+  const said = await answer?.json().catch(() => null);
+  if (!answer?.ok) say(said?.message ?? "The server does not answer.", said?.hint ?? "Try again.", true);
+  await look();
+  return Boolean(answer?.ok);
+}
+
+// The queue
+
+const drawn = new Map(); // job -> HTML as it came
+let timer = 0;
+let wasBusy = false;
+
+async function look() {
+  clearTimeout(timer);
+  const answer = document.hidden ? null : await fetch(`${root}/page/jobs`).catch(() => null);
+  const state = answer?.ok ? await answer.json() : null;
+  if (state) show(state);
+  clearTimeout(timer);
+  timer = setTimeout(look, wasBusy ? BUSY_MS : IDLE_MS);
+}
+
+function show(state) {
+  const news = byId("news");
+  if (news && news.innerHTML !== state.banner) news.innerHTML = state.banner;
+  for (const held of document.querySelectorAll(".ss-held")) held.textContent = state.held;
+  // There is more to search now: what the server drew for the page is drawn anew.
+  if (wasBusy && !state.is_busy) byId("changed")?.click();
+  wasBusy = state.is_busy;
+  if (!byId("add-form")) return;
+  byId("add-closed").innerHTML = state.closed;
+  byId("add-form").hidden = Boolean(state.closed);
+  byId("add-dataset").hidden = !state.may_add_datasets || Boolean(state.closed);
+  const names = state.collections.map((name) => Object.assign(document.createElement("option"), { value: name }));
+  byId("add-collections").replaceChildren(...names);
+  showJobs(byId("add-queue"), state.jobs);
+}
+
+// Only what has changed is drawn, so that the focus stays and what was opened stays open.
+function showJobs(queue, jobs) {
+  const nodes = new Map([...queue.children].map((node) => [node.dataset.key, node]));
+  for (const { job_id, html } of jobs) {
+    let node = nodes.get(job_id);
+    nodes.delete(job_id);
+    if (!node) {
+      node = document.createElement("div");
+      node.dataset.key = job_id;
+      drawn.delete(job_id);
+    }
+    if (drawn.get(job_id) !== html) {
+      const before = node.querySelector("details");
+      const wasOpen = before?.open;
+      const focused = node.contains(document.activeElement) ? document.activeElement.dataset.action : null;
+      node.innerHTML = html;
+      drawn.set(job_id, html);
+      const details = node.querySelector("details");
+      if (details && before && wasOpen) details.open = true;
+      if (focused) (node.querySelector(`[data-action="${focused}"]`) ?? node.querySelector("button, summary"))?.focus();
+    }
+    if (queue.children[jobs.findIndex((one) => one.job_id === job_id)] !== node) {
+      queue.insertBefore(node, queue.children[jobs.findIndex((one) => one.job_id === job_id)] ?? null);
+    }
+  }
+  for (const node of nodes.values()) node.remove();
+}
+
+// What the visitor does
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest?.("button");
+  if (!button) return;
+  if (button.dataset.choose) byId(button.dataset.choose).click();
+  else if (button.id === "add-clear") [chosen, described] = [[], new Map()], draw();
+  else if (button.id === "add-abort") sending?.abort();
+  else if (button.dataset.job) {
+    button.disabled = true;
+    post(`/api/v1/jobs/${encodeURIComponent(button.dataset.job)}/${button.dataset.action}`);
+  }
+});
+document.addEventListener("change", (event) => {
+  if (!["add-files", "add-folder"].includes(event.target.id)) return;
+  choose([...event.target.files].map((file) => ({ file, name: file.webkitRelativePath || file.name })));
+  event.target.value = "";
+});
+document.addEventListener("submit", async (event) => {
+  if (event.target.id === "add-form") {
+    event.preventDefault();
+    send(event.target);
+  } else if (event.target.id === "dataset-form") {
+    event.preventDefault();
+    const fields = Object.fromEntries(new FormData(event.target));
+    fields.limit = fields.limit ? Number(fields.limit) : null;
+    say("");
+    if (await post("/api/v1/recordings/dataset", { ...fields, collection: byId("collection").value })) event.target.reset();
+  }
+});
+for (const kind of ["dragenter", "dragover", "dragleave", "drop"]) {
+  document.addEventListener(kind, async (event) => {
+    const drop = event.target.closest?.("#add-form") && byId("add-drop");
+    if (!drop || ![...event.dataTransfer.types].includes("Files")) return;
+    event.preventDefault();
+    drop.classList.toggle("ss-over", kind === "dragenter" || kind === "dragover");
+    if (kind !== "drop") return;
+    const files = [...event.dataTransfer.files].map((file) => ({ file, name: file.name }));
+    const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry()).filter(Boolean);
+    choose(entries.length ? (await Promise.all(entries.map((entry) => filesIn(entry)))).flat() : files);
+  });
+}
+document.addEventListener("visibilitychange", () => document.hidden || look());
+// Another tab of the page draws its form only when it is opened.
+document.addEventListener("click", (event) => event.target.closest?.("[role=tab]") && setTimeout(look, 50));
+look();

@@ -1,0 +1,227 @@
+"""The routes that take recordings in and tell of the queue."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
+
+from ingest import runners
+from speechsearch.api import create_app
+from speechsearch.jobs import JobQueue
+from speechsearch.progress import Progress
+from speechsearch.service import Service
+from speechsearch.settings import Settings
+from speechsearch.store import JobFile
+from speechsearch.ui import add
+
+SAMPLE = Path(__file__).parents[2] / "samples" / "audio" / "s045.opus"
+HOSTILE = '<img src=x onerror=alert(1)> "quoted" \u202etxt.' + "x" * 3000 + ".opus"
+
+
+@pytest.fixture
+def queue(service: Service) -> Iterator[JobQueue]:
+    made = JobQueue(service, runners(service, SAMPLE.parents[1]))
+    made.folder.mkdir()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def visit(service: Service, queue: JobQueue) -> Callable[[], TestClient]:
+    """Give a browser with cookies of its own."""
+    app = create_app(service, jobs=queue)
+    app.include_router(add.page_routes(service, queue))
+    return lambda: TestClient(app)
+
+
+@pytest.fixture
+def client(visit: Callable[[], TestClient]) -> TestClient:
+    return visit()
+
+
+def upload(client: TestClient, *names: str, collection: str = "mine", **form: str) -> dict:
+    files = [("files", (name, SAMPLE.read_bytes())) for name in names]
+    answer = client.post("/api/v1/recordings", files=files, data={"collection": collection, **form})
+    return {"status": answer.status_code, **answer.json()}
+
+
+def finish(client: TestClient, job_id: str) -> dict:
+    until_s = time.monotonic() + 60
+    while (job := client.get(f"/api/v1/jobs/{job_id}").json())["state"] not in ("done", "failed", "cancelled"):
+        assert time.monotonic() < until_s, job
+        time.sleep(0.02)
+    return job
+
+
+def test_files_are_taken_in_and_found(client, queue, service) -> None:
+    metadata = json.dumps({"talks/a.opus": {"title": "The opening", "speaker": "Ann"}})
+    job = upload(client, "talks/a.opus", "b.opus", metadata=metadata)
+    assert (job["status"], job["state"], job["kind"], job["message"]) == (202, "queued", "files", "2 files")
+    assert client.get("/health").json()["indexing"]["stage"] == "wait"
+    queue.start()
+    done = finish(client, job["job_id"])
+    assert [(file["name"], file["state"]) for file in done["files"]] == [
+        ("b.opus", "duplicate"), ("talks/a.opus", "indexed"),
+    ]  # fmt: skip
+    assert "Same sound as 'talks/a.opus'" in done["files"][0]["message"]
+    (recording,) = service.recordings("mine")
+    assert (recording.title, recording.speaker) == ("The opening", "Ann")
+    assert list(queue.folder.iterdir()) == []
+    assert client.get("/health").json()["indexing"] is None
+
+
+def test_hostile_names_are_only_names(client, queue, service) -> None:
+    names = [HOSTILE, "../../../etc/cron.d/x.opus", "/etc/passwd", "C:\\evil.opus", ".hidden.opus", "a\x00b.opus"]
+    job = upload(client, *names)
+    queue.start()
+    finish(client, job["job_id"])
+    assert [one.name for one in queue.folder.iterdir()] == []
+    page = client.get("/page/jobs").json()
+    (card,) = page["jobs"]
+    assert "<img" not in card["html"]
+    assert "\u202e" not in card["html"]
+    assert len(card["html"]) < 12_000
+    assert [len(one.title) <= 255 for one in service.recordings("mine")] == [True]
+
+
+@pytest.mark.parametrize(
+    ("limits", "names", "code"),
+    [
+        ({"file_bytes": 1000}, ["a.opus"], "too_large"),
+        ({"archive_bytes": 80_000}, ["a.opus", "b.opus"], "too_large"),
+        ({"archive_files": 1}, ["a.opus", "b.opus"], "too_large"),
+        ({"free_disk_bytes": 10**18}, ["a.opus"], "store"),
+        ({"jobs_an_hour": 1}, ["a.opus"], "too_many"),
+    ],
+)
+def test_limits_hold_while_files_arrive(client, queue, service, limits: dict, names: list[str], code: str) -> None:
+    if code == "too_many":
+        assert upload(client, "first.opus")["status"] == 202
+    before = sorted(queue.folder.iterdir())
+    changed = service.limits.model_copy(update=limits)
+    service.settings = service.settings.model_copy(update={"limits": changed})
+    assert upload(client, *names)["code"] == code
+    assert sorted(queue.folder.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "message"),
+    [
+        (b"", "multipart/form-data; boundary=x", "The upload broke off|no files to add"),
+        (b"{}", "application/json", "sent as multipart"),
+        (b"rubbish", "multipart/form-data; boundary=x", "damaged"),
+        (b"--x\r\nContent-Disposition: form-data; name=files; filename=a\r\n\r\nab", "multipart/form-data; boundary=x",
+         "broke off"),
+    ],
+)  # fmt: skip
+def test_damaged_uploads_are_refused(client, queue, content: bytes, kind: str, message: str) -> None:
+    answer = client.post("/api/v1/recordings", content=content, headers={"Content-Type": kind})
+    assert answer.status_code == 422
+    assert any(part in answer.json()["message"] for part in message.split("|")), answer.json()
+    assert list(queue.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("metadata", ["{", "[]", '{"a": 1}', '{"a": {"title": 1}}', "[" * 50_000])
+def test_metadata_is_checked(client, metadata: str) -> None:
+    assert "not JSON of the form" in upload(client, "a.opus", metadata=metadata)["message"]
+
+
+@pytest.mark.parametrize("collection", ["", "  ", "@other/notes", "x" * 81])
+def test_collections_names_are_checked(client, queue, collection: str) -> None:
+    assert "cannot be named" in upload(client, "a.opus", collection=collection)["message"]
+    assert list(queue.folder.iterdir()) == []
+
+
+def test_a_job_can_be_paused_resumed_and_cancelled(client) -> None:
+    job = upload(client, "a.opus")["job_id"]
+    states = [client.post(f"/api/v1/jobs/{job}/{act}").json()["state"] for act in ("pause", "resume", "cancel")]
+    assert states == ["paused", "queued", "cancelled"]
+    assert client.post(f"/api/v1/jobs/{job}/resume").status_code == 422
+    assert client.post("/api/v1/jobs/none/cancel").status_code == 404
+
+
+def test_events_are_sent_until_the_end(client, queue) -> None:
+    go = threading.Event()
+
+    def steps(job, report):
+        report(Progress("ingest", "a.opus", 1, 2, 40.0, 3.0))
+        go.wait(20)
+        yield JobFile("a.opus", "indexed", 1, 2.0)
+
+    queue.worker.runners = {"files": steps}
+    job = upload(client, "a.opus")["job_id"]
+    queue.start()
+    with client.websocket_connect(f"/api/v1/jobs/{job}/events") as events:
+        while (told := events.receive_json())["progress"] is None or told["progress"]["done"] != 1:
+            pass
+        assert (told["state"], told["progress"]["remaining_s"]) == ("running", 3.0)
+        go.set()
+        while events.receive_json()["state"] != "done":
+            pass
+        with pytest.raises(WebSocketDisconnect):
+            events.receive_json()
+
+
+@pytest.fixture
+def settings(settings: Settings, request: pytest.FixtureRequest) -> Settings:
+    """Private uploads for the tests that ask for them."""
+    uploads = getattr(request, "param", "shared")
+    return settings.model_copy(update={"server": settings.server.model_copy(update={"uploads": uploads})})
+
+
+@pytest.mark.parametrize("settings", ["private"], indirect=True)
+def test_visitors_see_only_their_own_jobs(visit, queue, service) -> None:
+    ann, bob = visit(), visit()
+    job = upload(ann, "secret plan.opus", collection="plans")["job_id"]
+    queue.start()
+    assert finish(ann, job)["collection"] == "plans"
+    assert bob.get("/api/v1/jobs").json() == []
+    assert bob.get("/page/jobs").json()["jobs"] == []
+    for answer in (bob.get(f"/api/v1/jobs/{job}"), bob.post(f"/api/v1/jobs/{job}/cancel")):
+        assert answer.status_code == 404
+        assert "plan" not in answer.text
+    with pytest.raises(WebSocketDisconnect), bob.websocket_connect(f"/api/v1/jobs/{job}/events"):
+        pass
+    assert ann.post("/api/v1/recordings/dataset", json={"name": "a/b", "collection": "x"}).status_code == 403
+    page = ann.get("/page/jobs").json()
+    assert (page["collections"], page["may_add_datasets"], page["closed"]) == (["plans"], False, "")
+    (collection,) = [one.name for one in service.collections() if one.name != "samples"]
+    assert collection.endswith("/plans") and collection.startswith("@")
+    assert "@" not in json.dumps(page)
+
+
+@pytest.mark.parametrize("settings", ["private"], indirect=True)
+def test_the_banner_tells_nobody_of_others_files(visit, queue) -> None:
+    ann, bob = visit(), visit()
+    upload(ann, "secret plan.opus")
+    assert (ann.get("/page/jobs").json()["is_busy"], bob.get("/page/jobs").json()["is_busy"]) == (True, False)
+    assert bob.get("/page/jobs").json()["banner"] == ""
+    assert "secret" not in bob.get("/health").text
+
+
+@pytest.mark.parametrize("settings", ["off"], indirect=True)
+def test_nothing_is_taken_where_uploads_are_off(client, queue) -> None:
+    assert upload(client, "a.opus")["status"] == 403
+    assert "Recordings cannot be added here" in client.get("/page/jobs").json()["closed"]
+    assert list(queue.folder.iterdir()) == []
+
+
+def test_a_dataset_of_the_hub_is_queued(client) -> None:
+    body = {"name": "google/fleurs", "collection": "mine", "configuration": "en_us", "limit": 3}
+    answer = client.post("/api/v1/recordings/dataset", json=body)
+    assert (answer.status_code, answer.json()["message"]) == (202, "google/fleurs, train")
+    for name in ("../x/y", "samples", "/etc"):
+        assert client.post("/api/v1/recordings/dataset", json={**body, "name": name}).status_code == 422
+
+
+def test_the_upload_is_in_the_openapi_document(client) -> None:
+    paths = client.get("/api/openapi.json").json()["paths"]
+    assert "multipart/form-data" in paths["/api/v1/recordings"]["post"]["requestBody"]["content"]
+    assert "/page/jobs" not in paths

@@ -1,0 +1,144 @@
+"""The doors for programs: MCP tools, Gradio's endpoints, and the examples of docs/api.md against the real server."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+
+from ingest import runners
+from speechsearch.api import create_app
+from speechsearch.jobs import JobQueue
+from speechsearch.passwords import hash_password
+from speechsearch.service import Service
+from speechsearch.settings import AuthSettings, Settings
+from speechsearch.ui.page import build_page, mount
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "api.md"
+EXAMPLES = re.findall(r"```(sh|python)\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
+QUESTION = "Why is octopus blood blue?"
+pytestmark = pytest.mark.filterwarnings("ignore")  # what the libraries below warn of while they answer is not ours
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory, library_folder: Path, model) -> Iterator[str]:
+    """A server with the seven samples, on a free port."""
+    folder = tmp_path_factory.mktemp("programs")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("GRADIO_TEMP_DIR", str(folder / "uploads"))
+        environment.setenv("GRADIO_ANALYTICS_ENABLED", "False")
+        shutil.copytree(library_folder, folder / "data")
+        users = AuthSettings(users={"ann": hash_password("a tide of bees")}, visitors="read")
+        with Service.open(Settings(data_dir=folder / "data", auth=users), model=model) as service:
+            yield from serve(service)
+
+
+def serve(service: Service) -> Iterator[str]:
+    jobs = JobQueue(service, runners(service, Path("samples")))
+    app = create_app(service, jobs=jobs)
+    mount(app, asyncio.run(_built(service, jobs)), service, jobs)
+    jobs.start()
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    try:
+        while not server.started:
+            assert thread.is_alive()
+            time.sleep(0.05)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(30)
+        listener.close()
+        jobs.stop()
+
+
+async def _built(service: Service, jobs: JobQueue):
+    return build_page(service, jobs)  # inside a loop, because Gradio leaves one open where there is none
+
+
+def expected(address: str) -> dict:
+    answer = httpx.get(f"{address}/api/v1/search", params={"q": QUESTION, "k": 2}, timeout=60).json()
+    return {**answer, "encode_ms": 0, "search_ms": 0}
+
+
+def test_tools_answer_as_the_routes_do(address: str) -> None:
+    from mcp import ClientSession
+    from mcp.client.streamable_http import streamablehttp_client
+
+    async def talk():
+        async with (
+            streamablehttp_client(f"{address}/mcp") as (reading, writing, _),
+            ClientSession(reading, writing) as session,
+        ):
+            await session.initialize()
+            tools = (await session.list_tools()).tools
+            found = await session.call_tool("search", {"question": QUESTION, "top_k": 2})
+            listed = await session.call_tool("collections", {})
+            status = await session.call_tool("ingest_status", {})
+            wrong = await session.call_tool("search", {"question": QUESTION, "engine": "none"})
+            return tools, found, listed, status, wrong
+
+    tools, found, listed, status, wrong = asyncio.run(talk())
+    assert {tool.name for tool in tools} == {"search", "compare", "collections", "ingest_status"}
+    for tool in tools:
+        assert tool.description
+        assert all("description" in one for one in tool.inputSchema["properties"].values())
+    assert {**found.structuredContent, "encode_ms": 0, "search_ms": 0} == expected(address)
+    assert [one["name"] for one in listed.structuredContent["result"]] == ["samples"]
+    assert status.structuredContent == {"result": []}
+    assert wrong.isError
+    assert "engine" in wrong.content[0].text
+
+
+def test_gradios_endpoints_answer_as_the_routes_do(address: str) -> None:
+    from gradio_client import Client
+
+    client = Client(address, verbose=False, analytics_enabled=False)
+    described = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
+    assert set(described) == {"/search", "/compare", "/collections", "/ingest_status"}
+    types = [one["python_type"]["type"] for one in described["/search"]["parameters"]]
+    assert types[0] == "str" and "int" in types
+    found = client.predict(question=QUESTION, top_k=2, api_name="/search")
+    assert {**found, "encode_ms": 0, "search_ms": 0} == expected(address)
+    both = client.predict(question=QUESTION, api_name="/compare")
+    assert (both["left"]["engine"], both["right"]["engine"]) == ("hybrid", "asr")
+    assert [one["name"] for one in client.predict(api_name="/collections")] == ["samples"]
+    with pytest.raises(Exception, match="engine"):
+        client.predict(question=QUESTION, engine="none", api_name="/search")
+
+
+def test_gradios_client_can_log_in(address: str) -> None:
+    from gradio_client import Client
+
+    client = Client(address, auth=("ann", "a tide of bees"), verbose=False, analytics_enabled=False)
+    assert client.predict(question=QUESTION, top_k=1, api_name="/search")["hits"]
+
+
+@pytest.mark.parametrize(("language", "code"), EXAMPLES, ids=[f"{n}-{kind}" for n, (kind, _) in enumerate(EXAMPLES)])
+def test_the_documents_examples_run(address: str, language: str, code: str, tmp_path: Path) -> None:
+    (tmp_path / "talk.opus").write_bytes((Path("samples") / "audio" / "s001.opus").read_bytes())
+    code = code.replace("http://127.0.0.1:7860", address)
+    command = ["bash", "-euo", "pipefail", "-c", code] if language == "sh" else [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=90)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+    assert '"code":' not in done.stdout, done.stdout
+
+
+def test_there_are_examples_of_every_kind() -> None:
+    code = "\n".join(code for _, code in EXAMPLES)
+    assert all(word in code for word in ("curl", "httpx", "gradio_client", "streamablehttp_client"))
+    assert {kind for kind, _ in EXAMPLES} == {"sh", "python"}
