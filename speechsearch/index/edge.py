@@ -16,7 +16,6 @@ from typing import Any
 
 from speechsearch.datatypes import Filters, ScoredPassage, SparseVector, Vector
 from speechsearch.errors import (
-    DataFolderInUseError,
     FingerprintMismatchError,
     IndexUnavailableError,
     SpeechSearchError,
@@ -31,6 +30,7 @@ from speechsearch.index.prepare import (
     prepared_vector,
     spec_named,
 )
+from speechsearch.lock import DataFolderLock
 
 BATCH_POINTS = 500
 OVERSAMPLING = 2.0
@@ -44,7 +44,7 @@ class EdgeIndex:
     Raises:
         FingerprintMismatchError: the folder's index has other named vectors.
         DataFolderInUseError: another process uses the folder.
-        IndexUnavailableError: the folder cannot be used.
+        ConfigurationError, IndexUnavailableError: the folder cannot be used.
     """
 
     def __init__(
@@ -56,11 +56,17 @@ class EdgeIndex:
         self._written_points = 0
         self._write_lock = threading.Lock()
         self._is_open = False
-        with _edge_errors(path):
-            if is_new and path.exists():
-                self._drop()
-            self._shard = self._open()
-            self._is_open = True
+        # Edge has a lock of its own, but takes it after it has begun to mend files that the other process writes.
+        self._folder_lock = DataFolderLock(path)
+        try:
+            with _edge_errors(path):
+                if is_new:
+                    self._drop()
+                self._shard = self._open()
+                self._is_open = True
+        except BaseException:
+            self._folder_lock.release()
+            raise
 
     def upsert(self, points: Sequence[Point]) -> None:
         """Write points, over older ones of the same id; durable when it returns."""
@@ -134,6 +140,7 @@ class EdgeIndex:
                 self._is_open = False
                 self._shard.flush()
                 self._shard.close()
+        self._folder_lock.release()
 
     @contextmanager
     def _opened(self) -> Iterator[Any]:
@@ -173,18 +180,9 @@ class EdgeIndex:
         draft.rename(folder)
 
     def _drop(self) -> None:
-        """Delete the shard, unless another process has it open."""
-        from qdrant_edge import EdgeShard
-
-        folder = self._path / SHARD_FOLDER
-        try:
-            EdgeShard.load(str(folder)).close()
-        except Exception as error:
-            if _is_locked(error):
-                raise
-            # Damaged or incomplete: the reason to make it anew.
+        """Delete the shard; it is renamed first, so that a kill leaves all of it or nothing that looks like one."""
+        folder, draft = self._path / SHARD_FOLDER, self._path / f"{SHARD_FOLDER}.draft"
         if folder.exists():
-            draft = self._path / f"{SHARD_FOLDER}.draft"
             shutil.rmtree(draft, ignore_errors=True)
             folder.rename(draft)
             shutil.rmtree(draft)
@@ -198,14 +196,7 @@ def _edge_errors(path: Path) -> Iterator[None]:
     except SpeechSearchError:
         raise
     except Exception as error:
-        if _is_locked(error):
-            raise DataFolderInUseError(f"Another process uses the index in {path}.", "Stop it first.") from error
         raise IndexUnavailableError(f"The index in {path} cannot be used: {error}", REBUILD_HINT) from error
-
-
-def _is_locked(error: Exception) -> bool:
-    """Return whether opening failed because another process holds the write-ahead log."""
-    return "WouldBlock" in str(error)
 
 
 def _edge_config(specs: Sequence[VectorSpec], exact_points: int) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,12 +9,13 @@ import pytest
 
 from speechsearch.service import Service
 from speechsearch.settings import Settings
+from tests.conftest import copy_data
 
 
 @pytest.fixture(scope="session")
 def data_dir(tmp_path_factory: pytest.TempPathFactory, library_folder: Path) -> Path:
     """The data folder."""
-    return Path(shutil.copytree(library_folder, tmp_path_factory.mktemp("data") / "data"))
+    return copy_data(library_folder, tmp_path_factory.mktemp("data") / "data")
 
 
 @pytest.fixture(scope="session")

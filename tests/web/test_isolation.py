@@ -24,6 +24,7 @@ from speechsearch.jobs import JobQueue
 from speechsearch.service import Service
 from speechsearch.ui.page import build_page, mount
 from speechsearch.visitors import Visitor, private
+from tests.conftest import copy_data
 
 SECRET, COLLECTION = "zweimal-geheim", "diary-of-ann"
 OWNER_COOKIE, OTHER_COOKIE = "a" * 32, "b" * 32
@@ -47,7 +48,7 @@ def house(tmp_path_factory: pytest.TempPathFactory, library_folder: Path, model)
     from speechsearch.settings import LimitSettings, ServerSettings, Settings
 
     folder = tmp_path_factory.mktemp("house")
-    shutil.copytree(library_folder, folder / "data")
+    copy_data(library_folder, folder / "data")
     limits = LimitSettings(searches_a_minute=100_000)
     settings = Settings(data_dir=folder / "data", server=ServerSettings(uploads="private"), limits=limits)
     sound = folder / f"{SECRET}.opus"
