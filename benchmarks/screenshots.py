@@ -52,8 +52,8 @@ def tab(name: str) -> Callable[[Page], None]:
 def compare(page: Page) -> None:
     """Run the evaluation of the samples."""
     tab("Compare")(page)
-    page.locator("#evaluate").click()
-    page.wait_for_selector("#evaluation table", timeout=300_000)
+    page.locator("#measure-go").click()
+    page.wait_for_selector("#measure-report table", timeout=300_000)
     page.wait_for_timeout(1500)
 
 

@@ -135,6 +135,7 @@ def mount(app: FastAPI, page: gr.Blocks, service: Service, jobs: JobQueue) -> Fa
         theme=theme(),
         css="\n".join((STATIC / name).read_text(encoding="utf-8") for name in STYLES),
         js=f"() => {{\n{scripts}}}",
+        head=f"<script>{(STATIC / 'early.js').read_text(encoding='utf-8')}</script>",
     )
     # Gradio checks that a path in a request is the visitor's own upload only once this is set, and mounting does not.
     page.has_launched = True
