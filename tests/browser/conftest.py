@@ -12,9 +12,12 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from tests.conftest import copy_data
 
 ROOT = Path(__file__).parents[2]
 FLAGS = [
@@ -39,10 +42,9 @@ def health(address: str) -> dict:
         return json.load(answer)
 
 
-@pytest.fixture(scope="session")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where the program answers, with the sample collection indexed."""
-    folder = tmp_path_factory.mktemp("data folder")
+@contextmanager
+def running(folder: Path) -> Iterator[str]:
+    """Run the program over a data folder until its samples are indexed; gives its address."""
     environment = os.environ | {"SPEECHSEARCH_DATA_DIR": str(folder), "SPEECHSEARCH_SERVER__PORT": "0"}
     lines: list[str] = []
     with subprocess.Popen(
@@ -55,6 +57,21 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         finally:
             process.terminate()
             process.wait(60)
+
+
+@pytest.fixture(scope="session")
+def indexed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with the sample collection, indexed by the program's first start."""
+    folder = tmp_path_factory.mktemp("first start")
+    with running(folder):
+        return folder
+
+
+@pytest.fixture(scope="module")
+def address(indexed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the program answers, over a copy for the tests of one file: what they change does not reach others."""
+    with running(copy_data(indexed, tmp_path_factory.mktemp("data folder") / "data")) as found:
+        yield found
 
 
 def _wait(process: subprocess.Popen[str], lines: list[str]) -> str:
@@ -99,7 +116,7 @@ def visit(chromium, address: str) -> Iterator[object]:
         page.on("pageerror", lambda error: failures.append(f"script: {error}"))
         page.on("dialog", lambda dialog: (failures.append(f"dialog: {dialog.message}"), dialog.dismiss()))
         page.goto(address + path)
-        page.wait_for_selector(QUESTION)
+        page.wait_for_selector(QUESTION, state="attached")  # hidden where the address opens another tab
         return page
 
     yield open_page

@@ -33,8 +33,10 @@ def test_no_serious_finding(visit, tab: str, scheme: str) -> None:
 def test_phone_width_has_no_overflow(visit, tab: str) -> None:
     page = visit("/?q=Why is octopus blood blue?", width=390, height=844)
     page.wait_for_selector("#left .ss-hit")
-    page.evaluate(
-        "name => [...document.querySelectorAll('[role=tab]')].find(t => t.innerText.trim() === name).click()", tab
-    )
+    if page.get_by_role("tab", name=tab, exact=True).is_visible():
+        page.get_by_role("tab", name=tab, exact=True).click()
+    else:
+        page.locator("#tabs .overflow-menu > button").click()
+        page.locator("#tabs .overflow-dropdown").get_by_text(tab, exact=True).click()
     page.wait_for_timeout(1500)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
