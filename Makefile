@@ -15,7 +15,7 @@ test: $(VENV)/.test
 	"$(BIN)/python" -m pytest
 
 browser: $(VENV)/.test
-	"$(BIN)/python" -m pytest -p no:hypothesispytest -m browser tests/browser
+	"$(BIN)/python" -m pytest -p no:hypothesispytest -m browser --reruns 1 tests/browser
 
 lint: $(VENV)/.test
 	"$(BIN)/ruff" check .
