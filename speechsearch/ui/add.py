@@ -14,7 +14,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
 from speechsearch.api.identity import visitor_of
-from speechsearch.service import LONGEST_NAME
+from speechsearch.keeping import LONGEST_NAME
 from speechsearch.settings import LimitSettings
 from speechsearch.ui import job_cards, view
 from speechsearch.visitors import Visitor, shown_name

@@ -17,7 +17,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from speechsearch.api.identity import visitor_of
 from speechsearch.contents import LONGEST_PAGE, media_sizes
 from speechsearch.errors import NotFoundError
-from speechsearch.service import LONGEST_NAME
+from speechsearch.keeping import LONGEST_NAME
 from speechsearch.store import CollectionSummary
 from speechsearch.ui import collection_forms as forms
 from speechsearch.ui import collection_views as views
