@@ -36,7 +36,7 @@ def _why(found: Comparison, asked: Asked, left: Engine, right: Engine, root: str
     folded = _fold("Picture of the ranks", picture(found, left, right)) if hits else ""
     if hits and not is_spoken:
         links = _exports(asked, left, root) + (_exports(asked, right, root) if right.name != left.name else "")
-        folded += _fold("Export", links)
+        folded += _fold("Export", links + _judgements(root))
     only = " · ".join(f"{escape(name)} {text(value)}" for name, value in asked.narrowing())
     return (
         '<section class="ss-why" aria-label="Why the columns differ">'
@@ -58,3 +58,12 @@ def _exports(asked: Asked, engine: Engine, root: str) -> str:
         label = escape(f"{title} of {engine.title}")
         links.append(f'<a href="{escape(address)}" download aria-label="{label}">{title}</a>')
     return f'<p class="ss-exports"><span>{text(engine.title)}</span>{"".join(links)}</p>'
+
+
+def _judgements(root: str) -> str:
+    address = f"{escape(root)}/api/v1/feedback"
+    return (
+        '<p class="ss-exports"><span>Your judgements</span>'
+        f'<a href="{address}/qrels" download>qrels (TREC)</a>'
+        f'<a href="{address}/queries" download>questions (TSV)</a></p>'
+    )
