@@ -121,7 +121,7 @@ def test_judgements_and_exports_are_for_typed_questions() -> None:
     above, left, _ = shown(value)
     assert left.count("ss-vote") == 2
     assert "/api/v1/export?format=vtt&amp;engine=asr&amp;q=why%3F&amp;k=5" in above
-    assert 'href="/api/v1/feedback/qrels"' in above
+    assert '/api/v1/feedback/qrels"' in above
     above, left, _ = shown(value, is_spoken=True)
     assert "ss-vote" not in left
     assert "q=" not in left
