@@ -104,8 +104,8 @@ class Augmenter:
         """Return a distorted copy, about as long; ``babble`` is other speech of the batch."""
         rng = self.rng
         if rng.random() < 0.6:
-            samples = change_speed(samples, rng.uniform(0.85, 1.2))
-        if rng.random() < 0.05:
+            samples = change_speed(samples, rng.uniform(0.8, 1.25))
+        if rng.random() < 0.06:
             samples = through_codec(samples, rng)
         if rng.random() < 0.3:
             samples = channel(samples, rng)
@@ -114,7 +114,7 @@ class Augmenter:
             samples = convolve(samples, self.rooms[rng.integers(len(self.rooms))] if is_real else room(rng))
         if rng.random() < 0.5:
             level = samples.std() + 1e-6
-            ratio_db = rng.uniform(3, 35)
+            ratio_db = rng.uniform(0, 35)
             samples = samples + level * 10 ** (-ratio_db / 20) * self.noise(len(samples), babble)
         return samples.astype(np.float32)
 
