@@ -5,6 +5,7 @@ Names go into ``?name=``, because a name may hold slashes and dots.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Path, Request
@@ -18,6 +19,7 @@ from speechsearch.visitors import shown_name
 if TYPE_CHECKING:
     from speechsearch.datatypes import Recording
     from speechsearch.jobs import JobQueue
+    from speechsearch.library import Deleted
     from speechsearch.maps import PassageMap
     from speechsearch.service import Service
 
@@ -92,6 +94,11 @@ class DeletedBody(BaseModel):
     passages: int
     media_bytes: int
     leftovers: list[str]
+
+    @classmethod
+    def of(cls, gone: Deleted, leftovers: list[str]) -> DeletedBody:
+        """Return the body of a deletion."""
+        return cls(**asdict(gone), leftovers=leftovers)
 
 
 class MapRecordingBody(BaseModel):
@@ -179,12 +186,7 @@ def collection_routes(service: Service) -> APIRouter:
         """Delete a collection with all its recordings, and check that nothing is left."""
         visitor = visitor_of(request)
         gone = service.delete_collection(name, visitor)
-        return DeletedBody(
-            recordings=gone.recordings,
-            passages=gone.passages,
-            media_bytes=gone.media_bytes,
-            leftovers=service.leftovers(visitor),
-        )
+        return DeletedBody.of(gone, service.leftovers(visitor))
 
     @router.get("/collections/map")
     def collection_map(name: Name, request: Request) -> MapBody:

@@ -138,12 +138,7 @@ def recording_routes(service: Service) -> APIRouter:
         """Delete a recording with its sound, passages, vectors and transcripts, and check that nothing is left."""
         visitor = visitor_of(request)
         gone = service.delete_recording(recording_id, visitor)
-        return DeletedBody(
-            recordings=gone.recordings,
-            passages=gone.passages,
-            media_bytes=gone.media_bytes,
-            leftovers=service.leftovers(visitor),
-        )
+        return DeletedBody.of(gone, service.leftovers(visitor))
 
     @router.head("/recordings/{recording_id}/audio", response_class=Response, include_in_schema=False)
     @router.get("/recordings/{recording_id}/audio", response_class=FileResponse)
