@@ -1,4 +1,6 @@
-"""Make sound worse by a stated amount: speed, noise, a telephone's band, MP3. Pure; the same call gives the same sound.
+"""Make sound worse by a stated amount: speed, a room, noise, a telephone's band, MP3, Opus.
+
+Pure; the same call gives the same sound.
 
 The training's own distortions (``training/augment.py``) are drawn at random and change frames too; these are the ones
 that a person sets with a slider and a benchmark steps through.
@@ -26,27 +28,35 @@ MP3_DELAY_SAMPLES = 1105
 """What LAME puts before the sound; below 64 kbit/s the file has no room to say so, and the decoder keeps it."""
 MP3_KBPS = (8.0, 160.0)
 """The bit rates that MP3 has at 16 kHz."""
+DIRECT_TO_ROOM_DB = 0.0
+"""How far the direct sound lies above all that the room sends back, at 1 to 2 m from the speaker in a usual room."""
 
 
 @dataclass(frozen=True, slots=True)
 class Degradation:
-    """How sound is made worse; the defaults leave it as it is. ``mp3_kbps`` 0: no MP3; ``speed`` 1.25: 5 s become 4."""
+    """How sound is made worse; the defaults leave it as it is.
+
+    ``mp3_kbps`` and ``opus_kbps`` 0: no such codec; ``speed`` 1.25: 5 s become 4; ``reverberation_s``: the time in
+    which the room's sound falls by 60 dB, 0 for no room.
+    """
 
     noise: NoiseKind = "none"
     noise_ratio_db: float = 20.0
     is_telephone: bool = False
     mp3_kbps: int = 0
     speed: float = 1.0
+    reverberation_s: float = 0.0
+    opus_kbps: int = 0
 
 
 def degrade(sound: Audio, how: Degradation, voices: Sequence[Audio] = (), seed: int = 1) -> Audio:
-    """Return the sound as it would arrive: said faster, in noise, through a telephone, through MP3, in this order.
+    """Return the sound as it would arrive: said faster, in a room, in noise, by telephone, through MP3 and Opus.
 
     ``voices``: other speech, which babble is made of.
     """
     if not len(sound.samples):
         return sound
-    samples = change_speed(sound.samples, how.speed)
+    samples = reverberate(change_speed(sound.samples, how.speed), how.reverberation_s, seed)
     if how.noise == "babble":
         samples = add_noise(samples, babble([voice.samples for voice in voices], len(samples)), how.noise_ratio_db)
     elif how.noise != "none":
@@ -56,6 +66,8 @@ def degrade(sound: Audio, how: Degradation, voices: Sequence[Audio] = (), seed: 
         samples = telephone_band(samples)
     if how.mp3_kbps:
         samples = through_mp3(samples, how.mp3_kbps)
+    if how.opus_kbps:
+        samples = through_opus(samples, how.opus_kbps)
     return Audio(samples)
 
 
@@ -68,6 +80,33 @@ def change_speed(samples: Samples, factor: float) -> Samples:
     if factor == 1.0:
         return samples
     return np.concatenate(list(resample([samples[:, None]], round(SAMPLE_RATE_HZ * factor))))
+
+
+def room_response(reverberation_s: float, seed: int) -> Samples:
+    """Return a room's answer to a click: the click, then noise that falls by 60 dB in ``reverberation_s``.
+
+    A synthetic room (Polack's model) without single early echoes; (samples,) float32 that starts with the click.
+
+    >>> response = room_response(0.5, seed=1)
+    >>> len(response), float(response[0])
+    (8000, 1.0)
+    """
+    times_s = np.arange(1, max(2, round(reverberation_s * SAMPLE_RATE_HZ))) / SAMPLE_RATE_HZ
+    noise = np.random.default_rng(seed).standard_normal(len(times_s))
+    tail = noise * 10 ** (-3 * times_s / reverberation_s)
+    tail *= 10 ** (-DIRECT_TO_ROOM_DB / 20) / np.sum(np.square(tail)) ** 0.5
+    return np.concatenate([[1.0], tail]).astype(np.float32)
+
+
+def reverberate(samples: Samples, reverberation_s: float, seed: int = 1) -> Samples:
+    """Return the samples as heard in a room: as long, as loud, and where the direct sound was."""
+    if reverberation_s <= 0.0 or not power(samples):
+        return samples
+    from scipy.signal import oaconvolve
+
+    heard = oaconvolve(samples, room_response(reverberation_s, seed))[: len(samples)]
+    heard *= (power(samples) / power(heard)) ** 0.5
+    return np.clip(heard, -1.0, 1.0).astype(np.float32)
 
 
 def power(samples: Samples) -> float:
@@ -136,3 +175,32 @@ def through_mp3(samples: Samples, kbps: int) -> Samples:
     delay = MP3_DELAY_SAMPLES if len(decoded) >= len(samples) + MP3_DELAY_SAMPLES else 0
     whole = decoded[delay : delay + len(samples)]
     return np.clip(np.pad(whole, (0, len(samples) - len(whole))), -1.0, 1.0).astype(np.float32)
+
+
+def through_opus(samples: Samples, kbps: int) -> Samples:
+    """Return the samples after Opus for speech at a constant bit rate of 6 to 256 kbit/s, as long as before."""
+    import av
+
+    file = io.BytesIO(opus_file(samples, kbps))
+    with av.open(file, "r") as container:
+        frames = list(container.decode(audio=0))
+    resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE_HZ)
+    parts = [part.to_ndarray()[0] for frame in [*frames, None] for part in resampler.resample(frame)]
+    whole = np.concatenate(parts)[: len(samples)]
+    return np.clip(np.pad(whole, (0, len(samples) - len(whole))), -1.0, 1.0).astype(np.float32)
+
+
+def opus_file(samples: Samples, kbps: int) -> bytes:
+    """Return the samples as an Ogg Opus file at a constant bit rate."""
+    import av
+
+    file = io.BytesIO()
+    with av.open(file, "w", format="ogg") as container:
+        stream = container.add_stream("libopus", rate=SAMPLE_RATE_HZ, layout="mono")
+        stream.bit_rate = 1000 * kbps
+        stream.codec_context.options = {"vbr": "off", "application": "voip"}
+        whole = (np.clip(samples, -1.0, 1.0) * 32767).astype(np.int16)
+        frame = av.AudioFrame.from_ndarray(whole[None], format="s16", layout="mono")
+        frame.sample_rate = SAMPLE_RATE_HZ
+        container.mux([*stream.encode(frame), *stream.encode(None)])
+    return file.getvalue()

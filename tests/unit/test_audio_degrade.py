@@ -1,4 +1,4 @@
-"""Every degradation, measured: level of the noise, band, bit rate, length."""
+"""Every degradation, measured: level of the noise, decay of the room, band, bit rate, length."""
 
 from __future__ import annotations
 
@@ -12,9 +12,13 @@ from speechsearch.audio.degrade import (
     change_speed,
     coloured_noise,
     degrade,
+    opus_file,
     power,
+    reverberate,
+    room_response,
     telephone_band,
     through_mp3,
+    through_opus,
 )
 from speechsearch.datatypes import SAMPLE_RATE_HZ, Audio
 
@@ -26,6 +30,20 @@ def tone(frequency_hz: float, duration_s: float = 1.0, level: float = 0.2) -> np
 
 def loudest_hz(samples: np.ndarray) -> float:
     return float(np.argmax(np.abs(np.fft.rfft(samples))) * SAMPLE_RATE_HZ / len(samples))
+
+
+def delay_samples(clean: np.ndarray, late: np.ndarray, most: int = 400) -> int:
+    middle = slice(2000, len(clean) - 2000)
+    shifts = range(-most, most + 1)
+    overlap = [float(np.dot(clean[middle], late[2000 + shift : len(clean) - 2000 + shift])) for shift in shifts]
+    return shifts[int(np.argmax(overlap))]
+
+
+def vowels(duration_s: float) -> np.ndarray:
+    """Return something voiced: harmonics of 120 Hz that fall off, the pitch gliding."""
+    times_s = np.arange(int(duration_s * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
+    phase = 2 * np.pi * (120 * times_s + 2 * np.sin(2 * np.pi * times_s))
+    return (0.1 * sum(np.sin(number * phase) / number for number in range(1, 25))).astype(np.float32)
 
 
 @pytest.mark.parametrize("ratio_db", [40.0, 20.0, 6.0])
@@ -61,6 +79,39 @@ def test_babble_is_as_long_as_asked_and_every_voice_as_loud() -> None:
     assert not babble([], 5).any()
 
 
+def decay_s(response: np.ndarray) -> float:
+    """Return the time in which a response falls by 60 dB, from its fall by 5 to 25 dB (Schroeder's integral)."""
+    left_db = 10 * np.log10(np.cumsum(np.square(response[::-1], dtype=np.float64))[::-1] / np.sum(response**2.0))
+    places = np.flatnonzero((left_db < -5) & (left_db > -25))
+    return -60 / float(np.polyfit(places / SAMPLE_RATE_HZ, left_db[places], 1)[0])
+
+
+@pytest.mark.parametrize("reverberation_s", [0.2, 0.5, 1.0])
+def test_a_room_decays_as_slowly_as_asked_and_starts_with_the_direct_sound(reverberation_s: float) -> None:
+    click = np.zeros(2 * SAMPLE_RATE_HZ, np.float32)
+    click[0] = 0.5
+    heard = reverberate(click, reverberation_s, seed=5)
+    assert heard.shape == click.shape and heard.dtype == np.float32
+    assert np.argmax(np.abs(heard)) == 0
+    assert decay_s(heard[1:]) == pytest.approx(reverberation_s, rel=0.05)
+    assert power(heard) == pytest.approx(power(click), rel=1e-4)
+    assert power(room_response(reverberation_s, 5)[:1]) == pytest.approx(
+        float(np.sum(room_response(reverberation_s, 5)[1:] ** 2.0)), rel=1e-3
+    )
+
+
+def test_a_room_keeps_level_and_place_and_differs_by_seed() -> None:
+    words = coloured_noise(2 * SAMPLE_RATE_HZ, 1.0, seed=4)
+    words *= 0.1 / np.abs(words).max() * (np.arange(len(words)) % 8000 < 4000)
+    heard = reverberate(words, 0.6, seed=1)
+    assert power(heard) == pytest.approx(power(words), rel=1e-3)
+    assert abs(delay_samples(words, heard)) <= 1
+    assert power(heard[4000:6000]) > 100 * power(words[4000:6000])  # a pause is filled
+    assert np.array_equal(heard, reverberate(words, 0.6, seed=1))
+    assert not np.array_equal(heard, reverberate(words, 0.6, seed=2))
+    assert reverberate(words, 0.0) is words
+
+
 @pytest.mark.parametrize(("frequency_hz", "loss_db"), [(100, 40.0), (1000, 0.0), (2000, 0.0), (6000, 40.0)])
 def test_telephone_band(frequency_hz: float, loss_db: float) -> None:
     clean = tone(frequency_hz)
@@ -86,6 +137,33 @@ def test_mp3_error_grows_as_the_rate_falls() -> None:
     assert errors == sorted(errors) and errors[0] < errors[-1]
 
 
+@pytest.mark.parametrize("kbps", [24, 12, 8])
+@pytest.mark.parametrize("count", [32_000, 32_123])
+def test_opus_keeps_length_and_place_and_has_the_bit_rate(kbps: int, count: int) -> None:
+    clean = (vowels(3.0) * (np.arange(3 * SAMPLE_RATE_HZ) % 5000 < 3000))[:count].astype(np.float32)
+    decoded = through_opus(clean, kbps)
+    assert decoded.shape == clean.shape and decoded.dtype == np.float32
+    assert abs(delay_samples(clean, decoded)) <= 16  # a millisecond
+    headers_kbps = 1.5
+    rate_kbps = len(opus_file(clean, kbps)) * 8 / 1000 / (count / SAMPLE_RATE_HZ)
+    assert kbps <= rate_kbps <= kbps + headers_kbps
+    assert np.array_equal(decoded, through_opus(clean, kbps))
+
+
+def test_opus_at_eight_kbps_keeps_only_a_narrow_band_and_loses_more_than_at_24() -> None:
+    noisy = 0.1 * coloured_noise(2 * SAMPLE_RATE_HZ, 0.0, seed=2)
+
+    def above_4_khz(samples: np.ndarray) -> float:
+        spectrum = np.abs(np.fft.rfft(samples)) ** 2
+        return float(spectrum[len(spectrum) * 9 // 16 :].sum() / spectrum.sum())
+
+    assert above_4_khz(noisy) > 0.4 and above_4_khz(through_opus(noisy, 24)) > 0.1
+    assert above_4_khz(through_opus(noisy, 8)) < 1e-3
+    voice = vowels(2.0)
+    errors = [power(through_opus(voice, kbps) - voice) for kbps in (24, 12, 8)]
+    assert errors == sorted(errors) and errors[0] < errors[-1]
+
+
 @pytest.mark.parametrize("factor", [0.8, 1.0, 1.25])
 def test_speed_changes_length_and_pitch(factor: float) -> None:
     played = change_speed(tone(440), factor)
@@ -99,7 +177,7 @@ def test_the_defaults_change_nothing() -> None:
 
 
 def test_all_at_once_is_in_range_and_the_same_every_time() -> None:
-    how = Degradation("babble", 3.0, True, 16, 1.1)
+    how = Degradation("babble", 3.0, True, 16, 1.1, 0.5, 8)
     sound, voices = Audio(tone(440, 2.0)), [Audio(tone(900)), Audio(tone(1500, 0.5))]
     first, second = degrade(sound, how, voices), degrade(sound, how, voices)
     assert np.array_equal(first.samples, second.samples)
@@ -108,7 +186,23 @@ def test_all_at_once_is_in_range_and_the_same_every_time() -> None:
     assert not np.array_equal(pink.samples, sound.samples)
 
 
-@pytest.mark.parametrize("how", [Degradation("white", 0.0), Degradation(is_telephone=True), Degradation(mp3_kbps=16)])
+def test_the_room_is_applied_before_the_noise() -> None:
+    sound = Audio(tone(440, 2.0))
+    both = degrade(sound, Degradation("white", 10.0, reverberation_s=0.5), seed=3).samples
+    room = degrade(sound, Degradation(reverberation_s=0.5), seed=3).samples
+    assert np.array_equal(both, degrade(Audio(room), Degradation("white", 10.0), seed=3).samples)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        Degradation("white", 0.0),
+        Degradation(is_telephone=True),
+        Degradation(mp3_kbps=16),
+        Degradation(opus_kbps=8),
+        Degradation(reverberation_s=0.5),
+    ],
+)
 @pytest.mark.parametrize("count", [0, 1, 7])
 def test_hardly_any_sound_is_no_error(how: Degradation, count: int) -> None:
     assert len(degrade(Audio(np.zeros(count, np.float32)), how).samples) == count
