@@ -17,8 +17,8 @@ from speechsearch.encoders.transcript import stem
 from speechsearch.engines import learnt_fusion
 from speechsearch.evaluation import read_collection
 from speechsearch.evidence import Pattern, listen, patterns
-from speechsearch.measure import prepare
 from speechsearch.mini.lexicon import spoken_words
+from speechsearch.prepared import prepare
 
 BEST = 5
 

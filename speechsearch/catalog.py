@@ -68,7 +68,7 @@ ENGINES = (
     EngineInfo(
         "hybrid",
         "Adapter + phonetic",
-        "Meaning and sound together: both channels' scores, normalised and added. No transcript is involved.",
+        "Meaning, sound and likely word pieces: their scores, normalised and added. No transcript is involved.",
     ),
     EngineInfo(
         "adapter",

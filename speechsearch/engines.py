@@ -10,7 +10,7 @@ from typing import TypedDict
 from speechsearch.asr.base import Recognizer
 from speechsearch.asr.mini import MiniRecognizer
 from speechsearch.asr.pocketsphinx import PocketSphinxRecognizer
-from speechsearch.encoders.mini import AdapterQueryEncoder, PhoneticQueryEncoder
+from speechsearch.encoders.mini import AdapterQueryEncoder, PhoneticQueryEncoder, PiecesQueryEncoder
 from speechsearch.encoders.transcript import TranscriptQueryEncoder
 from speechsearch.errors import ConfigurationError
 from speechsearch.index import VectorIndex, VectorSpec
@@ -19,12 +19,14 @@ from speechsearch.mini.model import ASSETS, MiniModel
 from speechsearch.mini.text import TextEncoder
 from speechsearch.retrieval.base import Retriever
 from speechsearch.retrieval.fused import FusedRetriever, draw_sample
+from speechsearch.retrieval.fusion import Scale
 from speechsearch.retrieval.transcribed import TranscribedRetriever
 from speechsearch.retrieval.vector import VectorRetriever
 
 SPECS = (
     VectorSpec("adapter", "dense", TextEncoder.dim),
     VectorSpec("phonetic", "sparse", has_idf=True),
+    VectorSpec("pieces", "sparse", has_idf=True),
     VectorSpec("asr_dense", "dense", TextEncoder.dim),
     VectorSpec("asr_words", "sparse", has_idf=True),
 )
@@ -33,12 +35,13 @@ SPECS = (
 class Fusion(TypedDict):
     """What was learnt about the engines' scores.
 
-    The channel weights of the two fused engines; by engine the score from which an answer is likely, and slope and
-    intercept of the logistic curve from score to likelihood.
+    The channel weights of the fused engines; by channel the usual mean and deviation of a question's scores; by engine
+    the score from which an answer is likely, and slope and intercept of the logistic curve from score to likelihood.
     """
 
     hybrid: Mapping[str, float]
     asr: Mapping[str, float]
+    typical: Mapping[str, Scale]
     thresholds: Mapping[str, float]
     calibration: Mapping[str, tuple[float, float]]
 
@@ -80,10 +83,12 @@ def build_engines(
     text = model.text_encoder
     adapter = VectorRetriever("adapter", "adapter", AdapterQueryEncoder(model), index, *reading("adapter"))
     phonetic = VectorRetriever("phonetic", "phonetic", PhoneticQueryEncoder(model), index, *reading("phonetic"))
+    pieces = VectorRetriever("pieces", "pieces", PiecesQueryEncoder(model), index)
     meaning = VectorRetriever("meaning", "asr_dense", TranscriptQueryEncoder(text, is_sparse=False), index)
     words = VectorRetriever("words", "asr_words", TranscriptQueryEncoder(text, is_sparse=True), index)
-    hybrid = FusedRetriever("hybrid", (adapter, phonetic), fusion["hybrid"], sample, *reading("hybrid"))
-    asr = FusedRetriever("asr", (meaning, words), fusion["asr"], sample, *reading("asr"))
+    by_sound, typical = (adapter, phonetic, pieces), fusion["typical"]
+    hybrid = FusedRetriever("hybrid", by_sound, fusion["hybrid"], sample, typical, *reading("hybrid"))
+    asr = FusedRetriever("asr", (meaning, words), fusion["asr"], sample, typical, *reading("asr"))
     return {"hybrid": hybrid, "adapter": adapter, "phonetic": phonetic, "asr": TranscribedRetriever(asr, recognizer)}
 
 

@@ -32,7 +32,7 @@ from speechsearch.store import Repository, StoredPassage
 from speechsearch.visitors import shown_name
 from speechsearch.waveform import Peaks
 
-FORMAT = "2"
+FORMAT = "3"
 """Part of the pipeline's fingerprint; raised when the same models would give other passages or vectors."""
 BATCH_S = 240.0
 POINTS_A_WRITE = 256

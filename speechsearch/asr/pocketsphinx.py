@@ -13,6 +13,8 @@ from speechsearch.datatypes import Audio, Transcript, Word
 from speechsearch.errors import MissingDependencyError
 
 FRAMES_A_SECOND = 100
+MOST_ACTIVE_HMMS = 3_000
+"""A frame; 1.5 times as fast as the default at the same word error rate (docs/training-log.md)."""
 
 
 class PocketSphinxRecognizer:
@@ -30,8 +32,8 @@ class PocketSphinxRecognizer:
             import pocketsphinx
         except ImportError as error:
             raise MissingDependencyError("pocketsphinx is not installed.", "Run: pip install pocketsphinx") from error
-        self.fingerprint = f"pocketsphinx-{importlib.metadata.version('pocketsphinx')}"
-        self._decoder: Any = pocketsphinx.Decoder(samprate=16_000, loglevel="FATAL")
+        self.fingerprint = f"pocketsphinx-{importlib.metadata.version('pocketsphinx')}-{MOST_ACTIVE_HMMS}"
+        self._decoder: Any = pocketsphinx.Decoder(samprate=16_000, loglevel="FATAL", maxhmmpf=MOST_ACTIVE_HMMS)
         self._lock = threading.Lock()
 
     def transcribe(self, passages: Sequence[Audio]) -> list[Transcript]:

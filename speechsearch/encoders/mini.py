@@ -1,22 +1,23 @@
-"""The engines of the shipped model: dense vectors through its adapter, sparse ones from its phonemes."""
+"""The engines of the shipped model: dense vectors through its adapter, sparse ones of sounds and of word pieces."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from speechsearch.datatypes import Audio, PhonemeTrack, Query, Vector, Vectors
 from speechsearch.errors import EmptyQueryError
 from speechsearch.mini.lexicon import spoken_words
-from speechsearch.mini.model import MiniModel
-from speechsearch.mini.phonetic import STOP_WORDS, passage_terms, query_terms
+from speechsearch.mini.model import Heard, MiniModel
+from speechsearch.mini.phonetic import ORDER, STOP_WORDS, passage_terms, query_terms
 
 
 class MiniPassageEncoder:
-    """Gives every passage a dense vector ``adapter`` and a sparse one ``phonetic``."""
+    """Gives every passage a dense vector ``adapter`` and sparse ones ``phonetic`` and ``pieces``."""
 
-    vector_names = ("adapter", "phonetic")
+    vector_names = ("adapter", "phonetic", "pieces")
 
     def __init__(self, model: MiniModel) -> None:
         self.model = model
@@ -27,7 +28,11 @@ class MiniPassageEncoder:
         heard = self.model.hear(passages)
         dense = self.model.embed(heard)
         return [
-            {"adapter": vector, "phonetic": passage_terms(one.posteriors.numpy())}
+            {
+                "adapter": vector,
+                "phonetic": passage_terms(one.posteriors.numpy()),
+                "pieces": self.model.piece_terms.of_passage(one.chances, one.pieces),
+            }
             for vector, one in zip(dense, heard, strict=True)
         ]
 
@@ -71,11 +76,49 @@ class PhoneticQueryEncoder:
             EmptyQueryError: nothing in the query can be pronounced.
         """
         if query.audio is not None:
-            terms = passage_terms(self.model.hear([query.audio])[0].posteriors.numpy())
+            terms = passage_terms(self._content(self.model.hear([query.audio])[0]))
         else:
-            words = spoken_words(query.text)
-            content = [word for word in words if word not in STOP_WORDS] or list(words)
-            terms = query_terms([self.model.lexicon.pronounce(word) for word in content])
+            terms = query_terms([self.model.lexicon.pronounce(word) for word in content_words(query.text)])
         if not len(terms.indices):
             raise EmptyQueryError("Nothing in the question can be pronounced.", "Use words of letters or digits.")
         return terms
+
+    def _content(self, heard: Heard) -> NDArray[np.float32]:
+        """Return the posteriors of a spoken query without the spikes of what are likely stop words, (spikes, 40)."""
+        chances = self.model.piece_terms.stop_chances(heard.chances, heard.pieces)
+        lengths = np.diff(heard.ends.numpy(), prepend=-1)
+        is_stop = np.zeros(len(heard.posteriors), bool)
+        is_stop[: lengths.sum()] = np.repeat(chances > 0.5, lengths)
+        return heard.posteriors.numpy()[~is_stop] if (~is_stop).sum() >= ORDER else heard.posteriors.numpy()
+
+
+class PiecesQueryEncoder:
+    """Typed queries through the text encoder's tokeniser; spoken ones through the adapter, counted by expectation."""
+
+    def __init__(self, model: MiniModel) -> None:
+        self.model = model
+
+    def encode_query(self, query: Query) -> Vector:
+        """Return the query's word pieces as terms; stop words have none.
+
+        Raises:
+            EmptyQueryError: the query has no word that could be looked for.
+        """
+        if query.audio is not None:
+            heard = self.model.hear([query.audio])[0]
+            terms = self.model.piece_terms.of_speech(heard.chances, heard.pieces)
+        else:
+            terms = self.model.piece_terms.of_words(spoken_words(query.text))
+        if not len(terms.indices):
+            raise EmptyQueryError("There are only question words in the question.", "Name what you look for.")
+        return terms
+
+
+def content_words(text: str) -> list[str]:
+    """Return the words of a typed query, without stop words unless there are no others.
+
+    >>> content_words("Who built the bridge?"), content_words("Who is it?")
+    (['built', 'bridge'], ['who', 'is', 'it'])
+    """
+    words = spoken_words(text)
+    return [word for word in words if word not in STOP_WORDS] or list(words)

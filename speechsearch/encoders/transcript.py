@@ -5,19 +5,17 @@ from __future__ import annotations
 import zlib
 from collections import Counter
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
-import snowballstemmer
 
 from speechsearch.datatypes import Query, SparseVector, Vector, Vectors
 from speechsearch.errors import EmptyQueryError
 from speechsearch.mini.lexicon import spoken_words
 from speechsearch.mini.phonetic import STOP_WORDS, saturate
+from speechsearch.mini.pieces import stem
 from speechsearch.mini.text import TextEncoder
 
 AVERAGE_WORDS = 60
-stem = lru_cache(maxsize=65536)(snowballstemmer.stemmer("english").stemWord)
 
 
 def word_terms(text: str, *, is_query: bool) -> SparseVector:

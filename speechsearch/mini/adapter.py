@@ -110,14 +110,15 @@ class TokenAdapter(nn.Module):
         bias = self.bias if subset is None else self.bias[subset]
         return self.query(states) @ directions.T + bias
 
-    def soft_tokens(self, states: Tensor, ends: Tensor, best: int = 50) -> tuple[Tensor, Tensor]:
-        """Return (embeddings, pieces) of one row at the spikes where a piece more likely ends than not.
+    def soft_tokens(self, states: Tensor, ends: Tensor, best: int = 50) -> tuple[Tensor, Tensor, Tensor]:
+        """Return (embeddings, chances, pieces) of one row at the spikes where a piece more likely ends than not.
 
         ``states``: (spikes, width); ``ends``: (spikes,). ``embeddings``: (tokens, 384) float32, expected over the
-        ``best`` likeliest pieces; ``pieces``: (tokens,) int64, the likeliest piece as an id of the text encoder.
+        ``best`` likeliest pieces; ``chances``: (tokens, best) float32, theirs, descending; ``pieces``: (tokens, best)
+        int64, which they are, as ids of the text encoder.
         """
         logits = self.piece_logits(states[ends > 0]).float()
         top, index = logits.topk(min(best, logits.shape[-1]), dim=-1)
-        weights = top.softmax(-1)
-        embeddings = torch.einsum("tk,tkd->td", weights, self.embeddings[index].float())
-        return embeddings, self.vocabulary[index[:, 0]]
+        chances = top.softmax(-1)
+        embeddings = torch.einsum("tk,tkd->td", chances, self.embeddings[index].float())
+        return embeddings, chances, self.vocabulary[index]

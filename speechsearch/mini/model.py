@@ -24,6 +24,7 @@ from speechsearch.mini.adapter import AdapterConfig, TokenAdapter, spikes
 from speechsearch.mini.frontend import LogMel
 from speechsearch.mini.letter_to_sound import LetterToSound, pronounce
 from speechsearch.mini.lexicon import Lexicon
+from speechsearch.mini.pieces import PieceTerms
 from speechsearch.mini.text import TextEncoder
 
 ASSETS = Path(__file__).parent.parent / "assets" / "mini"
@@ -39,13 +40,14 @@ class Heard:
     """What the model makes of a passage.
 
     ``posteriors`` (spikes, 40) float32 and ``starts_s`` (spikes,) of the speech encoder; of the adapter the soft tokens
-    ``tokens`` (tokens, 384) float32, their likeliest word pieces ``pieces`` (tokens,) int64, and the spike ``ends``
-    (tokens,) int64 at which each ends.
+    ``tokens`` (tokens, 384) float32, the word pieces that each may be, likeliest first, ``pieces`` (tokens, 50) int64,
+    with their ``chances`` (tokens, 50) float32, and the spike ``ends`` (tokens,) int64 at which each ends.
     """
 
     posteriors: Tensor
     starts_s: NDArray[np.float32]
     tokens: Tensor
+    chances: Tensor
     pieces: Tensor
     ends: Tensor
 
@@ -83,9 +85,10 @@ class MiniModel:
                 f"The model in {folder} cannot be loaded: {error}.", "Install speechsearch again."
             ) from error
         self.lexicon = Lexicon(partial(pronounce, self.letter_to_sound))
+        self.piece_terms = PieceTerms(self.text_encoder.tokenizer)
         self.log_mel = LogMel()
-        # Half precision where the processor has matrix units for it; converted once, not at every call.
-        self.dtype = torch.bfloat16 if torch.cpu._is_amx_tile_supported() else torch.float32
+        # Half precision where the processor multiplies it; converted once, not at every call.
+        self.dtype = torch.bfloat16 if torch.cpu._is_avx512_bf16_supported() else torch.float32
         self.encoder.to(self.dtype)
         self.adapter.to(self.dtype)
         # One thread a core, each with a batch of its own, does 1.7 times what all cores on one batch do.
@@ -141,8 +144,8 @@ class MiniModel:
         return [row[:count] for row, count in zip(log_probs, counts.tolist(), strict=True)]
 
     @torch.inference_mode()
-    def _adapt(self, passages: Sequence[Tensor]) -> list[tuple[Tensor, Tensor, Tensor]]:
-        """Return (tokens, pieces, ends) of each passage's spikes, long ones read in overlapping windows."""
+    def _adapt(self, passages: Sequence[Tensor]) -> list[tuple[Tensor, Tensor, Tensor, Tensor]]:
+        """Return (tokens, chances, pieces, ends) of each passage's spikes, long ones in overlapping windows."""
         windows = [
             (row, start, passage[start : start + WINDOW_SPIKES])
             for row, passage in enumerate(passages)
@@ -160,19 +163,12 @@ class MiniModel:
                 kept = slice(OVERLAP_SPIKES // 2 if start else 0, len(window) - (0 if is_last else OVERLAP_SPIKES // 2))
                 states[row].append(found[place, kept])
                 logits[row].append(ends[place, kept])
-        nothing = (
-            torch.zeros(0, self.text_encoder.dim),
-            torch.zeros(0, dtype=torch.long),
-            torch.zeros(0, dtype=torch.long),
-        )
         adapted = []
-        for row in range(len(passages)):
-            if states[row]:
-                end_logits = torch.cat(logits[row])
-                tokens, pieces = self.adapter.soft_tokens(torch.cat(states[row]), end_logits)
-                adapted.append((tokens, pieces, torch.nonzero(end_logits > 0).squeeze(1)))
-            else:
-                adapted.append(nothing)
+        for found_states, found_logits in zip(states, logits, strict=True):
+            row_states = torch.cat(found_states) if found_states else torch.zeros(0, self.adapter.config.width)
+            end_logits = torch.cat(found_logits) if found_logits else torch.zeros(0)
+            soft = self.adapter.soft_tokens(row_states.to(self.dtype), end_logits)
+            adapted.append((*soft, torch.nonzero(end_logits > 0).squeeze(1)))
         return adapted
 
     def embed(self, heard: Sequence[Heard]) -> NDArray[np.float32]:
@@ -194,7 +190,7 @@ class MiniModel:
         """Return the words of the likeliest pieces, with times in seconds from the passage's start."""
         found: list[Word] = []
         previous_end = -1
-        for number, end in zip(heard.pieces.tolist(), heard.ends.tolist(), strict=True):
+        for number, end in zip(heard.pieces[:, 0].tolist(), heard.ends.tolist(), strict=True):
             piece = self.text_encoder.tokenizer.id_to_token(number) or ""
             end_s = float(heard.starts_s[end]) + FRAME_S
             if piece.startswith("##") and found:

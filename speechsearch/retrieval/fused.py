@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from speechsearch.datatypes import ChannelRank, Query, Vector
 from speechsearch.errors import EmptyQueryError
 from speechsearch.retrieval.base import RankedPassage, Ranking
-from speechsearch.retrieval.fusion import scales_of, weighted_sum
+from speechsearch.retrieval.fusion import Scale, scales_of, weighted_sum
 from speechsearch.retrieval.vector import VectorRetriever
 
 CANDIDATES = 100
@@ -25,12 +25,16 @@ class FusedRetriever:
         channels: Sequence[VectorRetriever],
         weights: Mapping[str, float],
         sample: Callable[[], Sequence[str]],
+        typical: Mapping[str, Scale],
         confidence_threshold: float = float("-inf"),
         calibration: tuple[float, float] = (0.0, 0.0),
     ) -> None:
-        """``sample`` gives the ids of some passages: the background against which scores are normalised."""
+        """``sample`` gives the ids of some passages: the background against which scores are normalised.
+
+        ``typical``: each channel's usual mean and deviation, for libraries that are too small to tell.
+        """
         self.name, self.channels, self.weights = name, channels, weights
-        self.sample = sample
+        self.sample, self.typical = sample, typical
         self.confidence_threshold, self.calibration = confidence_threshold, calibration
 
     def retrieve(self, query: Query, limit: int) -> Ranking:
@@ -62,7 +66,9 @@ class FusedRetriever:
         ranks = {name: {one.passage_id: rank for rank, one in enumerate(scored, 1)} for name, scored in found.items()}
         candidates = {passage_id for table in ranks.values() for passage_id in table}
         fused = [
-            pair for pair in weighted_sum(scores, self.weights, scales_of(scores, others)) if pair[0] in candidates
+            pair
+            for pair in weighted_sum(scores, self.weights, scales_of(scores, others, self.typical))
+            if pair[0] in candidates
         ][:limit]
         passages = tuple(
             RankedPassage(

@@ -10,36 +10,50 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
+Scale = tuple[float, float]
+"""A channel's mean and deviation on a background of passages."""
 
-def background(scores: Sequence[float], size: int) -> tuple[float, float]:
+LEFT_OUT = 0.05
+PRIOR = 4
+
+
+def background(scores: Sequence[float], size: int, typical: Scale) -> Scale:
     """Return (mean, deviation) of a query's scores over ``size`` passages; those not in ``scores`` count as zero.
 
-    >>> background([1.0, 3.0], 2)
+    The best twentieth is left out: an answer is no background. The rest is drawn towards ``typical`` as if PRIOR more
+    passages had been seen, so that scores can be read in a library of three passages as in one of thousands.
+
+    >>> background([1.0, 3.0, 9.0], 3, (2.0, 1.0))
     (2.0, 1.0)
-    >>> background([2.0], 2)
-    (1.0, 1.0)
+    >>> background([], 0, (2.0, 1.0))
+    (2.0, 1.0)
     """
-    if size == 0:
-        return 0.0, 1.0
-    mean = sum(scores) / size
-    variance = (sum((score - mean) ** 2 for score in scores) + (size - len(scores)) * mean**2) / size
-    return mean, math.sqrt(variance) or 1.0
+    left_out = math.ceil(size * LEFT_OUT)
+    kept = sorted(scores)[: max(0, len(scores) - left_out)]
+    zeros = size - left_out - len(kept)
+    total = size - left_out + PRIOR
+    mean = (sum(kept) + PRIOR * typical[0]) / total
+    squares = sum((score - mean) ** 2 for score in kept) + zeros * mean**2
+    squares += PRIOR * (typical[1] ** 2 + (typical[0] - mean) ** 2)
+    return mean, math.sqrt(squares / total)
 
 
-def scales_of(channels: Mapping[str, Mapping[str, float]], sample: Sequence[str]) -> dict[str, tuple[float, float]]:
+def scales_of(
+    channels: Mapping[str, Mapping[str, float]], sample: Sequence[str], typical: Mapping[str, Scale]
+) -> dict[str, Scale]:
     """Return each channel's (mean, deviation) on the background passages, from its scores by passage id.
 
-    >>> scales_of({"a": {"x": 1.0, "y": 3.0, "z": 9.0}}, ["x", "y"])
-    {'a': (2.0, 1.0)}
+    >>> scales_of({"a": {"x": 1.0, "y": 3.0, "z": 9.0}}, ["x", "y"], {"a": (1.0, 1.0)})
+    {'a': (1.0, 0.8944271909999159)}
     """
     return {
-        name: background([scores[one] for one in sample if one in scores], len(sample))
+        name: background([scores[one] for one in sample if one in scores], len(sample), typical[name])
         for name, scores in channels.items()
     }
 
 
 def weighted_sum(
-    channels: Mapping[str, Mapping[str, float]], weights: Mapping[str, float], scales: Mapping[str, tuple[float, float]]
+    channels: Mapping[str, Mapping[str, float]], weights: Mapping[str, float], scales: Mapping[str, Scale]
 ) -> list[tuple[str, float]]:
     """Return (passage id, score), best first: each channel's score less its mean over its deviation, weighted, summed.
 

@@ -59,7 +59,7 @@ def distillation_loss(
     soft = []
     for row in chosen:
         count = batch.counts[row]
-        embeddings, _ = adapter.soft_tokens(states[row, :count], ends[row, :count])
+        embeddings, *_ = adapter.soft_tokens(states[row, :count], ends[row, :count])
         soft.append(embeddings)
     heard = text_encoder.pool(soft)
     said = torch.from_numpy(text_encoder.embed([batch.texts[row] for row in chosen]))

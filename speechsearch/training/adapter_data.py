@@ -19,7 +19,7 @@ from speechsearch.training.spikes import SpikeBank
 
 SHAPES = ((32, 160), (10, 512))
 """Rows and spikes of a batch: sentences, and passages of about 45 s."""
-RANDOM_WORD_SHARE = 0.10
+RANDOM_WORD_SHARE = 0.12
 REAL_SHARE = 0.15
 TEXT_WEIGHTS: dict[Callable[[Path], Iterator[str]], float] = {
     texts.novels: 0.42,

@@ -27,14 +27,14 @@ from speechsearch.training.corpus import Shard, Utterance
 
 SAMPLE_RATE_HZ = 16_000
 SOURCE_WEIGHTS = {
-    "kathleen_arctic": 0.09,
-    "ljspeech_385": 0.10,
+    "kathleen_arctic": 0.08,
+    "ljspeech_385": 0.08,
     "librispeech": 0.16,
     "readers": 0.06,
-    "speechocean-adults": 0.14,
-    "speechocean-children": 0.06,
-    "espeak": 0.14,
-    "flite": 0.22,
+    "speechocean-adults": 0.18,
+    "speechocean-children": 0.10,
+    "espeak": 0.11,
+    "flite": 0.20,
     "festival": 0.03,
 }
 BATCH_S = 100.0

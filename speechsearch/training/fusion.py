@@ -6,37 +6,45 @@ BEIR-style folder spoken by training voices, with questions that nothing answers
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from speechsearch.datatypes import Query
 from speechsearch.engines import Fusion
-from speechsearch.errors import ConfigurationError
+from speechsearch.errors import ConfigurationError, EmptyQueryError
 from speechsearch.evaluation import read_collection
-from speechsearch.measure import Prepared, prepare
 from speechsearch.mini.model import ASSETS
+from speechsearch.prepared import Prepared, prepare
 from speechsearch.retrieval.base import Retriever
 from speechsearch.retrieval.fused import FusedRetriever, draw_sample
-from speechsearch.retrieval.fusion import scales_of, weighted_sum
+from speechsearch.retrieval.fusion import LEFT_OUT, Scale, background
 from speechsearch.retrieval.transcribed import TranscribedRetriever
 from speechsearch.retrieval.vector import VectorRetriever
 from speechsearch.training.calibration import brier, calibration_error, cross_validated, fit
 
 ENGINES = ("hybrid", "adapter", "phonetic", "asr")
+CHANNELS = {"hybrid": ("adapter", "phonetic", "pieces"), "asr": ("meaning", "words")}
 EVEN: Fusion = {
-    "hybrid": {"adapter": 0.5, "phonetic": 0.5},
-    "asr": {"meaning": 0.5, "words": 0.5},
+    "hybrid": dict.fromkeys(CHANNELS["hybrid"], 1 / 3),
+    "asr": dict.fromkeys(CHANNELS["asr"], 1 / 2),
+    "typical": dict.fromkeys((*CHANNELS["hybrid"], *CHANNELS["asr"]), (0.0, 1.0)),
     "thresholds": dict.fromkeys(ENGINES, float("-inf")),
     "calibration": dict.fromkeys(ENGINES, (0.0, 0.0)),
 }
 KEPT = 0.95
 """Share of right first answers that must count as confident: a wrong 'nothing found' is worse than a weak hit."""
-GRID = [round(0.05 * step, 2) for step in range(1, 20)]
+STEPS = 20
+"""Weights are tried in steps of a twentieth."""
+QUALITY_NOISE = 0.004
+Scores = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,29 +76,50 @@ def channels_of(engine: Retriever) -> Sequence[VectorRetriever]:
     raise ConfigurationError(f"The engine {engine.name} is none of vectors.")
 
 
-def scores_of(engine: Retriever, prepared: Prepared) -> list[dict[str, dict[str, float]]]:
-    """Return the scores of all passages in every channel, for every question."""
-    ids, channels = list(prepared.names), channels_of(engine)
-    found = []
-    for query in prepared.collection.queries:
-        scores = {}
-        for channel in channels:
-            vector = channel.encoder.encode_query(Query(query.text))
-            scores[channel.name] = {one.passage_id: one.score for one in channel.scores(vector, ids)}
-        found.append(scores)
+def scores_of(engine: Retriever, prepared: Prepared) -> dict[str, Scores]:
+    """Return every channel's scores, (questions, passages) float64 with zeros for passages that it does not score."""
+    ids = list(prepared.names)
+    place_of = {one: place for place, one in enumerate(ids)}
+    found: dict[str, Scores] = {}
+    for channel in channels_of(engine):
+        rows = found[channel.name] = np.zeros((len(prepared.collection.queries), len(ids)))
+        for row, query in zip(rows, prepared.collection.queries, strict=True):
+            try:
+                vector = channel.encoder.encode_query(Query(query.text))
+            except EmptyQueryError:
+                continue  # this channel can look for nothing in it: zeros
+            for one in channel.scores(vector, ids):
+                row[place_of[one.passage_id]] = one.score
     return found
 
 
-def answers(scores: list[dict[str, dict[str, float]]], weights: Mapping[str, float], prepared: Prepared) -> list[Found]:
-    """Return the answers of an engine with these weights; one channel alone is not normalised."""
-    sample = draw_sample(list(prepared.names))
+def typical_of(scores: Scores) -> Scale:
+    """Return the usual mean and deviation of a question's scores: medians over the questions."""
+    means, deviations = zip(*(measured(row) for row in scores if row.any()), strict=True)
+    return round(float(np.median(means)), 4), round(float(np.median(deviations)), 4)
+
+
+def measured(row: NDArray[np.float64]) -> Scale:
+    """Return the mean and deviation of one question's scores without the best twentieth, which may be answers."""
+    kept = np.sort(row)[: len(row) - math.ceil(len(row) * LEFT_OUT)]
+    return float(kept.mean()), float(kept.std())
+
+
+def normalised(scores: Scores, typical: Scale, sample: Sequence[int]) -> Scores:
+    """Return the scores against their question's background, as FusedRetriever has them."""
+    scales = np.array([background(row[sample].tolist(), len(sample), typical) for row in scores])
+    return (scores - scales[:, :1]) / scales[:, 1:]
+
+
+def answers(fused: Scores, prepared: Prepared) -> list[Found]:
+    """Return the ten best passages of every question, of fused scores or those of one channel."""
+    names = list(prepared.names.values())
     found = []
-    for query, channels in zip(prepared.collection.queries, scores, strict=True):
-        scales = scales_of(channels, sample) if len(channels) > 1 else dict.fromkeys(channels, (0.0, 1.0))
-        ranking = weighted_sum(channels, weights, scales)[:10]
+    for query, row in zip(prepared.collection.queries, fused, strict=True):
         relevant = prepared.collection.relevance.get(query.query_id, {})
-        is_right = tuple(prepared.names[one] in relevant for one, _ in ranking)
-        found.append(Found(tuple(score for _, score in ranking), is_right, bool(relevant)))
+        best = np.argsort(-row, kind="stable")[:10]
+        is_right = tuple(names[place] in relevant for place in best)
+        found.append(Found(tuple(float(row[place]) for place in best), is_right, bool(relevant)))
     return found
 
 
@@ -133,15 +162,20 @@ def main(folder: Path, out: Path = ASSETS / "fusion.json", recognizer: str = "mi
     """Learn on FOLDER and write OUT."""
     prepared = prepare(read_collection(folder), ENGINES, recognizer)
     engines = prepared.engines(EVEN)
-    fusion: dict[str, Mapping[str, object]] = {}
+    weights: dict[str, Mapping[str, float]] = {}
+    typical: dict[str, Scale] = {}
     thresholds, calibration = {}, {}
+    ids = list(prepared.names)
+    sample = [ids.index(one) for one in draw_sample(ids)]
     for name in ENGINES:
         scores = scores_of(engines[name], prepared)
-        weights = dict.fromkeys(scores[0], 1.0)
-        if len(weights) == 2:
-            weights = best_weights(name, scores, prepared)
-            fusion[name] = weights
-        found = answers(scores, weights, prepared)
+        fused = next(iter(scores.values()))
+        if name in CHANNELS:
+            typical |= {channel: typical_of(rows) for channel, rows in scores.items()}
+            ready = {channel: normalised(rows, typical[channel], sample) for channel, rows in scores.items()}
+            weights[name] = best_weights(name, ready, prepared)
+            fused = weighted(ready, weights[name])
+        found = answers(fused, prepared)
         thresholds[name], abstention = threshold_of(found)
         calibration[name], verdict = calibration_of(found)
         print(
@@ -150,19 +184,39 @@ def main(folder: Path, out: Path = ASSETS / "fusion.json", recognizer: str = "mi
             f"{verdict}",
             flush=True,
         )
-    document = {**fusion, "thresholds": thresholds, "calibration": calibration}
+    document = {**weights, "typical": typical, "thresholds": thresholds, "calibration": calibration}
     out.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 
-def best_weights(name: str, scores: list[dict[str, dict[str, float]]], prepared: Prepared) -> dict[str, float]:
-    """Return the weights of an engine's two channels that answer best."""
-    first, second = scores[0]
+def weighted(scores: Mapping[str, Scores], weights: Mapping[str, float]) -> Scores:
+    """Return the channels' scores, weighted and added."""
+    return np.sum([weights[channel] * rows for channel, rows in scores.items()], axis=0)
+
+
+def splits(parts: int, steps: int = STEPS) -> Iterator[tuple[float, ...]]:
+    """Yield every way to share 1 among so many parts in steps, each part at least one.
+
+    >>> list(splits(2, 4))
+    [(0.25, 0.75), (0.5, 0.5), (0.75, 0.25)]
+    """
+    for cuts in itertools.combinations(range(1, steps), parts - 1):
+        bounds = (0, *cuts, steps)
+        yield tuple(round((high - low) / steps, 4) for low, high in itertools.pairwise(bounds))
+
+
+def best_weights(name: str, scores: Mapping[str, Scores], prepared: Prepared) -> dict[str, float]:
+    """Return the weights of an engine's channels that answer best.
+
+    One peak of a noisy surface says little: they are the mean of all weights within QUALITY_NOISE of the best.
+    """
     tried = {
-        weight: quality(answers(scores, {first: weight, second: round(1 - weight, 2)}, prepared)) for weight in GRID
+        shares: quality(answers(weighted(scores, dict(zip(scores, shares, strict=True))), prepared))
+        for shares in splits(len(scores))
     }
-    best = max(tried, key=lambda weight: tried[weight])
-    weights = {first: best, second: round(1 - best, 2)}
-    print(name, weights, {weight: round(value, 3) for weight, value in tried.items()}, flush=True)
+    best = max(tried.values())
+    plateau = np.array([shares for shares, value in tried.items() if value >= best - QUALITY_NOISE])
+    weights = {channel: round(float(share), 3) for channel, share in zip(scores, plateau.mean(0), strict=True)}
+    print(f"{name}: best {best:.3f}, {len(plateau)} of {len(tried)} splits near it; weights {weights}", flush=True)
     return weights
 
 

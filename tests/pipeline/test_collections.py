@@ -8,6 +8,7 @@ import pytest
 
 from speechsearch.contents import contents_of, storage_of
 from speechsearch.datatypes import Filters, Query
+from speechsearch.engines import SPECS
 from speechsearch.errors import DuplicateError, InputError, NotAllowedError, NotFoundError
 from speechsearch.service import Service
 from speechsearch.visitors import Visitor
@@ -83,7 +84,7 @@ def test_contents_tell_what_each_recording_is_indexed_for(service: Service) -> N
     assert contents.found == len(contents.recordings) == 7
     assert sum(state.media_bytes for state in contents.recordings) == contents.media_bytes
     for state in contents.recordings:
-        assert state.vectors == dict.fromkeys(("adapter", "phonetic", "asr_dense", "asr_words"), state.passages)
+        assert state.vectors == dict.fromkeys((spec.name for spec in SPECS), state.passages)
         assert (state.state, state.is_current) == ("done", True)
     assert sum(state.passages for state in contents.recordings) == contents.summary.passages
     assert service.storage().total_bytes >= contents.media_bytes + service.storage().database_bytes

@@ -44,7 +44,11 @@ def title(sample: str) -> str:
 def test_the_right_recording_is_on_top(service: Service, question: str, sample: str) -> None:
     results = service.search(Query(question, top_k=3))
     assert results.hits[0].recording.title == title(sample)
-    assert results.hits[0].rank == 1 and {one.channel for one in results.hits[0].channels} <= {"adapter", "phonetic"}
+    assert results.hits[0].rank == 1 and {one.channel for one in results.hits[0].channels} <= {
+        "adapter",
+        "phonetic",
+        "pieces",
+    }
 
 
 def test_scores_fall_and_engines_name_themselves(service: Service) -> None:
@@ -197,3 +201,5 @@ def test_pieces_of_the_fusion_are_learnt_numbers() -> None:
     fusion = json.loads((SAMPLES.parent / "speechsearch/assets/mini/fusion.json").read_text(encoding="utf-8"))
     assert set(fusion["thresholds"]) == {"hybrid", "adapter", "phonetic", "asr"}
     assert all(0 <= weight <= 1 for weight in [*fusion["hybrid"].values(), *fusion["asr"].values()])
+    assert set(fusion["typical"]) == {*fusion["hybrid"], *fusion["asr"]}
+    assert all(deviation > 0 for _, deviation in fusion["typical"].values())

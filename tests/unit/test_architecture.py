@@ -18,7 +18,7 @@ LEVELS = {
     "retrieval": 3,
     "evidence": 4, "exports": 4, "jobs": 4, "worker": 4, "waveform": 4, "derived": 4,
     "evaluation": 4, "backup": 4, "library": 4, "maps": 4, "contents": 4, "engines": 4,
-    "service": 4, "reading": 4, "keeping": 4, "measure": 4, "robustness": 4,
+    "service": 4, "reading": 4, "keeping": 4, "measure": 4, "prepared": 4, "robustness": 4,
     "training": 5, "api": 5, "ui": 5, "cli": 5, "__main__": 6, "__init__": 0,
 }  # fmt: skip
 HEAVY = ("torch", "transformers", "gradio", "datasets", "qdrant_client", "onnxruntime")

@@ -58,10 +58,18 @@ def test_soft_tokens_are_expected_embeddings() -> None:
     words = torch.randn(50, 384)
     adapter = TokenAdapter(AdapterConfig(width=32, layers=1, heads=2), torch.arange(10, 30), words).eval()
     states, ends = adapter(torch.rand(1, 7, 40), torch.tensor([7]))
-    embeddings, pieces = adapter.soft_tokens(states[0], torch.ones(7), best=20)
+    embeddings, chances, pieces = adapter.soft_tokens(states[0], torch.ones(7), best=20)
     expected = adapter.piece_logits(states[0]).softmax(-1) @ words[10:30]
     torch.testing.assert_close(embeddings, expected, atol=1e-4, rtol=1e-4)
     assert embeddings.shape == (7, 384) and bool(((pieces >= 10) & (pieces < 30)).all()) and ends.shape == (1, 7)
+    assert chances.shape == pieces.shape == (7, 20) and bool((chances.diff(dim=-1) <= 0).all())
+    torch.testing.assert_close(chances.sum(-1), torch.ones(7))
+
+
+def test_no_spikes_make_no_soft_tokens() -> None:
+    adapter = TokenAdapter(AdapterConfig(width=32, layers=1, heads=2), torch.arange(10, 30), torch.randn(50, 384))
+    embeddings, chances, pieces = adapter.soft_tokens(torch.zeros(0, 32), torch.zeros(0), best=20)
+    assert embeddings.shape == (0, 384) and chances.shape == pieces.shape == (0, 20)
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,14 @@ from speechsearch.datatypes import Audio, Filters, Query, SparseVector, Transcri
 from speechsearch.errors import EmptyQueryError
 from speechsearch.index import ExactIndex, Point, VectorSpec
 from speechsearch.retrieval.fused import FusedRetriever, draw_sample
+from speechsearch.retrieval.fusion import background
 from speechsearch.retrieval.transcribed import TranscribedRetriever
 from speechsearch.retrieval.vector import VectorRetriever
 
 NAMES = [f"00000000-0000-0000-0000-00000000000{number}" for number in range(6)]
+
+
+TYPICAL = {"a": (0.0, 0.1), "b": (0.0, 1.0)}
 
 
 class Direction:
@@ -64,7 +68,7 @@ def test_a_vector_retriever_ranks_and_names_itself(channels: tuple[VectorRetriev
 
 
 def test_fusion_says_which_channel_found_what(channels: tuple[VectorRetriever, VectorRetriever]) -> None:
-    fused = FusedRetriever("both", channels, {"a": 0.5, "b": 0.5}, lambda: NAMES)
+    fused = FusedRetriever("both", channels, {"a": 0.5, "b": 0.5}, lambda: NAMES, TYPICAL)
     best = fused.retrieve(Query("2"), 3).passages[0]
     assert best.passage_id == NAMES[2]
     assert [(one.channel, one.rank) for one in best.channels] == [("a", 1), ("b", 1)]
@@ -73,13 +77,13 @@ def test_fusion_says_which_channel_found_what(channels: tuple[VectorRetriever, V
 
 
 def test_filters_hold_in_fusion(channels: tuple[VectorRetriever, VectorRetriever]) -> None:
-    fused = FusedRetriever("both", channels, {"a": 0.5, "b": 0.5}, lambda: NAMES)
+    fused = FusedRetriever("both", channels, {"a": 0.5, "b": 0.5}, lambda: NAMES, TYPICAL)
     found = fused.retrieve(Query("2", filters=Filters(collections=("odd",))), 6).passages
     assert {one.passage_id for one in found} == {NAMES[1], NAMES[3], NAMES[5]}
 
 
 def test_one_channel_without_a_query_leaves_the_other(channels: tuple[VectorRetriever, VectorRetriever]) -> None:
-    fused = FusedRetriever("both", channels, {"a": 0.5, "b": 0.5}, lambda: NAMES)
+    fused = FusedRetriever("both", channels, {"a": 0.5, "b": 0.5}, lambda: NAMES, TYPICAL)
     assert fused.retrieve(Query("x"), 3).passages == ()
     with pytest.raises(EmptyQueryError, match="no term"):
         fused.retrieve(Query(" "), 3)
@@ -87,7 +91,7 @@ def test_one_channel_without_a_query_leaves_the_other(channels: tuple[VectorRetr
 
 def test_an_empty_index_finds_nothing() -> None:
     index = ExactIndex((VectorSpec("dense", "dense", 8),))
-    fused = FusedRetriever("one", [VectorRetriever("a", "dense", Direction(), index)], {"a": 1.0}, list)
+    fused = FusedRetriever("one", [VectorRetriever("a", "dense", Direction(), index)], {"a": 1.0}, list, TYPICAL)
     assert fused.retrieve(Query("1"), 3).passages == ()
 
 
@@ -103,3 +107,16 @@ def test_the_sample_is_the_same_every_time() -> None:
     ids = [str(number) for number in range(1000)]
     assert draw_sample(ids) == draw_sample(ids[::-1]) and len(draw_sample(ids)) == 400
     assert draw_sample(ids[:5]) == ids[:5]
+
+
+@pytest.mark.parametrize("size", [1, 3, 10, 400])
+def test_an_answer_stands_out_alike_in_small_and_large_libraries(size: int) -> None:
+    """Against a background that it is part of, none of n can stand out by more than (n - 1) / sqrt(n)."""
+    scores = [0.9, *(0.2 if place % 2 else 0.4 for place in range(size - 1))]
+    mean, deviation = background(scores, size, (0.3, 0.1))
+    assert (0.9 - mean) / deviation == pytest.approx(6.0, abs=0.6)
+
+
+def test_one_faint_trace_is_not_an_answer() -> None:
+    mean, deviation = background([0.05], 400, (1.0, 1.0))  # of a sparse channel: all others score nothing
+    assert (0.05 - mean) / deviation < 1

@@ -33,7 +33,7 @@ def test_search_returns_the_best_passage_first(client, service) -> None:
     assert [hit["passage_id"] for hit in body["hits"]] == [hit.passage.passage_id for hit in expected]
     first = body["hits"][0]
     assert (first["start_s"], first["end_s"]) == (expected[0].passage.span.start_s, expected[0].passage.span.end_s)
-    assert {channel["channel"] for channel in first["channels"]} <= {"adapter", "phonetic"}
+    assert {channel["channel"] for channel in first["channels"]} <= {"adapter", "phonetic", "pieces"}
 
 
 def test_compare_and_collections(client, service) -> None:

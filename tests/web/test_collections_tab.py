@@ -50,7 +50,7 @@ def test_the_first_collection_is_open_with_its_recordings(show, service) -> None
     assert "7 recordings" in html and "of audio" in html
     assert len(rows(html)) == 7
     for row in rows(html):
-        for channel in ("adapter", "phonetic", "meaning", "words"):
+        for channel in ("adapter", "phonetic", "pieces", "meaning", "words"):
             assert f'data-channel="{channel}"' in row
         assert 'data-state="indexed" title="">searchable' in row
     assert 'data-name="samples"' in html

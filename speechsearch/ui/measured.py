@@ -1,0 +1,84 @@
+"""The shipped evaluation (docs/evaluation.json) as HTML tables. Pure but for one file; every value is escaped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from speechsearch.catalog import ENGINES
+from speechsearch.evaluation import Figure, PairedTest
+from speechsearch.ui import view
+from speechsearch.ui.compare_view import difference_cell, measure, table
+
+CEILING = "text-hybrid"
+
+
+def figures(file: Path) -> str:
+    """Return the tables of the evaluation that ships with the program; where it is not there, say so."""
+    if not file.is_file():
+        return "<p>The evaluation (docs/evaluation.json) is not beside the program. A checkout has it.</p>"
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+        sets = "".join(figure_row(one["name"], one["passages"], one["conditions"]["clean"]) for one in found["sets"])
+        conditions = "".join(
+            condition_row(found["titles"][name], one) for name, one in found["together"]["conditions"].items()
+        )
+        on = found["machine"]
+        made = f"{found['date']}, {on['processor']}, {on['cores']} cores; {found['command']}"
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        return f"<p>docs/evaluation.json cannot be read: {view.text(error)}.</p>"
+    titles = {engine.name: engine.title for engine in ENGINES}
+    against = f"{titles['hybrid']} against {titles['asr']}"
+    heads = ["Collection", "n", "Gold transcript", *titles.values(), against]
+    noisy = ["The recordings", "n", titles["hybrid"], titles["asr"], against, "Sounds misheard", "Words misheard"]
+    return (
+        "<p>Share of questions whose right passage is among the first five answers, with 95 % intervals. Gold "
+        "transcript: a search through what was really said, about the most that can be hoped for.</p>"
+        f"{table(heads, sets, 'Recall at 5 on the collections of the evaluation')}"
+        "<p>The same with the recordings made worse, all collections together. Misheard: phoneme errors of the speech "
+        "encoder, and word errors of the same network when it decides on words.</p>"
+        f"{table(noisy, conditions, 'Recall at 5 in noise, through codecs and in a room')}"
+        f'<p class="ss-basis">From docs/evaluation.json: {view.text(made, 400)}</p>'
+    )
+
+
+def figure_row(name: str, passages: int, record: Mapping[str, Any]) -> str:
+    """Return a collection's line: recall at 5 of every engine, and the hybrid against the baseline."""
+    cells = "".join(recall(record, engine) for engine in (CEILING, *(engine.name for engine in ENGINES)))
+    return (
+        f'<tr><th scope="row">{view.text(name)}<br><small>{view.text(passages)} passages</small></th>'
+        f"<td>{view.text(record['n'])}</td>{cells}{against_baseline(record)}</tr>"
+    )
+
+
+def condition_row(title: str, record: Mapping[str, Any]) -> str:
+    """Return a condition's line: recall at 5 of hybrid and baseline, their difference, and how much was misheard."""
+    errors = (record["phoneme_error_rate"], record["word_error_rate"]["asr"])
+    return (
+        f'<tr><th scope="row">{view.text(title)}</th><td>{view.text(record["n"])}</td>'
+        f"{recall(record, 'hybrid')}{recall(record, 'asr')}{against_baseline(record)}"
+        f"{''.join(f'<td>{percent(one)}</td>' for one in errors)}</tr>"
+    )
+
+
+def recall(record: Mapping[str, Any], engine: str) -> str:
+    """Return an engine's recall at 5 as a cell; a dash where it did not run."""
+    found = record["engines"].get(engine)
+    return measure(Figure(**found["recall@5"])) if found else "<td>–</td>"
+
+
+def against_baseline(record: Mapping[str, Any]) -> str:
+    """Return the hybrid's difference from the baseline as a cell."""
+    test = record["tests"]["asr"]["recall@5"]
+    return difference_cell(PairedTest(test["difference"], test["p_value"]))
+
+
+def percent(share: float | None) -> str:
+    """Return a share in percent, a dash where there is none.
+
+    >>> percent(0.1234), percent(None)
+    ('12.3 %', '–')
+    """
+    return "–" if share is None else f"{100 * share:.1f} %"
