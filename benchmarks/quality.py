@@ -49,9 +49,12 @@ def conditions_named(names: list[str]) -> list[Condition]:
     return [condition for condition in CONDITIONS if not names or condition.name in {*names, CLEAN}]
 
 
-def written_down(one: QualitySet, condition: Condition, noisy: list[str], workers: int) -> list[str] | None:
+def written_down(
+    one: QualitySet, condition: Condition, noisy: list[str], silent: list[str], workers: int
+) -> list[str] | None:
     """Return PocketSphinx's transcripts of a set's passages; None where it does not run."""
-    if condition.name != CLEAN and (condition.name != NOISY or one.name not in noisy):
+    runs = one.name not in silent if condition.name == CLEAN else condition.name == NOISY and one.name in noisy
+    if not runs:
         return None
     started = time.perf_counter()
     texts = transcripts(list(one.heard(condition)), KEPT / "transcripts", workers)
@@ -71,16 +74,17 @@ def main(
     passages: Annotated[int, typer.Option(min=1, help="At most so many passages of a set.")] = 140,
     workers: Annotated[int, typer.Option(min=1, help="How many processes run PocketSphinx.")] = 2,
     noisy_sets: Annotated[str, typer.Option(help="The sets that PocketSphinx hears in babble too: slow.")] = "samples",
+    silent_sets: Annotated[str, typer.Option(help="The sets that PocketSphinx does not hear at all.")] = "",
     fresh: Annotated[bool, typer.Option(help="Measure anew what was measured before.")] = False,
     only_transcripts: Annotated[bool, typer.Option(help="Run PocketSphinx ahead and write no report.")] = False,
 ) -> None:
     """Measure the engines and write the report."""
-    heard, noisy = conditions_named(chosen(conditions)), chosen(noisy_sets)
+    heard, noisy, silent = conditions_named(chosen(conditions)), chosen(noisy_sets), chosen(silent_sets)
     folders = folders_of(root, chosen(sets))
     if only_transcripts:
         for condition in heard:
             for folder in folders:
-                written_down(read_set(folder, passages), condition, noisy, workers)
+                written_down(read_set(folder, passages), condition, noisy, silent, workers)
         return
 
     from benchmarks.quality_figures import Measured, document
@@ -93,7 +97,7 @@ def main(
         one = read_set(folder, passages)
         cells = {}
         for condition in heard:
-            cell = measurer.cell(one, condition, written_down(one, condition, noisy, workers))
+            cell = measurer.cell(one, condition, written_down(one, condition, noisy, silent, workers))
             say(one, condition.name, f"{cell.seconds:.0f} s")
             cells[condition.name] = cell
         speeds = measurer.speeds(one)

@@ -36,8 +36,8 @@ What = Literal["clip", "question"]
 def degradation(noise: str, ratio_db: float, is_telephone: bool, mp3_kbps: float, speed: float) -> Degradation:
     """Return the settings of the controls.
 
-    >>> degradation("pink", 10, True, 32, 1.1)
-    Degradation(noise='pink', noise_ratio_db=10.0, is_telephone=True, mp3_kbps=32, speed=1.1)
+    >>> degradation("pink", 10, True, 32, 1.1) == Degradation("pink", 10.0, is_telephone=True, mp3_kbps=32, speed=1.1)
+    True
 
     Raises:
         InputError: they lie outside what the controls offer.
