@@ -39,14 +39,14 @@ PARAGRAPHS = {
     ),
     "How it works": (
         "A recording is cut at pauses into passages of 5 to 30 seconds. A speech encoder gives, 25 times a second, how "
-        "likely each sound of the language is. From that an adapter makes one vector of meaning, in the space of a "
-        "text encoder, and an index of runs of three sounds. Your question is turned into the same two things, and the "
-        "passages nearest to it are the answers."
+        "likely each sound of the language is. From that come an index of runs of three sounds and, by an adapter, "
+        "one vector of meaning in the space of a text encoder and an index of the word pieces that may have been said. "
+        "Your question is turned into the same three things, and the passages nearest to it are the answers."
     ),
 }
 LIMITS = (
     "English only. Other languages are heard as if they were English.",
-    "Most voices in training were synthetic, and under seven hours were human. Non-native speakers, telephone lines, "
+    "Most voices in training were synthetic, and seven hours were human. Non-native speakers, telephone lines, "
     "meetings and people who talk at once are heard badly.",
     "It finds passages; it does not answer questions or sum up. Look at what it finds, and listen.",
     "A bar shows how likely an answer is to be right on the sets we measured. On your recordings it may be off.",
