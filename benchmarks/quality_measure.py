@@ -21,6 +21,7 @@ from speechsearch import audio
 from speechsearch.datatypes import Audio, Transcript
 from speechsearch.encoders.mini import MiniPassageEncoder
 from speechsearch.engines import build_recognizer, learnt_fusion
+from speechsearch.errors import CapabilityError
 from speechsearch.evaluation import EngineReport, EvaluationCollection, describe_machine, run_engine
 from speechsearch.evaluation.metrics import error_rate, word_error_rate
 from speechsearch.library import FORMAT
@@ -64,7 +65,7 @@ class WrittenAhead:
 
     def transcribe(self, passages: Sequence[Audio]) -> list[Transcript]:
         """Refuse."""
-        raise NotImplementedError("transcripts of PocketSphinx are made ahead")
+        raise CapabilityError("The transcripts of PocketSphinx are made ahead.")
 
 
 class Measurer:

@@ -1,13 +1,12 @@
 """Transcripts by PocketSphinx, made by several processes and kept on disk: it takes about as long as all the rest.
 
-A transcript is found by the content of the sound, so a set that is built anew costs only the passages that changed. The
-folder must be emptied by hand when the decoder's settings change: the key has the package's version and not them.
+A transcript is found by the content of the sound and the recogniser, so a set that is built anew costs only the
+passages that changed.
 """
 
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import multiprocessing
 import os
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from pathlib import Path
 
-from speechsearch.asr.pocketsphinx import PocketSphinxRecognizer
+from speechsearch.asr.pocketsphinx import PocketSphinxRecognizer, fingerprint
 from speechsearch.datatypes import Audio
 
 recognizer = cache(PocketSphinxRecognizer)
@@ -24,8 +23,7 @@ recognizer = cache(PocketSphinxRecognizer)
 
 def transcript_file(folder: Path, sound: Audio) -> Path:
     """Return where the transcript of a sound is kept."""
-    version = importlib.metadata.version("pocketsphinx")
-    digest = hashlib.sha256(f"pocketsphinx {version}\n".encode() + sound.samples.tobytes())
+    digest = hashlib.sha256(f"{fingerprint()}\n".encode() + sound.samples.tobytes())
     return folder / f"{digest.hexdigest()[:32]}.txt"
 
 

@@ -17,6 +17,11 @@ MOST_ACTIVE_HMMS = 3_000
 """A frame; 1.5 times as fast as the default at the same word error rate (docs/training-log.md)."""
 
 
+def fingerprint() -> str:
+    """Return a text that changes with the package and with how its decoder is set."""
+    return f"pocketsphinx-{importlib.metadata.version('pocketsphinx')}-{MOST_ACTIVE_HMMS}"
+
+
 class PocketSphinxRecognizer:
     """Hidden Markov models and a trigram language model (Huggins-Daines et al., 2006)."""
 
@@ -32,7 +37,7 @@ class PocketSphinxRecognizer:
             import pocketsphinx
         except ImportError as error:
             raise MissingDependencyError("pocketsphinx is not installed.", "Run: pip install pocketsphinx") from error
-        self.fingerprint = f"pocketsphinx-{importlib.metadata.version('pocketsphinx')}-{MOST_ACTIVE_HMMS}"
+        self.fingerprint = fingerprint()
         self._decoder: Any = pocketsphinx.Decoder(samprate=16_000, loglevel="FATAL", maxhmmpf=MOST_ACTIVE_HMMS)
         self._lock = threading.Lock()
 

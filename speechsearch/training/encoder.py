@@ -42,6 +42,21 @@ LENGTHS_S = (2, 3, 4, 5, 6, 8, 10, 12, 14, 16, 20, 25, 30)
 WARPS = [0.84, 0.88, 0.92, 0.96, 1.0, 1.04, 1.08, 1.13, 1.18]
 
 
+def source_of(shard: str) -> str:
+    """Return the source of a shard by its name.
+
+    >>> source_of("espeak-1003"), source_of("speechocean-adults")
+    ('espeak', 'speechocean-adults')
+
+    Raises:
+        ValueError: there is none.
+    """
+    for name in SOURCE_WEIGHTS:
+        if shard.startswith(name):
+            return name
+    raise ValueError(f"The shard {shard!r} belongs to no source of the encoder: {', '.join(SOURCE_WEIGHTS)}.")
+
+
 def padded(sounds: list[Samples], width: int | None = None) -> tuple[Tensor, Tensor]:
     """Return (samples, lengths): (batch, width or longest) float32 and (batch,) int64."""
     lengths = torch.tensor([len(sound) for sound in sounds])
@@ -58,8 +73,9 @@ class Batches:
         self.rng = np.random.default_rng(seed)
         self.groups: dict[str, list[tuple[Shard, Utterance]]] = {}
         for shard in shards:
-            source = next(name for name in SOURCE_WEIGHTS if shard.name.startswith(name))
-            self.groups.setdefault(source, []).extend((shard, utterance) for utterance in shard.utterances)
+            self.groups.setdefault(source_of(shard.name), []).extend(
+                (shard, utterance) for utterance in shard.utterances
+            )
         weights = np.array([SOURCE_WEIGHTS[name] for name in self.groups])
         self.weights = weights / weights.sum()
         read = lambda folder: [  # noqa: E731

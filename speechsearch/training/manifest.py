@@ -21,7 +21,7 @@ import typer
 from speechsearch.mini.lexicon import spoken_words
 from speechsearch.training.adapter_data import TEXT_WEIGHTS
 from speechsearch.training.corpus import Utterance
-from speechsearch.training.encoder import SAMPLE_RATE_HZ, SOURCE_WEIGHTS
+from speechsearch.training.encoder import SAMPLE_RATE_HZ, source_of
 from speechsearch.training.speech_corpus import human_parts
 from speechsearch.training.texts import split_sentences
 from speechsearch.training.voices import RESERVED
@@ -114,21 +114,6 @@ def read_reserved(data: Path, samples: Path) -> Reserved:
         own = [json.loads(line)["text"] for line in lines]
     texts = ReservedTexts([("fairytale", tales), ("squad", squad), *human, ("samples", own)])
     return Reserved(texts, frozenset(heard - trained))
-
-
-def source_of(shard: str) -> str:
-    """Return the source of a shard by its name, as the encoder's recipe finds it.
-
-    >>> source_of("espeak-1003"), source_of("speechocean-adults")
-    ('espeak', 'speechocean-adults')
-
-    Raises:
-        ValueError: there is none.
-    """
-    for name in SOURCE_WEIGHTS:
-        if shard.startswith(name):
-            return name
-    raise ValueError(f"The shard {shard!r} belongs to no source of the encoder: {', '.join(SOURCE_WEIGHTS)}.")
 
 
 def overlap(shared: Iterable[dict[Text, int]]) -> dict[str, dict[str, int]]:

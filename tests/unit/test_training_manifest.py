@@ -9,12 +9,11 @@ import pytest
 
 from speechsearch.training.adapter_data import TEXT_WEIGHTS
 from speechsearch.training.corpus import Utterance
-from speechsearch.training.encoder import SOURCE_WEIGHTS
+from speechsearch.training.encoder import SOURCE_WEIGHTS, source_of
 from speechsearch.training.manifest import (
     Reserved,
     ReservedTexts,
     shard_rows,
-    source_of,
     speech_manifest,
     text_manifest,
     written,
