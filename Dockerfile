@@ -8,8 +8,6 @@ RUN pip install -r requirements.txt "psycopg[binary]==3.3.9"
 COPY app.py pyproject.toml README.md ./
 COPY speechsearch speechsearch
 COPY ingest ingest
-COPY samples samples
-COPY docs docs
 ENV SPEECHSEARCH_DATA_DIR=/data SPEECHSEARCH_SERVER__HOST=0.0.0.0 SPEECHSEARCH_SERVER__PORT=7860
 USER speechsearch
 VOLUME /data

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
-from speechsearch.errors import SpeechSearchError
-
-SAMPLES = Path(__file__).parent / "samples"
+from speechsearch.domain.assets import SAMPLES
+from speechsearch.domain.errors import SpeechSearchError
 
 
 def main() -> int:
@@ -27,15 +25,15 @@ def main() -> int:
 def serve() -> int:
     """Open the port and the service, begin to index the samples where that is due, and answer requests."""
     from speechsearch.api.server import allowed_hosts, frame_ancestors, listen, run
-    from speechsearch.settings import read_settings
+    from speechsearch.service.settings import read_settings
 
     settings = read_settings()
     with listen(settings) as listener:
         from ingest import runners
         from speechsearch.api import create_app
-        from speechsearch.backup import kept_safe
-        from speechsearch.jobs import JobQueue
-        from speechsearch.service import Service
+        from speechsearch.jobs.queue import JobQueue
+        from speechsearch.library.backup import kept_safe
+        from speechsearch.service.open import Service
         from speechsearch.ui import build_page, mount
 
         with kept_safe(settings), Service.open(settings) as service:

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-from speechsearch.datatypes import PhonemeTrack, Query
-from speechsearch.encoders.transcript import stem
-from speechsearch.engines import learnt_fusion
+from speechsearch.domain.values import PhonemeTrack, Query
 from speechsearch.evaluation import read_collection
-from speechsearch.evidence import Pattern, listen, patterns
-from speechsearch.mini.lexicon import spoken_words
-from speechsearch.prepared import prepare
+from speechsearch.evaluation.encoding import prepare
+from speechsearch.retrieval.engines import learnt_fusion
+from speechsearch.retrieval.evidence import Pattern, listen, patterns
+from speechsearch.text.spoken import spoken_words
+from speechsearch.text.words import stem
 
 BEST = 5
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from speechsearch.datatypes import Filters, SparseVector
+from speechsearch.domain.values import Filters, SparseVector
 from speechsearch.index import EdgeIndex, Point, VectorSpec
 
 DIM = 384

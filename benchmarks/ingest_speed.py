@@ -16,13 +16,14 @@ import soundfile
 import typer
 
 from speechsearch import audio
-from speechsearch.datatypes import Recording
+from speechsearch.domain.assets import ASSETS
+from speechsearch.domain.values import Recording
 from speechsearch.evaluation import describe_machine
-from speechsearch.library import BATCH_S, ahead, batches
-from speechsearch.service import Service
-from speechsearch.settings import Settings
+from speechsearch.library.library import BATCH_S, ahead, batches
+from speechsearch.service.open import Service
+from speechsearch.service.settings import Settings
 
-SAMPLES = Path(__file__).parents[1] / "samples" / "audio"
+SAMPLES = ASSETS / "samples" / "audio"
 
 
 def long_recording(path: Path, minutes: float) -> float:

@@ -18,7 +18,7 @@ import numpy as np
 import soundfile
 
 from benchmarks.set_folder import Asker, Question, SetFolder, rotation
-from speechsearch.mini.lexicon import spoken_words
+from speechsearch.text.spoken import spoken_words
 from speechsearch.training.speech_corpus import human_parts
 from speechsearch.training.voices import SAMPLE_RATE_HZ
 

@@ -17,15 +17,15 @@ import shutil
 import statistics
 import sys
 import time
-from pathlib import Path
 
 import httpx
 import psutil
 from playwright.sync_api import sync_playwright
 
 from benchmarks.screenshots import FLAGS
+from speechsearch.domain.assets import ASSETS
 
-QUESTIONS = Path(__file__).parents[1] / "samples" / "questions.jsonl"
+QUESTIONS = ASSETS / "samples" / "questions.jsonl"
 QUESTION = "#question textarea, #question input"
 WATCH = """() => {
   window.seen = 0;

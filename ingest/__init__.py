@@ -2,8 +2,8 @@
 
 from ingest.discover import discover
 from ingest.hub import dataset_sources
-from ingest.jobs import runners
 from ingest.pipeline import FileResult, run
+from ingest.runners import runners
 from ingest.sources import Description, Rejected, Selection, Source
 
 __all__ = [

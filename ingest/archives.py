@@ -21,8 +21,8 @@ from typing import BinaryIO, cast
 
 from ingest.sources import LONGEST_NAME, clean
 from ingest.unpacking import CHUNK_BYTES, CarefulFile, Meter, Metered, unpacked
-from speechsearch.errors import ArchiveError, SpeechSearchError
-from speechsearch.settings import LimitSettings
+from speechsearch.domain.errors import ArchiveError, SpeechSearchError
+from speechsearch.domain.limits import Limits
 
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".tar.gz", ".tbz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz")
 OTHER_ARCHIVES = (*ARCHIVE_SUFFIXES, ".gz", ".bz2", ".xz", ".7z", ".rar", ".tar.zst", ".zst")
@@ -64,7 +64,7 @@ def member_path(name: str) -> PurePosixPath:
     PurePosixPath('talks/day 1/a.mp3')
     >>> member_path("talks/../../a.mp3")
     Traceback (most recent call last):
-    speechsearch.errors.ArchiveError: 'talks/../../a.mp3' points outside of the archive.
+    speechsearch.domain.errors.ArchiveError: 'talks/../../a.mp3' points outside of the archive.
     """
     text = name.replace("\\", "/")
     path = PurePosixPath(*(part for part in text.split("/") if part not in {"", "."}))
@@ -82,7 +82,7 @@ def is_hidden(path: PurePosixPath) -> bool:
     return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
 
 
-def members(path: Path, limits: LimitSettings) -> Generator[Member, None, None]:
+def members(path: Path, limits: Limits) -> Generator[Member, None, None]:
     """Yield the files of a zip or tar archive in its order, hidden ones and folders left out.
 
     Raises:
@@ -191,7 +191,7 @@ def _checked(
         yield Member(path, size_bytes, open_member, problem)
 
 
-def _entry_error(path: PurePosixPath, size_bytes: int, limits: LimitSettings) -> ArchiveError | None:
+def _entry_error(path: PurePosixPath, size_bytes: int, limits: Limits) -> ArchiveError | None:
     """Return why a member must not be opened, whatever the kind of archive."""
     if path.name.lower().endswith(OTHER_ARCHIVES):
         return ArchiveError(f"'{path}' is an archive inside an archive and was not opened.", "Unpack it first.")

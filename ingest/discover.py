@@ -17,8 +17,8 @@ from ingest import archives
 from ingest.metadata import FILE_NAME, LARGEST_BYTES, Metadata, describe, edited, parse
 from ingest.sources import LONGEST_NAME, SOUND_SUFFIXES, Found, Rejected, Selection, Source, clean, disk_name
 from ingest.unpacking import ExhaustedError
-from speechsearch.errors import ArchiveError, InputError, TooLargeError
-from speechsearch.settings import LimitSettings
+from speechsearch.domain.errors import ArchiveError, InputError, TooLargeError
+from speechsearch.domain.limits import Limits
 
 Tables = dict[PurePosixPath, Metadata]
 """The metadata.csv files of a folder or an archive, by the folder they lie in."""
@@ -28,7 +28,7 @@ Tables = dict[PurePosixPath, Metadata]
 class Plan:
     """What was found on the first look: parts to go through in order, and their size."""
 
-    limits: LimitSettings
+    limits: Limits
     workspace: Path
     parts: list[Callable[[], Iterable[Found]]] = field(default_factory=list)
     files: int = 0
@@ -46,7 +46,7 @@ class Plan:
         self.size_bytes += sum(one.size_bytes for one in found if isinstance(one, Source))
 
 
-def discover(paths: Sequence[Path], limits: LimitSettings, workspace: Path) -> Selection:
+def discover(paths: Sequence[Path], limits: Limits, workspace: Path) -> Selection:
     """Return the recordings in files, folders (all levels, sorted) and zip and tar archives, with their metadata.csv.
 
     A file that is named directly is always tried; in folders and archives only files with the ending of a sound or
@@ -77,7 +77,7 @@ def discover(paths: Sequence[Path], limits: LimitSettings, workspace: Path) -> S
 
 def discover_uploaded(
     files: Sequence[tuple[Path, str]],
-    limits: LimitSettings,
+    limits: Limits,
     workspace: Path,
     descriptions: Mapping[str, Mapping[str, str]],
 ) -> Selection:
@@ -107,7 +107,7 @@ def _walk(parts: Iterable[Callable[[], Iterable[Found]]]) -> Iterator[Found]:
         yield from part()
 
 
-def _tables_beside(path: Path, dropped: Metadata, limits: LimitSettings) -> Tables:
+def _tables_beside(path: Path, dropped: Metadata, limits: Limits) -> Tables:
     """Return the metadata for a file that was named directly: given with it, or lying next to it."""
     beside = path.parent / FILE_NAME
     if path.name not in dropped.rows and beside.is_file():
@@ -115,7 +115,7 @@ def _tables_beside(path: Path, dropped: Metadata, limits: LimitSettings) -> Tabl
     return {PurePosixPath("."): dropped}
 
 
-def _read_table(path: Path, name: str, limits: LimitSettings) -> Metadata:
+def _read_table(path: Path, name: str, limits: Limits) -> Metadata:
     try:
         with path.open("rb") as stream:
             content = stream.read(LARGEST_BYTES + 1)
@@ -130,7 +130,7 @@ def _unreadable(name: str, error: OSError, is_warning: bool = False) -> Rejected
 
 
 def _file(
-    path: Path, name: str, inside: PurePosixPath, tables: Tables, limits: LimitSettings
+    path: Path, name: str, inside: PurePosixPath, tables: Tables, limits: Limits
 ) -> tuple[Found, PurePosixPath, str]:
     """Return a file as a source, or why not, and the metadata row (folder and key) that describes it.
 
@@ -246,7 +246,7 @@ def _plan_archive(plan: Plan, path: Path, name: str) -> None:
     plan.parts.append(lambda: _unpack(path, shown, found, tables, plan))
 
 
-def _read_member(member: archives.Member, name: str, limits: LimitSettings) -> Metadata:
+def _read_member(member: archives.Member, name: str, limits: Limits) -> Metadata:
     content = b""
     with archives.errors_of(name), member.open() as stream:
         for chunk in archives.chunks(stream):
@@ -279,7 +279,7 @@ def _named(error: ArchiveError, path: Path, name: str) -> ArchiveError:
 
 
 def _unpack_member(
-    member: archives.Member, archive: str, target: Path, tables: Tables, limits: LimitSettings
+    member: archives.Member, archive: str, target: Path, tables: Tables, limits: Limits
 ) -> Iterator[Found]:
     """Yield one member as a source and remove it; a damaged one as a refusal while the archive can be read on."""
     name = clean(f"{archive}/{member.path}", 2 * LONGEST_NAME)

@@ -10,8 +10,8 @@ from typing import Any
 
 from ingest.rows import ALIASES, NAME_COLUMNS, TEXT_COLUMNS, Origin, errors_of, library, rows_of
 from ingest.sources import Selection, clean
-from speechsearch.errors import InputError, NotFoundError
-from speechsearch.settings import LimitSettings
+from speechsearch.domain.errors import InputError, NotFoundError
+from speechsearch.domain.limits import Limits
 
 TABLE_SUFFIXES = {".parquet", ".json", ".jsonl", ".csv", ".tsv", ".arrow"}
 
@@ -20,7 +20,7 @@ def dataset_sources(
     name_or_path: str,
     *,
     workspace: Path,
-    limits: LimitSettings,
+    limits: Limits,
     split: str = "train",
     configuration: str | None = None,
     audio_column: str | None = None,
@@ -60,7 +60,7 @@ def hub_sources(
     name: str,
     *,
     workspace: Path,
-    limits: LimitSettings,
+    limits: Limits,
     split: str,
     configuration: str | None,
     audio_column: str | None,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from ingest.sources import LONGEST_LINE, LONGEST_NAME, LONGEST_TEXT, Description, Rejected, clean
-from speechsearch.errors import InputError
+from speechsearch.domain.errors import InputError
 
 FILE_NAME = "metadata.csv"
 LARGEST_BYTES = 16_000_000

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ingest.sources import Found, Selection, Source
-from speechsearch.progress import Progress, ProgressCallback
+from speechsearch.domain.progress import Progress, ProgressCallback
 
 NOTHING = Source("", Path())
 

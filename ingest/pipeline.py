@@ -12,11 +12,11 @@ from typing import Literal, Protocol
 from ingest.meter import Meter
 from ingest.sources import LONGEST_NAME, Found, Rejected, Source, clean
 from speechsearch import audio
-from speechsearch.datatypes import Recording
-from speechsearch.errors import SpeechSearchError
-from speechsearch.progress import ProgressCallback
-from speechsearch.settings import LimitSettings
-from speechsearch.visitors import owner_of
+from speechsearch.domain.errors import SpeechSearchError
+from speechsearch.domain.limits import Limits
+from speechsearch.domain.progress import ProgressCallback
+from speechsearch.domain.values import Recording
+from speechsearch.domain.visitors import owner_of
 
 log = logging.getLogger(__name__)
 
@@ -37,10 +37,10 @@ class Outcome(Protocol):
 
 
 class Indexer(Protocol):
-    """The part of ``speechsearch.service.Service`` that ingest needs."""
+    """The part of ``speechsearch.service.open.Service`` that ingest needs."""
 
     @property
-    def limits(self) -> LimitSettings:
+    def limits(self) -> Limits:
         """What a recording may be."""
 
     def index_recording(

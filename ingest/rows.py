@@ -13,8 +13,14 @@ from typing import Any
 
 from ingest.metadata import description_of
 from ingest.sources import LONGEST_NAME, Description, Found, Rejected, Source, clean, disk_name
-from speechsearch.errors import InputError, MissingDependencyError, NotFoundError, SpeechSearchError, TooLargeError
-from speechsearch.settings import LimitSettings
+from speechsearch.domain.errors import (
+    InputError,
+    MissingDependencyError,
+    NotFoundError,
+    SpeechSearchError,
+    TooLargeError,
+)
+from speechsearch.domain.limits import Limits
 
 ALIASES = {
     "title": ("title",),
@@ -71,7 +77,7 @@ def errors_of(name: str) -> Iterator[None]:
 
 def rows_of(
     dataset: Iterable[Mapping[str, Any]], origin: Origin, split: str, column: str, workspace: Path,
-    limits: LimitSettings,
+    limits: Limits,
 ) -> Iterator[Found]:  # fmt: skip
     """Yield one source a row; the sound lies in the workspace while its row is the current one."""
     workspace.mkdir(parents=True, exist_ok=True)
@@ -95,7 +101,7 @@ def rows_of(
 
 
 def _on_disk(
-    value: Mapping[str, Any] | None, origin: Origin, folder: Path, name: str, limits: LimitSettings
+    value: Mapping[str, Any] | None, origin: Origin, folder: Path, name: str, limits: Limits
 ) -> tuple[Path, int]:
     """Return a file with the sound and its size: written from the row's bytes, fetched, or the file that it names."""
     content, path = (value or {}).get("bytes"), str((value or {}).get("path") or "")
@@ -119,7 +125,7 @@ def _on_disk(
     return target, size_bytes
 
 
-def _write(chunks: Iterable[bytes], target: Path, name: str, limits: LimitSettings) -> None:
+def _write(chunks: Iterable[bytes], target: Path, name: str, limits: Limits) -> None:
     written_bytes = 0
     with target.open("wb") as stream:
         for chunk in chunks:
@@ -129,7 +135,7 @@ def _write(chunks: Iterable[bytes], target: Path, name: str, limits: LimitSettin
             stream.write(chunk)
 
 
-def _too_large(name: str, limits: LimitSettings) -> TooLargeError:
+def _too_large(name: str, limits: Limits) -> TooLargeError:
     return TooLargeError(f"'{name}' has more than {limits.file_bytes:,} bytes.", "Convert it to Opus.")
 
 

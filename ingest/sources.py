@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from speechsearch.errors import SpeechSearchError
+from speechsearch.domain.errors import SpeechSearchError
 
 SOUND_SUFFIXES = frozenset(
     {

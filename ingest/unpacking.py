@@ -9,8 +9,8 @@ import lzma
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from speechsearch.errors import ArchiveError
-from speechsearch.settings import LimitSettings
+from speechsearch.domain.errors import ArchiveError
+from speechsearch.domain.limits import Limits
 
 CHUNK_BYTES = 1 << 20
 LARGEST_READ_BYTES = 2 * CHUNK_BYTES
@@ -28,7 +28,7 @@ class ExhaustedError(ArchiveError):
 class Meter:
     """Counts what comes out of an archive and stops it at the limits."""
 
-    def __init__(self, path: Path, limits: LimitSettings) -> None:
+    def __init__(self, path: Path, limits: Limits) -> None:
         self.name = path.name
         self.packed_bytes = path.stat().st_size
         self.limits = limits

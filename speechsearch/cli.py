@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from speechsearch.catalog import ENGINES, MODELS
-from speechsearch.errors import (
+from speechsearch.domain.errors import (
     DataFolderInUseError,
     IndexUnavailableError,
     InputError,
@@ -27,11 +26,12 @@ from speechsearch.errors import (
     SpeechSearchError,
     StoreError,
 )
-from speechsearch.progress import Progress
+from speechsearch.domain.progress import Progress
+from speechsearch.models.catalog import ENGINES, MODELS
 
 if TYPE_CHECKING:
-    from speechsearch.datatypes import Filters, Query, Results
-    from speechsearch.service import Service
+    from speechsearch.domain.values import Filters, Query, Results
+    from speechsearch.service.open import Service
 
 app = typer.Typer(
     help="Find the moment in spoken recordings by meaning, without speech recognition.",
@@ -62,8 +62,8 @@ def exit_code(error: SpeechSearchError) -> int:
 @contextmanager
 def opened(purpose: Literal["use", "check", "rebuild"] = "use") -> Iterator[Service]:
     """Open the service of the settings."""
-    from speechsearch.service import Service
-    from speechsearch.settings import read_settings
+    from speechsearch.service.open import Service
+    from speechsearch.service.settings import read_settings
 
     with Service.open(read_settings(), purpose) as service:
         yield service
@@ -104,14 +104,14 @@ def lines(results: Results) -> Iterator[str]:
 
 def query_of(service: Service, text: str, spoken: Path | None, top_k: int, filters: Filters) -> Query:
     """Return the query of a command's arguments."""
-    from speechsearch.datatypes import Query
+    from speechsearch.domain.values import Query
 
     return Query(text, service.query_audio(spoken) if spoken else None, top_k, filters)
 
 
 def filters_of(collection: str, speaker: list[str], language: list[str], date_from: str, date_to: str) -> Filters:
     """Return what a command's options narrow its search to."""
-    from speechsearch.datatypes import Filters
+    from speechsearch.domain.values import Filters
 
     for date in (date_from, date_to):
         if date and not DATE.fullmatch(date):
@@ -306,7 +306,7 @@ def evaluate(
 ) -> None:
     """Measure engines on a FOLDER with corpus.jsonl, queries.jsonl and qrels/test.tsv."""
     from speechsearch.evaluation import as_json, as_markdown
-    from speechsearch.measure import measure
+    from speechsearch.evaluation.measure import measure
 
     report = measure(
         folder,
@@ -323,7 +323,7 @@ def evaluate(
 @app.command()
 def password() -> None:
     """Ask for a password and print its hash, for SPEECHSEARCH_AUTH__USERS."""
-    from speechsearch.passwords import hash_password
+    from speechsearch.api.passwords import hash_password
 
     given = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
     if len(given) < SHORTEST_PASSWORD:

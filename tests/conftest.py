@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-SAMPLES = Path(__file__).parents[1] / "samples"
+from speechsearch.domain.assets import SAMPLES
+
 CHOSEN = ("s004", "s015", "s027", "s031", "s051", "s060", "s066")
 HOSTILE = "<script>alert(1)</script> \"quoted\" 'single' ${document.title} {{value}} \u202eדוגמה"
 HOSTILE_FILE = "s066"
@@ -43,7 +44,7 @@ def copy_data(source: Path, target: Path) -> Path:
 @pytest.fixture(scope="session")
 def model():
     """The shipped model, loaded once."""
-    from speechsearch.mini.model import MiniModel
+    from speechsearch.models.mini.network import MiniModel
 
     return MiniModel()
 
@@ -73,8 +74,8 @@ def chosen_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def library_folder(tmp_path_factory: pytest.TempPathFactory, model, chosen_files: Path) -> Path:
     """A closed data folder with the seven samples in the collection "samples"; not to be changed."""
     from ingest import discover, run
-    from speechsearch.service import Service
-    from speechsearch.settings import Settings
+    from speechsearch.service.open import Service
+    from speechsearch.service.settings import Settings
 
     folder = tmp_path_factory.mktemp("library") / "data"
     with Service.open(Settings(data_dir=folder), model=model) as opened:
@@ -87,7 +88,7 @@ def library_folder(tmp_path_factory: pytest.TempPathFactory, model, chosen_files
 @pytest.fixture
 def settings(library_folder: Path, tmp_path: Path):
     """Settings of a data folder of the test's own, with the seven samples."""
-    from speechsearch.settings import Settings
+    from speechsearch.service.settings import Settings
 
     copy_data(library_folder, tmp_path / "data")
     return Settings(data_dir=tmp_path / "data")
@@ -96,7 +97,7 @@ def settings(library_folder: Path, tmp_path: Path):
 @pytest.fixture
 def service(settings, model) -> Iterator[object]:
     """The real service over the seven samples, in a data folder of the test's own."""
-    from speechsearch.service import Service
+    from speechsearch.service.open import Service
 
     with Service.open(settings, model=model) as opened:
         yield opened

@@ -13,9 +13,9 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from speechsearch.errors import ConfigurationError
-from speechsearch.passwords import hash_password, is_hash, is_password
-from speechsearch.settings import AuthSettings
+from speechsearch.api.passwords import hash_password, is_hash, is_password
+from speechsearch.domain.errors import ConfigurationError
+from speechsearch.service.settings import AuthSettings
 
 KEY_FILE = "session.key"
 KEY_BYTES = 32

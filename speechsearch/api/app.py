@@ -9,26 +9,26 @@ from fastapi import FastAPI, Request
 from starlette.routing import Route
 
 from speechsearch.api.accounts import Accounts
-from speechsearch.api.clips import clip_routes
-from speechsearch.api.collections import collection_routes, reindex_routes
+from speechsearch.api.bodies import ErrorBody, HealthBody, IndexingBody
+from speechsearch.api.clip_routes import clip_routes
+from speechsearch.api.collection_routes import collection_routes, reindex_routes
 from speechsearch.api.errors import add_error_handlers
-from speechsearch.api.exports import export_routes
-from speechsearch.api.feedback import feedback_routes
+from speechsearch.api.export_routes import export_routes
+from speechsearch.api.feedback_routes import feedback_routes
 from speechsearch.api.identity import Access, IdentityMiddleware, visitor_of
-from speechsearch.api.jobs import job_routes
+from speechsearch.api.job_routes import job_routes
 from speechsearch.api.login import login_routes
-from speechsearch.api.models import ErrorBody, HealthBody, IndexingBody
-from speechsearch.api.recordings import recording_routes
+from speechsearch.api.rate_limit import RateLimit
+from speechsearch.api.recording_routes import recording_routes
 from speechsearch.api.reference import add_reference
-from speechsearch.api.search import search_routes
+from speechsearch.api.search_routes import search_routes
 from speechsearch.api.security import SecurityMiddleware
 from speechsearch.api.throttle import ThrottleMiddleware
 from speechsearch.api.tools import ToolEndpoint
-from speechsearch.limits import RateLimit
 
 if TYPE_CHECKING:
-    from speechsearch.jobs import JobQueue
-    from speechsearch.service import Service
+    from speechsearch.jobs.queue import JobQueue
+    from speechsearch.service.open import Service
 
 API_VERSION = "1.0"
 LOGINS_A_MINUTE = 10

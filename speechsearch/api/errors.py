@@ -6,8 +6,8 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
-from speechsearch.api.models import ErrorBody
-from speechsearch.errors import (
+from speechsearch.api.bodies import ErrorBody
+from speechsearch.domain.errors import (
     CapabilityError,
     DataFolderInUseError,
     DuplicateError,
@@ -42,7 +42,7 @@ _STATUS: tuple[tuple[type[SpeechSearchError], int], ...] = (
 def status_of(error: SpeechSearchError) -> int:
     """Return the HTTP status of an error.
 
-    >>> from speechsearch.errors import TooLongError
+    >>> from speechsearch.domain.errors import TooLongError
     >>> status_of(TooLongError("70 s")), status_of(NotFoundError("no such passage")), status_of(SpeechSearchError("x"))
     (422, 404, 500)
     """

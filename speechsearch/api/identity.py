@@ -18,8 +18,8 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from speechsearch.api.accounts import Accounts
-from speechsearch.limits import RateLimit
-from speechsearch.visitors import Visitor
+from speechsearch.api.rate_limit import RateLimit
+from speechsearch.domain.visitors import Visitor
 
 COOKIE = "speechsearch_visitor"
 SESSION_COOKIE = "speechsearch_session"

@@ -10,7 +10,7 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 
-from speechsearch.errors import MissingDependencyError
+from speechsearch.domain.errors import MissingDependencyError
 
 
 def add_reference(app: FastAPI, root_path: str) -> None:

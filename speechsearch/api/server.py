@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from speechsearch.errors import ConfigurationError
-from speechsearch.settings import Settings, is_on_space
+from speechsearch.domain.errors import ConfigurationError
+from speechsearch.service.settings import Settings, is_on_space
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

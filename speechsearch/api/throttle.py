@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from speechsearch.api.identity import address_of, too_many
-from speechsearch.limits import RateLimit
+from speechsearch.api.rate_limit import RateLimit
 
 VISITORS_AN_ADDRESS = 10
 """An office or a school is one address to us."""

@@ -14,17 +14,17 @@ from anyio.to_thread import run_sync
 from pydantic import Field
 from starlette.types import Receive, Scope, Send
 
+from speechsearch.api.bodies import CollectionBody, ComparisonBody, ResultsBody
 from speechsearch.api.identity import visitor_of
-from speechsearch.api.jobs import JobBody
-from speechsearch.api.models import CollectionBody, ComparisonBody, ResultsBody
-from speechsearch.datatypes import Filters, Query
-from speechsearch.visitors import Visitor
+from speechsearch.api.job_routes import JobBody
+from speechsearch.domain.values import Filters, Query
+from speechsearch.domain.visitors import Visitor
 
 if TYPE_CHECKING:
     from mcp.server.fastmcp import FastMCP
 
-    from speechsearch.jobs import JobQueue
-    from speechsearch.service import Service
+    from speechsearch.jobs.queue import JobQueue
+    from speechsearch.service.open import Service
 
 INSTRUCTIONS = (
     "Searches spoken recordings by meaning, without speech recognition. Every hit is a passage of a recording with its "
@@ -41,7 +41,7 @@ def tool_server(service: Service, jobs: JobQueue | None) -> FastMCP[Any]:
     from mcp.server.fastmcp import FastMCP
     from mcp.server.fastmcp.exceptions import ToolError
 
-    from speechsearch.errors import SpeechSearchError
+    from speechsearch.domain.errors import SpeechSearchError
 
     server: FastMCP[Any] = FastMCP("speechsearch", instructions=INSTRUCTIONS, log_level="WARNING")
 

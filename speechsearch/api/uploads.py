@@ -12,8 +12,8 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
-from speechsearch.errors import InputError, StoreError, TooLargeError
-from speechsearch.settings import LimitSettings
+from speechsearch.domain.errors import InputError, StoreError, TooLargeError
+from speechsearch.domain.limits import Limits
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
@@ -31,7 +31,7 @@ class Upload:
     fields: dict[str, str] = field(default_factory=dict)
 
 
-async def receive(request: Request, folder: Path, limits: LimitSettings) -> Upload:
+async def receive(request: Request, folder: Path, limits: Limits) -> Upload:
     """Write the files of a multipart request into a folder, under numbers, and return what there is.
 
     Raises:
@@ -60,7 +60,7 @@ async def receive(request: Request, folder: Path, limits: LimitSettings) -> Uplo
 class _Parts:
     """Writes the parts of a form as the parser finds them."""
 
-    def __init__(self, folder: Path, limits: LimitSettings) -> None:
+    def __init__(self, folder: Path, limits: Limits) -> None:
         self.upload = Upload()
         self.is_open = False
         self._folder, self._limits = folder, limits

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import BinaryIO, Literal, NamedTuple
 
-from speechsearch.errors import DecodeError
+from speechsearch.domain.errors import DecodeError
 
 HEAD_BYTES = 8192
 OGG_PAGE_BYTES = 65_307

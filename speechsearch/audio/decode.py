@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from speechsearch.audio.container import CUT_OFF
 from speechsearch.audio.readers import Reader, SoundInfo, name_of, open_reader
 from speechsearch.audio.resample import resample
-from speechsearch.datatypes import SAMPLE_RATE_HZ, Audio, Span
-from speechsearch.errors import DecodeError, TooLargeError, TooLongError
-from speechsearch.settings import LimitSettings
+from speechsearch.domain.errors import DecodeError, TooLargeError, TooLongError
+from speechsearch.domain.limits import Limits
+from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio, Span
 
 EDGE_S = 0.1  # the resampler needs sound on both sides of a span
 
 
-def probe(path: Path, limits: LimitSettings) -> SoundInfo:
+def probe(path: Path, limits: Limits) -> SoundInfo:
     """Return what a file holds; where its header does not tell the length, the file is decoded to measure it.
 
     Raises:
@@ -37,7 +37,7 @@ def probe(path: Path, limits: LimitSettings) -> SoundInfo:
     return replace(reader.info, duration_s=sum(block.duration_s for block in stream(path, limits)))
 
 
-def stream(path: Path, limits: LimitSettings, block_s: float = 30.0) -> Iterator[Audio]:
+def stream(path: Path, limits: Limits, block_s: float = 30.0) -> Iterator[Audio]:
     """Yield the sound of a file in consecutive blocks of ``block_s`` seconds; the last one may be shorter.
 
     Raises:
@@ -48,7 +48,7 @@ def stream(path: Path, limits: LimitSettings, block_s: float = 30.0) -> Iterator
     return _blocks(path, limits, limits.duration_s, block_s)
 
 
-def load(source: Path | bytes, limits: LimitSettings, longest_s: float) -> Audio:
+def load(source: Path | bytes, limits: Limits, longest_s: float) -> Audio:
     """Return a short sound whole.
 
     Raises:
@@ -75,7 +75,7 @@ def read_span(path: Path, span: Span) -> Audio:
     return Audio(samples[begin:end])
 
 
-def _blocks(source: Path | bytes, limits: LimitSettings, longest_s: float, block_s: float) -> Iterator[Audio]:
+def _blocks(source: Path | bytes, limits: Limits, longest_s: float, block_s: float) -> Iterator[Audio]:
     name = name_of(source)
     _check_bytes(source, limits)
     with open_reader(source) as reader:
@@ -112,14 +112,14 @@ def _regrouped(parts: Iterable[NDArray[np.float32]], size: int) -> Iterator[NDAr
         yield np.concatenate(waiting)
 
 
-def _check_bytes(source: Path | bytes, limits: LimitSettings) -> None:
+def _check_bytes(source: Path | bytes, limits: Limits) -> None:
     is_readable = not isinstance(source, Path) or source.is_file()
     size_bytes = (source.stat().st_size if isinstance(source, Path) else len(source)) if is_readable else 0
     if size_bytes > limits.file_bytes:
         raise TooLargeError(f"{name_of(source)} has {size_bytes:,} bytes; {limits.file_bytes:,} are allowed.")
 
 
-def _check(info: SoundInfo, limits: LimitSettings, longest_s: float, name: str) -> None:
+def _check(info: SoundInfo, limits: Limits, longest_s: float, name: str) -> None:
     if info.channels > limits.channels:
         raise TooLargeError(f"{name} has {info.channels} channels; {limits.channels} are allowed.")
     if info.sample_rate_hz > limits.sample_rate_hz:

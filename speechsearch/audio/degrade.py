@@ -18,7 +18,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from speechsearch.audio.resample import resample
-from speechsearch.datatypes import SAMPLE_RATE_HZ, Audio
+from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio
 
 Samples = NDArray[np.float32]
 NoiseKind = Literal["none", "white", "pink", "babble"]

@@ -11,17 +11,17 @@ import numpy as np
 from speechsearch.audio.decode import load, read_span, stream
 from speechsearch.audio.segmentation import passage_spans
 from speechsearch.audio.voice_activity import speech_spans
-from speechsearch.datatypes import SAMPLE_RATE_HZ, Audio, Span
-from speechsearch.errors import SilentError
-from speechsearch.settings import LimitSettings, SegmentationSettings
+from speechsearch.domain.errors import SilentError
+from speechsearch.domain.limits import Limits, Segmentation
+from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio, Span
 
 SILENCE = 1e-4  # -80 dB: a recorder's dither
 
 
 def passages(
     path: Path,
-    segmentation: SegmentationSettings,
-    limits: LimitSettings,
+    segmentation: Segmentation,
+    limits: Limits,
     on_block: Callable[[Audio], None] = lambda block: None,
 ) -> Iterator[tuple[Span, Audio]]:
     """Yield the passages of a file and their sound while it is read; memory does not grow with its length.
@@ -51,7 +51,7 @@ def passages(
         raise SilentError(f"There is no speech in {path.name}.")
 
 
-def _whole(path: Path, segmentation: SegmentationSettings, limits: LimitSettings) -> tuple[Span, Audio]:
+def _whole(path: Path, segmentation: Segmentation, limits: Limits) -> tuple[Span, Audio]:
     audio = load(path, limits, min(segmentation.longest_whole_s, limits.duration_s))
     if np.abs(audio.samples).max() < SILENCE:
         raise SilentError(f"There is no sound in {path.name}.")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from speechsearch.audio.container import identify
 from speechsearch.audio.readers import open_reader
-from speechsearch.datatypes import SAMPLE_RATE_HZ, Audio
+from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio
 
 SPEECH_DBFS = -20.0
 PEAK_DBFS = -1.0

@@ -15,7 +15,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from speechsearch.audio.container import CUT_OFF, READABLE, Container, identify
-from speechsearch.errors import DecodeError, MissingDependencyError
+from speechsearch.domain.errors import DecodeError, MissingDependencyError
 
 PREROLL_S = 0.5  # a decoder needs some packets before the first sound is right
 GAP_S = 0.05  # a jump in the time stamps that is more than rounding

@@ -8,8 +8,8 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from speechsearch.datatypes import SAMPLE_RATE_HZ
-from speechsearch.errors import DecodeError
+from speechsearch.domain.errors import DecodeError
+from speechsearch.domain.values import SAMPLE_RATE_HZ
 
 
 def to_mono(block: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from math import ceil
 
-from speechsearch.datatypes import Span
-from speechsearch.errors import ConfigurationError
+from speechsearch.domain.errors import ConfigurationError
+from speechsearch.domain.values import Span
 
 MARGIN_S = 0.2  # kept before and after the speech of a passage where the pause allows
 BREAK_S = 2.0  # a pause that ends a passage even if more would fit

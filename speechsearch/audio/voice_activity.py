@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from speechsearch.datatypes import SAMPLE_RATE_HZ, Audio, Span
-from speechsearch.errors import MissingDependencyError, ModelUnavailableError
+from speechsearch.domain.errors import MissingDependencyError, ModelUnavailableError
+from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio, Span
 
 WINDOW_SAMPLES = 512
 CONTEXT_SAMPLES = 64

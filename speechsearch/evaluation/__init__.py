@@ -1,6 +1,6 @@
 """Measure engines on collections of spoken passages with known answers."""
 
-from speechsearch.evaluation.collections import (
+from speechsearch.evaluation.dataset import (
     CollectionQuery,
     EvaluationCollection,
     SpokenPassage,

@@ -164,7 +164,7 @@ def word_error_rate(gold: Sequence[str], heard: Sequence[str]) -> float | None:
     >>> word_error_rate(["In 1874, Mr. Bell left."], ["in eighteen seventy four mister bell left"])
     0.0
     """
-    from speechsearch.mini.lexicon import spoken_words
+    from speechsearch.text.spoken import spoken_words
 
     return error_rate([spoken_words(text) for text in gold], [spoken_words(text) for text in heard])
 

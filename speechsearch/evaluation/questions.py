@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from speechsearch.datatypes import Passage, Recording
-from speechsearch.errors import InputError
-from speechsearch.evaluation.collections import (
+from speechsearch.domain.errors import InputError
+from speechsearch.domain.values import Passage, Recording
+from speechsearch.evaluation.dataset import (
     CollectionQuery,
     EvaluationCollection,
     SpokenPassage,

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from speechsearch.datatypes import Audio, Query
-from speechsearch.errors import EmptyQueryError, InputError, NotFoundError
-from speechsearch.evaluation.collections import EvaluationCollection
+from speechsearch.domain.errors import EmptyQueryError, InputError, NotFoundError
+from speechsearch.domain.progress import Progress, ProgressCallback
+from speechsearch.domain.values import Audio, Query
+from speechsearch.evaluation.dataset import EvaluationCollection
 from speechsearch.evaluation.machine import peak_memory_bytes
 from speechsearch.evaluation.metrics import (
     DEEPEST_RANK,
@@ -25,8 +26,7 @@ from speechsearch.evaluation.metrics import (
     share,
     word_error_rate,
 )
-from speechsearch.progress import Progress, ProgressCallback
-from speechsearch.retrieval.base import Ranking, Retriever
+from speechsearch.retrieval.retriever import Ranking, Retriever
 
 BASELINE = "asr"
 TESTED_METRICS = ("recall@5", "mrr@10")

@@ -8,23 +8,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from speechsearch.datatypes import Audio, Filters, Query
-from speechsearch.errors import InputError, NotFoundError
-from speechsearch.evaluation.collections import EvaluationCollection
+from speechsearch.domain.assets import SAMPLES
+from speechsearch.domain.errors import InputError, NotFoundError
+from speechsearch.domain.progress import Progress
+from speechsearch.domain.values import Audio, Filters, Query
+from speechsearch.domain.visitors import Visitor, shown_name
+from speechsearch.evaluation.dataset import EvaluationCollection
 from speechsearch.evaluation.machine import describe_machine
 from speechsearch.evaluation.questions import Names, QuestionSet, from_shipped, read_questions
 from speechsearch.evaluation.report import EvaluationReport
 from speechsearch.evaluation.runner import EngineRun, Evaluation, evaluation_steps
-from speechsearch.progress import Progress
-from speechsearch.retrieval.base import Ranking, Retriever
-from speechsearch.visitors import Visitor, shown_name
+from speechsearch.retrieval.retriever import Ranking, Retriever
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from speechsearch.service import Service
+    from speechsearch.service.open import Service
 
-SAMPLES = Path(__file__).parents[2] / "samples"
 SHIPPED = "samples"
 """The collection that comes with questions."""
 SEED = 1

@@ -1,9 +1,9 @@
 """Vector indexes: an embedded one in a folder, one on a server, and the reference that both are tested against."""
 
-from speechsearch.index.base import Point, VectorIndex, VectorSpec
 from speechsearch.index.edge import EdgeIndex
 from speechsearch.index.exact import ExactIndex
 from speechsearch.index.opening import open_index
 from speechsearch.index.server import ServerIndex
+from speechsearch.index.vector_index import Point, VectorIndex, VectorSpec
 
 __all__ = ["EdgeIndex", "ExactIndex", "Point", "ServerIndex", "VectorIndex", "VectorSpec", "open_index"]

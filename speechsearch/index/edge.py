@@ -14,13 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from speechsearch.datatypes import Filters, ScoredPassage, SparseVector, Vector
-from speechsearch.errors import (
+from speechsearch.domain.errors import (
     FingerprintMismatchError,
     IndexUnavailableError,
     SpeechSearchError,
 )
-from speechsearch.index.base import FILTER_FIELDS, REBUILD_HINT, Point, VectorSpec
+from speechsearch.domain.folder_lock import DataFolderLock
+from speechsearch.domain.values import Filters, ScoredPassage, SparseVector, Vector
 from speechsearch.index.prepare import (
     best_of,
     canonical_id,
@@ -30,7 +30,7 @@ from speechsearch.index.prepare import (
     prepared_vector,
     spec_named,
 )
-from speechsearch.lock import DataFolderLock
+from speechsearch.index.vector_index import FILTER_FIELDS, REBUILD_HINT, Point, VectorSpec
 
 BATCH_POINTS = 500
 OVERSAMPLING = 2.0

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from speechsearch.datatypes import Filters, ScoredPassage, SparseVector, Vector
-from speechsearch.index.base import FILTER_FIELDS, Point, VectorSpec
+from speechsearch.domain.values import Filters, ScoredPassage, SparseVector, Vector
 from speechsearch.index.prepare import canonical_id, checked_limit, prepared_point, prepared_vector, ranked, spec_named
+from speechsearch.index.vector_index import FILTER_FIELDS, Point, VectorSpec
 
 
 def inverse_document_frequency(points: int, points_with_term: int) -> float:

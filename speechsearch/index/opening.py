@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from speechsearch.errors import ConfigurationError
-from speechsearch.index.base import VectorIndex, VectorSpec
+from speechsearch.domain.errors import ConfigurationError
 from speechsearch.index.edge import EdgeIndex
 from speechsearch.index.server import ServerIndex, connect
+from speechsearch.index.vector_index import VectorIndex, VectorSpec
 
 
 def open_index(

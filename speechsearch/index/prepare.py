@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from speechsearch.datatypes import ScoredPassage, SparseVector, Vector
-from speechsearch.errors import InputError
-from speechsearch.index.base import LARGEST_LIMIT, Point, VectorSpec
+from speechsearch.domain.errors import InputError
+from speechsearch.domain.values import ScoredPassage, SparseVector, Vector
+from speechsearch.index.vector_index import LARGEST_LIMIT, Point, VectorSpec
 
 TIE_MARGIN = 16
 """How many points more than asked for are fetched, so that ties at the last rank can be broken by id."""

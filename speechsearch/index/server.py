@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from speechsearch.datatypes import Filters, ScoredPassage, SparseVector, Vector
-from speechsearch.errors import FingerprintMismatchError, IndexUnavailableError, SpeechSearchError
-from speechsearch.index.base import FILTER_FIELDS, REBUILD_HINT, Point, VectorSpec
+from speechsearch.domain.errors import FingerprintMismatchError, IndexUnavailableError, SpeechSearchError
+from speechsearch.domain.values import Filters, ScoredPassage, SparseVector, Vector
 from speechsearch.index.prepare import (
     best_of,
     canonical_id,
@@ -18,6 +17,7 @@ from speechsearch.index.prepare import (
     prepared_vector,
     spec_named,
 )
+from speechsearch.index.vector_index import FILTER_FIELDS, REBUILD_HINT, Point, VectorSpec
 
 if TYPE_CHECKING:
     from qdrant_client import QdrantClient

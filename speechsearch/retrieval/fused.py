@@ -6,10 +6,10 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from speechsearch.datatypes import ChannelRank, Query, Vector
-from speechsearch.errors import EmptyQueryError
-from speechsearch.retrieval.base import RankedPassage, Ranking
+from speechsearch.domain.errors import EmptyQueryError
+from speechsearch.domain.values import ChannelRank, Query, Vector
 from speechsearch.retrieval.fusion import Scale, scales_of, weighted_sum
+from speechsearch.retrieval.retriever import RankedPassage, Ranking
 from speechsearch.retrieval.vector import VectorRetriever
 
 CANDIDATES = 100

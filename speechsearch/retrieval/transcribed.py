@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from speechsearch.asr.base import Recognizer
-from speechsearch.datatypes import Query
-from speechsearch.errors import EmptyQueryError
-from speechsearch.retrieval.base import Ranking, Retriever
+from speechsearch.domain.errors import EmptyQueryError
+from speechsearch.domain.values import Query
+from speechsearch.models.base import Recognizer
+from speechsearch.retrieval.retriever import Ranking, Retriever
 
 
 class TranscribedRetriever:

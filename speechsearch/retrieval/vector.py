@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from speechsearch.datatypes import ChannelRank, Query, ScoredPassage, Vector
-from speechsearch.encoders.base import QueryEncoder
-from speechsearch.index.base import VectorIndex
-from speechsearch.retrieval.base import RankedPassage, Ranking
+from speechsearch.domain.values import ChannelRank, Query, ScoredPassage, Vector
+from speechsearch.index.vector_index import VectorIndex
+from speechsearch.models.base import QueryEncoder
+from speechsearch.retrieval.retriever import RankedPassage, Ranking
 
 
 class VectorRetriever:

@@ -1,6 +1,6 @@
 """The database: recordings, passages, vectors, transcripts and the journal. It is the source of truth."""
 
-from speechsearch.store.base import (
+from speechsearch.store.records import (
     CollectionSummary,
     Job,
     JobFile,

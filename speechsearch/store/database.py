@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from speechsearch.errors import ConfigurationError, InputError, MissingDependencyError, SpeechSearchError, StoreError
+from speechsearch.domain.errors import (
+    ConfigurationError,
+    InputError,
+    MissingDependencyError,
+    SpeechSearchError,
+    StoreError,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects.postgresql import Insert as PostgresInsert

@@ -7,9 +7,9 @@ from datetime import datetime, timezone
 
 import sqlalchemy as sa
 
-from speechsearch.errors import InputError
-from speechsearch.store.base import JOURNAL_STATES, JournalEntry, JournalState
+from speechsearch.domain.errors import InputError
 from speechsearch.store.database import BATCH_IDS, Database, upsert
+from speechsearch.store.records import JOURNAL_STATES, JournalEntry, JournalState
 from speechsearch.store.rows import checked_name, checked_text
 from speechsearch.store.tables import JournalRow, SettingRow
 

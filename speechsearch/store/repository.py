@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from speechsearch.datatypes import Recording
-from speechsearch.errors import DuplicateError, InputError, NotFoundError
-from speechsearch.store.base import CollectionSummary, StoredPassage
+from speechsearch.domain.errors import DuplicateError, InputError, NotFoundError
+from speechsearch.domain.values import Recording
 from speechsearch.store.database import Database, upsert
-from speechsearch.store.feedback import Feedback, judgement_rows
-from speechsearch.store.jobs import Jobs
+from speechsearch.store.job_rows import Jobs
 from speechsearch.store.journal import Journal, journal_row
-from speechsearch.store.reading import Reader
+from speechsearch.store.judgements import Feedback, judgement_rows
+from speechsearch.store.reader import Reader
+from speechsearch.store.records import CollectionSummary, StoredPassage
 from speechsearch.store.rows import (
     checked_name,
     collection_row,

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from speechsearch.datatypes import Passage, PhonemeTrack, Recording, Span, SparseVector, Transcript, Vector, Word
-from speechsearch.errors import InputError, StoreError
-from speechsearch.store.base import StoredPassage
+from speechsearch.domain.errors import InputError, StoreError
+from speechsearch.domain.values import Passage, PhonemeTrack, Recording, Span, SparseVector, Transcript, Vector, Word
+from speechsearch.store.records import StoredPassage
 
 LARGEST_NAME = 200
 LARGEST_TEXT = 100_000

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from speechsearch.mini.lexicon import Lexicon, dictionary, spoken_words
+from speechsearch.text.lexicon import Lexicon, dictionary
+from speechsearch.text.spoken import spoken_words
 from speechsearch.training import texts
 from speechsearch.training.spikes import SpikeBank
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import typer
 from safetensors import safe_open
 
-from speechsearch.mini.acoustic import AcousticConfig, AcousticEncoder
-from speechsearch.mini.adapter import AdapterConfig, TokenAdapter
-from speechsearch.mini.letter_to_sound import LetterToSound
-from speechsearch.mini.model import MiniModel, save_model
-from speechsearch.mini.text import TextEncoder
+from speechsearch.models.mini.acoustic import AcousticConfig, AcousticEncoder
+from speechsearch.models.mini.adapter import AdapterConfig, TokenAdapter
+from speechsearch.models.mini.letter_to_sound import LetterToSound
+from speechsearch.models.mini.network import MiniModel, save_model
+from speechsearch.models.minilm import TextEncoder
 from speechsearch.training.checkpoint import load_state
 
 

@@ -18,12 +18,13 @@ from pathlib import Path
 
 import typer
 
-from speechsearch.mini.lexicon import spoken_words
+from speechsearch.domain.assets import SAMPLES
+from speechsearch.text.spoken import spoken_words
 from speechsearch.training.adapter_data import TEXT_WEIGHTS
 from speechsearch.training.corpus import Utterance
-from speechsearch.training.encoder import SAMPLE_RATE_HZ, source_of
 from speechsearch.training.speech_corpus import human_parts
 from speechsearch.training.texts import split_sentences
+from speechsearch.training.train_encoder import SAMPLE_RATE_HZ, source_of
 from speechsearch.training.voices import RESERVED
 
 RUN_WORDS = 8
@@ -193,7 +194,7 @@ def text_manifest(texts: Iterable[str], reserved: ReservedTexts) -> dict[str, ob
     return {"passages": len(shared), "overlaps": overlap(shared)}
 
 
-def main(data: Path, corpus: Path, out: Path, samples: Path = Path("samples/passages.jsonl")) -> None:
+def main(data: Path, corpus: Path, out: Path, samples: Path = SAMPLES / "passages.jsonl") -> None:
     """Write OUT; reserved voices and speakers found end the program with an error, after it is written."""
     reserved = read_reserved(data, samples)
     manifest = speech_manifest(shard_rows(corpus), reserved)

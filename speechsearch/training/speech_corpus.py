@@ -18,7 +18,8 @@ import soundfile
 import typer
 from numpy.typing import NDArray
 
-from speechsearch.mini.lexicon import SYMBOL_OF, Lexicon, Pronunciation, dictionary, spoken_words
+from speechsearch.text.lexicon import SYMBOL_OF, Lexicon, Pronunciation, dictionary
+from speechsearch.text.spoken import spoken_words
 from speechsearch.training.corpus import ShardWriter
 from speechsearch.training.texts import (
     LJ_HELD_OUT_SHARE,

@@ -15,12 +15,12 @@ import typer
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
-from speechsearch.mini.acoustic import AcousticConfig, AcousticEncoder
-from speechsearch.mini.adapter import spikes
-from speechsearch.mini.frontend import LogMel
+from speechsearch.models.mini.acoustic import AcousticConfig, AcousticEncoder
+from speechsearch.models.mini.adapter import spikes
+from speechsearch.models.mini.frontend import LogMel
 from speechsearch.training.checkpoint import load_state
 from speechsearch.training.corpus import Shard
-from speechsearch.training.encoder import SAMPLE_RATE_HZ, Batches
+from speechsearch.training.train_encoder import SAMPLE_RATE_HZ, Batches
 
 LEVELS = (0.06, 0.14, 0.26, 0.45)
 """Utterances are grouped by phoneme error rate up to these; worse ones (misread prompts) are left out."""

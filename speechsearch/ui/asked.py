@@ -6,8 +6,8 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from speechsearch.datatypes import Filters
-from speechsearch.errors import InputError
+from speechsearch.domain.errors import InputError
+from speechsearch.domain.values import Filters
 
 LONGEST_QUESTION = 1000
 LONGEST_VALUE = 200

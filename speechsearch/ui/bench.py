@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import gradio as gr
 
 from speechsearch.audio.degrade import Degradation, NoiseKind
-from speechsearch.datatypes import Query, Recording, Span
-from speechsearch.errors import EmptyQueryError, InputError, SpeechSearchError
-from speechsearch.robustness import RobustnessBench
+from speechsearch.domain.errors import EmptyQueryError, InputError, SpeechSearchError
+from speechsearch.domain.values import Query, Recording, Span
+from speechsearch.domain.visitors import LOCAL, Visitor
+from speechsearch.evaluation.robustness import RobustnessBench
 from speechsearch.ui import bench_view, view
 from speechsearch.ui.visitor import visitor_of
-from speechsearch.visitors import LOCAL, Visitor
 
 if TYPE_CHECKING:
-    from speechsearch.service import Service
+    from speechsearch.service.open import Service
 
 LONGEST_QUESTION = 1000
 OFFERED = 10

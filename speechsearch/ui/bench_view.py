@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from html import escape
 
 from speechsearch.audio import to_wav
-from speechsearch.datatypes import Audio
-from speechsearch.robustness import Move, Trial
+from speechsearch.domain.values import Audio
+from speechsearch.evaluation.robustness import Move, Trial
 from speechsearch.ui import view
 from speechsearch.ui.compare_view import encoded, player, table
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from html import escape
 from urllib.parse import quote, urlencode
 
-from speechsearch.datatypes import ChannelRank, Hit, Results, Word
+from speechsearch.domain.values import ChannelRank, Hit, Results, Word
+from speechsearch.domain.visitors import shown_name
 from speechsearch.ui.differences import TRANSCRIBING, Engine, Relation
 from speechsearch.ui.icons import icon
 from speechsearch.ui.view import LONGEST_TITLE, clock, count, notice, span, text
-from speechsearch.visitors import shown_name
 
 LONGEST_TRANSCRIPT = 1500
 LONGEST_WORD = 40

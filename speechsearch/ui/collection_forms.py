@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
-from speechsearch.datatypes import Recording
+from speechsearch.domain.values import Recording
+from speechsearch.domain.visitors import shown_name
 from speechsearch.store import CollectionSummary
 from speechsearch.ui.collection_views import LONGEST_DESCRIPTION, size
 from speechsearch.ui.view import count, duration, text
-from speechsearch.visitors import shown_name
 
 RECORDING_FIELDS = {
     "title": "Title",

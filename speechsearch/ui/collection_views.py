@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from speechsearch.contents import LONGEST_PAGE, Contents, RecordingState, Storage
+from speechsearch.domain.visitors import shown_name
+from speechsearch.library.contents import LONGEST_PAGE, Contents, RecordingState, Storage
 from speechsearch.store import CollectionSummary, JournalEntry
 from speechsearch.ui.view import clock, count, duration, holdings, text
-from speechsearch.visitors import shown_name
 
 LONGEST_DESCRIPTION = 2_000
 VECTORS = {

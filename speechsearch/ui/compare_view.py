@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from html import escape
 from urllib.parse import urlencode
 
-from speechsearch.datatypes import Passage, Recording
+from speechsearch.domain.progress import Progress
+from speechsearch.domain.values import Passage, Recording
 from speechsearch.evaluation import EngineReport, EvaluationReport, Figure, PairedTest, as_json, as_markdown
-from speechsearch.progress import Progress
 from speechsearch.ui import view
 
 SHOWN_METRICS = {"recall@1": "R@1", "recall@5": "R@5", "recall@10": "R@10", "mrr@10": "MRR"}

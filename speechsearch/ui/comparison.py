@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from html import escape
 from urllib.parse import urlencode
 
-from speechsearch.datatypes import Comparison
+from speechsearch.domain.values import Comparison
 from speechsearch.ui.asked import Asked
 from speechsearch.ui.cards import Place, column
 from speechsearch.ui.differences import Engine, picture, reason, relations, summary

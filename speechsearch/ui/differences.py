@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from speechsearch.datatypes import Comparison, Hit
+from speechsearch.domain.values import Comparison, Hit
 from speechsearch.ui.view import count, span, text
 
 TRANSCRIBING = ("asr",)
@@ -60,7 +60,7 @@ def ranks(hits: Sequence[Hit]) -> dict[str, int]:
 def only_words(left: Engine, right: Engine) -> tuple[str, str]:
     """Return what hits of one side alone carry: the kind of search where the sides differ in it, else the engine.
 
-    >>> from speechsearch.catalog import engine
+    >>> from speechsearch.models.catalog import engine
     >>> only_words(engine("hybrid"), engine("asr")), only_words(engine("adapter"), engine("phonetic"))[0]
     (('only by sound', 'only by transcript'), 'only by Speech adapter')
     """

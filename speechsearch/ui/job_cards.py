@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from speechsearch.progress import Progress
+from speechsearch.domain.progress import Progress
+from speechsearch.domain.visitors import shown_name
 from speechsearch.store import Job, JobFile
 from speechsearch.ui import view
-from speechsearch.visitors import shown_name
 
 MOST_ROWS = 200
 STATES = {

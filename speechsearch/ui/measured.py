@@ -1,4 +1,4 @@
-"""The shipped evaluation (docs/evaluation.json) as HTML tables. Pure but for one file; every value is escaped."""
+"""The shipped evaluation (evaluation.json) as HTML tables. Pure but for one file; every value is escaped."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from speechsearch.catalog import ENGINES
 from speechsearch.evaluation import Figure, PairedTest
+from speechsearch.models.catalog import ENGINES
 from speechsearch.ui import view
 from speechsearch.ui.compare_view import difference_cell, measure, table
 
@@ -18,7 +18,7 @@ CEILING = "text-hybrid"
 def figures(file: Path) -> str:
     """Return the tables of the evaluation that ships with the program; where it is not there, say so."""
     if not file.is_file():
-        return "<p>The evaluation (docs/evaluation.json) is not beside the program. A checkout has it.</p>"
+        return "<p>The evaluation (evaluation.json) is not beside the program. A checkout has it.</p>"
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
         sets = "".join(figure_row(one["name"], one["passages"], one["conditions"]["clean"]) for one in found["sets"])
@@ -28,7 +28,7 @@ def figures(file: Path) -> str:
         on = found["machine"]
         made = f"{found['date']}, {on['processor']}, {on['cores']} cores; {found['command']}"
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        return f"<p>docs/evaluation.json cannot be read: {view.text(error)}.</p>"
+        return f"<p>speechsearch/assets/evaluation.json cannot be read: {view.text(error)}.</p>"
     titles = {engine.name: engine.title for engine in ENGINES}
     against = f"{titles['hybrid']} against {titles['asr']}"
     heads = ["Collection", "n", "Gold transcript", *titles.values(), against]
@@ -40,7 +40,7 @@ def figures(file: Path) -> str:
         "<p>The same with the recordings made worse, all collections together. Misheard: phoneme errors of the speech "
         "encoder, and word errors of the same network when it decides on words.</p>"
         f"{table(noisy, conditions, 'Recall at 5 in noise, through codecs and in a room')}"
-        f'<p class="ss-basis">From docs/evaluation.json: {view.text(made, 400)}</p>'
+        f'<p class="ss-basis">From speechsearch/assets/evaluation.json: {view.text(made, 400)}</p>'
     )
 
 

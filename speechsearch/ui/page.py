@@ -8,16 +8,26 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from speechsearch.errors import SpeechSearchError
-from speechsearch.ui import about, add, bench, collections, compare, programs, recording, search, view
+from speechsearch.domain.errors import SpeechSearchError
+from speechsearch.domain.visitors import Visitor
+from speechsearch.ui import (
+    about_tab,
+    add_tab,
+    bench,
+    collections_tab,
+    compare_tab,
+    programs,
+    recording_tab,
+    search_tab,
+    view,
+)
 from speechsearch.ui.visitor import visitor_of
-from speechsearch.visitors import Visitor
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from speechsearch.jobs import JobQueue
-    from speechsearch.service import Service
+    from speechsearch.jobs.queue import JobQueue
+    from speechsearch.service.open import Service
 
 STATIC = Path(__file__).parent / "static"
 STYLES = (
@@ -46,26 +56,26 @@ def header(collections: Sequence[view.Holding]) -> str:
 
 def build_page(service: Service, jobs: JobQueue | None = None) -> gr.Blocks:
     """Return the whole page for a service that answers the questions; ``jobs`` tells programs what is being added."""
-    handlers = search.SearchHandlers(service, service.settings.server.root_path)
+    handlers = search_tab.SearchHandlers(service, service.settings.server.root_path)
     with gr.Blocks(title="speechsearch", analytics_enabled=False, delete_cache=(3600, 86400)) as page:
         everybodys = service.collections(Visitor(""))
         head = gr.HTML(header(everybodys), elem_id="head", apply_default_css=False, js_on_load=None)
         gr.HTML('<div id="news"></div>', elem_id="banner", apply_default_css=False, js_on_load=None)
         with gr.Tabs(elem_id="tabs") as tabs:
             with gr.Tab("Search", id="search"):
-                examples = search.build(handlers)
+                examples = search_tab.build(handlers)
             with gr.Tab("Recording", id="recording"):
-                recording.build(service.settings.server.root_path)
+                recording_tab.build(service.settings.server.root_path)
             with gr.Tab("Add recordings", id="add"):
-                add.build(service.limits)
+                add_tab.build(service.limits)
             with gr.Tab("Collections", id="collections"):
-                collections.build(service)
-            with gr.Tab("Compare", id="compare") as compare_tab:
+                collections_tab.build(service)
+            with gr.Tab("Compare", id="compare") as compare_place:
                 root = service.settings.server.root_path
                 trials = bench.BenchHandlers(service, root)
-                compare.build(compare.CompareHandlers(service, root), trials, tabs, compare_tab)
-            with gr.Tab("About", id="about") as about_tab:
-                about.build(about.AboutHandlers(service), about_tab)
+                compare_tab.build(compare_tab.CompareHandlers(service, root), trials, tabs, compare_place)
+            with gr.Tab("About", id="about") as about_place:
+                about_tab.build(about_tab.AboutHandlers(service), about_place)
         # The script presses it when a task has ended.
         changed = gr.Button("Look again", elem_id="changed", elem_classes="ss-hidden")
 
@@ -114,11 +124,11 @@ def theme() -> Any:
 def mount(app: FastAPI, page: gr.Blocks, service: Service, jobs: JobQueue) -> FastAPI:
     """Serve the page at the root of an application and return the application."""
     settings = service.settings
-    app.include_router(add.page_routes(service, jobs))
+    app.include_router(add_tab.page_routes(service, jobs))
     # Each script in a scope of its own.
     scripts = "".join(f"{{\n{(STATIC / name).read_text(encoding='utf-8')}}}\n" for name in SCRIPTS)
-    app.include_router(collections.panel_routes(service))
-    app.include_router(recording.panel_routes(service))
+    app.include_router(collections_tab.panel_routes(service))
+    app.include_router(recording_tab.panel_routes(service))
     gr.mount_gradio_app(
         app,
         page,

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from speechsearch.api.jobs import JobBody
-from speechsearch.api.models import CollectionBody, ComparisonBody, ResultsBody
-from speechsearch.datatypes import Filters, Query
-from speechsearch.errors import SpeechSearchError
+from speechsearch.api.bodies import CollectionBody, ComparisonBody, ResultsBody
+from speechsearch.api.job_routes import JobBody
+from speechsearch.domain.errors import SpeechSearchError
+from speechsearch.domain.values import Filters, Query
 from speechsearch.ui.visitor import visitor_of
 
 if TYPE_CHECKING:
-    from speechsearch.jobs import JobQueue
-    from speechsearch.service import Service
+    from speechsearch.jobs.queue import JobQueue
+    from speechsearch.service.open import Service
 
 
 def build(service: Service, jobs: JobQueue | None) -> None:

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from html import escape
 from urllib.parse import quote, urlencode
 
-from speechsearch.datatypes import Hit, Passage, Recording, Results, Transcript
+from speechsearch.domain.values import Hit, Passage, Recording, Results, Transcript
+from speechsearch.domain.visitors import shown_name
 from speechsearch.ui.cards import badge, marked
 from speechsearch.ui.differences import TRANSCRIBING, Engine
 from speechsearch.ui.icons import icon
 from speechsearch.ui.view import LONGEST_TITLE, clock, count, duration, notice, span, text
-from speechsearch.visitors import shown_name
 
 LONGEST_TRANSCRIPT = 2_000
 SPEEDS = (0.75, 1.0, 1.25, 1.5, 2.0)

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from html import escape
 from typing import Protocol
 
-from speechsearch.datatypes import Span
-from speechsearch.errors import SpeechSearchError
-from speechsearch.progress import Progress
+from speechsearch.domain.errors import SpeechSearchError
+from speechsearch.domain.progress import Progress
+from speechsearch.domain.values import Span
 
 LONGEST_TITLE = 160
 

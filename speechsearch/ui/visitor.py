@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from speechsearch.visitors import Visitor
+from speechsearch.domain.visitors import Visitor
 
 if TYPE_CHECKING:
     import gradio as gr

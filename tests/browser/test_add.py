@@ -17,10 +17,12 @@ import numpy as np
 import pytest
 import soundfile
 
+from speechsearch.domain.assets import ASSETS
+
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).parents[2]
-SAMPLES = ROOT / "samples" / "audio"
+SAMPLES = ASSETS / "samples" / "audio"
 JOB = "#add-queue .ss-job"
 WAIT_MS = 200_000
 

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 import soundfile
 
+from speechsearch.domain.assets import ASSETS
+
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
-SAMPLES = Path(__file__).parents[2] / "samples" / "audio"
+SAMPLES = ASSETS / "samples" / "audio"
 HOSTILE = "<img src=x onerror=alert(1)> / ${document.title} \u202eדוגמה"
 PANEL = ".ss-c-panel"
 

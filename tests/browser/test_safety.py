@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from speechsearch.passwords import hash_password
+from speechsearch.api.passwords import hash_password
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1200)]
 

@@ -8,6 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from speechsearch.domain.assets import ASSETS
+
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1200)]
 
 ROOT = Path(__file__).parents[2]
@@ -18,7 +20,7 @@ FERRY = "What did Wojciechowski say about the ferry and the bridge?"
 
 
 def title_of(name: str) -> str:
-    rows = map(json.loads, (ROOT / "samples" / "passages.jsonl").read_text(encoding="utf-8").splitlines())
+    rows = map(json.loads, (ASSETS / "samples" / "passages.jsonl").read_text(encoding="utf-8").splitlines())
     return next(row["title"] for row in rows if row["id"] == name)
 
 
@@ -238,7 +240,7 @@ def test_dropped_question_is_answered(visit) -> None:
     page = visit()
     page.locator(".ss-extra > button").first.click()
     page.locator("#spoken").get_by_label("Upload file").click()
-    page.locator("#spoken input[type=file]").set_input_files(ROOT / "samples" / "audio" / "s004.opus")
+    page.locator("#spoken input[type=file]").set_input_files(ASSETS / "samples" / "audio" / "s004.opus")
     page.wait_for_selector(LEFT)
     assert title_of("s004") in page.locator(LEFT).first.inner_text()
     assert page.locator(".ss-vote").count() == 0

@@ -12,14 +12,14 @@ from contextlib import closing
 import numpy as np
 import pytest
 
-from speechsearch.datatypes import Filters, SparseVector
-from speechsearch.errors import (
+from speechsearch.domain.errors import (
     ConfigurationError,
     DataFolderInUseError,
     FingerprintMismatchError,
     IndexUnavailableError,
     InputError,
 )
+from speechsearch.domain.values import Filters, SparseVector
 from speechsearch.index import EdgeIndex, ExactIndex, Point, ServerIndex, VectorSpec, open_index
 
 # The client's in-memory mode compares everything and warns that it ignores what speeds a server up.

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from speechsearch.datatypes import SAMPLE_RATE_HZ, Audio
-from speechsearch.engines import build_recognizer
+from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio
+from speechsearch.retrieval.engines import build_recognizer
 from tests.conftest import SAMPLES
 
 

@@ -12,8 +12,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from speechsearch.datatypes import Passage, Recording, Span, SparseVector, Transcript, Word, passage_id
-from speechsearch.errors import DuplicateError, InputError, NotFoundError, StoreError
+from speechsearch.domain.errors import DuplicateError, InputError, NotFoundError, StoreError
+from speechsearch.domain.values import Passage, Recording, Span, SparseVector, Transcript, Word, passage_id
 from speechsearch.store import CollectionSummary, Judgement, Repository, StoredPassage
 
 SERVER_URL = os.environ.get("SPEECHSEARCH_TEST_DATABASE_URL", "")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from speechsearch.service import Service
-from speechsearch.settings import Settings
+from speechsearch.service.open import Service
+from speechsearch.service.settings import Settings
 from tests.conftest import copy_data
 
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from speechsearch.contents import contents_of, storage_of
-from speechsearch.datatypes import Filters, Query
-from speechsearch.engines import SPECS
-from speechsearch.errors import DuplicateError, InputError, NotAllowedError, NotFoundError
-from speechsearch.service import Service
-from speechsearch.visitors import Visitor
+from speechsearch.domain.errors import DuplicateError, InputError, NotAllowedError, NotFoundError
+from speechsearch.domain.values import Filters, Query
+from speechsearch.domain.visitors import Visitor
+from speechsearch.library.contents import contents_of, storage_of
+from speechsearch.retrieval.engines import SPECS
+from speechsearch.service.open import Service
 
 QUESTION = "Why is octopus blood blue?"
 

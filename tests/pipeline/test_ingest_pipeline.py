@@ -10,18 +10,18 @@ import pytest
 import soundfile
 
 from ingest import FileResult, Rejected, Selection, Source, discover, run
-from speechsearch.datatypes import Recording
-from speechsearch.errors import InputError, SilentError, StoreError
-from speechsearch.library import IndexOutcome
-from speechsearch.progress import Progress
-from speechsearch.settings import LimitSettings
+from speechsearch.domain.errors import InputError, SilentError, StoreError
+from speechsearch.domain.limits import Limits
+from speechsearch.domain.progress import Progress
+from speechsearch.domain.values import Recording
+from speechsearch.library.library import IndexOutcome
 
 
 class SmallService:
     """Takes every sound that is not silent; one passage a second."""
 
-    def __init__(self, limits: LimitSettings | None = None) -> None:
-        self.limits = limits or LimitSettings()
+    def __init__(self, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
         self.kept: dict[str, Recording] = {}
         self.journal: dict[str, tuple[str, str, str]] = {}
 
@@ -114,7 +114,7 @@ def test_progress_that_raises_loses_no_result(tmp_path):
             raise EnoughError
 
     path = tone(tmp_path / "in" / "a.wav", 300)
-    found = discover([path], LimitSettings(), tmp_path / "work")
+    found = discover([path], Limits(), tmp_path / "work")
     results = run(SmallService(), found, collection="talks", progress=report)
     assert next(results).state == "indexed"
     with pytest.raises(EnoughError):
@@ -215,7 +215,7 @@ def test_a_run_that_is_given_up_leaves_nothing_unpacked(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.write(tmp_path / "a.wav", "a.wav")
         archive.write(tmp_path / "a.wav", "b.wav")
-    results = run(SmallService(), discover([tmp_path / "a.zip"], LimitSettings(), tmp_path / "work"), collection="x")
+    results = run(SmallService(), discover([tmp_path / "a.zip"], Limits(), tmp_path / "work"), collection="x")
     assert next(results).name == "a.zip/a.wav"
     results.close()
     assert not list((tmp_path / "work").iterdir())

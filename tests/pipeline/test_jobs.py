@@ -15,16 +15,17 @@ import pytest
 import soundfile
 
 from ingest import runners
-from speechsearch.datatypes import Filters, Query
-from speechsearch.jobs import JobQueue
-from speechsearch.progress import Progress
-from speechsearch.service import Service
-from speechsearch.settings import Settings
+from speechsearch.domain.assets import ASSETS
+from speechsearch.domain.progress import Progress
+from speechsearch.domain.values import Filters, Query
+from speechsearch.domain.visitors import Visitor
+from speechsearch.jobs.queue import JobQueue
+from speechsearch.service.open import Service
+from speechsearch.service.settings import Settings
 from speechsearch.store import Job
-from speechsearch.visitors import Visitor
 
 ROOT = Path(__file__).parents[2]
-SAMPLES = ROOT / "samples" / "audio"
+SAMPLES = ASSETS / "samples" / "audio"
 ANN, BOB = Visitor("ann", may_add=True), Visitor("bob", may_add=True)
 
 
@@ -52,7 +53,7 @@ def uploads(tmp_path: Path) -> Callable[..., list[tuple[Path, str]]]:
 
 @pytest.fixture
 def queue(service) -> Iterator[JobQueue]:
-    made = JobQueue(service, runners(service, ROOT / "samples"))
+    made = JobQueue(service, runners(service, ASSETS / "samples"))
     yield made
     made.stop()
 
@@ -157,7 +158,7 @@ def interrupting(queue: JobQueue, act: Callable[[str], object]) -> None:
 @pytest.fixture
 def long_recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sequence[tuple[Path, str]]:
     """A recording of several batches."""
-    monkeypatch.setattr("speechsearch.library.BATCH_S", 20.0)
+    monkeypatch.setattr("speechsearch.library.library.BATCH_S", 20.0)
     sounds = [soundfile.read(SAMPLES / f"s00{number}.opus", dtype="float32") for number in (1, 2, 3)]
     soundfile.write(tmp_path / "long.wav", np.concatenate([sound for sound, _ in sounds]), sounds[0][1])
     return [(tmp_path / "long.wav", "long.wav")]
@@ -197,9 +198,9 @@ INGEST = """
 import sys
 from pathlib import Path
 from ingest import runners
-from speechsearch.jobs import JobQueue
-from speechsearch.service import Service
-from speechsearch.settings import Settings
+from speechsearch.jobs.queue import JobQueue
+from speechsearch.service.open import Service
+from speechsearch.service.settings import Settings
 
 folder, *files = map(Path, sys.argv[1:])
 with Service.open(Settings(data_dir=folder, engines={"threads": 1})) as service:

@@ -15,14 +15,15 @@ import pytest
 import soundfile
 
 from ingest import discover, run
-from speechsearch.datatypes import PhonemeTrack, Transcript
+from speechsearch.domain.assets import ASSETS
+from speechsearch.domain.folder_lock import DataFolderLock
+from speechsearch.domain.limits import Limits, Segmentation
+from speechsearch.domain.values import PhonemeTrack, Transcript
 from speechsearch.index import VectorSpec, open_index
-from speechsearch.library import Library
-from speechsearch.lock import DataFolderLock
-from speechsearch.settings import LimitSettings, SegmentationSettings
+from speechsearch.library.library import Library
 from speechsearch.store import Repository
 
-SAMPLES = Path(__file__).parents[2] / "samples" / "audio"
+SAMPLES = ASSETS / "samples" / "audio"
 RECORDINGS = 40
 KILLS = 20
 SPECS = (VectorSpec("adapter", "dense", 8), VectorSpec("asr_dense", "dense", 8))
@@ -66,8 +67,8 @@ class TinyService:
         self.lock = DataFolderLock(data_dir)
         self.store = Repository(f"sqlite:///{data_dir / 'speechsearch.sqlite3'}")
         self.index = open_index(SPECS, path=data_dir / "index")
-        self.limits = LimitSettings()
-        segmentation = SegmentationSettings(shortest_s=2, longest_s=4)
+        self.limits = Limits()
+        segmentation = Segmentation(shortest_s=2, longest_s=4)
         self.library = Library(
             data_dir, self.store, self.index, TinyEncoder(), TinyRecognizer(), TinyTranscriptEncoder(), segmentation,
             self.limits,

@@ -12,18 +12,18 @@ import pytest
 import soundfile
 
 from ingest import discover, run
-from speechsearch.datatypes import Filters, Query
-from speechsearch.errors import (
+from speechsearch.domain.assets import SAMPLES
+from speechsearch.domain.errors import (
     ConfigurationError,
     DataFolderInUseError,
     EmptyQueryError,
     FingerprintMismatchError,
     NotFoundError,
 )
-from speechsearch.service import Service
-from speechsearch.settings import EngineSettings, Settings
+from speechsearch.domain.values import Filters, Query
+from speechsearch.service.open import Service
+from speechsearch.service.settings import EngineSettings, Settings
 
-SAMPLES = Path(__file__).parents[2] / "samples"
 CHOSEN = 7
 
 

@@ -10,11 +10,11 @@ import pytest
 import soundfile
 
 from speechsearch.audio import load, probe, read_span, stream, to_wav
-from speechsearch.datatypes import SAMPLE_RATE_HZ, Audio, Span
-from speechsearch.errors import DecodeError, TooLargeError, TooLongError
-from speechsearch.settings import LimitSettings
+from speechsearch.domain.errors import DecodeError, TooLargeError, TooLongError
+from speechsearch.domain.limits import Limits
+from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio, Span
 
-LIMITS = LimitSettings()
+LIMITS = Limits()
 FFMPEG = shutil.which("ffmpeg")
 needs_ffmpeg = pytest.mark.skipif(not FFMPEG, reason="the ffmpeg program, which makes this file, is not installed")
 DURATION_S = 6.3
@@ -223,24 +223,24 @@ def test_limits(tmp_path: Path) -> None:
     path = tmp_path / "many.wav"
     soundfile.write(path, np.zeros((96_000, 4), np.float32), 48_000)
     with pytest.raises(TooLargeError, match="4 channels; 2 are allowed"):
-        probe(path, LimitSettings(channels=2))
+        probe(path, Limits(channels=2))
     with pytest.raises(TooLargeError, match="48000 samples a second; 44100 are allowed"):
-        list(stream(path, LimitSettings(sample_rate_hz=44_100)))
+        list(stream(path, Limits(sample_rate_hz=44_100)))
     with pytest.raises(TooLargeError, match=r"768,0\d\d bytes; 1,000 are allowed"):
-        probe(path, LimitSettings(file_bytes=1000))
+        probe(path, Limits(file_bytes=1000))
     with pytest.raises(TooLongError, match=r"longer than 1\.5 seconds"):
-        list(stream(path, LimitSettings(duration_s=1.5)))
+        list(stream(path, Limits(duration_s=1.5)))
     with pytest.raises(TooLongError, match="longer than 1 seconds"):
         load(path, LIMITS, longest_s=1.0)
     with pytest.raises(TooLargeError, match="bytes; 1,000 are allowed"):
-        load(path.read_bytes(), LimitSettings(file_bytes=1000), longest_s=10.0)
+        load(path.read_bytes(), Limits(file_bytes=1000), longest_s=10.0)
 
 
 @needs_ffmpeg
 def test_the_length_limit_holds_where_the_header_is_silent(tmp_path: Path) -> None:
     path = make(tmp_path, "unknown_length.mp3")
     with pytest.raises(TooLongError, match="longer than 3 seconds"):
-        probe(path, LimitSettings(duration_s=3.0))
+        probe(path, Limits(duration_s=3.0))
 
 
 def test_bytes_are_loaded_like_files(tmp_path: Path) -> None:

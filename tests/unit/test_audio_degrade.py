@@ -20,7 +20,7 @@ from speechsearch.audio.degrade import (
     through_mp3,
     through_opus,
 )
-from speechsearch.datatypes import SAMPLE_RATE_HZ, Audio
+from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio
 
 
 def tone(frequency_hz: float, duration_s: float = 1.0, level: float = 0.2) -> np.ndarray:

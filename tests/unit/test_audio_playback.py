@@ -11,11 +11,12 @@ import soundfile
 
 from speechsearch import audio
 from speechsearch.audio.playback import PEAK_DBFS, SPEECH_DBFS, levelled, media_type, speech_dbfs
-from speechsearch.datatypes import Audio
-from speechsearch.errors import DecodeError
-from speechsearch.settings import LimitSettings
+from speechsearch.domain.assets import ASSETS
+from speechsearch.domain.errors import DecodeError
+from speechsearch.domain.limits import Limits
+from speechsearch.domain.values import Audio
 
-SAMPLES = Path(__file__).parents[2] / "samples" / "audio"
+SAMPLES = ASSETS / "samples" / "audio"
 VOICES = ("s004", "s015", "s027", "s031", "s051", "s060")
 GAINS_DB = (0.0, -6.0, -12.0, -18.0, 3.0, -9.0)
 
@@ -25,7 +26,7 @@ def dbfs(value: float) -> float:
 
 
 def test_clips_of_several_voices_come_out_equally_loud() -> None:
-    loud = [audio.load(SAMPLES / f"{name}.opus", LimitSettings(), 120.0).samples for name in VOICES]
+    loud = [audio.load(SAMPLES / f"{name}.opus", Limits(), 120.0).samples for name in VOICES]
     before = [
         np.clip(samples * np.float32(10 ** (gain_db / 20)), -1, 1)
         for samples, gain_db in zip(loud, GAINS_DB, strict=True)
@@ -39,7 +40,7 @@ def test_clips_of_several_voices_come_out_equally_loud() -> None:
 
 
 def test_pauses_do_not_make_a_clip_louder() -> None:
-    speech = audio.load(SAMPLES / "s015.opus", LimitSettings(), 120.0).samples
+    speech = audio.load(SAMPLES / "s015.opus", Limits(), 120.0).samples
     paused = np.concatenate([speech, np.zeros(3 * len(speech), np.float32)])
     assert speech_dbfs(paused) == pytest.approx(speech_dbfs(speech), abs=0.5)
 

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speechsearch.audio.segmentation import cut, passage_spans
-from speechsearch.datatypes import Span
-from speechsearch.errors import ConfigurationError
+from speechsearch.domain.errors import ConfigurationError
+from speechsearch.domain.values import Span
 
 TINY = 1e-6
 

@@ -10,14 +10,15 @@ import soundfile
 
 from speechsearch.audio import load, passages, read_span, speech_spans, stream
 from speechsearch.audio.voice_activity import spans_of, speech_probabilities
-from speechsearch.datatypes import SAMPLE_RATE_HZ, Audio, Span
-from speechsearch.errors import SilentError, TooLongError
-from speechsearch.settings import LimitSettings, SegmentationSettings
+from speechsearch.domain.assets import ASSETS
+from speechsearch.domain.errors import SilentError, TooLongError
+from speechsearch.domain.limits import Limits, Segmentation
+from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio, Span
 
-LIMITS = LimitSettings()
-PAUSES = SegmentationSettings()
-WHOLE = SegmentationSettings(method="none")
-SAMPLES = sorted((Path(__file__).parents[2] / "samples" / "audio").glob("*.opus"))
+LIMITS = Limits()
+PAUSES = Segmentation()
+WHOLE = Segmentation(method="none")
+SAMPLES = sorted((ASSETS / "samples" / "audio").glob("*.opus"))
 needs_samples = pytest.mark.skipif(not SAMPLES, reason="the sample collection is not here")
 
 
@@ -73,7 +74,7 @@ def test_noise_and_silence_are_no_speech() -> None:
 
 
 @pytest.mark.parametrize("segmentation", [PAUSES, WHOLE], ids=["pauses", "none"])
-def test_a_silent_file_is_refused(tmp_path: Path, segmentation: SegmentationSettings) -> None:
+def test_a_silent_file_is_refused(tmp_path: Path, segmentation: Segmentation) -> None:
     soundfile.write(tmp_path / "silent.wav", np.zeros(5 * 44_100, np.float32), 44_100)
     with pytest.raises(SilentError, match=r"silent\.wav"):
         list(passages(tmp_path / "silent.wav", segmentation, LIMITS))
@@ -84,7 +85,7 @@ def test_a_file_uncut_is_one_passage(tmp_path: Path) -> None:
     ((span, audio),) = passages(SAMPLES[0], WHOLE, LIMITS)
     assert span == Span(0.0, audio.duration_s)
     with pytest.raises(TooLongError, match="longer than 5 seconds"):
-        list(passages(SAMPLES[0], SegmentationSettings(method="none", longest_whole_s=5.0), LIMITS))
+        list(passages(SAMPLES[0], Segmentation(method="none", longest_whole_s=5.0), LIMITS))
 
 
 @needs_samples
@@ -119,7 +120,7 @@ def test_a_passage_before_a_long_silence_is_read_again(tmp_path: Path, talk: np.
 def test_finding_speech_loads_no_torch() -> None:
     code = (
         "import sys, numpy as np; from speechsearch.audio import speech_spans;"
-        "from speechsearch.datatypes import Audio;"
+        "from speechsearch.domain.values import Audio;"
         "assert list(speech_spans([Audio(np.zeros(16000, np.float32))])) == []; assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
@@ -137,8 +138,8 @@ def test_three_hours_stay_under_500_megabytes(tmp_path: Path, talk: np.ndarray, 
             file.write(talk)
     code = (
         "import resource, sys; from pathlib import Path; from speechsearch.audio import passages;"
-        "from speechsearch.settings import LimitSettings, SegmentationSettings;"
-        "count = sum(1 for _ in passages(Path(sys.argv[1]), SegmentationSettings(), LimitSettings()));"
+        "from speechsearch.domain.limits import Limits, Segmentation;"
+        "count = sum(1 for _ in passages(Path(sys.argv[1]), Segmentation(), Limits()));"
         "print(count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )
     done = subprocess.run([sys.executable, "-c", code, path], check=True, capture_output=True, text=True, timeout=1000)

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from speechsearch.backup import CURRENT, DATABASE, BackupKeeper, backup_folder, kept_safe, restore, save
-from speechsearch.datatypes import Query
-from speechsearch.errors import ConfigurationError, StoreError
-from speechsearch.service import Service
-from speechsearch.settings import BackupSettings, Settings, StoreSettings
+from speechsearch.domain.errors import ConfigurationError, StoreError
+from speechsearch.domain.values import Query
+from speechsearch.library.backup import CURRENT, DATABASE, BackupKeeper, backup_folder, kept_safe, restore, save
+from speechsearch.service.open import Service
+from speechsearch.service.settings import BackupSettings, Settings, StoreSettings
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_deleted_recordings_leave_the_backup(service, settings, folder: Path) ->
 def test_the_keeper_saves_changes_after_they_rest_and_at_the_end(
     service, settings, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("speechsearch.backup.LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr("speechsearch.library.backup.LOOK_EVERY_S", 0.05)
     said: list[str] = []
     with BackupKeeper(settings.data_dir, folder, said.append):
         until_s = time.monotonic() + 30

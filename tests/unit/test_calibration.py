@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from speechsearch.engines import learnt_fusion
+from speechsearch.retrieval.engines import learnt_fusion
 from speechsearch.retrieval.fusion import likelihood
-from speechsearch.training.calibration import brier, calibration_error, cross_validated, fit
+from speechsearch.training.fit_calibration import brier, calibration_error, cross_validated, fit
 
 
 def drawn(count: int, slope: float, intercept: float):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from speechsearch.settings import known_variables
+from speechsearch.service.settings import known_variables
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))

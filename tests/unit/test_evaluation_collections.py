@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from speechsearch.errors import InputError, NotFoundError
+from speechsearch.domain.errors import InputError, NotFoundError
 from speechsearch.evaluation import CollectionQuery, SpokenPassage, read_collection
 
 CORPUS = '{"_id": "p1", "audio": "audio/a.wav", "text": "the bridge"}\n{"_id": "p2", "audio": "audio/b.wav"}\n'

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from speechsearch.datatypes import Audio, Query
-from speechsearch.errors import EmptyQueryError, InputError, NotFoundError
+from speechsearch.domain.errors import EmptyQueryError, InputError, NotFoundError
+from speechsearch.domain.values import Audio, Query
 from speechsearch.evaluation import (
     CollectionQuery,
     EvaluationCollection,
@@ -15,7 +15,7 @@ from speechsearch.evaluation import (
     evaluate,
     run_engine,
 )
-from speechsearch.retrieval.base import RankedPassage, Ranking
+from speechsearch.retrieval.retriever import RankedPassage, Ranking
 
 COLLECTION = EvaluationCollection(
     "small",

@@ -8,8 +8,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from speechsearch.datatypes import PhonemeTrack, Query
-from speechsearch.evidence import (
+from speechsearch.domain.values import PhonemeTrack, Query
+from speechsearch.retrieval.evidence import (
     COST_ADDED,
     COST_MISSED,
     EXCHANGE,
@@ -23,7 +23,7 @@ from speechsearch.evidence import (
     padded,
     patterns,
 )
-from speechsearch.mini.lexicon import PHONEMES
+from speechsearch.text.lexicon import PHONEMES
 
 
 def track(*names: str, step_s: float = 0.1) -> PhonemeTrack:

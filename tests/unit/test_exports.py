@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from speechsearch.datatypes import ChannelRank, Hit, Passage, Recording, Results, Span
-from speechsearch.exports import as_csv, as_m3u, as_qrels, as_queries, as_vtt, question_id
+from speechsearch.api.export_formats import as_csv, as_m3u, as_qrels, as_queries, as_vtt, question_id
+from speechsearch.domain.values import ChannelRank, Hit, Passage, Recording, Results, Span
 from speechsearch.store import Judgement
 
 ROOT = "https://host/app"

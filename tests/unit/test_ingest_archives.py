@@ -16,8 +16,8 @@ import pytest
 from ingest import Rejected, Source, discover
 from ingest.archives import members
 from ingest.unpacking import CarefulFile, XzReader
-from speechsearch.errors import ArchiveError
-from speechsearch.settings import LimitSettings
+from speechsearch.domain.errors import ArchiveError
+from speechsearch.domain.limits import Limits
 
 NOISE = np.random.default_rng(0).bytes(60_000)
 """Stands for sound: nothing here decodes it, and it does not shrink."""
@@ -45,7 +45,7 @@ def take(path: Path, workspace: Path, **limits: float) -> tuple[dict[str, bytes]
     """Go through an archive as the pipeline does; return what each recording held while it was current."""
     contents: dict[str, bytes] = {}
     rejected = []
-    for found in discover([path], LimitSettings(**limits), workspace):
+    for found in discover([path], Limits(**limits), workspace):
         if isinstance(found, Source):
             contents[found.name] = found.path.read_bytes()
             assert len([one for one in workspace.rglob("*") if one.is_file()]) == 1
@@ -68,7 +68,7 @@ def test_every_kind_gives_its_recordings_in_order(tmp_path, kind):
 def test_the_selection_knows_numbers_before_it_starts(tmp_path):
     packed = make_tar(tmp_path / "a.tar", {"a.wav": NOISE, "../b.wav": b""})
     paths = [packed, make_zip(tmp_path / "b.zip", {"c.wav": b"ab"})]
-    selection = discover(paths, LimitSettings(), tmp_path / "work")
+    selection = discover(paths, Limits(), tmp_path / "work")
     assert (selection.files, selection.size_bytes) == (3, 60_002)
 
 
@@ -248,7 +248,7 @@ def test_a_directory_of_a_zip_that_is_too_large_is_not_read(tmp_path):
         b"PK\x03\x04" + bytes(size_bytes) + struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 1, 1, size_bytes, 4, 0)
     )
     with pytest.raises(ArchiveError, match="directory that is too large"):
-        list(members(path, LimitSettings(archive_files=10)))
+        list(members(path, Limits(archive_files=10)))
 
 
 def test_a_tar_header_that_asks_for_much_memory_is_not_read(tmp_path):
@@ -258,7 +258,7 @@ def test_a_tar_header_that_asks_for_much_memory_is_not_read(tmp_path):
         entry.type, entry.size = tarfile.GNUTYPE_LONGNAME, 6 << 20
         archive.addfile(entry, io.BytesIO(NOISE * 105))
     with pytest.raises(ArchiveError, match="header that is too large"):
-        list(members(path, LimitSettings()))
+        list(members(path, Limits()))
 
 
 def test_endless_long_names_in_a_tar_are_an_error(tmp_path):
@@ -268,7 +268,7 @@ def test_endless_long_names_in_a_tar_are_an_error(tmp_path):
     path = tmp_path / "a.tar"
     path.write_bytes(block * 5000)
     with pytest.raises(ArchiveError, match="damaged"):
-        list(members(path, LimitSettings()))
+        list(members(path, Limits()))
 
 
 def test_xz_reads_several_streams_and_padding(tmp_path):
@@ -291,7 +291,7 @@ def test_xz_may_not_ask_for_any_memory(tmp_path):
     path = tmp_path / "a.tar.xz"
     path.write_bytes(packed)
     with pytest.raises(ArchiveError, match="Memory usage limit"):
-        list(members(path, LimitSettings()))
+        list(members(path, Limits()))
 
 
 @pytest.mark.parametrize(

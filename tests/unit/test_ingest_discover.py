@@ -7,8 +7,8 @@ import pytest
 
 from ingest import Description, Rejected, Source, discover
 from ingest.metadata import Metadata, describe, parse
-from speechsearch.errors import InputError, TooLargeError
-from speechsearch.settings import LimitSettings
+from speechsearch.domain.errors import InputError, TooLargeError
+from speechsearch.domain.limits import Limits
 
 
 def write(folder: Path, files: dict[str, str | bytes]) -> Path:
@@ -20,7 +20,7 @@ def write(folder: Path, files: dict[str, str | bytes]) -> Path:
 
 
 def found_in(*paths: Path, **limits: float) -> list[Source | Rejected]:
-    return list(discover(paths, LimitSettings(**limits), paths[0].parent / "work"))
+    return list(discover(paths, Limits(**limits), paths[0].parent / "work"))
 
 
 def test_a_folder_is_read_at_all_levels_in_order(tmp_path):
@@ -74,7 +74,7 @@ def test_what_cannot_be_used_is_named_and_the_rest_goes_on(tmp_path):
 
 def test_files_and_bytes_are_known_before_the_first_recording(tmp_path):
     folder = write(tmp_path / "talks", {"a.wav": "12", "b.wav": "345", "metadata.csv": "file\nlost.wav\n"})
-    selection = discover([folder, tmp_path / "missing.wav"], LimitSettings(), tmp_path / "work")
+    selection = discover([folder, tmp_path / "missing.wav"], Limits(), tmp_path / "work")
     assert (selection.files, selection.size_bytes) == (3, 5)
 
 

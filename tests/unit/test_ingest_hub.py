@@ -10,8 +10,8 @@ import soundfile
 
 from ingest import Rejected, Source, dataset_sources
 from ingest.hub import hub_sources
-from speechsearch.errors import InputError, NotFoundError, TooLargeError
-from speechsearch.settings import LimitSettings
+from speechsearch.domain.errors import InputError, NotFoundError, TooLargeError
+from speechsearch.domain.limits import Limits
 
 pyarrow = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
@@ -53,7 +53,7 @@ def embedded(paths=("a.wav", "b.wav", "c.wav"), sounds=SOUNDS):
 def take(name, tmp_path, limits=None, **options):
     """Go through a dataset as the pipeline does; return what it found and what each recording held."""
     work = tmp_path / "work"
-    selection = dataset_sources(str(name), workspace=work, limits=limits or LimitSettings(), **options)
+    selection = dataset_sources(str(name), workspace=work, limits=limits or Limits(), **options)
     found, contents = [], []
     for one in selection:
         found.append(one)
@@ -135,7 +135,7 @@ def test_rows_may_not_name_files_outside(tmp_path, outside):
 
 def test_rows_without_sound_or_with_too_much_are_named_and_the_rest_goes_on(tmp_path):
     path = table(tmp_path / "t.parquet", audio=embedded((None, "b.wav", "c.wav"), [None, bytes(5000), SOUNDS[2]]))
-    found, contents = take(path, tmp_path, LimitSettings(file_bytes=4000))
+    found, contents = take(path, tmp_path, Limits(file_bytes=4000))
     assert "has no sound" in str(found[0].error)
     assert isinstance(found[1].error, TooLargeError)
     assert contents[2] == SOUNDS[2]
@@ -191,6 +191,6 @@ def test_a_name_from_outside_is_never_a_path_here(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(NotFoundError, match="is no dataset of the hub"):
         hub_sources(
-            name, workspace=tmp_path / "work", limits=LimitSettings(), split="train", configuration=None,
+            name, workspace=tmp_path / "work", limits=Limits(), split="train", configuration=None,
             audio_column=None, limit=None,
         )  # fmt: skip

@@ -10,11 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from speechsearch.errors import InputError, NotAllowedError, NotFoundError, StoreError, TooLongError, TooManyError
-from speechsearch.jobs import JobQueue
-from speechsearch.progress import Progress
+from speechsearch.domain.errors import (
+    InputError,
+    NotAllowedError,
+    NotFoundError,
+    StoreError,
+    TooLongError,
+    TooManyError,
+)
+from speechsearch.domain.progress import Progress
+from speechsearch.domain.visitors import LOCAL, Visitor
+from speechsearch.jobs.queue import JobQueue
 from speechsearch.store import Job, JobFile
-from speechsearch.visitors import LOCAL, Visitor
 
 ANN, BOB = Visitor("ann", may_add=True), Visitor("bob", may_add=True)
 STEPS = 200

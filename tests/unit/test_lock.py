@@ -7,13 +7,13 @@ import sys
 
 import pytest
 
-from speechsearch.errors import ConfigurationError, DataFolderInUseError
-from speechsearch.lock import LOCK_FILE, DataFolderLock
+from speechsearch.domain.errors import ConfigurationError, DataFolderInUseError
+from speechsearch.domain.folder_lock import LOCK_FILE, DataFolderLock
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from speechsearch.lock import DataFolderLock
+from speechsearch.domain.folder_lock import DataFolderLock
 with DataFolderLock(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from speechsearch.maps import even_sample, principal_plane
+from speechsearch.library.maps import even_sample, principal_plane
 
 
 def test_places_are_the_principal_components_up_to_scale() -> None:

@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 import torch
 
-from speechsearch.datatypes import Audio
-from speechsearch.errors import ModelUnavailableError
-from speechsearch.mini.acoustic import AcousticConfig, AcousticEncoder
-from speechsearch.mini.adapter import AdapterConfig, TokenAdapter, spikes
-from speechsearch.mini.frontend import LogMel, frame_count
-from speechsearch.mini.lexicon import PHONEMES, Lexicon, spoken_words
-from speechsearch.mini.model import ASSETS, MiniModel
-from speechsearch.mini.phonetic import expected_counts, ngram_codes, passage_terms, query_terms
+from speechsearch.domain.errors import ModelUnavailableError
+from speechsearch.domain.values import Audio
+from speechsearch.models.mini.acoustic import AcousticConfig, AcousticEncoder
+from speechsearch.models.mini.adapter import AdapterConfig, TokenAdapter, spikes
+from speechsearch.models.mini.frontend import LogMel, frame_count
+from speechsearch.models.mini.network import ASSETS, MiniModel
+from speechsearch.text.lexicon import PHONEMES, Lexicon
+from speechsearch.text.phonetic import expected_counts, ngram_codes, passage_terms, query_terms
+from speechsearch.text.spoken import spoken_words
 
 torch.set_num_threads(1)
 

@@ -5,9 +5,9 @@ import hashlib
 import pytest
 from typer.testing import CliRunner
 
+from speechsearch.api.passwords import hash_password, is_hash, is_password
 from speechsearch.cli import app
-from speechsearch.errors import InputError
-from speechsearch.passwords import hash_password, is_hash, is_password
+from speechsearch.domain.errors import InputError
 
 
 def test_a_known_value_of_the_rfc() -> None:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from speechsearch.mini.model import MiniModel
-from speechsearch.mini.pieces import AVERAGE_PIECES, LEAST_CHANCE, PieceTerms, term_of
-from speechsearch.mini.text import TextEncoder
+from speechsearch.models.mini.network import MiniModel
+from speechsearch.models.mini.pieces import AVERAGE_PIECES, LEAST_CHANCE, PieceTerms, term_of
+from speechsearch.models.minilm import TextEncoder
 
 
 @pytest.fixture(scope="module")

@@ -12,14 +12,15 @@ import numpy as np
 import pytest
 import soundfile
 
-from benchmarks.quality_figures import Cell, Measured, document, joined, section
-from benchmarks.quality_plots import draw
-from benchmarks.quality_report import as_markdown, model_card, readme_table, section_of, with_section
-from benchmarks.quality_sets import CONDITIONS, TITLES, content_key, folders_of, read_set, spread, voices_for
-from benchmarks.quality_tables import kinds_part, noisy_pocketsphinx, rows_of, spoken_part
-from benchmarks.quality_transcripts import transcript_file, transcripts
-from speechsearch.datatypes import Audio
-from speechsearch.errors import InputError
+from benchmarks.quality.figures import Cell, Measured, document, joined, section
+from benchmarks.quality.plots import draw
+from benchmarks.quality.report import as_markdown, model_card, readme_table, section_of, with_section
+from benchmarks.quality.sets import CONDITIONS, TITLES, content_key, folders_of, read_set, spread, voices_for
+from benchmarks.quality.tables import kinds_part, noisy_pocketsphinx, rows_of, spoken_part
+from benchmarks.quality.transcripts import transcript_file, transcripts
+from speechsearch.domain.assets import EVALUATION
+from speechsearch.domain.errors import InputError
+from speechsearch.domain.values import Audio
 from speechsearch.evaluation import read_collection
 
 ROOT = Path(__file__).parents[2]
@@ -30,7 +31,7 @@ FACTS = {"date": "2026-01-01", "machine": MACHINE, "command": "run it", "model":
 
 @pytest.fixture(scope="module")
 def shipped() -> dict[str, Any]:
-    return json.loads((ROOT / "docs" / "evaluation.json").read_text(encoding="utf-8"))
+    return json.loads(EVALUATION.read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("name", MODULES)

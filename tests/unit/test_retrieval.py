@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from speechsearch.datatypes import Audio, Filters, Query, SparseVector, Transcript, Vector
-from speechsearch.errors import EmptyQueryError
+from speechsearch.domain.errors import EmptyQueryError
+from speechsearch.domain.values import Audio, Filters, Query, SparseVector, Transcript, Vector
 from speechsearch.index import ExactIndex, Point, VectorSpec
 from speechsearch.retrieval.fused import FusedRetriever, draw_sample
 from speechsearch.retrieval.fusion import background

@@ -6,10 +6,10 @@ import pytest
 
 from speechsearch import audio
 from speechsearch.audio.degrade import Degradation
-from speechsearch.datatypes import Query
-from speechsearch.errors import EmptyQueryError, NotFoundError, TooManyError
-from speechsearch.robustness import RobustnessBench
-from speechsearch.visitors import Visitor
+from speechsearch.domain.errors import EmptyQueryError, NotFoundError, TooManyError
+from speechsearch.domain.values import Query
+from speechsearch.domain.visitors import Visitor
+from speechsearch.evaluation.robustness import RobustnessBench
 
 QUESTION = Query("Why is octopus blood blue?", top_k=100)
 

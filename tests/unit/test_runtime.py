@@ -4,8 +4,8 @@ import importlib.util
 
 import pytest
 
-from speechsearch.errors import MissingDependencyError
-from speechsearch.runtime import on_gpu
+from speechsearch.domain.errors import MissingDependencyError
+from speechsearch.models.device import on_gpu
 
 
 def test_elsewhere_the_work_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from speechsearch.errors import ConfigurationError
-from speechsearch.passwords import hash_password, is_password
-from speechsearch.settings import read_settings
+from speechsearch.api.passwords import hash_password, is_password
+from speechsearch.domain.errors import ConfigurationError
+from speechsearch.service.settings import read_settings
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ import threading
 import pytest
 import sqlalchemy as sa
 
-from speechsearch.errors import ConfigurationError, StoreError
+from speechsearch.domain.errors import ConfigurationError, StoreError
 from speechsearch.store import Repository
 from speechsearch.store.database import Database
 from speechsearch.store.tables import Base

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from speechsearch.datatypes import Passage, Recording, Span, SparseVector, Transcript, Word
-from speechsearch.errors import InputError, StoreError
+from speechsearch.domain.errors import InputError, StoreError
+from speechsearch.domain.values import Passage, Recording, Span, SparseVector, Transcript, Word
 from speechsearch.store import rows
 
 

@@ -9,7 +9,6 @@ import pytest
 
 from speechsearch.training.adapter_data import TEXT_WEIGHTS
 from speechsearch.training.corpus import Utterance
-from speechsearch.training.encoder import SOURCE_WEIGHTS, source_of
 from speechsearch.training.manifest import (
     Reserved,
     ReservedTexts,
@@ -19,6 +18,7 @@ from speechsearch.training.manifest import (
     written,
 )
 from speechsearch.training.speech_corpus import RESERVED_READER
+from speechsearch.training.train_encoder import SOURCE_WEIGHTS, source_of
 from speechsearch.training.voices import RESERVED
 
 MANIFEST = Path(__file__).parents[2] / "speechsearch/assets/mini/manifest.json"

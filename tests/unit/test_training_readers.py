@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from speechsearch.datatypes import Word
-from speechsearch.mini.lexicon import Lexicon, Pronunciation
-from speechsearch.training.readers import (
+from speechsearch.domain.values import Word
+from speechsearch.text.lexicon import Lexicon, Pronunciation
+from speechsearch.training.new_readers import (
     EDIT,
     Reading,
     agreed,

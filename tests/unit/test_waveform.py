@@ -3,11 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from speechsearch.datatypes import Audio
-from speechsearch.derived import DerivedFiles
-from speechsearch.errors import NotFoundError
-from speechsearch.settings import LimitSettings
-from speechsearch.waveform import STEP_SAMPLES, Peaks, outline, peaks_of
+from speechsearch.audio.peaks import STEP_SAMPLES, Peaks, outline, peaks_of
+from speechsearch.domain.errors import NotFoundError
+from speechsearch.domain.limits import Limits
+from speechsearch.domain.values import Audio
+from speechsearch.library.media import DerivedFiles
 
 
 @pytest.mark.parametrize("sizes", [(10_000,), (1, 9_999), (320, 320, 9_360), (3_333, 3_333, 3_334), (0, 10_000)])
@@ -35,14 +35,14 @@ def test_outline_has_as_many_points_as_asked(points: int) -> None:
 
 
 def test_a_file_that_is_deleted_while_its_peaks_are_made_leaves_none(tmp_path) -> None:
-    derived = DerivedFiles(tmp_path / "derived", LimitSettings())
+    derived = DerivedFiles(tmp_path / "derived", Limits())
     with pytest.raises(NotFoundError, match="is gone"):
         derived._made("ab.peaks", tmp_path / "ab.wav", lambda target: target.write_bytes(b"x") and None)
     assert list(derived.folder.iterdir()) == []
 
 
 def test_what_could_not_be_made_leaves_nothing(tmp_path) -> None:
-    derived = DerivedFiles(tmp_path / "derived", LimitSettings())
+    derived = DerivedFiles(tmp_path / "derived", Limits())
 
     def fail(target) -> None:
         target.write_bytes(b"half")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from speechsearch.datatypes import SAMPLE_RATE_HZ
+from speechsearch.domain.values import SAMPLE_RATE_HZ
 
 
 def wav(frequency_hz: float, duration_s: float) -> bytes:

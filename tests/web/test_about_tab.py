@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from speechsearch.ui.about import DOCS, PAGES, AboutHandlers, card, packages
+from speechsearch.domain.assets import EVALUATION
+from speechsearch.domain.visitors import Visitor
+from speechsearch.ui.about_tab import PAGES, AboutHandlers, card, packages
 from speechsearch.ui.compare_view import short
 from speechsearch.ui.measured import figures
-from speechsearch.visitors import Visitor
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def handlers(service) -> AboutHandlers:
 
 @pytest.fixture
 def evaluation() -> dict[str, Any]:
-    return json.loads((DOCS / "evaluation.json").read_text(encoding="utf-8"))
+    return json.loads(EVALUATION.read_text(encoding="utf-8"))
 
 
 def cells(name: str, shown: str) -> list[str]:
@@ -29,7 +30,7 @@ def cells(name: str, shown: str) -> list[str]:
 
 
 def test_the_figures_are_those_of_the_evaluation(evaluation: dict[str, Any]) -> None:
-    shown = figures(DOCS / "evaluation.json")
+    shown = figures(EVALUATION)
     rows = {one["name"]: one["conditions"]["clean"] for one in evaluation["sets"]}
     rows |= {evaluation["titles"][name]: one for name, one in evaluation["together"]["conditions"].items()}
     for name, record in rows.items():
@@ -73,11 +74,11 @@ def test_a_damaged_report_is_said(tmp_path: Path, content: str) -> None:
 
 
 def test_without_the_report_the_tab_says_so(tmp_path: Path) -> None:
-    assert "is not beside the program" in card(tmp_path)
+    assert "is not beside the program" in card(tmp_path / "evaluation.json")
 
 
 def test_the_pages_to_read_are_there() -> None:
-    assert [name for name in PAGES if not (DOCS.parent / name).is_file()] == []
+    assert [name for name in PAGES if not (Path(__file__).parents[2] / name).is_file()] == []
 
 
 def test_packages_say_their_versions_and_licences() -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from speechsearch.progress import Progress
-from speechsearch.settings import LimitSettings
+from speechsearch.domain.limits import Limits
+from speechsearch.domain.progress import Progress
 from speechsearch.store import Job, JobFile
-from speechsearch.ui import add, job_cards
+from speechsearch.ui import add_tab, job_cards
 
 HOSTILE = '<script>alert(1)</script> "quoted" \' ${document.title} {{value}}'
 
@@ -88,7 +88,7 @@ def test_the_banner_names_the_samples() -> None:
 
 
 def test_the_form_carries_the_limits_and_names_its_controls() -> None:
-    html = add.form(LimitSettings(file_bytes=123))
+    html = add_tab.form(Limits(file_bytes=123))
     assert 'data-file-bytes="123"' in html
     for name in ("Recordings", "A folder of recordings"):
         assert f'aria-label="{name}"' in html

@@ -12,8 +12,8 @@ from speechsearch import errors
 from speechsearch.api import create_app
 from speechsearch.api.errors import status_of
 from speechsearch.api.identity import COOKIE, visitor_id
-from speechsearch.datatypes import Query
-from speechsearch.visitors import private
+from speechsearch.domain.values import Query
+from speechsearch.domain.visitors import private
 
 QUESTION = "Why is octopus blood blue?"
 

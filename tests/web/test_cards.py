@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from speechsearch.catalog import engine
-from speechsearch.datatypes import ChannelRank, Comparison, Hit, Passage, Recording, Results, Span, Word
+from speechsearch.domain.values import ChannelRank, Comparison, Hit, Passage, Recording, Results, Span, Word
+from speechsearch.models.catalog import engine
 from speechsearch.ui import differences
 from speechsearch.ui.asked import Asked
 from speechsearch.ui.cards import Place, card, column, marked

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from starlette.datastructures import Headers
 
-from speechsearch.api.clips import byte_range, clip_response
+from speechsearch.api.clip_routes import byte_range, clip_response
 
 CONTENT = bytes(range(200))
 

@@ -6,10 +6,10 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 
-from speechsearch.api.collections import collection_routes
+from speechsearch.api.collection_routes import collection_routes
 from speechsearch.api.errors import add_error_handlers
-from speechsearch.datatypes import Filters, Query
-from speechsearch.visitors import Visitor
+from speechsearch.domain.values import Filters, Query
+from speechsearch.domain.visitors import Visitor
 
 OWNER = Visitor("ann", is_owner=True, may_add=True)
 READER = Visitor("rob")

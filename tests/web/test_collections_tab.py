@@ -7,11 +7,11 @@ from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 
 from speechsearch.api.errors import add_error_handlers
-from speechsearch.datatypes import Recording
+from speechsearch.domain.values import Recording
+from speechsearch.domain.visitors import Visitor
 from speechsearch.store import CollectionSummary
 from speechsearch.ui import collection_forms, collection_views
-from speechsearch.ui.collections import panel_routes
-from speechsearch.visitors import Visitor
+from speechsearch.ui.collections_tab import panel_routes
 
 OWNER, READER, BOB = Visitor("ann", is_owner=True, may_add=True), Visitor("rob"), Visitor("bob", may_add=True)
 EVIL = "\"><script>alert(1)</script>' onload='x"

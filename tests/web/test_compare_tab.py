@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from speechsearch import audio
+from speechsearch.domain.visitors import Visitor
 from speechsearch.evaluation.questions import MOST_QUESTIONS, Names, read_questions
 from speechsearch.ui.bench import START, BenchHandlers, degradation
-from speechsearch.ui.compare import MOST_SHOWN, CompareHandlers
-from speechsearch.visitors import Visitor
+from speechsearch.ui.compare_tab import MOST_SHOWN, CompareHandlers
 from tests.conftest import HOSTILE_FILE
 
 ENGINES = ["hybrid", "phonetic", "asr"]

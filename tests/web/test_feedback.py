@@ -10,11 +10,11 @@ from fastapi.testclient import TestClient
 
 from speechsearch import service as service_module
 from speechsearch.api import create_app
-from speechsearch.datatypes import Query
-from speechsearch.errors import NotAllowedError, TooManyError
-from speechsearch.exports import question_id
-from speechsearch.settings import AuthSettings
-from speechsearch.visitors import LOCAL, Visitor, private
+from speechsearch.api.export_formats import question_id
+from speechsearch.domain.errors import NotAllowedError, TooManyError
+from speechsearch.domain.values import Query
+from speechsearch.domain.visitors import LOCAL, Visitor, private
+from speechsearch.service.settings import AuthSettings
 
 PATH = "/api/v1/feedback"
 QUESTION = "Why is octopus blood blue?"

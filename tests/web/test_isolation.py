@@ -20,10 +20,11 @@ from starlette.websockets import WebSocketDisconnect
 from ingest import discover, run, runners
 from speechsearch.api import create_app
 from speechsearch.api.identity import COOKIE, visitor_id
-from speechsearch.jobs import JobQueue
-from speechsearch.service import Service
+from speechsearch.domain.assets import ASSETS
+from speechsearch.domain.visitors import Visitor, private
+from speechsearch.jobs.queue import JobQueue
+from speechsearch.service.open import Service
 from speechsearch.ui.page import build_page, mount
-from speechsearch.visitors import Visitor, private
 from tests.conftest import copy_data
 
 SECRET, COLLECTION = "zweimal-geheim", "diary-of-ann"
@@ -45,14 +46,15 @@ class House:
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory, library_folder: Path, model) -> Iterator[House]:
     """The whole application with one recording and one task of the owner's own; visitors' additions are private."""
-    from speechsearch.settings import LimitSettings, ServerSettings, Settings
+    from speechsearch.domain.limits import Limits
+    from speechsearch.service.settings import ServerSettings, Settings
 
     folder = tmp_path_factory.mktemp("house")
     copy_data(library_folder, folder / "data")
-    limits = LimitSettings(searches_a_minute=100_000)
+    limits = Limits(searches_a_minute=100_000)
     settings = Settings(data_dir=folder / "data", server=ServerSettings(uploads="private"), limits=limits)
     sound = folder / f"{SECRET}.opus"
-    shutil.copyfile(Path(__file__).parents[2] / "samples" / "audio" / "s001.opus", sound)
+    shutil.copyfile(ASSETS / "samples" / "audio" / "s001.opus", sound)
     with pytest.MonkeyPatch.context() as environment, Service.open(settings, model=model) as service:
         environment.setenv("GRADIO_TEMP_DIR", str(folder / "uploads"))
         key = private(COLLECTION, OWNER.visitor_id)

@@ -6,7 +6,6 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
@@ -14,14 +13,15 @@ from starlette.websockets import WebSocketDisconnect
 
 from ingest import runners
 from speechsearch.api import create_app
-from speechsearch.jobs import JobQueue
-from speechsearch.progress import Progress
-from speechsearch.service import Service
-from speechsearch.settings import Settings
+from speechsearch.domain.assets import ASSETS
+from speechsearch.domain.progress import Progress
+from speechsearch.jobs.queue import JobQueue
+from speechsearch.service.open import Service
+from speechsearch.service.settings import Settings
 from speechsearch.store import JobFile
-from speechsearch.ui import add
+from speechsearch.ui import add_tab
 
-SAMPLE = Path(__file__).parents[2] / "samples" / "audio" / "s045.opus"
+SAMPLE = ASSETS / "samples" / "audio" / "s045.opus"
 HOSTILE = '<img src=x onerror=alert(1)> "quoted" \u202etxt.' + "x" * 3000 + ".opus"
 
 
@@ -37,7 +37,7 @@ def queue(service: Service) -> Iterator[JobQueue]:
 def visit(service: Service, queue: JobQueue) -> Callable[[], TestClient]:
     """Give a browser with cookies of its own."""
     app = create_app(service, jobs=queue)
-    app.include_router(add.page_routes(service, queue))
+    app.include_router(add_tab.page_routes(service, queue))
     return lambda: TestClient(app)
 
 

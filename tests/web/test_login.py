@@ -11,10 +11,10 @@ from starlette.websockets import WebSocketDisconnect
 from speechsearch.api import create_app
 from speechsearch.api.accounts import KEY_FILE, Accounts
 from speechsearch.api.identity import COOKIE, SESSION_COOKIE, visitor_id
-from speechsearch.errors import ConfigurationError
-from speechsearch.passwords import hash_password
-from speechsearch.service import Service
-from speechsearch.settings import AuthSettings
+from speechsearch.api.passwords import hash_password
+from speechsearch.domain.errors import ConfigurationError
+from speechsearch.service.open import Service
+from speechsearch.service.settings import AuthSettings
 
 PASSWORD = "a tide of bees"
 HASH = hash_password(PASSWORD)

@@ -10,8 +10,8 @@ from fastapi.testclient import TestClient
 
 from ingest import runners
 from speechsearch.api import create_app
-from speechsearch.errors import SpeechSearchError
-from speechsearch.jobs import JobQueue
+from speechsearch.domain.errors import SpeechSearchError
+from speechsearch.jobs.queue import JobQueue
 from speechsearch.ui.page import build_page, mount
 
 QUESTION = "Why is octopus blood blue?"

@@ -19,10 +19,10 @@ import uvicorn
 
 from ingest import runners
 from speechsearch.api import create_app
-from speechsearch.jobs import JobQueue
-from speechsearch.passwords import hash_password
-from speechsearch.service import Service
-from speechsearch.settings import AuthSettings, Settings
+from speechsearch.api.passwords import hash_password
+from speechsearch.jobs.queue import JobQueue
+from speechsearch.service.open import Service
+from speechsearch.service.settings import AuthSettings, Settings
 from speechsearch.ui.page import build_page, mount
 from tests.conftest import copy_data
 

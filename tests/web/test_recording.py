@@ -13,12 +13,12 @@ import soundfile
 from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 
-from speechsearch.api.clips import clip_routes
+from speechsearch.api.clip_routes import clip_routes
 from speechsearch.api.errors import add_error_handlers
-from speechsearch.api.recordings import recording_routes
-from speechsearch.datatypes import Filters, Query, Recording
-from speechsearch.ui.recording import panel_routes
-from speechsearch.visitors import Visitor
+from speechsearch.api.recording_routes import recording_routes
+from speechsearch.domain.values import Filters, Query, Recording
+from speechsearch.domain.visitors import Visitor
+from speechsearch.ui.recording_tab import panel_routes
 
 OWNER, READER, ANN = Visitor("own", is_owner=True, may_add=True), Visitor("rob"), Visitor("ann", may_add=True)
 QUESTION = "Why is octopus blood blue?"

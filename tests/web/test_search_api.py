@@ -6,7 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from speechsearch.api import create_app
-from speechsearch.visitors import private
+from speechsearch.domain.visitors import private
 
 QUESTION = "Why is octopus blood blue?"
 SEARCH = "/api/v1/search"

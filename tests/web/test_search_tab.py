@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from speechsearch.domain.assets import ASSETS
+from speechsearch.domain.visitors import LOCAL, Visitor, private
 from speechsearch.ui.asked import Asked
-from speechsearch.ui.search import SearchHandlers
-from speechsearch.visitors import LOCAL, Visitor, private
+from speechsearch.ui.search_tab import SearchHandlers
 
 QUESTION = "What did Wojciechowski say about the ferry and the bridge?"
 ANSWER = "Eleven minutes on the chain ferry"
@@ -20,7 +21,7 @@ def handlers(service) -> SearchHandlers:
 
 @pytest.fixture
 def sample() -> Path:
-    return Path(__file__).parents[2] / "samples" / "audio" / "s004.opus"
+    return ASSETS / "samples" / "audio" / "s004.opus"
 
 
 def test_typed_question_fills_both_columns(handlers: SearchHandlers) -> None:

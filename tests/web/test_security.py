@@ -11,11 +11,11 @@ from starlette.websockets import WebSocketDisconnect
 from speechsearch.api import create_app
 from speechsearch.api.accounts import Accounts
 from speechsearch.api.identity import Access, IdentityMiddleware
+from speechsearch.api.rate_limit import MOST_KEYS, RateLimit
 from speechsearch.api.security import LONGEST_BODY_BYTES, SecurityMiddleware
 from speechsearch.api.server import allowed_hosts
 from speechsearch.api.throttle import ThrottleMiddleware
-from speechsearch.limits import MOST_KEYS, RateLimit
-from speechsearch.settings import Settings
+from speechsearch.service.settings import Settings
 
 OURS = "http://testserver"
 

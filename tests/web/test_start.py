@@ -9,8 +9,8 @@ import pytest
 
 import app
 from speechsearch.api.server import is_on_space, listen, upload_folder
-from speechsearch.errors import ConfigurationError
-from speechsearch.settings import Settings, read_settings
+from speechsearch.domain.errors import ConfigurationError
+from speechsearch.service.settings import Settings, read_settings
 
 
 def test_bad_setting_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from speechsearch.errors import InputError
-from speechsearch.progress import Progress
+from speechsearch.domain.errors import InputError
+from speechsearch.domain.progress import Progress
 from speechsearch.ui import view
 
 HOSTILE = (

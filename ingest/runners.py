@@ -1,0 +1,78 @@
+"""What the queue's jobs do: take in uploaded files, a dataset or the samples, and make the index anew."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Generator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ingest.discover import discover, discover_uploaded
+from ingest.hub import hub_sources
+from ingest.pipeline import FileResult, run
+from ingest.sources import Selection
+from speechsearch.domain.progress import ProgressCallback
+from speechsearch.jobs.queue import visitor_of_job
+from speechsearch.jobs.worker import Runner
+from speechsearch.store import Job
+
+if TYPE_CHECKING:
+    from speechsearch.service.open import Service
+
+Finder = Callable[[Job, Path], Selection]
+"""Finds a job's recordings, with a folder for what is unpacked."""
+
+
+def runners(service: Service, samples: Path) -> Mapping[str, Runner]:
+    """Return the runner of each kind of job. ``samples``: the folder of the sample collection."""
+    jobs_dir, limits = service.settings.data_dir.expanduser().resolve() / "jobs", service.limits
+
+    def uploaded(job: Job, workspace: Path) -> Selection:
+        files = [(jobs_dir / job.job_id / kept, name) for kept, name in job.task["files"]]
+        return discover_uploaded(files, limits, workspace, job.task["descriptions"])
+
+    def dataset(job: Job, workspace: Path) -> Selection:
+        task = job.task
+        return hub_sources(
+            task["name"],
+            workspace=workspace,
+            limits=limits,
+            split=task["split"] or "train",
+            configuration=task["configuration"] or None,
+            audio_column=task["audio_column"] or None,
+            limit=task["limit"],
+        )
+
+    def sample_files(job: Job, workspace: Path) -> Selection:
+        return discover([samples], limits, workspace)
+
+    return {
+        "files": partial(take_in, service, uploaded),
+        "dataset": partial(take_in, service, dataset),
+        "samples": partial(take_in, service, sample_files),
+        "reindex": partial(reindex, service),
+    }
+
+
+def take_in(service: Service, find: Finder, job: Job, report: ProgressCallback) -> Generator[FileResult, None, None]:
+    """Index what a job brings and yield what became of each file."""
+    visitor = visitor_of_job(job)
+    jobs_dir = service.settings.data_dir.expanduser().resolve() / "jobs"
+    with tempfile.TemporaryDirectory(prefix="work-", dir=jobs_dir) as workspace:  # the queue clears up after a kill
+        yield from run(
+            service,
+            find(job, Path(workspace)),
+            collection=job.collection,
+            progress=report,
+            target=lambda name: service.target(name, visitor),
+        )
+
+
+def reindex(service: Service, job: Job, report: ProgressCallback) -> Generator[FileResult, None, None]:
+    """Make the index anew while it is in use; a killed process is finished by the next.
+
+    Unlike ``Service.rebuild`` it starts from a good index of the same models, so it may be interrupted at any point.
+    """
+    service.library.rebuild(report)
+    yield from ()

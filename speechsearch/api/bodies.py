@@ -1,0 +1,168 @@
+"""The JSON bodies of the REST routes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel
+
+from speechsearch.domain.progress import Progress
+from speechsearch.domain.values import Comparison, Hit, Results
+from speechsearch.domain.visitors import shown_name
+
+if TYPE_CHECKING:
+    from speechsearch.store import CollectionSummary
+
+
+class ErrorBody(BaseModel):
+    """Why a request failed: a stable code, what happened, what to do."""
+
+    code: str
+    message: str
+    hint: str = ""
+
+
+class ChannelBody(BaseModel):
+    """At which rank and with which score a channel found the passage."""
+
+    channel: str
+    rank: int
+    score: float
+
+
+class HeardBody(BaseModel):
+    """A word of the question that was heard, in seconds from the start of the clip."""
+
+    word: str
+    start_s: float
+    end_s: float
+
+
+class HitBody(BaseModel):
+    """One answer; ``clip_url`` plays it from its first second.
+
+    ``likelihood``: the calibrated chance that it is one; ``marked``: stretches of the transcript that match the
+    question, as positions of their first character and of the one after their last.
+    """
+
+    rank: int
+    score: float
+    likelihood: float
+    is_confident: bool
+    passage_id: str
+    recording_id: str
+    title: str
+    collection: str
+    speaker: str
+    date: str
+    language: str
+    start_s: float
+    end_s: float
+    channels: list[ChannelBody]
+    heard: list[HeardBody]
+    transcript: str
+    marked: list[tuple[int, int]]
+    clip_url: str
+
+    @classmethod
+    def of(cls, hit: Hit) -> HitBody:
+        """Return the body of a hit."""
+        passage, recording = hit.passage, hit.recording
+        return cls(
+            rank=hit.rank,
+            score=hit.score,
+            likelihood=round(hit.likelihood, 4),
+            is_confident=hit.is_confident,
+            passage_id=passage.passage_id,
+            recording_id=recording.recording_id,
+            title=recording.title,
+            collection=shown_name(recording.collection),
+            speaker=recording.speaker,
+            date=recording.date,
+            language=recording.language,
+            start_s=passage.span.start_s,
+            end_s=passage.span.end_s,
+            channels=[ChannelBody(channel=c.channel, rank=c.rank, score=c.score) for c in hit.channels],
+            heard=[
+                HeardBody(word=one.text, start_s=round(one.start_s, 2), end_s=round(one.end_s, 2)) for one in hit.heard
+            ],
+            transcript=hit.transcript,
+            marked=list(hit.marked),
+            clip_url=f"/api/v1/clips/{passage.passage_id}",
+        )
+
+
+class ResultsBody(BaseModel):
+    """One engine's answers and the time they took; ``total_ms`` also for reading what is known of the hits."""
+
+    engine: str
+    has_confident_hit: bool
+    encode_ms: float
+    search_ms: float
+    total_ms: float
+    hits: list[HitBody]
+
+    @classmethod
+    def of(cls, results: Results) -> ResultsBody:
+        """Return the body of an engine's results."""
+        return cls(
+            engine=results.engine,
+            has_confident_hit=results.has_confident_hit,
+            encode_ms=results.encode_ms,
+            search_ms=results.search_ms,
+            total_ms=results.total_ms,
+            hits=[HitBody.of(hit) for hit in results.hits],
+        )
+
+
+class ComparisonBody(BaseModel):
+    """Two engines' answers to the same query."""
+
+    left: ResultsBody
+    right: ResultsBody
+
+    @classmethod
+    def of(cls, comparison: Comparison) -> ComparisonBody:
+        """Return the body of a comparison."""
+        return cls(left=ResultsBody.of(comparison.left), right=ResultsBody.of(comparison.right))
+
+
+class CollectionBody(BaseModel):
+    """A collection and how much it holds."""
+
+    name: str
+    description: str
+    licence: str
+    source: str
+    recordings: int
+    passages: int
+    duration_s: float
+
+    @classmethod
+    def of(cls, collection: CollectionSummary) -> CollectionBody:
+        """Return the body of a collection, by the name that people see."""
+        fields = {name: getattr(collection, name) for name in cls.model_fields}
+        return cls(**fields | {"name": shown_name(collection.name)})
+
+
+class IndexingBody(BaseModel):
+    """How far the indexing of the sample collection is."""
+
+    stage: str
+    done: float
+    total: float
+    remaining_s: float | None
+
+    @classmethod
+    def of(cls, progress: Progress) -> IndexingBody:
+        """Return the body of a progress event."""
+        return cls(stage=progress.stage, done=progress.done, total=progress.total, remaining_s=progress.remaining_s)
+
+
+class HealthBody(BaseModel):
+    """That the program answers, what it holds, and what it is indexing."""
+
+    status: str = "ok"
+    recordings: int
+    passages: int
+    indexing: IndexingBody | None = None

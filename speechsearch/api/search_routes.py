@@ -1,0 +1,137 @@
+"""Routes that find passages, for typed and for spoken questions, and what a search can be narrowed to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from fastapi import Query as Parameter
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from speechsearch.api.bodies import ComparisonBody, ResultsBody
+from speechsearch.api.identity import visitor_of
+from speechsearch.domain.errors import InputError
+from speechsearch.domain.values import Filters, Query
+
+if TYPE_CHECKING:
+    from speechsearch.service.open import Service
+
+Words = Annotated[str, Parameter(max_length=1000, description="what to look for")]
+Count = Annotated[int, Parameter(ge=1, le=100, description="how many answers")]
+Several = Annotated[
+    list[Annotated[str, Parameter(max_length=200)]],
+    Parameter(max_length=50, description="only these; all when absent; can be given several times"),
+]
+Day = Annotated[
+    str, Parameter(pattern=r"^(\d{4}(-\d{2}(-\d{2})?)?)?$", description="as 2024, 2024-05 or 2024-05-31; included")
+]
+SPOKEN_QUESTION = {
+    "requestBody": {
+        "required": True,
+        "description": "Sound in any format that recordings may have, as the body or as the field `audio` of a form.",
+        "content": {
+            "audio/*": {"schema": {"type": "string", "format": "binary"}},
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["audio"],
+                    "properties": {"audio": {"type": "string", "format": "binary"}},
+                }
+            },
+        },
+    }
+}
+
+
+def narrowed(
+    collection: Several = [],  # noqa: B006 (FastAPI copies defaults)
+    speaker: Several = [],  # noqa: B006
+    language: Several = [],  # noqa: B006
+    recording: Several = [],  # noqa: B006
+    date_from: Annotated[Day, Parameter(alias="from")] = "",
+    date_to: Annotated[Day, Parameter(alias="to")] = "",
+) -> Filters:
+    """Return what a request narrows its search to."""
+    return Filters(
+        collections=tuple(one for one in collection if one),
+        recording_ids=tuple(recording),
+        speakers=tuple(speaker),
+        languages=tuple(language),
+        date_from=date_from,
+        date_to=date_to,
+    )
+
+
+Narrowed = Annotated[Filters, Depends(narrowed)]
+
+
+def asked(filters: Narrowed, q: Words, k: Count = 5) -> Query:
+    """Return what a request asks in words."""
+    return Query(text=q, top_k=k, filters=filters)
+
+
+Asked = Annotated[Query, Depends(asked)]
+
+
+async def spoken(request: Request) -> bytes:
+    """Return the sound that a request carries; the security middleware limits its bytes.
+
+    Raises:
+        InputError: there is none.
+    """
+    sound: Any
+    try:
+        if request.headers.get("content-type", "").startswith("multipart/form-data"):
+            async with request.form(max_files=1, max_fields=5) as form:
+                field = form.get("audio")
+                sound = await field.read() if isinstance(field, UploadFile) else b""
+        else:
+            sound = await request.body()
+    except ClientDisconnect as error:
+        raise InputError("The upload broke off.", "Send it again.") from error
+    except HTTPException as error:  # how Starlette reports a form that it cannot read
+        raise InputError(f"The form cannot be read: {error.detail}") from error
+    if not sound:
+        raise InputError(
+            "There is no sound in the request.", "Send it as the body, or as the field 'audio' of a multipart form."
+        )
+    return bytes(sound)
+
+
+Spoken = Annotated[bytes, Depends(spoken)]
+
+
+def search_routes(service: Service) -> APIRouter:
+    """Return the routes below ``/api/v1`` for search and comparison."""
+    router = APIRouter(prefix="/api/v1", tags=["search"])
+
+    def query_of(sound: bytes, filters: Filters, top_k: int) -> Query:
+        return Query(audio=service.query_audio(sound), top_k=top_k, filters=filters)
+
+    @router.get("/search")
+    def search(request: Request, query: Asked, engine: str = "hybrid") -> ResultsBody:
+        """Return the passages that answer a question, best first."""
+        return ResultsBody.of(service.search(query, engine, visitor_of(request)))
+
+    @router.post("/search", openapi_extra=SPOKEN_QUESTION)
+    def search_spoken(
+        request: Request, sound: Spoken, filters: Narrowed, k: Count = 5, engine: str = "hybrid"
+    ) -> ResultsBody:
+        """Return the passages that answer a spoken question, best first."""
+        return ResultsBody.of(service.search(query_of(sound, filters, k), engine, visitor_of(request)))
+
+    @router.get("/compare")
+    def compare(request: Request, query: Asked, left: str = "hybrid", right: str = "asr") -> ComparisonBody:
+        """Return two engines' answers to the same question."""
+        return ComparisonBody.of(service.compare(query, left, right, visitor_of(request)))
+
+    @router.post("/compare", openapi_extra=SPOKEN_QUESTION)
+    def compare_spoken(
+        request: Request, sound: Spoken, filters: Narrowed, k: Count = 5, left: str = "hybrid", right: str = "asr"
+    ) -> ComparisonBody:
+        """Return two engines' answers to the same spoken question."""
+        return ComparisonBody.of(service.compare(query_of(sound, filters, k), left, right, visitor_of(request)))
+
+    return router

@@ -1,1 +1,0 @@
-"""Recognisers: the baseline writes speech down before it searches."""

@@ -1,1 +1,0 @@
-"""Things that turn words or sound into vectors."""

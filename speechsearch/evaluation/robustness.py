@@ -1,0 +1,194 @@
+"""Make one clip or one spoken question worse, and see where the right passage then ranks in every engine.
+
+The clip is encoded and transcribed anew from the degraded sound, and takes its own place among the passages of its
+collection, in an index in memory over which the engines are built anew: so ranks are exact, with the engines' own
+weights, and nothing that is searchable changes. Both ranks come from such an index, the first with the stored vectors.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from speechsearch import audio
+from speechsearch.audio.degrade import Degradation, degrade
+from speechsearch.domain.errors import EmptyQueryError, TooLongError, TooManyError
+from speechsearch.domain.values import Audio, Passage, Query, Recording, Vector
+from speechsearch.domain.visitors import LOCAL, Visitor
+from speechsearch.index import ExactIndex
+from speechsearch.index.vector_index import Point
+from speechsearch.library.library import is_nothing, point
+from speechsearch.retrieval.engines import SPECS, build_engines, learnt_fusion
+from speechsearch.retrieval.fused import draw_sample
+from speechsearch.retrieval.retriever import Retriever
+
+if TYPE_CHECKING:
+    from speechsearch.service.open import Service
+
+LONGEST_CLIP_S = 60.0
+MOST_PASSAGES = 5_000
+"""Of a larger collection so many are drawn; the figures say so."""
+BABBLE_VOICES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """At which rank an engine finds the right passage before and after; None: not at all."""
+
+    engine: str
+    before: int | None
+    after: int | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trial:
+    """What came of a degradation: the engines' moves, the degraded sound, what the recogniser wrote before and after.
+
+    ``passages`` were ranked, of ``of`` in the collection.
+    """
+
+    recording: Recording
+    passage: Passage
+    moves: tuple[Move, ...]
+    sound: Audio
+    said_before: str
+    said_after: str
+    passages: int
+    of: int
+
+
+class RobustnessBench:
+    """Runs trials over the collections of a service, one at a time a visitor."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._fusion = learnt_fusion()
+        self._busy: set[str] = set()
+        self._kept: tuple[tuple[str, int], list[Point]] | None = None
+        self._lock = threading.Lock()
+
+    def clip(self, passage_id: str, query: Query, how: Degradation, visitor: Visitor = LOCAL) -> Trial:
+        """Return what becomes of a passage whose sound is degraded.
+
+        Raises:
+            NotFoundError: there is no such passage, or not for the visitor.
+            EmptyQueryError: there is no question.
+            TooLongError: the passage is longer than a minute.
+            TooManyError: the visitor's last trial is still running.
+        """
+        with self._one_at_a_time(visitor):
+            passage, recording = self._right(passage_id, query, visitor)
+            sound = degrade(self._sound(passage, visitor), how, self._voices(how, recording, visitor))
+            points, of = self._points(recording.collection, passage_id)
+            vectors, said = self._encoded(sound)
+            payload = next(one.payload for one in points if one.passage_id == passage_id)
+            others = [one for one in points if one.passage_id != passage_id]
+            worse = self._engines([*others, Point(passage_id, vectors, payload)])
+            before = ranks_of(passage_id, self._engines(points), query, len(points))
+            after = ranks_of(passage_id, worse, query, len(points))
+            stored = self._service.library.store.transcripts([passage_id]).get(passage_id, "")
+            return Trial(recording, passage, moves_of(before, after), sound, stored, said, len(points), of)
+
+    def question(self, passage_id: str, sound: Audio, how: Degradation, visitor: Visitor = LOCAL) -> Trial:
+        """Return what becomes of a passage's ranks when the spoken question is degraded. Raises as ``clip`` does."""
+        with self._one_at_a_time(visitor):
+            passage, recording = self._right(passage_id, Query(audio=sound), visitor)
+            worse = degrade(sound, how, self._voices(how, recording, visitor))
+            points, of = self._points(recording.collection, passage_id)
+            engines = self._engines(points)
+            before = ranks_of(passage_id, engines, Query(audio=sound), len(points))
+            after = ranks_of(passage_id, engines, Query(audio=worse), len(points))
+            said = [self._service.library.recognizer.transcribe([one])[0].text for one in (sound, worse)]
+            return Trial(recording, passage, moves_of(before, after), worse, said[0], said[1], len(points), of)
+
+    @contextmanager
+    def _one_at_a_time(self, visitor: Visitor) -> Iterator[None]:
+        with self._lock:
+            if visitor.visitor_id in self._busy:
+                raise TooManyError("Your last trial is still running.", "Wait a moment.")
+            self._busy.add(visitor.visitor_id)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._busy.discard(visitor.visitor_id)
+
+    def _right(self, passage_id: str, query: Query, visitor: Visitor) -> tuple[Passage, Recording]:
+        if query.audio is None and not query.text.strip():
+            raise EmptyQueryError("There is no question.", "Type one: the clip is ranked by it.")
+        passage = self._service.passage(passage_id, visitor)
+        if passage.span.duration_s > LONGEST_CLIP_S:
+            raise TooLongError(f"The clip is longer than {LONGEST_CLIP_S:.0f} s.", "Choose a shorter one.")
+        return passage, self._service.recording(passage.recording_id, visitor)
+
+    def _sound(self, passage: Passage, visitor: Visitor) -> Audio:
+        return audio.read_span(self._service.media(passage.recording_id, visitor), passage.span)
+
+    def _voices(self, how: Degradation, recording: Recording, visitor: Visitor) -> list[Audio]:
+        """Return what babble is made of: a passage of some other recordings of the collection, always the same ones."""
+        if how.noise != "babble":
+            return []
+        store = self._service.library.store
+        others = [one for one in store.recordings(recording.collection) if one.recording_id != recording.recording_id]
+        others = sorted(others, key=lambda one: one.recording_id)
+        drawn = random.Random(1).sample(others, min(BABBLE_VOICES, len(others)))
+        firsts = [passage for one in drawn for passage in store.passages_of(one.recording_id)[:1]]
+        return [self._sound(passage, visitor) for passage in firsts]
+
+    def _points(self, collection: str, passage_id: str) -> tuple[list[Point], int]:
+        """Return the points of a collection, of a large one some and the right one among them, and how many it has."""
+        key = collection, self._service.library.version
+        with self._lock:
+            kept = self._kept[1] if self._kept is not None and self._kept[0] == key else None
+        if kept is None:
+            store = self._service.library.store
+            recordings = store.recordings(collection)
+            kept = [point(one, stored) for one in recordings for stored in store.stored(one.recording_id)]
+            with self._lock:
+                self._kept = key, kept
+        if len(kept) <= MOST_PASSAGES:
+            return kept, len(kept)
+        drawn = {passage_id, *draw_sample([one.passage_id for one in kept], MOST_PASSAGES - 1)}
+        return [one for one in kept if one.passage_id in drawn], len(kept)
+
+    def _encoded(self, sound: Audio) -> tuple[dict[str, Vector], str]:
+        """Return the vectors of a sound as the library would store them, and its transcript."""
+        library = self._service.library
+        heard = library.encoder.encode([sound])[0]
+        said = library.recognizer.transcribe([sound])[0].text
+        found = {**heard, **library.transcript_encoder.encode([said])[0]}
+        return {name: vector for name, vector in found.items() if not is_nothing(vector)}, said
+
+    def _engines(self, points: Sequence[Point]) -> dict[str, Retriever]:
+        """Return the service's engines over an index of these points."""
+        index = ExactIndex(SPECS)
+        index.upsert(points)
+        sample = draw_sample([one.passage_id for one in points])
+        return build_engines(self._service.model, self._service.library.recognizer, index, lambda: sample, self._fusion)
+
+
+def moves_of(before: Mapping[str, int | None], after: Mapping[str, int | None]) -> tuple[Move, ...]:
+    """Return every engine's two ranks together.
+
+    >>> moves_of({"asr": 1}, {"asr": None})
+    (Move(engine='asr', before=1, after=None),)
+    """
+    return tuple(Move(name, rank, after[name]) for name, rank in before.items())
+
+
+def ranks_of(passage_id: str, engines: Mapping[str, Retriever], query: Query, count: int) -> dict[str, int | None]:
+    """Return at which rank each engine finds a passage among ``count``; None where it does not."""
+    return {name: rank_of(passage_id, engine, query, count) for name, engine in engines.items()}
+
+
+def rank_of(passage_id: str, engine: Retriever, query: Query, count: int) -> int | None:
+    """Return at which rank an engine finds a passage among ``count``; None where it does not."""
+    try:
+        ranking = engine.retrieve(query, count)
+    except EmptyQueryError:
+        return None
+    return next((rank for rank, one in enumerate(ranking.passages, 1) if one.passage_id == passage_id), None)

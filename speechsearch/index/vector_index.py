@@ -1,0 +1,78 @@
+"""What keeps vectors and finds the nearest: one collection of points, each with named dense and sparse vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from speechsearch.domain.values import Filters, ScoredPassage, Vector, Vectors
+
+FILTER_FIELDS = {
+    "collection": "collections",
+    "recording_id": "recording_ids",
+    "speaker": "speakers",
+    "language": "languages",
+}
+"""Payload key of a point -> the field of ``Filters`` that restricts it."""
+
+LARGEST_LIMIT = 100_000
+"""No search returns more points than this, whatever it is asked for."""
+
+REBUILD_HINT = "Make the index anew with: python -m speechsearch rebuild"
+
+
+@dataclass(frozen=True, slots=True)
+class VectorSpec:
+    """One named vector of every point: dense (cosine, ``dim`` wide) or sparse (dot product).
+
+    ``has_idf``: the index multiplies a sparse query's weights by the inverse document frequency of the term,
+    ``ln((N - n + 0.5) / (n + 0.5) + 1)`` with ``N`` points that have the vector, ``n`` of them with the term.
+    """
+
+    name: str
+    kind: Literal["dense", "sparse"]
+    dim: int = 0
+    has_idf: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Point:
+    """A passage in the index: its id, its vectors and what it can be filtered by.
+
+    ``payload`` has the keys collection, recording_id, speaker, language (text) and start_s (float).
+    A point may lack some of the named vectors; a search by one of those does not find it.
+    """
+
+    passage_id: str
+    vectors: Vectors
+    payload: Mapping[str, str | float]
+
+
+class VectorIndex(Protocol):
+    """Keeps points and ranks them. Upserts are idempotent by id; ties are broken by id, ascending.
+
+    Every method raises InputError for what cannot be indexed or searched (an id that is no UUID, an unknown vector
+    name, a wrong width, NaN, a zero dense vector) and IndexUnavailableError when the backend fails.
+    One writer and any number of searches may work at once.
+    """
+
+    def upsert(self, points: Sequence[Point]) -> None:
+        """Write points, over older ones of the same id; durable when it returns."""
+
+    def delete(self, passage_ids: Sequence[str]) -> None:
+        """Remove points; unknown ids are ignored."""
+
+    def search(
+        self, name: str, vector: Vector, limit: int, filters: Filters | None = None, only: Sequence[str] | None = None
+    ) -> list[ScoredPassage]:
+        """Return the best points by one named vector, best first; ``only`` restricts to those passage ids.
+
+        A sparse search returns only points that share a term with the query.
+        """
+
+    def ids(self) -> Iterator[str]:
+        """Yield the ids of all points."""
+
+    def close(self) -> None:
+        """Write everything and let go of files and connections; closing twice is fine."""

@@ -1,0 +1,1 @@
+"""Long tasks: a queue in the database and the thread that does them."""

@@ -1,0 +1,250 @@
+"""The queue of long tasks: what may be submitted by whom, who sees it, and how it is paused and cancelled.
+
+Every state is in the database and uploaded files lie in a folder of their job, so a process may be killed at any time:
+the next one takes the job up again, and what was taken in before comes out as unchanged. ``worker`` does the jobs.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from speechsearch.domain.errors import InputError, NotAllowedError, NotFoundError, StoreError, TooManyError
+from speechsearch.domain.progress import Progress
+from speechsearch.domain.visitors import LOCAL, Visitor, owner_of
+from speechsearch.jobs.worker import Runner, Worker
+from speechsearch.store import Job, JobFile, JobState
+from speechsearch.store.job_rows import time_ago
+
+if TYPE_CHECKING:
+    from speechsearch.service.open import Service
+
+KEPT_S = 30 * 24 * 3600.0
+"""How long the results of a job on everybody's collections are kept; a visitor's own go with his collections."""
+
+
+class JobQueue:
+    """The jobs, and the thread that does them.
+
+    Args:
+        runners: what to do for each kind of job.
+        say: gets a line for the terminal when a job begins and when it ends.
+    """
+
+    def __init__(
+        self, service: Service, runners: Mapping[str, Runner], say: Callable[[str], None] = lambda line: None
+    ) -> None:
+        self.service = service
+        self.folder = service.settings.data_dir.expanduser().resolve() / "jobs"
+        self._store = service.library.store
+        self.worker = Worker(self._store, self.folder, runners, self.sweep, say)
+        self.on_done = self.worker.on_done
+        """Called in the worker's thread with every job that has ended after some work."""
+        self._empty_since: dict[str, str] = {}
+
+    def start(self) -> None:
+        """Begin with the jobs that wait, and with one that the last process left."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        alive = {job.job_id: job for job in self._store.jobs() if not job.has_ended}
+        for left in self.folder.iterdir():
+            if left.name not in alive:
+                shutil.rmtree(left)
+        for job in alive.values():
+            if job.kind == "files" and not (self.folder / job.job_id).exists():  # a backup does not keep them
+                self._store.set_job_state(job.job_id, "failed", "The uploaded files are gone. Add them again.")
+        self.worker.thread.start()
+
+    def stop(self, wait_s: float = 30.0) -> None:
+        """End the current job after its batch and wait for that; the next start takes it up again."""
+        self.worker.stop(wait_s)
+
+    def check(self, collection: str, visitor: Visitor = LOCAL, upload_bytes: int = 0) -> str:
+        """Return the name in the store of the collection that a job may go to.
+
+        Args:
+            upload_bytes: what is still to be received.
+
+        Raises:
+            NotAllowedError: the visitor may not add any.
+            InputError: the collection's name cannot be used.
+            TooManyError: the visitor has started too many jobs.
+            TooLongError: the visitor's own collections are full.
+            StoreError: the disk is nearly full.
+        """
+        key, limits = self.service.target(collection, visitor), self.service.limits
+        if not visitor.sees_all and self._store.count_jobs(visitor.visitor_id, time_ago(3600)) >= limits.jobs_an_hour:
+            raise TooManyError(f"{limits.jobs_an_hour} tasks an hour can be started.", "Try again in an hour.")
+        self.service.check_quota(key)
+        free_bytes = shutil.disk_usage(self.service.settings.data_dir).free - upload_bytes
+        if free_bytes < limits.free_disk_bytes:
+            raise StoreError(
+                f"The disk would have {max(0, free_bytes) / 1e9:.1f} GB left, too little to go on.",
+                "Delete recordings or make room, or lower SPEECHSEARCH_LIMITS__FREE_DISK_BYTES.",
+            )
+        return key
+
+    def submit_files(
+        self,
+        paths: Sequence[tuple[Path, str]],
+        collection: str,
+        visitor: Visitor = LOCAL,
+        descriptions: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> Job:
+        """Take over uploaded files and return the job that will index them; see ``check`` for what it raises.
+
+        Args:
+            paths: each file and its name as the visitor gave it, with folders in front of it where there are any.
+            descriptions: title, speaker, date, language and licence by that name.
+        """
+        if not paths:
+            raise InputError("There are no files to add.", "Choose audio files, a folder or an archive.")
+        key = self.check(collection, visitor)
+        job_id = secrets.token_hex(16)
+        folder = self.folder / job_id
+        folder.mkdir(parents=True)
+        try:
+            files = []
+            for number, (path, name) in enumerate(paths):
+                kept = f"{number:05d}{disk_suffix(name)}"
+                shutil.move(path, folder / kept)
+                files.append([kept, name])
+            task = {"files": files, "descriptions": descriptions or {}}
+            count = sum(not name.lower().endswith("metadata.csv") for _, name in files)
+            about = f"{count:,} file{'' if count == 1 else 's'}"
+            return self._add(Job(job_id, visitor.visitor_id, "files", key, task, message=about), visitor)
+        except BaseException:
+            shutil.rmtree(folder)
+            raise
+
+    def submit_dataset(
+        self,
+        name: str,
+        collection: str,
+        visitor: Visitor = LOCAL,
+        *,
+        split: str = "train",
+        configuration: str = "",
+        audio_column: str = "",
+        limit: int | None = None,
+    ) -> Job:
+        """Return the job that will index a dataset of the hub; only owners may. See ``check`` for what it raises."""
+        if not visitor.is_owner:
+            raise NotAllowedError("Datasets cannot be added by visitors.", "Their owner must log in.")
+        if not re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", name, re.ASCII):
+            raise InputError(f"{name!r:.200} is no dataset of the hub.", "Names are like google/fleurs.")
+        task = {"name": name, "split": split, "limit": limit}
+        task |= {"configuration": configuration, "audio_column": audio_column}
+        key = self.check(collection, visitor)
+        job = Job(secrets.token_hex(16), visitor.visitor_id, "dataset", key, task, message=f"{name}, {split}"[:200])
+        return self._add(job, visitor)
+
+    def submit(self, kind: str, collection: str = "", visitor: Visitor = LOCAL) -> Job:
+        """Return a job that needs no more than its kind and collection; only owners may. Raises NotAllowedError."""
+        if not visitor.is_owner:
+            raise NotAllowedError("Visitors cannot start this task.", "The owner must log in.")
+        return self._add(Job(secrets.token_hex(16), visitor.visitor_id, kind, collection), visitor)
+
+    def submit_once(self, kind: str, collection: str) -> None:
+        """Submit a job unless there was one of its kind already that did not fail."""
+        if all(job.state == "failed" for job in self._store.jobs() if job.kind == kind):
+            self.submit(kind, collection)
+
+    def _add(self, job: Job, visitor: Visitor) -> Job:
+        if job.kind not in self.worker.runners:
+            raise InputError(f"There is no task of the kind {job.kind!r:.80}.")
+        rights = {"is_owner": visitor.is_owner, "may_add": visitor.may_add, "sees_all": visitor.sees_all}
+        added = self._store.add_job(replace(job, task={**job.task, "rights": rights}))
+        self.worker.wake()
+        return added
+
+    def jobs(self, visitor: Visitor = LOCAL) -> list[Job]:
+        """Return the jobs that a visitor sees, in the order in which they came: the own ones, an owner all."""
+        return self._store.jobs(None if visitor.is_owner or visitor.sees_all else visitor.visitor_id)
+
+    def job(self, job_id: str, visitor: Visitor = LOCAL) -> Job:
+        """Return a job. Raises NotFoundError, also when the visitor must not see it."""
+        job = self._store.job(job_id)
+        if job is None or not (visitor.is_owner or visitor.sees_all or job.visitor_id == visitor.visitor_id):
+            raise NotFoundError("There is no such task.", "It may have been removed after it had ended.")
+        return job
+
+    def files(self, job_id: str, visitor: Visitor = LOCAL) -> list[JobFile]:
+        """Return what became of a job's files, by name. Raises NotFoundError."""
+        self.job(job_id, visitor)
+        return self._store.job_files(job_id)
+
+    def progress(self, job_id: str) -> Progress | None:
+        """Return how far a job is; None when it is not the current one."""
+        return self.worker.progress(job_id)
+
+    def current(self) -> tuple[Job, Progress] | None:
+        """Return the job that runs, or is next, and how far it is; None when there is nothing to do."""
+        return self.worker.current()
+
+    def pause(self, job_id: str, visitor: Visitor = LOCAL) -> Job:
+        """Halt a job, after its current batch, until it is resumed. Raises NotFoundError, InputError."""
+        return self._change(job_id, visitor, "paused", ("queued", "running"))
+
+    def resume(self, job_id: str, visitor: Visitor = LOCAL) -> Job:
+        """Let a paused job go on. Raises NotFoundError, InputError."""
+        return self._change(job_id, visitor, "queued", ("paused",))
+
+    def cancel(self, job_id: str, visitor: Visitor = LOCAL) -> Job:
+        """End a job after its current batch; what it has taken in stays. Raises NotFoundError, InputError."""
+        return self._change(job_id, visitor, "cancelled", ("queued", "running", "paused"))
+
+    def _change(self, job_id: str, visitor: Visitor, state: JobState, allowed: tuple[JobState, ...]) -> Job:
+        with self.worker.lock:
+            job = self.job(job_id, visitor)
+            if job.state not in allowed:
+                raise InputError(f"The task is {job.state} and cannot be {state} now.", "Look at the list again.")
+            self._store.set_job_state(job_id, state)
+            if not self.worker.interrupt(job_id) and state == "cancelled":
+                self.worker.clear(job_id)
+        self.worker.wake()
+        return self.job(job_id, visitor)
+
+    def _clear(self, job_id: str) -> None:
+        """Remove the files of a job that has ended."""
+        folder = self.folder / job_id
+        if folder.exists():
+            shutil.rmtree(folder)
+
+    def sweep(self) -> None:
+        """Delete visitors' own collections that nothing was added to for long, and the jobs of long ago."""
+        hidden_s = self.service.limits.visitor_hours * 3600
+        for name in filter(owner_of, self._store.collection_names()):
+            changed_at = self._store.last_change(name) or self._empty_since.setdefault(name, time_ago())
+            if changed_at < time_ago(hidden_s):
+                self.service.library.delete_collection(name)
+        for job in self._store.jobs():
+            kept_s = hidden_s if owner_of(job.collection) else KEPT_S
+            if job.kind != "samples" and job.updated_at < time_ago(kept_s):
+                if not job.has_ended:
+                    self.cancel(job.job_id)
+                self._store.delete_job(job.job_id)
+
+
+def visitor_of_job(job: Job) -> Visitor:
+    """Return the visitor of a job with the rights of that time.
+
+    >>> rights = {"is_owner": False, "may_add": True, "sees_all": False}
+    >>> visitor_of_job(Job("1", "ann", "files", "@ann/notes", {"rights": rights})).may_add
+    True
+    """
+    return Visitor(job.visitor_id, **dict[str, Any](job.task["rights"]))
+
+
+def disk_suffix(name: str) -> str:
+    """Return the ending of a visitor's file name that tells its format, nothing else of it.
+
+    >>> disk_suffix("talks.TAR.gz"), disk_suffix("../a.mp3"), disk_suffix("x.<b>")
+    ('.tar.gz', '.mp3', '')
+    """
+    found = re.search(r"(\.tar)?\.[a-z0-9]{1,8}$", name.lower())
+    return found[0] if found else ""

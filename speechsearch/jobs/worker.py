@@ -1,0 +1,192 @@
+"""The thread that does the jobs of the queue, one after the other in the order in which they came.
+
+Between files, and between the batches of a long one, a job can be interrupted; the recording it was at is then as if it
+had never been begun. A job that the database calls running and nobody does is one that a killed process left.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import threading
+from collections import Counter
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Protocol
+
+from speechsearch.domain.errors import SpeechSearchError
+from speechsearch.domain.progress import Progress, ProgressCallback
+from speechsearch.domain.visitors import shown_name
+from speechsearch.store import Job, JobFile, JobState, Repository
+from speechsearch.store.job_rows import time_ago
+
+log = logging.getLogger(__name__)
+
+SWEEP_EVERY_S = 3600.0
+RETRY_S = 10.0
+WAITING = Progress("wait", "", 0, 0)
+
+
+class FileOutcome(Protocol):
+    """What became of one file."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def state(self) -> str: ...  # noqa: D102
+    @property
+    def passages(self) -> int: ...  # noqa: D102
+    @property
+    def duration_s(self) -> float: ...  # noqa: D102
+    @property
+    def message(self) -> str: ...  # noqa: D102
+
+
+Runner = Callable[[Job, ProgressCallback], Generator[FileOutcome, None, None]]
+"""Does a job, reports how far it is and yields what became of each file; a report may raise to end it."""
+
+
+class Interruption(BaseException):
+    """Ends a job between two batches; no ``Exception``, so that it is not taken for a file's failure."""
+
+
+class Worker:
+    """Does the jobs of a database.
+
+    Args:
+        folder: holds a folder of files for every job that has some.
+        runners: what to do for each kind of job.
+        sweep: called at the start and every hour, between two jobs.
+        say: gets a line for the terminal when a job begins and when it ends.
+    """
+
+    def __init__(
+        self,
+        store: Repository,
+        folder: Path,
+        runners: Mapping[str, Runner],
+        sweep: Callable[[], None],
+        say: Callable[[str], None],
+    ) -> None:
+        self.runners, self.lock = runners, threading.Lock()
+        """The lock is held while a job's state is changed."""
+        self.on_done: list[Callable[[Job], None]] = []
+        self._store, self._folder, self._sweep, self._say = store, folder, sweep, say
+        self._wake = threading.Event()
+        self._current: tuple[Job, Progress] | None = None
+        self._is_interrupted = self._is_stopping = False
+        self.thread = threading.Thread(target=self._work, name="jobs", daemon=True)
+
+    def stop(self, wait_s: float) -> None:
+        """End the current job after its batch and wait for that; the next process takes it up again."""
+        self._is_stopping = True
+        self._wake.set()
+        if self.thread.is_alive():
+            self.thread.join(wait_s)
+
+    def wake(self) -> None:
+        """Look for jobs now."""
+        self._wake.set()
+
+    def interrupt(self, job_id: str) -> bool:
+        """End a job after its batch and leave its state as it is; return whether it is the current one."""
+        is_current = self._current is not None and self._current[0].job_id == job_id
+        self._is_interrupted = self._is_interrupted or is_current
+        return is_current
+
+    def current(self) -> tuple[Job, Progress] | None:
+        """Return the job that runs, or is next, and how far it is; None when there is nothing to do."""
+        if current := self._current:
+            return current
+        waiting = self._store.jobs(states=("running", "queued"))
+        return (waiting[0], WAITING) if waiting else None
+
+    def progress(self, job_id: str) -> Progress | None:
+        """Return how far a job is; None when it is not the current one."""
+        current = self._current
+        return current[1] if current and current[0].job_id == job_id else None
+
+    def clear(self, job_id: str) -> None:
+        """Remove the files of a job that has ended."""
+        if (folder := self._folder / job_id).exists():
+            shutil.rmtree(folder)
+
+    def _work(self) -> None:
+        """Do jobs until told to stop; an error of the database or the disk is logged, and tried again."""
+        swept_at = ""
+        while not self._is_stopping:
+            self._wake.clear()
+            try:
+                if swept_at < time_ago(SWEEP_EVERY_S):
+                    swept_at = time_ago()
+                    self._sweep()
+                job = self._take()
+                if job is not None:
+                    self._run(job)
+                    continue
+            except Exception:
+                log.exception("the queue of jobs")
+                self._current = None
+                self._wake.wait(RETRY_S)
+                continue
+            self._wake.wait(SWEEP_EVERY_S)
+
+    def _take(self) -> Job | None:
+        """Return the next job and make it the current one; "running" is one that a killed process left."""
+        with self.lock:
+            waiting = self._store.jobs(states=("running", "queued"))
+            job = self._store.job(waiting[0].job_id) if waiting else None
+            if job is not None:
+                self._store.set_job_state(job.job_id, "running")
+                self._current, self._is_interrupted = (job, Progress("start", "", 0, 0)), False
+        return job
+
+    def _run(self, job: Job) -> None:
+        state: JobState | None = None
+        message = ""
+        what = f"Task {job.kind} '{shown_name(job.collection)}'"
+        self._say(f"{what} has begun.")
+        seen: Counter[str] = Counter()
+        try:
+            with closing(self.runners[job.kind](job, self._report)) as outcomes:
+                for outcome in outcomes:
+                    seen[outcome.name] += 1
+                    name = outcome.name + (f" ({seen[outcome.name]})" if seen[outcome.name] > 1 else "")
+                    kept = JobFile(name, outcome.state, outcome.passages, outcome.duration_s, outcome.message)
+                    self._store.set_job_file(job.job_id, kept)
+                    self._stop_when_asked()
+            state = "done"
+        except Interruption:
+            pass
+        except SpeechSearchError as error:
+            state, message = "failed", str(error)
+        except Exception as error:
+            log.exception("job %s", job.job_id)
+            state, message = "failed", f"Something went wrong: {type(error).__name__} (the log has more)."
+        self._end(job, state, message)
+        self._say(f"{what}: {state or 'interrupted'}. {message}".rstrip())
+
+    def _end(self, job: Job, state: JobState | None, message: str) -> None:
+        with self.lock:
+            if state is not None:
+                self._store.set_job_state(job.job_id, state, message)
+            ended = self._store.job(job.job_id)
+            if ended is None or ended.has_ended:
+                self.clear(job.job_id)
+            self._current = None
+        if ended is not None and ended.has_ended:
+            for call in self.on_done:
+                try:
+                    call(ended)
+                except Exception:
+                    log.exception("after job %s", job.job_id)
+
+    def _report(self, progress: Progress) -> None:
+        self._stop_when_asked()
+        if self._current:
+            self._current = (self._current[0], progress)
+
+    def _stop_when_asked(self) -> None:
+        if self._is_stopping or self._is_interrupted:
+            raise Interruption

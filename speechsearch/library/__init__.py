@@ -1,0 +1,1 @@
+"""Recordings on disk, in the database and in the index."""

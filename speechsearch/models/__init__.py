@@ -1,0 +1,1 @@
+"""Everything that has weights, one file a family; `catalog` lists them, `load` loads them."""

@@ -1,0 +1,1 @@
+"""What the page, the routes and the command line ask for."""

@@ -1,0 +1,148 @@
+"""What a visitor may see: collections, recordings, passages and their sound."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from speechsearch import audio
+from speechsearch.audio.peaks import outline
+from speechsearch.domain.errors import (
+    NotFoundError,
+)
+from speechsearch.domain.limits import Limits
+from speechsearch.domain.values import Audio, Passage, Recording, Transcript
+from speechsearch.domain.visitors import LOCAL, Visitor, private, shown_name
+from speechsearch.library.contents import Contents, Storage, contents_of, storage_of
+from speechsearch.library.library import Library
+from speechsearch.library.maps import PassageMap, PassageMaps
+from speechsearch.service.settings import Settings, is_on_space
+from speechsearch.store import CollectionSummary
+
+
+class Reading:
+    """The use cases that only look; every one leaves out what the visitor must not see."""
+
+    def __init__(self, settings: Settings, library: Library) -> None:
+        self.settings, self.library = settings, library
+        self._maps = PassageMaps(library)
+
+    @property
+    def limits(self) -> Limits:
+        """What a recording may be."""
+        return self.settings.limits
+
+    @property
+    def uploads(self) -> Literal["shared", "private", "off"]:
+        """Who finds what visitors add."""
+        chosen = self.settings.server.uploads
+        if chosen == "auto":
+            return "private" if is_on_space() else "shared"
+        return chosen
+
+    def resolve(self, collection: str, visitor: Visitor = LOCAL) -> str:
+        """Return the name in the store of a collection as the visitor names it: his own before everybody's.
+
+        Raises:
+            NotFoundError: there is none of that name, or not for the visitor.
+        """
+        names = self.library.store.collection_names()
+        for name in (private(collection, visitor.visitor_id), collection):
+            if name in names and visitor.sees(name):
+                return name
+        raise NotFoundError(f"There is no collection {collection!r:.200}.", "Its name is spelt as in the list.")
+
+    def collections(self, visitor: Visitor = LOCAL) -> list[CollectionSummary]:
+        """Return the collections that the visitor sees and how much is in each."""
+        return [one for one in self.library.store.collections() if visitor.sees(one.name)]
+
+    def facets(self, visitor: Visitor = LOCAL) -> dict[str, list[str]]:
+        """Return what a search can be narrowed to: collections, speakers, languages and dates, sorted."""
+        seen = [one for one in self.library.store.collection_names() if visitor.sees(one)]
+        store = self.library.store
+        return {
+            "collections": [shown_name(one) for one in seen],
+            "speakers": store.values_of("speaker", seen),
+            "languages": store.values_of("language", seen),
+            "dates": store.values_of("date", seen),
+        }
+
+    def recordings(self, collection: str | None = None, visitor: Visitor = LOCAL) -> list[Recording]:
+        """Return the recordings of a collection, or all that the visitor sees. Raises NotFoundError."""
+        if collection is not None:
+            return self.library.store.recordings(self.resolve(collection, visitor))
+        return [one for one in self.library.store.recordings() if visitor.sees(one.collection)]
+
+    def recording(self, recording_id: str, visitor: Visitor = LOCAL) -> Recording:
+        """Return one recording. Raises NotFoundError, also when the visitor must not see it."""
+        recording = self.library.store.recording(recording_id)
+        if not visitor.sees(recording.collection):
+            raise NotFoundError(f"There is no recording {recording_id!r:.80}.")
+        return recording
+
+    def passages_of(self, recording_id: str, visitor: Visitor = LOCAL) -> list[Passage]:
+        """Return a recording's passages in order of time. Raises NotFoundError."""
+        self.recording(recording_id, visitor)
+        return self.library.store.passages_of(recording_id)
+
+    def passage(self, passage_id: str, visitor: Visitor = LOCAL) -> Passage:
+        """Return one passage. Raises NotFoundError."""
+        passage = self.library.store.passages([passage_id]).get(passage_id)
+        if passage is None:
+            raise NotFoundError("There is no such passage.", "It may have been deleted.")
+        self.recording(passage.recording_id, visitor)
+        return passage
+
+    def media(self, recording_id: str, visitor: Visitor = LOCAL) -> Path:
+        """Return where a recording's own file lies. Raises NotFoundError, also when it is gone."""
+        self.recording(recording_id, visitor)
+        media = self.library.media_dir / self.library.store.media_name(recording_id)
+        if not media.exists():
+            raise NotFoundError("The audio of this recording is gone.", "Run: python -m speechsearch doctor")
+        return media
+
+    def clip(self, passage_id: str, visitor: Visitor = LOCAL) -> bytes:
+        """Return a passage as WAV, 16 kHz mono 16 bit, as loud as every other.
+
+        Raises:
+            NotFoundError: there is no such passage, or its audio is gone.
+        """
+        passage = self.passage(passage_id, visitor)
+        sound = audio.read_span(self.media(passage.recording_id, visitor), passage.span)
+        return audio.to_wav(Audio(audio.levelled(sound.samples)))
+
+    def transcribed(self, recording_id: str, visitor: Visitor = LOCAL) -> list[tuple[Passage, Transcript | None]]:
+        """Return a recording's passages in order of time, each with its transcript. Raises NotFoundError."""
+        self.recording(recording_id, visitor)
+        return [(one.passage, one.transcript) for one in self.library.store.stored(recording_id)]
+
+    def playable(self, recording_id: str, visitor: Visitor = LOCAL) -> tuple[Path, str]:
+        """Return a file with a recording's sound that browsers play, and its media type. Raises NotFoundError."""
+        return self.library.derived.playable(recording_id, self.media(recording_id, visitor))
+
+    def outline(self, recording_id: str, points: int, visitor: Visitor = LOCAL) -> list[int]:
+        """Return the outline of a recording's waveform in so many points, 0 to 255. Raises NotFoundError."""
+        return outline(self.library.derived.peaks(recording_id, self.media(recording_id, visitor)), points)
+
+    def contents(self, name: str, words: str = "", page: int = 1, visitor: Visitor = LOCAL) -> Contents:
+        """Return what is in a collection; see ``contents_of``. Raises NotFoundError."""
+        return contents_of(self.library, self.resolve(name, visitor), words, page)
+
+    def map_of(self, name: str, visitor: Visitor = LOCAL) -> PassageMap:
+        """Return the map of a collection's passages. Raises NotFoundError."""
+        return self._maps.of(self.resolve(name, visitor))
+
+    def differences(self) -> list[str]:
+        """Return what does not agree between database, index and audio files, one sentence each."""
+        return self.library.differences()
+
+    def leftovers(self, visitor: Visitor = LOCAL) -> list[str]:
+        """Return the differences as far as a visitor may read them: file names of others are not for everybody."""
+        found = self.differences()
+        if visitor.is_owner or not found:
+            return found
+        return ["Database, index and audio files do not agree everywhere; the owner can see where."]
+
+    def storage(self) -> Storage:
+        """Return how much room the data folder takes."""
+        return storage_of(self.settings.data_dir.expanduser().resolve())

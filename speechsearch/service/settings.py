@@ -1,0 +1,140 @@
+"""The only reader of the environment and of ``.env``: nested, frozen, unknown keys refused.
+
+Variables are named ``SPEECHSEARCH_<GROUP>__<NAME>``, for example ``SPEECHSEARCH_SERVER__PORT=8000``.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from speechsearch.domain.errors import ConfigurationError
+from speechsearch.domain.limits import Group, Limits, Segmentation
+
+PREFIX = "SPEECHSEARCH_"
+TEST_VARIABLES = frozenset({"SPEECHSEARCH_TEST_QDRANT_URL", "SPEECHSEARCH_TEST_DATABASE_URL"})
+
+
+class ServerSettings(Group):
+    """Where the page is served, and what becomes of what visitors add.
+
+    ``uploads``: "shared" (everybody finds it), "private" (only who added it, for a day) or "off"; "auto" is private on
+    a Hugging Face Space and shared elsewhere. ``hosts``: the names under which a reverse proxy on this machine makes
+    the page known. ``root_path``: the path below which it does, for example /speech.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = Field(7860, ge=0, le=65535)
+    hosts: tuple[str, ...] = ()
+    root_path: str = Field("", pattern=r"^(/[A-Za-z0-9_.~/-]+)?$")
+    uploads: Literal["auto", "shared", "private", "off"] = "auto"
+
+
+class AuthSettings(Group):
+    """Who may log in: name -> password hash, as ``python -m speechsearch password`` prints it; if empty, nobody has to.
+
+    ``visitors``: what those may do who have not logged in: nothing ("none"), or search ("read").
+    """
+
+    users: dict[str, SecretStr] = Field(default_factory=dict)
+    visitors: Literal["none", "read"] = "none"
+    session_hours: float = Field(24 * 14, gt=0)
+
+
+class BackupSettings(Group):
+    """A folder (a mounted bucket) that the data folder is saved to after every job and restored from; none if empty."""
+
+    folder: str = ""
+
+
+class IndexSettings(Group):
+    """Where the vectors live: a folder (Qdrant Edge) unless a Qdrant server's URL is set."""
+
+    url: str = ""
+    api_key: SecretStr = SecretStr("")
+    name: str = "speechsearch"
+
+
+class StoreSettings(Group):
+    """Where recordings and passages are kept: SQLite in the data folder unless a database URL is set."""
+
+    url: SecretStr = SecretStr("")
+
+
+class EngineSettings(Group):
+    """Which engines are indexed and which recogniser the baseline uses."""
+
+    encoder: str = "mini"
+    recognizer: str = "mini"
+    threads: int = Field(0, ge=0, description="CPU threads; 0 takes all")
+
+
+class Settings(BaseSettings):
+    """All settings."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        env_file=".env",
+        extra="forbid",
+        frozen=True,
+    )
+
+    data_dir: Path = Path("data")
+    server: ServerSettings = ServerSettings()
+    auth: AuthSettings = AuthSettings()
+    backup: BackupSettings = BackupSettings()
+    index: IndexSettings = IndexSettings()
+    store: StoreSettings = StoreSettings()
+    segmentation: Segmentation = Segmentation()
+    limits: Limits = Limits()
+    engines: EngineSettings = EngineSettings()
+
+
+def is_on_space() -> bool:
+    """Return whether this runs on a Hugging Face Space, where the page must be reachable from outside."""
+    return "SPACE_ID" in os.environ
+
+
+def is_on_zero_gpu() -> bool:
+    """Return whether this runs on a Space whose hardware is ZeroGPU."""
+    return os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "true")
+
+
+def known_variables() -> frozenset[str]:
+    """Return the names of all variables, in capitals.
+
+    >>> "SPEECHSEARCH_SERVER__PORT" in known_variables()
+    True
+    """
+    names = set()
+    for name, field in Settings.model_fields.items():
+        names.add(PREFIX + name.upper())
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Group):
+            names |= {f"{PREFIX}{name}__{inner}".upper() for inner in field.annotation.model_fields}
+    return frozenset(names)
+
+
+def read_settings() -> Settings:
+    """Return the settings of the environment and of ``.env``.
+
+    Raises:
+        ConfigurationError: a variable is unknown or has a value that does not fit.
+    """
+    hint = "Correct it in the environment or in .env; README.md lists the settings."
+    known = known_variables() | TEST_VARIABLES
+    for name in os.environ:
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
+            raise ConfigurationError(f"{name} is not a setting.", hint)
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = PREFIX + "__".join(str(part).upper() for part in first["loc"])
+        raise ConfigurationError(f"{name}: {first['msg']}.", hint) from error
+    except SettingsError as error:
+        raise ConfigurationError(f"{error}.", hint) from error

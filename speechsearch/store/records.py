@@ -1,0 +1,106 @@
+"""The values that only the store takes and returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+from speechsearch.domain.values import Passage, PhonemeTrack, Transcript, Vectors
+
+JournalState = Literal["stored", "done", "failed", "deleting"]
+JOURNAL_STATES: tuple[str, ...] = get_args(JournalState)
+JobState = Literal["queued", "running", "paused", "done", "failed", "cancelled"]
+ENDED: tuple[JobState, ...] = ("done", "failed", "cancelled")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredPassage:
+    """A passage with everything that was computed from its sound."""
+
+    passage: Passage
+    vectors: Vectors
+    transcript: Transcript | None = None
+    track: PhonemeTrack | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionSummary:
+    """A collection and how much is in it."""
+
+    name: str
+    description: str
+    licence: str
+    source: str
+    recordings: int
+    passages: int
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """How far one recording has come.
+
+    ``state``: stored (in the database, perhaps not in the index), done, failed (``message`` says why) or deleting.
+    ``fingerprint`` is that of the pipeline it was last stored with, empty when it never was; ``updated_at`` is UTC in
+    ISO 8601.
+    """
+
+    recording_id: str
+    file_name: str
+    collection: str
+    state: JournalState
+    fingerprint: str
+    message: str
+    updated_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a visitor says of a passage as an answer to a question: ``relevance`` 1 or 0; ``created_at`` UTC, ISO 8601.
+
+    ``engine`` and ``rank``: which engine had found it, at which place.
+    """
+
+    visitor_id: str
+    question: str
+    passage_id: str
+    relevance: int
+    engine: str
+    rank: int
+    created_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A task of the queue: what to do for whom, and how far it is.
+
+    ``task`` says all that its runner must know (JSON); ``message`` what it is about, or why it failed. Times are UTC in
+    ISO 8601.
+    """
+
+    job_id: str
+    visitor_id: str
+    kind: str
+    collection: str
+    task: Mapping[str, Any] = field(default_factory=dict)
+    state: JobState = "queued"
+    message: str = ""
+    created_at: str = ""
+    updated_at: str = ""
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more will happen."""
+        return self.state in ENDED
+
+
+@dataclass(frozen=True, slots=True)
+class JobFile:
+    """What became of one file of a job: indexed, unchanged, duplicate, failed or warning."""
+
+    name: str
+    state: str
+    passages: int = 0
+    duration_s: float = 0.0
+    message: str = ""

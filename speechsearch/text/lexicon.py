@@ -1,0 +1,66 @@
+"""Turn words into phonemes: look them up in CMUdict, spell out the rest.
+
+Source: the CMU Pronouncing Dictionary (BSD licence), as the pocketsphinx package carries it; 39 phonemes, no stress.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache, lru_cache
+from pathlib import Path
+
+from speechsearch.text.spoken import WORD, spoken_words
+
+BLANK = 0
+PHONEMES = tuple(
+    "AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T TH UH UW V W Y Z ZH".split()
+)
+"""The phonemes in the order of the encoder's symbols; symbol 0 is the CTC blank, so PHONEMES[i] is symbol i + 1."""
+SYMBOL_OF = {phoneme: index + 1 for index, phoneme in enumerate(PHONEMES)}
+
+Pronunciation = tuple[int, ...]
+
+
+@cache
+def dictionary() -> dict[str, Pronunciation]:
+    """Return CMUdict's first pronunciation of every word, as encoder symbols (about 125,000 words)."""
+    import pocketsphinx
+
+    path = Path(pocketsphinx.get_model_path()) / "en-us" / "cmudict-en-us.dict"
+    entries: dict[str, Pronunciation] = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        word, *phonemes = line.split()
+        if "(" not in word and WORD.fullmatch(word):
+            entries[word] = tuple(SYMBOL_OF[phoneme] for phoneme in phonemes)
+    return entries
+
+
+class Lexicon:
+    """Pronounces any word: CMUdict first, a letter-to-sound rule for the rest."""
+
+    def __init__(self, letter_to_sound: Callable[[str], Pronunciation]) -> None:
+        """``letter_to_sound`` pronounces a lower-case word of letters and apostrophes that the dictionary lacks."""
+        self.entries = dictionary()
+        self.letter_to_sound = lru_cache(maxsize=65536)(letter_to_sound)
+
+    def pronounce(self, word: str) -> Pronunciation:
+        """Return the symbols of one word as ``spoken_words`` gives it."""
+        known = self.entries.get(word)
+        if known is not None:
+            return known
+        if word.endswith("'s"):
+            stem = self.pronounce(word[:-2])
+            return stem + possessive(stem)
+        return self.letter_to_sound(word.replace("'", ""))
+
+    def pronounce_text(self, text: str) -> list[Pronunciation]:
+        """Return the symbols of each word of a text."""
+        return [self.pronounce(word) for word in spoken_words(text)]
+
+
+def possessive(stem: Pronunciation) -> Pronunciation:
+    """Return how 's is said after a stem: IH Z after a sibilant, S after a voiceless consonant, else Z."""
+    last = PHONEMES[stem[-1] - 1] if stem else ""
+    if last in {"S", "Z", "SH", "ZH", "CH", "JH"}:
+        return (SYMBOL_OF["IH"], SYMBOL_OF["Z"])
+    return (SYMBOL_OF["S" if last in {"P", "T", "K", "F", "TH"} else "Z"],)

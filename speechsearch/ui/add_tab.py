@@ -1,0 +1,162 @@
+"""The Add recordings tab: choose files, a folder, an archive or a dataset, say what they are, and watch the queue.
+
+The form sends to the same routes as programs do, so files go straight to the disk; ``static/add.js`` fills the table of
+what was chosen and asks for the state of the queue, which ``page_routes`` returns as HTML.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import gradio as gr
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+
+from speechsearch.api.identity import visitor_of
+from speechsearch.domain.limits import Limits
+from speechsearch.domain.visitors import Visitor, shown_name
+from speechsearch.service.manage import LONGEST_NAME
+from speechsearch.ui import job_cards, view
+
+if TYPE_CHECKING:
+    from speechsearch.jobs.queue import JobQueue
+    from speechsearch.service.open import Service
+
+COLLECTION = "my recordings"
+MOST_JOBS = 12
+FIELDS = ("Title", "Speaker", "Date", "Language", "Licence")
+
+
+class JobCard(BaseModel):
+    """One task of the queue as HTML."""
+
+    job_id: str
+    html: str
+
+
+class PageState(BaseModel):
+    """What the page shows of the queue, and what the visitor may do.
+
+    ``closed``: why nothing can be added, as HTML; empty when it can.
+    """
+
+    is_busy: bool
+    banner: str
+    held: str
+    closed: str
+    may_add_datasets: bool
+    collections: list[str]
+    jobs: list[JobCard]
+
+
+class QueuePage:
+    """Draws the queue; the cards of jobs that have ended are kept, because they change no more."""
+
+    def __init__(self, service: Service, jobs: JobQueue) -> None:
+        self._service, self._jobs = service, jobs
+        self._ended = lru_cache(maxsize=256)(self._card)
+
+    def state(self, visitor: Visitor) -> PageState:
+        """Return what the page shows a visitor now: the newest tasks first."""
+        seen, current = self._jobs.jobs(visitor), self._jobs.current()
+        waiting = [job.job_id for job in seen if job.state in ("queued", "running")]
+        cards = []
+        for job in seen[: -MOST_JOBS - 1 : -1]:
+            before = waiting.index(job.job_id) if job.job_id in waiting else 0
+            draw = self._ended if job.has_ended else self._card
+            is_open = job.has_ended and job is seen[-1]
+            cards.append(JobCard(job_id=job.job_id, html=draw(job.job_id, job.updated_at, before, is_open)))
+        is_told = current is not None and (
+            current[0].kind in ("samples", "reindex") or current[0].job_id in [job.job_id for job in seen]
+        )
+        collections = self._service.collections(visitor)
+        return PageState(
+            is_busy=is_told or bool(waiting),
+            banner=job_cards.banner(*current) if is_told and current else "",
+            held=view.holdings(collections),
+            closed="" if visitor.may_add else CLOSED,
+            may_add_datasets=visitor.is_owner,
+            collections=[shown_name(one.name) for one in collections if visitor.may_change(one.name)],
+            jobs=cards,
+        )
+
+    def _card(self, job_id: str, updated_at: str, before: int, is_open: bool) -> str:
+        """Return a job's card as of the time of its last change."""
+        job, progress = self._jobs.job(job_id), self._jobs.progress(job_id)
+        return job_cards.card(job, progress, self._jobs.files(job_id), before, is_open=is_open)
+
+
+def page_routes(service: Service, jobs: JobQueue) -> APIRouter:
+    """Return the route that the page's script asks for the state of the queue."""
+    router, queue = APIRouter(include_in_schema=False), QueuePage(service, jobs)
+
+    @router.get("/page/jobs")
+    def jobs_page(request: Request) -> PageState:
+        """Return the queue as HTML."""
+        return queue.state(visitor_of(request))
+
+    return router
+
+
+CLOSED = view.notice(
+    "Recordings cannot be added here.", "Log in, or run speechsearch on your own computer, where they stay with you."
+)
+
+
+def form(limits: Limits) -> str:
+    """Return the form; the script reads the limits from it."""
+    heads = "".join(f'<th scope="col">{name}</th>' for name in FIELDS)
+    return f"""
+<div id="add-closed"></div>
+<form id="add-form" class="ss-add" autocomplete="off" data-file-bytes="{limits.file_bytes}"
+  data-total-bytes="{limits.archive_bytes}" data-files="{limits.archive_files}">
+  <div class="ss-drop" id="add-drop">
+    <p><strong>Drop recordings here</strong>
+      <span>Audio or video files, a folder, or a ZIP or TAR archive, with a
+      <code>metadata.csv</code> if you have one</span></p>
+    <p class="ss-choose">
+      <button type="button" class="ss-button" data-choose="add-files">Choose files</button>
+      <button type="button" class="ss-button" data-choose="add-folder">Choose a folder</button></p>
+    <input type="file" id="add-files" aria-label="Recordings" multiple hidden>
+    <input type="file" id="add-folder" aria-label="A folder of recordings" webkitdirectory multiple hidden>
+  </div>
+  <div id="add-chosen" hidden>
+    <p class="ss-chosen-head"><strong id="add-count"></strong>
+      <button type="button" class="ss-small" id="add-clear">Clear</button></p>
+    <div class="ss-table ss-edit" role="group" aria-label="What is known about the files" tabindex="0"><table>
+      <thead><tr><th scope="col">File</th>{heads}<td></td></tr></thead><tbody id="add-rows"></tbody></table></div>
+    <p class="ss-about" id="add-rest"></p>
+  </div>
+  <div class="ss-target">
+    <label>Collection <input id="collection" list="add-collections" value="{COLLECTION}" maxlength="{LONGEST_NAME}"
+      required></label>
+    <datalist id="add-collections"></datalist>
+    <button type="submit" class="ss-button ss-primary" id="add">Add recordings</button>
+  </div>
+  <div id="add-sending" hidden>
+    <div class="ss-bar" role="progressbar" aria-label="Sent" aria-valuemin="0" aria-valuemax="100"><span></span></div>
+    <p class="ss-about"><span id="add-sent"></span>
+      <button type="button" class="ss-small" id="add-abort">Cancel</button></p>
+  </div>
+  <div id="add-message" role="status"></div>
+</form>
+<details id="add-dataset" class="ss-more" hidden>
+  <summary>A dataset of the Hugging Face hub</summary>
+  <form id="dataset-form" class="ss-add ss-dataset" autocomplete="off">
+    <label>Name <input name="name" placeholder="google/fleurs" required maxlength="200"></label>
+    <label>Configuration <input name="configuration" placeholder="en_us" maxlength="100"></label>
+    <label>Split <input name="split" value="train" required maxlength="100"></label>
+    <label>Audio column <input name="audio_column" placeholder="found by itself" maxlength="100"></label>
+    <label>At most <input name="limit" type="number" min="1" value="100"></label>
+    <button type="submit" class="ss-button">Add dataset</button>
+    <p class="ss-about">It goes to the collection above. Nothing is fetched before you press the button.</p>
+  </form>
+</details>
+<section id="add-queue" aria-label="Tasks"></section>
+"""
+
+
+def build(limits: Limits) -> None:
+    """Lay out the tab inside the open Blocks."""
+    gr.HTML(form(limits), apply_default_css=False, js_on_load=None)

@@ -1,0 +1,118 @@
+"""The Recording tab: one recording whole, with the answers to a question marked on its time line.
+
+The page asks for its parts by plain routes, which answer many times faster than queued events; recording.js puts them
+into place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
+
+import gradio as gr
+from fastapi import APIRouter, Path, Request
+from fastapi import Query as Parameter
+from starlette.responses import HTMLResponse
+
+from speechsearch.api.errors import status_of
+from speechsearch.api.identity import visitor_of
+from speechsearch.domain.errors import SpeechSearchError
+from speechsearch.domain.values import Filters, Query, Recording
+from speechsearch.domain.visitors import Visitor
+from speechsearch.ui import recording_view, view
+from speechsearch.ui.asked import LEFT, LONGEST_QUESTION
+
+if TYPE_CHECKING:
+    from speechsearch.service.open import Service
+
+MOST_ANSWERS = 20
+MOST_LISTED = 50
+
+RecordingId = Annotated[str, Path(pattern="^[0-9a-f]{64}$")]
+Question = Annotated[str, Parameter(max_length=LONGEST_QUESTION)]
+Name = Annotated[str, Parameter(max_length=40)]
+Words = Annotated[str, Parameter(max_length=200)]
+
+
+class RecordingHandlers:
+    """What the tab shows; every method returns HTML. All raise NotFoundError for what the visitor does not see."""
+
+    def __init__(self, service: Service, root: str = "") -> None:
+        self._service, self._root = service, root
+        self._engines = service.engines()
+
+    def listed(self, words: str, visitor: Visitor) -> str:
+        """Return the recordings that hold all the words, in title, speaker, collection, date or file name."""
+        every = self._service.recordings(visitor=visitor)
+        found = [one for one in every if recording_view.is_meant(one, words)]
+        return recording_view.recording_list(found[:MOST_LISTED], len(found), len(every), self._root)
+
+    def whole(self, recording_id: str, question: str, engine: str, visitor: Visitor) -> str:
+        """Return a recording with its player and, if there is a question, where it is answered."""
+        found = self._service.recording(recording_id, visitor)
+        engine = engine if engine in {one.name for one in self._engines} else LEFT
+        return recording_view.whole(
+            found,
+            self._service.passages_of(recording_id, visitor),
+            recording_view.search_form(self._engines, question, engine),
+            self._answers_or_problem(found, question, engine, visitor),
+            self._root,
+        )
+
+    def answers(self, recording_id: str, question: str, engine: str, visitor: Visitor) -> str:
+        """Return where in a recording a question is answered."""
+        found = self._service.recording(recording_id, visitor)
+        return self._answers_or_problem(found, question, engine, visitor)
+
+    def passages(self, recording_id: str, visitor: Visitor) -> str:
+        """Return all passages of a recording with their transcripts."""
+        return recording_view.passage_list(self._service.transcribed(recording_id, visitor))
+
+    def _answers_or_problem(self, found: Recording, question: str, engine: str, visitor: Visitor) -> str:
+        if not question.strip():
+            return ""
+        filters = Filters(recording_ids=(found.recording_id,))
+        query = Query(text=question.strip(), top_k=MOST_ANSWERS, filters=filters)
+        try:
+            return recording_view.answers(self._service.search(query, engine, visitor))
+        except SpeechSearchError as error:
+            return view.problem(error)
+
+
+def panel_routes(service: Service) -> APIRouter:
+    """Return the routes from which the tab gets its parts."""
+    handlers = RecordingHandlers(service, service.settings.server.root_path)
+    router = APIRouter(prefix="/page/recordings", include_in_schema=False, default_response_class=HTMLResponse)
+
+    def answer(make: Callable[[], str]) -> HTMLResponse:
+        try:
+            return HTMLResponse(make(), headers={"Cache-Control": "no-store"})
+        except SpeechSearchError as error:
+            return HTMLResponse(view.problem(error), status_of(error))
+
+    @router.get("")
+    def listed(request: Request, words: Words = "") -> HTMLResponse:
+        """Return the list of recordings."""
+        return answer(lambda: handlers.listed(words, visitor_of(request)))
+
+    @router.get("/{recording_id}")
+    def whole(request: Request, recording_id: RecordingId, q: Question = "", engine: Name = LEFT) -> HTMLResponse:
+        """Return one recording."""
+        return answer(lambda: handlers.whole(recording_id, q, engine, visitor_of(request)))
+
+    @router.get("/{recording_id}/answers")
+    def answers(request: Request, recording_id: RecordingId, q: Question = "", engine: Name = LEFT) -> HTMLResponse:
+        """Return where a question is answered in it."""
+        return answer(lambda: handlers.answers(recording_id, q, engine, visitor_of(request)))
+
+    @router.get("/{recording_id}/passages")
+    def passages(request: Request, recording_id: RecordingId) -> HTMLResponse:
+        """Return its passages."""
+        return answer(lambda: handlers.passages(recording_id, visitor_of(request)))
+
+    return router
+
+
+def build(root: str = "") -> None:
+    """Lay out the tab inside the open Blocks."""
+    gr.HTML(recording_view.frame(root), apply_default_css=False, js_on_load=None)

@@ -1,0 +1,251 @@
+"""The Search tab: one question, two engines side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from speechsearch.domain.errors import EmptyQueryError, SpeechSearchError
+from speechsearch.domain.values import Audio, Query
+from speechsearch.domain.visitors import Visitor
+from speechsearch.ui import view
+from speechsearch.ui.asked import ANSWERS, LEFT, LONGEST_QUESTION, MOST_ANSWERS, RIGHT, Asked
+from speechsearch.ui.cards import about_engine
+from speechsearch.ui.comparison import Shown, comparison
+from speechsearch.ui.visitor import visitor_of
+
+if TYPE_CHECKING:
+    from speechsearch.service.open import Service
+
+LONGEST_DATE = 10
+SHOWN = "(...controls) => window.speechsearch.shown(...controls)"
+"""Keeps the address, says the outcome and asks for the visitor's judgements: search.js."""
+
+HELP = """<button type="button" class="ss-help-open" aria-haspopup="dialog">Keyboard shortcuts</button>
+<dialog class="ss-help" aria-labelledby="ss-help-title"><h2 id="ss-help-title">Keyboard shortcuts</h2><dl>
+<div><dt><kbd>/</kbd></dt><dd>go to the question</dd></div>
+<div><dt><kbd>j</kbd> <kbd>k</kbd></dt><dd>next and previous passage</dd></div>
+<div><dt><kbd>Space</kbd></dt><dd>play or pause it</dd></div>
+<div><dt><kbd>?</kbd></dt><dd>show this help</dd></div></dl>
+<label><input type="checkbox" class="ss-keys" checked> Use these keys</label>
+<form method="dialog"><button>Close</button></form></dialog>"""
+
+
+class SearchHandlers:
+    """What the tab's controls do; every method returns HTML and raises nothing that a visitor can cause."""
+
+    def __init__(self, service: Service, root: str = "") -> None:
+        self._service = service
+        self._root = root
+        self.engines = {engine.name: engine for engine in service.engines()}
+
+    def intro(self, asked: Asked) -> Shown:
+        """Return the columns before a search: how each engine works."""
+        return "", about_engine(self.engines[asked.left]), about_engine(self.engines[asked.right])
+
+    def typed(self, asked: Asked, visitor: Visitor) -> Shown:
+        """Return both engines' answers to a typed question."""
+        try:
+            if not asked.text.strip():
+                raise EmptyQueryError("The question is empty.", "Type or speak what you are looking for.")
+            return self._compare(replace(asked, text=asked.text.strip()[:LONGEST_QUESTION]), None, visitor)
+        except SpeechSearchError as error:
+            return (view.problem(error), *self.intro(asked)[1:])
+
+    def spoken(self, asked: Asked, visitor: Visitor) -> Shown:
+        """Return both engines' answers to a recorded or dropped question."""
+        try:
+            if not asked.audio_path:
+                raise EmptyQueryError("No sound has arrived.", "Record the question again, or drop a file.")
+            sound = self._service.query_audio(Path(asked.audio_path))
+            return self._compare(replace(asked, text=""), sound, visitor)
+        except SpeechSearchError as error:
+            return (view.problem(error), *self.intro(asked)[1:])
+
+    def asked(self, asked: Asked, visitor: Visitor) -> Shown:
+        """Return the answers to the typed question, to the spoken one where nothing is typed."""
+        is_spoken = asked.audio_path and not asked.text.strip()
+        return self.spoken(asked, visitor) if is_spoken else self.typed(asked, visitor)
+
+    def again(self, asked: Asked, visitor: Visitor) -> Shown:
+        """Return the answers to the question at hand after a control has moved; the intro when there is none."""
+        has_question = asked.text.strip() or asked.audio_path
+        return self.asked(asked, visitor) if has_question else self.intro(asked)
+
+    def narrowing(self, visitor: Visitor, chosen: Asked | None = None) -> list[Any]:
+        """Return updates of the controls that narrow a search: what can be chosen now, and with ``chosen`` what is."""
+        facets = self._service.facets(visitor)
+        updates: list[Any] = []
+        for name in ("collections", "speakers", "languages"):
+            there = list(dict.fromkeys(facets[name]))
+            value: dict[str, Any] = {}
+            if chosen is not None:
+                value["value"] = [one for one in getattr(chosen, name) if one in there]
+            updates.append(gr.update(choices=there, visible=len(there) > 1, **value))
+        for name in ("date_from", "date_to"):
+            value = {} if chosen is None else {"value": getattr(chosen, name)}
+            updates.append(gr.update(visible=any(facets["dates"]), **value))
+        return updates
+
+    def load(self, parameters: Iterable[tuple[str, str]], typed: str, visitor: Visitor) -> list[Any]:
+        """Return updates for a page that has come up: an address with ``?q=`` is answered.
+
+        Args:
+            parameters: of the address.
+            typed: what the visitor has typed meanwhile; it is left alone.
+        """
+        asked = Asked.of_address(parameters, self.engines)
+        if not asked.text.strip() or typed.strip():
+            return [gr.skip()] * 4 + self.narrowing(visitor) + [gr.skip()] * 3
+        controls = [asked.text, asked.top_k, asked.left, asked.right]
+        return [*controls, *self.narrowing(visitor, asked), *self.typed(asked, visitor)]
+
+    def examples(self) -> list[list[str]]:
+        """Return example questions, one a row."""
+        return [[question] for question in self._service.example_questions(6)]
+
+    def _compare(self, asked: Asked, sound: Audio | None, visitor: Visitor) -> Shown:
+        if not any(collection.passages for collection in self._service.collections(visitor)):
+            raise EmptyQueryError("There is nothing to search yet.", "Add recordings on the second tab.")
+        query = Query(text=asked.text, audio=sound, top_k=int(asked.top_k), filters=asked.filters())
+        found = self._service.compare(query, asked.left, asked.right, visitor)
+        return comparison(found, asked, self.engines, self._root, is_spoken=sound is not None)
+
+
+def build(handlers: SearchHandlers) -> gr.Dataset:
+    """Lay out the tab inside the open Blocks, bind its events and return the example questions."""
+    with gr.Row(elem_id="ask"):
+        text = gr.Textbox(
+            placeholder="What are you looking for?",
+            label="Question",
+            show_label=False,
+            container=False,
+            max_length=LONGEST_QUESTION,
+            autofocus=True,
+            scale=1,
+            min_width=160,
+            elem_id="question",
+        )
+        button = gr.Button("Search", variant="primary", scale=0, min_width=96, elem_id="go")
+    examples = gr.Dataset(
+        components=["textbox"],
+        samples=handlers.examples(),
+        type="values",
+        layout="gallery",
+        show_label=False,
+        label="Example questions",
+        container=False,
+        elem_id="examples",
+    )
+    with gr.Row(elem_id="more", equal_height=False):
+        with gr.Accordion("Speak the question or drop an audio file", open=False, elem_classes="ss-extra"):
+            audio = gr.Audio(
+                sources=["microphone", "upload"],
+                type="filepath",
+                label="Spoken question",
+                waveform_options=gr.WaveformOptions(sample_rate=16_000),
+                editable=False,
+                elem_id="spoken",
+            )
+        with gr.Accordion("Narrow the search", open=False, elem_classes="ss-extra", elem_id="narrow") as narrow:
+            top_k, *narrowing = _narrowing()
+    message = gr.HTML(elem_id="message", apply_default_css=False, js_on_load=None)
+    with gr.Row(elem_id="columns"):
+        left, left_html = _column(handlers, "left", LEFT)
+        right, right_html = _column(handlers, "right", RIGHT)
+    gr.HTML(HELP, elem_id="help", apply_default_css=False, js_on_load=None)
+    controls = [text, audio, top_k, left, right, *narrowing]
+    _bind(handlers, controls, button, narrow, [message, left_html, right_html], examples)
+    return examples
+
+
+def _narrowing() -> list[Any]:
+    top_k = gr.Slider(1, MOST_ANSWERS, ANSWERS, step=1, label="Answers in each column", elem_id="count", buttons=[])
+    choices = [
+        gr.Dropdown([], value=[], label=label, multiselect=True, visible=False, elem_id=name, min_width=200)
+        for name, label in (("collections", "Collections"), ("speakers", "Speakers"), ("languages", "Languages"))
+    ]
+    with gr.Row():
+        dates = [
+            gr.Textbox(
+                "",
+                label=label,
+                placeholder="2019 or 2019-03-04",
+                max_length=LONGEST_DATE,
+                max_lines=1,
+                visible=False,
+                elem_id=name,
+                min_width=140,
+            )
+            for name, label in (("date-from", "Recorded from"), ("date-to", "Recorded until"))
+        ]
+    return [top_k, *choices, *dates]
+
+
+def _column(handlers: SearchHandlers, side: str, engine: str) -> tuple[gr.Radio, gr.HTML]:
+    with gr.Column(min_width=320, elem_id=side):
+        choices = [(info.title, info.name) for info in handlers.engines.values()]
+        radio = gr.Radio(
+            choices, value=engine, label=f"Engine of the {side} column", container=False, elem_classes="ss-engines"
+        )
+        html = gr.HTML(about_engine(handlers.engines[engine]), apply_default_css=False, js_on_load=None)
+    return radio, html
+
+
+def _bind(
+    handlers: SearchHandlers,
+    controls: list[Any],
+    button: gr.Button,
+    narrow: gr.Accordion,
+    shown: list[gr.HTML],
+    examples: gr.Dataset,
+) -> None:
+    text, audio, top_k, left, right, collections, speakers, languages, *dates = controls
+    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+
+    def typed(request: gr.Request, *values: Any) -> Shown:
+        return handlers.typed(Asked(*values), visitor_of(request))
+
+    def spoken(request: gr.Request, *values: Any) -> Shown:
+        return handlers.spoken(Asked(*values), visitor_of(request))
+
+    def asked(request: gr.Request, *values: Any) -> Shown:
+        return handlers.asked(Asked(*values), visitor_of(request))
+
+    def again(request: gr.Request, *values: Any) -> Shown:
+        return handlers.again(Asked(*values), visitor_of(request))
+
+    def load(request: gr.Request, typed_already: str) -> list[Any]:
+        assert request.request is not None, "an event always comes with its request"
+        parameters = request.request.query_params.multi_items()
+        return handlers.load(parameters, typed_already, visitor_of(request))
+
+    def narrowed(request: gr.Request) -> list[Any]:
+        return handlers.narrowing(visitor_of(request))
+
+    def type_example(row: Sequence[str]) -> str:
+        return row[0]
+
+    def search(listener: Any, function: Any) -> None:
+        event = listener(function, controls, shown, api_visibility="private", show_progress_on=shown[1:])
+        event.then(None, controls, None, js=SHOWN, **quiet)
+
+    search(text.submit, typed)
+    text.submit(lambda: None, None, audio, queue=False, **quiet)
+    search(button.click, asked)
+    search(examples.click(type_example, examples, text, queue=False, **quiet).then, typed)
+    for heard in (audio.stop_recording, audio.upload):
+        heard(lambda: "", None, text, queue=False, **quiet)
+        search(heard, spoken)
+    for moved in (top_k.release, left.input, right.input, collections.input, speakers.input, languages.input):
+        search(moved, again)
+    for date in dates:
+        search(date.submit, again)
+    narrow.expand(narrowed, None, [collections, speakers, languages, *dates], queue=False, **quiet)
+    if (page := gr.context.Context.root_block) is not None:
+        loaded = [text, top_k, left, right, collections, speakers, languages, *dates, *shown]
+        page.load(load, text, loaded, **quiet).then(None, controls, None, js=SHOWN, **quiet)
