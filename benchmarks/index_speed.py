@@ -18,12 +18,12 @@ from pathlib import Path
 
 import numpy as np
 
-from speechsearch.domain.values import Filters, SparseVector
-from speechsearch.index import EdgeIndex, Point, VectorSpec
+from speechsearch.domain.values import Channel, Filters, SparseVector
+from speechsearch.index import EdgeIndex, Point
 
 DIM = 384
 TERMS = 59_319
-SPECS = (VectorSpec("adapter", "dense", dim=DIM), VectorSpec("phonetic", "sparse", has_idf=True))
+SPECS = (Channel("adapter", "dense", dim=DIM), Channel("phonetic", "sparse", has_idf=True))
 SHARES = np.cumsum(1 / np.arange(1, TERMS + 1))
 
 

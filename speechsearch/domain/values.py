@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,11 +83,30 @@ class SparseVector:
     values: NDArray[np.float32]
 
 
+FloatMatrix = NDArray[np.float32]
+"""Rows of numbers, (rows, dim) float32."""
+
 Vector = NDArray[np.float32] | SparseVector
 """A dense vector (dim,) float32 of unit length, or a sparse one."""
 
 Vectors = Mapping[str, Vector]
 """The named vectors of one passage (point) or one query."""
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One named vector that passages have: dense (cosine, ``dim`` wide) or sparse (dot product).
+
+    ``has_idf``: the index multiplies a sparse query's weights by the inverse document frequency of the term,
+    ``ln((N - n + 0.5) / (n + 0.5) + 1)`` with ``N`` points that have the vector, ``n`` of them with the term.
+    ``title`` is what people read; the name where it is empty.
+    """
+
+    name: str
+    kind: Literal["dense", "sparse"]
+    dim: int = 0
+    has_idf: bool = False
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,11 @@ import numpy as np
 
 from speechsearch import audio
 from speechsearch.domain.limits import Limits, Segmentation
-from speechsearch.domain.values import NAMESPACE, Audio, Vector, Vectors
+from speechsearch.domain.values import NAMESPACE, Audio, Channel, Vector, Vectors
 from speechsearch.evaluation import IndexingFacts
 from speechsearch.evaluation.dataset import EvaluationCollection
 from speechsearch.index import ExactIndex
-from speechsearch.index.vector_index import Point, VectorSpec
+from speechsearch.index.vector_index import Point
 from speechsearch.library.library import is_nothing
 from speechsearch.models.base import Recognizer
 from speechsearch.models.mini.encoder import MiniPassageEncoder
@@ -33,7 +33,7 @@ from speechsearch.retrieval.retriever import Retriever
 from speechsearch.retrieval.vector import VectorRetriever
 
 CEILINGS = ("text", "text-bm25", "text-hybrid")
-CEILING_SPECS = (VectorSpec("text_dense", "dense", TextEncoder.dim), VectorSpec("text_words", "sparse", has_idf=True))
+CEILING_SPECS = (Channel("text_dense", "dense", TextEncoder.dim), Channel("text_words", "sparse", has_idf=True))
 SEARCHING_SOUND = (*MiniPassageEncoder.vector_names, "hybrid")
 """The engines whose vectors come from hearing; a channel of the hybrid that is no engine of its own does no harm."""
 BATCH = 16

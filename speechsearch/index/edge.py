@@ -20,7 +20,7 @@ from speechsearch.domain.errors import (
     SpeechSearchError,
 )
 from speechsearch.domain.folder_lock import DataFolderLock
-from speechsearch.domain.values import Filters, ScoredPassage, SparseVector, Vector
+from speechsearch.domain.values import Channel, Filters, ScoredPassage, SparseVector, Vector
 from speechsearch.index.prepare import (
     best_of,
     canonical_id,
@@ -30,7 +30,7 @@ from speechsearch.index.prepare import (
     prepared_vector,
     spec_named,
 )
-from speechsearch.index.vector_index import FILTER_FIELDS, REBUILD_HINT, Point, VectorSpec
+from speechsearch.index.vector_index import FILTER_FIELDS, REBUILD_HINT, Point
 
 BATCH_POINTS = 500
 OVERSAMPLING = 2.0
@@ -47,9 +47,7 @@ class EdgeIndex:
         ConfigurationError, IndexUnavailableError: the folder cannot be used.
     """
 
-    def __init__(
-        self, specs: Sequence[VectorSpec], path: Path, exact_points: int = 50_000, is_new: bool = False
-    ) -> None:
+    def __init__(self, specs: Sequence[Channel], path: Path, exact_points: int = 50_000, is_new: bool = False) -> None:
         self._specs = tuple(specs)
         self._path = path
         self._exact_points = exact_points
@@ -199,7 +197,7 @@ def _edge_errors(path: Path) -> Iterator[None]:
         raise IndexUnavailableError(f"The index in {path} cannot be used: {error}", REBUILD_HINT) from error
 
 
-def _edge_config(specs: Sequence[VectorSpec], exact_points: int) -> Any:
+def _edge_config(specs: Sequence[Channel], exact_points: int) -> Any:
     """Return the shard's configuration: int8 without a graph for segments above ``exact_points``."""
     import qdrant_edge as edge
 
@@ -222,7 +220,7 @@ def _edge_config(specs: Sequence[VectorSpec], exact_points: int) -> Any:
     )
 
 
-def _search_params(spec: VectorSpec) -> Any:
+def _search_params(spec: Channel) -> Any:
     """Return how to search: quantised candidates compared exactly, term frequencies counted over living points."""
     import qdrant_edge as edge
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from speechsearch.domain.values import Filters, ScoredPassage, SparseVector, Vector
+from speechsearch.domain.values import Channel, Filters, ScoredPassage, SparseVector, Vector
 from speechsearch.index.prepare import canonical_id, checked_limit, prepared_point, prepared_vector, ranked, spec_named
-from speechsearch.index.vector_index import FILTER_FIELDS, Point, VectorSpec
+from speechsearch.index.vector_index import FILTER_FIELDS, Point
 
 
 def inverse_document_frequency(points: int, points_with_term: int) -> float:
@@ -26,7 +26,7 @@ def inverse_document_frequency(points: int, points_with_term: int) -> float:
 class ExactIndex:
     """A vector index in memory; see ``VectorIndex``."""
 
-    def __init__(self, specs: Sequence[VectorSpec]) -> None:
+    def __init__(self, specs: Sequence[Channel]) -> None:
         self._specs = tuple(specs)
         self._points: dict[str, Point] = {}
         self._lock = threading.Lock()

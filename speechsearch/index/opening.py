@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from speechsearch.domain.errors import ConfigurationError
+from speechsearch.domain.values import Channel
 from speechsearch.index.edge import EdgeIndex
 from speechsearch.index.server import ServerIndex, connect
-from speechsearch.index.vector_index import VectorIndex, VectorSpec
+from speechsearch.index.vector_index import VectorIndex
 
 
 def open_index(
-    specs: Sequence[VectorSpec],
+    specs: Sequence[Channel],
     *,
     path: Path | None,
     url: str = "",

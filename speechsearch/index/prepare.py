@@ -11,17 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from speechsearch.domain.errors import InputError
-from speechsearch.domain.values import ScoredPassage, SparseVector, Vector
-from speechsearch.index.vector_index import LARGEST_LIMIT, Point, VectorSpec
+from speechsearch.domain.values import Channel, ScoredPassage, SparseVector, Vector
+from speechsearch.index.vector_index import LARGEST_LIMIT, Point
 
 TIE_MARGIN = 16
 """How many points more than asked for are fetched, so that ties at the last rank can be broken by id."""
 
 
-def describe(specs: Sequence[VectorSpec]) -> str:
+def describe(specs: Sequence[Channel]) -> str:
     """Return specs as one canonical text; two indexes fit together when these are equal.
 
-    >>> describe([VectorSpec("adapter", "dense", dim=384)])
+    >>> describe([Channel("adapter", "dense", dim=384)])
     '[["adapter", "dense", 384, false]]'
     """
     rows = [(spec.name, spec.kind, spec.dim if spec.kind == "dense" else 0, spec.has_idf) for spec in specs]
@@ -43,7 +43,7 @@ def canonical_id(passage_id: str) -> str:
         raise InputError(f"{passage_id!r:.80} is no passage id.", "Passage ids are UUIDs.") from None
 
 
-def spec_named(specs: Sequence[VectorSpec], name: str) -> VectorSpec:
+def spec_named(specs: Sequence[Channel], name: str) -> Channel:
     """Return the spec of a named vector.
 
     Raises:
@@ -56,13 +56,13 @@ def spec_named(specs: Sequence[VectorSpec], name: str) -> VectorSpec:
     raise InputError(f"The index has no vectors named {name!r:.80}.", f"It has: {names}.")
 
 
-def unit_vector(spec: VectorSpec, vector: NDArray[np.float32]) -> NDArray[np.float32]:
+def unit_vector(spec: Channel, vector: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return a dense vector (dim,) float32 scaled to length 1.
 
     Raises:
         InputError: wrong width, not finite, or zero.
 
-    >>> unit_vector(VectorSpec("adapter", "dense", dim=2), np.array([3.0, 4.0])).tolist()
+    >>> unit_vector(Channel("adapter", "dense", dim=2), np.array([3.0, 4.0])).tolist()
     [0.6000000238418579, 0.800000011920929]
     """
     values = np.asarray(vector, dtype=np.float32)
@@ -74,13 +74,13 @@ def unit_vector(spec: VectorSpec, vector: NDArray[np.float32]) -> NDArray[np.flo
     return values / np.float32(length)
 
 
-def sorted_sparse(spec: VectorSpec, vector: SparseVector) -> SparseVector:
+def sorted_sparse(spec: Channel, vector: SparseVector) -> SparseVector:
     """Return a sparse vector with ascending terms, those of weight 0 left out.
 
     Raises:
         InputError: a term twice, a negative or infinite weight, or not as many weights as terms.
 
-    >>> sorted_sparse(VectorSpec("words", "sparse"), SparseVector([7, 3, 5], [1.0, 0.5, 0.0])).indices.tolist()
+    >>> sorted_sparse(Channel("words", "sparse"), SparseVector([7, 3, 5], [1.0, 0.5, 0.0])).indices.tolist()
     [3, 7]
     """
     terms, weights = np.asarray(vector.indices), np.asarray(vector.values, dtype=np.float32)
@@ -97,7 +97,7 @@ def sorted_sparse(spec: VectorSpec, vector: SparseVector) -> SparseVector:
     return SparseVector(terms[weights > 0], weights[weights > 0])
 
 
-def prepared_vector(spec: VectorSpec, vector: Vector) -> Vector:
+def prepared_vector(spec: Channel, vector: Vector) -> Vector:
     """Return a vector checked against its spec, in the form in which it is kept and compared.
 
     Raises:
@@ -108,7 +108,7 @@ def prepared_vector(spec: VectorSpec, vector: Vector) -> Vector:
     return sorted_sparse(spec, vector) if isinstance(vector, SparseVector) else unit_vector(spec, vector)
 
 
-def prepared_point(specs: Sequence[VectorSpec], point: Point) -> Point:
+def prepared_point(specs: Sequence[Channel], point: Point) -> Point:
     """Return a point checked, with prepared vectors; sparse vectors without terms are left out.
 
     Raises:

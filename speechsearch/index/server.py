@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from speechsearch.domain.errors import FingerprintMismatchError, IndexUnavailableError, SpeechSearchError
-from speechsearch.domain.values import Filters, ScoredPassage, SparseVector, Vector
+from speechsearch.domain.values import Channel, Filters, ScoredPassage, SparseVector, Vector
 from speechsearch.index.prepare import (
     best_of,
     canonical_id,
@@ -17,7 +17,7 @@ from speechsearch.index.prepare import (
     prepared_vector,
     spec_named,
 )
-from speechsearch.index.vector_index import FILTER_FIELDS, REBUILD_HINT, Point, VectorSpec
+from speechsearch.index.vector_index import FILTER_FIELDS, REBUILD_HINT, Point
 
 if TYPE_CHECKING:
     from qdrant_client import QdrantClient
@@ -51,7 +51,7 @@ class ServerIndex:
 
     def __init__(
         self,
-        specs: Sequence[VectorSpec],
+        specs: Sequence[Channel],
         client: QdrantClient,
         name: str = "speechsearch",
         exact_points: int = 50_000,
@@ -162,9 +162,9 @@ class ServerIndex:
 
         params = self._client.get_collection(self._name).config.params
         dense = params.vectors if isinstance(params.vectors, dict) else {}
-        kept = [VectorSpec(name, "dense", vector.size) for name, vector in dense.items()]
+        kept = [Channel(name, "dense", vector.size) for name, vector in dense.items()]
         kept += [
-            VectorSpec(name, "sparse", has_idf=vector.modifier == models.Modifier.IDF)
+            Channel(name, "sparse", has_idf=vector.modifier == models.Modifier.IDF)
             for name, vector in (params.sparse_vectors or {}).items()
         ]
         if describe(kept) != describe(self._specs):
@@ -188,7 +188,7 @@ def _server_errors() -> Iterator[None]:
         ) from error
 
 
-def _search_params(spec: VectorSpec) -> Any:
+def _search_params(spec: Channel) -> Any:
     """Return how to search: quantised candidates compared exactly, term frequencies counted over living points."""
     from qdrant_client import models
 

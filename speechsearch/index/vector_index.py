@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 from speechsearch.domain.values import Filters, ScoredPassage, Vector, Vectors
 
@@ -20,20 +20,6 @@ LARGEST_LIMIT = 100_000
 """No search returns more points than this, whatever it is asked for."""
 
 REBUILD_HINT = "Make the index anew with: python -m speechsearch rebuild"
-
-
-@dataclass(frozen=True, slots=True)
-class VectorSpec:
-    """One named vector of every point: dense (cosine, ``dim`` wide) or sparse (dot product).
-
-    ``has_idf``: the index multiplies a sparse query's weights by the inverse document frequency of the term,
-    ``ln((N - n + 0.5) / (n + 0.5) + 1)`` with ``N`` points that have the vector, ``n`` of them with the term.
-    """
-
-    name: str
-    kind: Literal["dense", "sparse"]
-    dim: int = 0
-    has_idf: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,40 +1,71 @@
-"""What turns sound and words into the vectors that passages are found by."""
+"""What a model must do: the protocols that every family implements, and the values that they give.
+
+At most five methods each, no default behaviour. A model that cannot do a thing says so with ``CapabilityError``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
-from speechsearch.domain.values import Audio, PhonemeTrack, Query, Transcript, Vector, Vectors
+from speechsearch.domain.values import Audio, Channel, FloatMatrix, PhonemeTrack, Query, Transcript, Vector, Vectors
 
 
-class PassageEncoder(Protocol):
-    """Turns passages of sound into named vectors."""
+@dataclass(frozen=True, slots=True, eq=False)
+class EncodedPassage:
+    """All that a speech encoder makes of a passage, computed together: a vector a channel, and the phonemes heard.
+
+    ``track`` is None where the encoder hears no phonemes. A channel in which nothing was heard has a vector of zeros
+    or without terms.
+    """
+
+    vectors: Vectors
+    track: PhonemeTrack | None = None
+
+
+class TextEncoder(Protocol):
+    """Turns texts into unit vectors; questions and passages may be prompted differently."""
 
     @property
-    def vector_names(self) -> tuple[str, ...]:
-        """The names of the vectors that ``encode`` gives for every passage."""
+    def dim(self) -> int:
+        """How many numbers a vector has."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A short text that changes when the same text would give another vector."""
+
+    def encode_queries(self, texts: Sequence[str]) -> FloatMatrix:
+        """Return one unit vector a question, (texts, dim) float32."""
+
+    def encode_passages(self, texts: Sequence[str]) -> FloatMatrix:
+        """Return one unit vector a passage of text, (texts, dim) float32."""
+
+
+class SpeechEncoder(Protocol):
+    """Turns passages of sound, and typed or spoken questions, into vectors of the same channels."""
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """The vectors that every passage gets; the index keeps one named vector for each."""
 
     @property
     def fingerprint(self) -> str:
         """A short text that changes when the same sound would give other vectors."""
 
-    def encode(self, passages: Sequence[Audio]) -> list[Vectors]:
-        """Return one set of named vectors a passage, in order."""
+    def encode_passages(self, sounds: Sequence[Audio]) -> list[EncodedPassage]:
+        """Return what is heard in each passage, in order; a passage alone gives what it gives in a batch."""
 
-    def tracks(self, passages: Sequence[Audio]) -> list[PhonemeTrack]:
-        """Return the phonemes heard in each passage, in order; cheap after ``encode`` of the same passages."""
-
-
-class QueryEncoder(Protocol):
-    """Turns a typed or spoken query into the vector of one channel."""
-
-    def encode_query(self, query: Query) -> Vector:
-        """Return the query's vector.
+    def encode_query(self, query: Query, channel: str) -> Vector:
+        """Return a question's vector in one of the channels.
 
         Raises:
-            EmptyQueryError: nothing in the query can be looked for.
+            EmptyQueryError: nothing in the question can be looked for there.
+            CapabilityError: the channel cannot be asked in this way.
         """
+
+    def pronounce(self, word: str) -> tuple[int, ...]:
+        """Return how a word sounds, in the symbols of the tracks; () where the encoder hears no phonemes."""
 
 
 class Recognizer(Protocol):
@@ -48,5 +79,11 @@ class Recognizer(Protocol):
     def fingerprint(self) -> str:
         """A short text that changes when the same sound would give another transcript."""
 
-    def transcribe(self, passages: Sequence[Audio]) -> list[Transcript]:
-        """Return one transcript a passage, in order; the text is empty where nothing was understood."""
+    def transcribe(self, sounds: Sequence[Audio], language: str | None = None) -> list[Transcript]:
+        """Return one transcript a passage, in order; the text is empty where nothing was understood.
+
+        ``language``: what is spoken, as ISO 639 writes it; None: the model's own, or what it detects.
+
+        Raises:
+            CapabilityError: the model does not know the language.
+        """

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypedDict
 
 from speechsearch.domain.errors import ConfigurationError
-from speechsearch.index import VectorIndex, VectorSpec
+from speechsearch.domain.values import Channel
+from speechsearch.index import VectorIndex
 from speechsearch.library.library import Library
 from speechsearch.models.base import Recognizer
 from speechsearch.models.mini.encoder import AdapterQueryEncoder, PhoneticQueryEncoder, PiecesQueryEncoder
@@ -24,11 +25,11 @@ from speechsearch.retrieval.transcribed import TranscribedRetriever
 from speechsearch.retrieval.vector import VectorRetriever
 
 SPECS = (
-    VectorSpec("adapter", "dense", TextEncoder.dim),
-    VectorSpec("phonetic", "sparse", has_idf=True),
-    VectorSpec("pieces", "sparse", has_idf=True),
-    VectorSpec("asr_dense", "dense", TextEncoder.dim),
-    VectorSpec("asr_words", "sparse", has_idf=True),
+    Channel("adapter", "dense", TextEncoder.dim),
+    Channel("phonetic", "sparse", has_idf=True),
+    Channel("pieces", "sparse", has_idf=True),
+    Channel("asr_dense", "dense", TextEncoder.dim),
+    Channel("asr_words", "sparse", has_idf=True),
 )
 
 

@@ -104,7 +104,7 @@ def write_derived(passages: list[dict], questions: list[dict]) -> None:
 def check(passages: list[dict], questions: list[dict]) -> list[str]:
     """Print the figures of the collection and return what is wrong with it, a sentence each."""
     faults: list[str] = []
-    seconds: Counter[str] = Counter()
+    seconds: Counter[bool] = Counter()
     size_bytes = 0
     ids = {row["id"] for row in passages}
     for name, rows in (("passages", passages), ("questions", questions)):

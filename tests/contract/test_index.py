@@ -19,8 +19,8 @@ from speechsearch.domain.errors import (
     IndexUnavailableError,
     InputError,
 )
-from speechsearch.domain.values import Filters, SparseVector
-from speechsearch.index import EdgeIndex, ExactIndex, Point, ServerIndex, VectorSpec, open_index
+from speechsearch.domain.values import Channel, Filters, SparseVector
+from speechsearch.index import EdgeIndex, ExactIndex, Point, ServerIndex, open_index
 
 # The client's in-memory mode compares everything and warns that it ignores what speeds a server up.
 pytestmark = [
@@ -30,9 +30,9 @@ pytestmark = [
 
 DIM = 8
 SPECS = (
-    VectorSpec("adapter", "dense", dim=DIM),
-    VectorSpec("phonetic", "sparse", has_idf=True),
-    VectorSpec("counts", "sparse"),
+    Channel("adapter", "dense", dim=DIM),
+    Channel("phonetic", "sparse", has_idf=True),
+    Channel("counts", "sparse"),
 )
 SERVER_URL = os.environ.get("SPEECHSEARCH_TEST_QDRANT_URL", "")
 
@@ -378,7 +378,7 @@ def test_edge_begins_again_when_it_was_killed_while_being_made(tmp_path):
 
 def test_edge_above_the_threshold_is_quantised_and_still_ranks_as_the_reference(tmp_path):
     random = np.random.default_rng(3)
-    specs = (VectorSpec("adapter", "dense", dim=64), VectorSpec("phonetic", "sparse", has_idf=True))
+    specs = (Channel("adapter", "dense", dim=64), Channel("phonetic", "sparse", has_idf=True))
     points = [
         Point(passage(number), {"adapter": vector, "phonetic": sparse(number % 50, 99)}, {"collection": "talks"})
         for number, vector in enumerate(random.standard_normal((3000, 64)).astype(np.float32))
@@ -400,11 +400,11 @@ def test_edge_above_the_threshold_is_quantised_and_still_ranks_as_the_reference(
 
 
 OTHER_SPECS = [
-    (VectorSpec("adapter", "dense", dim=DIM + 1), *SPECS[1:]),
-    (VectorSpec("other", "dense", dim=DIM), *SPECS[1:]),
+    (Channel("adapter", "dense", dim=DIM + 1), *SPECS[1:]),
+    (Channel("other", "dense", dim=DIM), *SPECS[1:]),
     SPECS[:2],
-    (*SPECS, VectorSpec("more", "sparse")),
-    (SPECS[0], VectorSpec("phonetic", "sparse"), SPECS[2]),
+    (*SPECS, Channel("more", "sparse")),
+    (SPECS[0], Channel("phonetic", "sparse"), SPECS[2]),
 ]
 
 

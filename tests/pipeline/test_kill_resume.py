@@ -18,15 +18,15 @@ from ingest import discover, run
 from speechsearch.domain.assets import ASSETS
 from speechsearch.domain.folder_lock import DataFolderLock
 from speechsearch.domain.limits import Limits, Segmentation
-from speechsearch.domain.values import PhonemeTrack, Transcript
-from speechsearch.index import VectorSpec, open_index
+from speechsearch.domain.values import Channel, PhonemeTrack, Transcript
+from speechsearch.index import open_index
 from speechsearch.library.library import Library
 from speechsearch.store import Repository
 
 SAMPLES = ASSETS / "samples" / "audio"
 RECORDINGS = 40
 KILLS = 20
-SPECS = (VectorSpec("adapter", "dense", 8), VectorSpec("asr_dense", "dense", 8))
+SPECS = (Channel("adapter", "dense", 8), Channel("asr_dense", "dense", 8))
 
 
 class TinyEncoder:

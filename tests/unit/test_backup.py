@@ -113,7 +113,7 @@ def test_a_start_restores(settings, folder: Path, tmp_path: Path) -> None:
 KILL = """
 import os, sys
 from pathlib import Path
-from speechsearch import backup
+from speechsearch.library import backup
 
 data, folder, copies = map(Path, sys.argv[1:])
 steps = 0

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from speechsearch.domain.errors import EmptyQueryError
-from speechsearch.domain.values import Audio, Filters, Query, SparseVector, Transcript, Vector
-from speechsearch.index import ExactIndex, Point, VectorSpec
+from speechsearch.domain.values import Audio, Channel, Filters, Query, SparseVector, Transcript, Vector
+from speechsearch.index import ExactIndex, Point
 from speechsearch.retrieval.fused import FusedRetriever, draw_sample
 from speechsearch.retrieval.fusion import background
 from speechsearch.retrieval.transcribed import TranscribedRetriever
@@ -50,7 +50,7 @@ class Listener:
 
 @pytest.fixture
 def channels() -> tuple[VectorRetriever, VectorRetriever]:
-    index = ExactIndex((VectorSpec("dense", "dense", 8), VectorSpec("sparse", "sparse", has_idf=True)))
+    index = ExactIndex((Channel("dense", "dense", 8), Channel("sparse", "sparse", has_idf=True)))
     rng = np.random.default_rng(1)
     for place, name in enumerate(NAMES):
         dense = (np.eye(8)[place] + 0.1 * rng.random(8)).astype(np.float32)
@@ -90,7 +90,7 @@ def test_one_channel_without_a_query_leaves_the_other(channels: tuple[VectorRetr
 
 
 def test_an_empty_index_finds_nothing() -> None:
-    index = ExactIndex((VectorSpec("dense", "dense", 8),))
+    index = ExactIndex((Channel("dense", "dense", 8),))
     fused = FusedRetriever("one", [VectorRetriever("a", "dense", Direction(), index)], {"a": 1.0}, list, TYPICAL)
     assert fused.retrieve(Query("1"), 3).passages == ()
 

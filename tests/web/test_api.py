@@ -8,10 +8,10 @@ import wave
 import pytest
 from fastapi.testclient import TestClient
 
-from speechsearch import errors
 from speechsearch.api import create_app
 from speechsearch.api.errors import status_of
 from speechsearch.api.identity import COOKIE, visitor_id
+from speechsearch.domain import errors
 from speechsearch.domain.values import Query
 from speechsearch.domain.visitors import private
 

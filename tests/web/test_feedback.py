@@ -8,12 +8,12 @@ import uuid
 import pytest
 from fastapi.testclient import TestClient
 
-from speechsearch import service as service_module
 from speechsearch.api import create_app
 from speechsearch.api.export_formats import question_id
 from speechsearch.domain.errors import NotAllowedError, TooManyError
 from speechsearch.domain.values import Query
 from speechsearch.domain.visitors import LOCAL, Visitor, private
+from speechsearch.service import open as service_module
 from speechsearch.service.settings import AuthSettings
 
 PATH = "/api/v1/feedback"

@@ -1,0 +1,90 @@
+"""Which engines a question can be put to: one frozen card each, from which page, CSS, API and evaluation are made.
+
+No other file names an engine or a channel of one. A user's engine registers through the entry point
+``speechsearch.engines``, the built-in ones through the same call.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from speechsearch.domain.errors import NotFoundError
+
+
+@dataclass(frozen=True, slots=True)
+class EngineCard:
+    """An engine as a user chooses it, and how it is made.
+
+    Args:
+        name: short, lower case, as the API and the command line take it.
+        title: as the page shows it.
+        summary: one line that says what it does and what it is good for.
+        searches: "sound", without a transcript, or "transcript".
+        channels: the names of the channels that it ranks by, in the order in which a hit lists them.
+        factory: "package.module:function", imported when first used; it takes ``EngineParts``.
+        colour: of its badges and curves on a light page, and on a dark one (CSS).
+        is_experimental: off by default and marked.
+    """
+
+    name: str
+    title: str
+    summary: str
+    searches: Literal["sound", "transcript"]
+    channels: tuple[str, ...]
+    factory: str
+    colour: tuple[str, str]
+    is_experimental: bool = False
+
+
+HYBRID = EngineCard(
+    "hybrid",
+    "Adapter + phonetic",
+    "Meaning, sound and likely word pieces: their scores, normalised and added. No transcript is involved.",
+    "sound",
+    ("adapter", "phonetic", "pieces"),
+    "speechsearch.retrieval.engines:fused",
+    ("#be123c", "#fb7185"),
+)
+ADAPTER = EngineCard(
+    "adapter",
+    "Speech adapter",
+    "Meaning: the passage's sound goes through an adapter into the space of a text-embedding model.",
+    "sound",
+    ("adapter",),
+    "speechsearch.retrieval.engines:single",
+    ("#0f766e", "#2dd4bf"),
+)
+PHONETIC = EngineCard(
+    "phonetic",
+    "Phonetic index",
+    "Sound: runs of three phonemes of your question are looked up in the phonemes of every passage.",
+    "sound",
+    ("phonetic",),
+    "speechsearch.retrieval.engines:single",
+    ("#c2700a", "#f59e0b"),
+)
+ASR = EngineCard(
+    "asr",
+    "ASR baseline",
+    "Transcript first: a recogniser writes passages down; their meaning and words are searched.",
+    "transcript",
+    ("meaning", "words"),
+    "speechsearch.retrieval.engines:transcribed",
+    ("#6366f1", "#a5b4fc"),
+)
+BUILT_IN = (HYBRID, ADAPTER, PHONETIC, ASR)
+DEFAULT, BASELINE = HYBRID.name, ASR.name
+"""What answers when nobody chose, and what it is compared with."""
+
+
+def engine_named(name: str, cards: tuple[EngineCard, ...] = BUILT_IN) -> EngineCard:
+    """Return the card of an engine.
+
+    Raises:
+        NotFoundError: there is none of that name.
+    """
+    for card in cards:
+        if card.name == name:
+            return card
+    raise NotFoundError(f"There is no engine '{name}'.", f"Choose one of: {', '.join(card.name for card in cards)}.")
