@@ -53,7 +53,7 @@ ADAPTER = EngineCard(
     "sound",
     ("adapter",),
     "speechsearch.retrieval.engines:single",
-    ("#0f766e", "#2dd4bf"),
+    ("#0d9488", "#2dd4bf"),
 )
 PHONETIC = EngineCard(
     "phonetic",
