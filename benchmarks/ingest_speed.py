@@ -48,7 +48,9 @@ def main(minutes: float = 60.0) -> None:
             library = service.library
             passages = list(audio.passages(path, library.segmentation, library.limits))
             sounds = [sound for _, sound in passages]
-            service.model.embed(service.model.hear(sounds[:8]))  # the libraries load and compile on first use
+            service.library.makers.speech_encoder.embed(
+                service.library.makers.speech_encoder.hear(sounds[:8])
+            )  # the libraries load and compile on first use
 
             def sound_in() -> None:
                 for _ in audio.passages(path, library.segmentation, library.limits):
@@ -64,7 +66,7 @@ def main(minutes: float = 60.0) -> None:
                     library.transcript_encoder.encode([one.text for one in said])
 
             def everything() -> None:
-                service.index_recording(path, Recording("0" * 64, "speed", "long", duration_s, "long.opus"))
+                service.manage.take_in(path, Recording("0" * 64, "speed", "long", duration_s, "long.opus"))
 
             stages: dict[str, Callable[[], None]] = {
                 "decode, voice activity, passages": sound_in,

@@ -80,7 +80,7 @@ def library_folder(tmp_path_factory: pytest.TempPathFactory, model, chosen_files
     folder = tmp_path_factory.mktemp("library") / "data"
     with Service.open(Settings(data_dir=folder), model=model) as opened:
         found = discover([chosen_files], opened.limits, tmp_path_factory.mktemp("workspace"))
-        results = list(run(opened, found, collection="samples"))
+        results = list(run(opened.manage, found, collection="samples"))
         assert [result.state for result in results] == ["indexed"] * len(CHOSEN), results
     return folder
 

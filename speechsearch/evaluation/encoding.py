@@ -1,207 +1,243 @@
-"""Encode a collection of spoken passages for the engines and index it in memory, timed or heard once for all.
+"""The one way from a collection of spoken passages to engines: heard, written down, indexed in memory, timed.
 
-The ``text`` engines read the gold transcript instead of the sound: the ceilings.
+A file up to ``Segmentation.longest_whole_s`` is one passage, however it pauses, so that figures can be compared with
+those of others; a longer one is cut as ingest cuts it, and counts by its best passage. The ``text`` engines read what
+was really said in place of a transcript: the ceilings.
 """
 
 from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import islice
-from typing import Any
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
 from speechsearch import audio
+from speechsearch.domain.errors import CapabilityError
 from speechsearch.domain.limits import Limits, Segmentation
-from speechsearch.domain.values import NAMESPACE, Audio, Channel, Vector, Vectors
-from speechsearch.evaluation import IndexingFacts
+from speechsearch.domain.values import NAMESPACE, Audio, Transcript, Vector, Vectors
 from speechsearch.evaluation.dataset import EvaluationCollection
+from speechsearch.evaluation.runner import IndexingFacts
 from speechsearch.index import ExactIndex
-from speechsearch.index.vector_index import Point
+from speechsearch.index.vector_index import Point, VectorIndex
+from speechsearch.library.batches import batches
 from speechsearch.library.library import is_nothing
-from speechsearch.models.base import Recognizer
-from speechsearch.models.mini.encoder import MiniPassageEncoder
-from speechsearch.models.mini.network import MiniModel
-from speechsearch.models.minilm import TextEncoder
-from speechsearch.models.transcripts import TranscriptEncoder, TranscriptQueryEncoder
-from speechsearch.retrieval.engines import SPECS, Fusion, build_engines, build_recognizer
-from speechsearch.retrieval.fused import FusedRetriever, draw_sample
-from speechsearch.retrieval.retriever import Retriever
-from speechsearch.retrieval.vector import VectorRetriever
+from speechsearch.library.makers import Makers
+from speechsearch.models.base import TextEncoder
+from speechsearch.models.baseline import Baseline
+from speechsearch.models.transcripts import TranscriptEncoder
+from speechsearch.retrieval.calibration import Calibrations
+from speechsearch.retrieval.engine_cards import EngineCard, engine_cards
+from speechsearch.retrieval.engines import Engine, build_engines
+from speechsearch.retrieval.fused import draw_sample
 
-CEILINGS = ("text", "text-bm25", "text-hybrid")
-CEILING_SPECS = (Channel("text_dense", "dense", TextEncoder.dim), Channel("text_words", "sparse", has_idf=True))
-SEARCHING_SOUND = (*MiniPassageEncoder.vector_names, "hybrid")
-"""The engines whose vectors come from hearing; a channel of the hybrid that is no engine of its own does no harm."""
-BATCH = 16
+BATCH_S = 240.0
+SOUND, GOLD = "", "gold"
+"""What the speech encoder made, and the recogniser that is never wrong."""
+GREYS = ("#475569", "#94a3b8")
+CEILINGS = (
+    EngineCard("text", "Text, meaning", "What was said, by meaning.", "transcript", ("meaning",),
+               "speechsearch.retrieval.engines:single", GREYS),
+    EngineCard("text-bm25", "Text, words", "What was said, by its words.", "transcript", ("words",),
+               "speechsearch.retrieval.engines:single", GREYS),
+    EngineCard("text-hybrid", "Text, both", "What was said, by meaning and words.", "transcript",
+               ("meaning", "words"), "speechsearch.retrieval.engines:fused", GREYS),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Prepared:
-    """A collection that is encoded and indexed in memory, with what that took."""
+class Piece:
+    """A passage of a file: the file's id in the collection, from which second on, and the sound."""
 
-    collection: EvaluationCollection
-    model: MiniModel
-    recognizer: Recognizer
-    index: ExactIndex
-    names: Mapping[str, str]
-    """The collection's id of each passage id of the index."""
-    facts: Mapping[str, IndexingFacts]
-    audio_s: float
+    file_id: str
+    start_s: float
+    sound: Audio
 
-    def engines(self, fusion: Fusion) -> dict[str, Retriever]:
-        """Return the product's engines and the ceilings over the index."""
-        sample = draw_sample(list(self.names))
-        engines = build_engines(self.model, self.recognizer, self.index, lambda: sample, fusion)
-        text = self.model.text_encoder
-        dense = VectorRetriever("text", "text_dense", TranscriptQueryEncoder(text, is_sparse=False), self.index)
-        words = VectorRetriever("text-bm25", "text_words", TranscriptQueryEncoder(text, is_sparse=True), self.index)
-        weights = {"text": fusion["asr"]["meaning"], "text-bm25": fusion["asr"]["words"]}
-        typical = {"text": fusion["typical"]["meaning"], "text-bm25": fusion["typical"]["words"]}
-        both = FusedRetriever("text-hybrid", (dense, words), weights, lambda: sample, typical)
-        return {**engines, "text": dense, "text-bm25": words, "text-hybrid": both}
+    @property
+    def passage_id(self) -> str:
+        """Its id in the index."""
+        place = f":{round(self.start_s * 1000)}" if self.start_s else ""
+        return str(uuid.uuid5(NAMESPACE, self.file_id + place))
 
 
-class Listener:
-    """Turns passages into the vectors of the engines, batch by batch, and keeps what was heard and written down."""
+class GivenTranscripts:
+    """Stands for a recogniser whose transcripts are there already, in the order in which passages come."""
 
-    def __init__(self, model: MiniModel, recognizer: Recognizer) -> None:
-        self.model, self.recognizer = model, recognizer
-        self.encoder, self.transcript_encoder = MiniPassageEncoder(model), TranscriptEncoder(model.text_encoder)
-        self.phonemes: list[list[int]] = []
-        self.transcripts: list[str] = []
+    def __init__(self, name: str, texts: Iterable[str]) -> None:
+        self.name, self.fingerprint = name, f"{name}-given"
+        self._texts = iter(texts)
 
-    def hear(self, batch: Sequence[Audio]) -> list[Vectors]:
-        """Return the vectors of the engines that search sound."""
-        found = self.encoder.encode(batch)
-        self.phonemes += [one.symbols.tolist() for one in self.model.hear(batch)]  # kept from the line above
+    def transcribe(self, sounds: Sequence[Audio], language: str | None = None) -> list[Transcript]:
+        """Return the next transcripts.
+
+        Raises:
+            CapabilityError: there are no more; a spoken question cannot be written down.
+        """
+        found = [Transcript(text, self.name) for text, _ in zip(self._texts, sounds, strict=False)]
+        if len(found) < len(sounds):
+            raise CapabilityError(f"The transcripts of {self.name} were made before; it writes nothing down.")
         return found
 
-    def write_down(self, batch: Sequence[Audio]) -> list[Vectors]:
-        """Return the vectors of the baseline."""
-        texts = [transcript.text for transcript in self.recognizer.transcribe(batch)]
-        self.transcripts += texts
-        return self.transcript_encoder.encode(texts)
+
+@dataclass(slots=True)
+class Made:
+    """What one maker made of the passages, by file, and how long it took."""
+
+    seconds: float = 0.0
+    channel_bytes: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    texts: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    phonemes: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
 
 
-def prepare(collection: EvaluationCollection, engines: Sequence[str], recognizer_name: str) -> Prepared:
-    """Encode a collection for the engines and index it in memory; each engine's own work is timed."""
-    model = MiniModel()
-    listener = Listener(model, build_recognizer(recognizer_name, model))
-    sounds = [audio.load(passage.audio, Limits(), Segmentation().longest_whole_s) for passage in collection.passages]
-    ids = [passage.passage_id for passage in collection.passages]
-    audio_s = sum(sound.duration_s for sound in sounds)
-    vectors: list[dict[str, Vector]] = [{} for _ in sounds]
-    facts: dict[str, IndexingFacts] = {}
-    model.embed(model.hear(sounds[:1]))  # the libraries load and compile on first use
+@dataclass(frozen=True, slots=True, eq=False)
+class EncodedCollection:
+    """A collection that is indexed in memory; ``names`` is the file's id of each passage of the index."""
 
-    def timed(names: Sequence[str], work: Callable[[Sequence[Audio]], list[Vectors]]) -> None:
-        started = time.perf_counter()
-        for start in range(0, len(sounds), BATCH):
-            batch = [Audio(sound.samples) for sound in sounds[start : start + BATCH]]  # heard anew
-            for place, found in enumerate(work(batch), start):
-                vectors[place].update(found)
-        factor = audio_s / (time.perf_counter() - started)
-        facts.update({name: IndexingFacts(factor, size_bytes(vectors, name)) for name in names})
+    collection: EvaluationCollection
+    makers: Makers
+    gold: Baseline
+    index: ExactIndex
+    names: Mapping[str, str]
+    made: Mapping[str, Made]
+    audio_s: float
 
-    if set(engines) & set(SEARCHING_SOUND):
-        timed(SEARCHING_SOUND, listener.hear)
-    if "asr" in engines:
-        timed(("asr",), listener.write_down)
-    facts = with_findings(facts, listener, ids)
-    if set(engines) & set(CEILINGS):
-        add_gold(vectors, collection, listener.transcript_encoder)
-    return indexed(collection, model, listener.recognizer, vectors, facts, audio_s)
+    def engines(self, calibrations: Calibrations) -> dict[str, Engine]:
+        """Return the product's engines and the ceilings over the index, those that can be made."""
+        return engines_over(self.index, self.makers, self.gold, calibrations, draw_sample(list(self.names)))
+
+    def facts(self, engines: Mapping[str, Engine]) -> dict[str, IndexingFacts]:
+        """Return what indexing took for each engine, and what was heard or written for it."""
+        found = {}
+        for name, engine in engines.items():
+            made = self.made[engine.recognizer]
+            found[name] = IndexingFacts(
+                self.audio_s / made.seconds if made.seconds else None,
+                sum(made.channel_bytes[channel] for channel in engine.channels),
+                transcripts={one: " ".join(texts) for one, texts in made.texts.items()},
+                phonemes=made.phonemes,
+            )
+        return found
 
 
-def prepare_shared(
-    collection: EvaluationCollection,
-    engines: Sequence[str],
-    sounds: Iterable[Audio],
-    model: MiniModel,
-    recognizer: Recognizer,
-) -> Prepared:
-    """Encode a collection for the engines and index it in memory, every passage heard once for all of them, untimed.
+def engines_over(
+    index: VectorIndex, makers: Makers, gold: Baseline, calibrations: Calibrations, sample: Sequence[str]
+) -> dict[str, Engine]:
+    """Return the product's engines and the ceilings over an index, those that these models make possible."""
+    encoder = makers.speech_encoder
+    ours = build_engines(engine_cards(), index, encoder, makers.baselines, calibrations, lambda: sample)
+    return {**ours, **build_engines(CEILINGS, index, encoder, (gold,), calibrations, lambda: sample)}
 
-    ``sounds``: one a passage, in order, in place of the collection's own; read a batch at a time.
+
+def gold_of(text_encoder: TextEncoder) -> Baseline:
+    """Return the baseline that knows what was said; its transcripts are given to it batch by batch."""
+    return Baseline(GivenTranscripts(GOLD, ()), TranscriptEncoder(text_encoder, GOLD))
+
+
+def pieces_of(collection: EvaluationCollection) -> Iterator[Piece]:
+    """Yield the passages of a collection's files, in their order, read one file at a time.
+
+    Raises:
+        DecodeError, TooLongError, TooLargeError, SilentError: a file cannot be used.
     """
-    listener = Listener(model, recognizer)
-    vectors: list[dict[str, Vector]] = []
-    audio_s = 0.0
-    remaining = iter(sounds)
-    while batch := list(islice(remaining, BATCH)):
-        audio_s += sum(sound.duration_s for sound in batch)
-        heard = listener.hear(batch)
-        written = listener.write_down(batch) if "asr" in engines else [{} for _ in batch]
-        vectors += [{**ours, **theirs} for ours, theirs in zip(heard, written, strict=True)]
-    facts = dict.fromkeys((*SEARCHING_SOUND, *(["asr"] if "asr" in engines else [])), IndexingFacts())
-    facts = with_findings(facts, listener, [passage.passage_id for passage in collection.passages])
-    if set(engines) & set(CEILINGS):
-        add_gold(vectors, collection, listener.transcript_encoder)
-    return indexed(collection, model, recognizer, vectors, facts, audio_s)
+    for passage in collection.passages:
+        yield from pieces_of_file(passage.passage_id, passage.audio)
 
 
-def prepare_written(
-    collection: EvaluationCollection, transcripts: Sequence[str], model: MiniModel, recognizer: Recognizer
-) -> Prepared:
-    """Index transcripts that were made before, one a passage and in order, for the engine ``asr`` alone."""
-    listener = Listener(model, recognizer)
-    listener.transcripts += transcripts
-    vectors = [dict(found) for found in listener.transcript_encoder.encode(transcripts)]
-    facts = with_findings({"asr": IndexingFacts()}, listener, [passage.passage_id for passage in collection.passages])
-    return indexed(collection, model, recognizer, vectors, facts, 0.0)
+def pieces_of_file(file_id: str, path: Path) -> Iterator[Piece]:
+    """Yield the one passage of a file, or those of a long one. Raises as ``pieces_of`` does."""
+    segmentation, limits = Segmentation(), Limits()
+    if audio.probe(path, limits).duration_s <= segmentation.longest_whole_s:
+        yield Piece(file_id, 0.0, audio.load(path, limits, segmentation.longest_whole_s))
+        return
+    for span, sound in audio.passages(path, segmentation, limits):
+        yield Piece(file_id, span.start_s, sound)
 
 
-def with_findings(
-    facts: Mapping[str, IndexingFacts], listener: Listener, ids: Sequence[str]
-) -> dict[str, IndexingFacts]:
-    """Return the facts with the phonemes that were heard and the transcripts that were written, by passage id."""
-    found = {}
-    for name, fact in facts.items():
-        if name == "asr":
-            found[name] = replace(fact, transcripts=dict(zip(ids, listener.transcripts, strict=True)))
-        else:
-            found[name] = replace(fact, phonemes=dict(zip(ids, listener.phonemes, strict=True)))
-    return found
-
-
-def add_gold(
-    vectors: Sequence[dict[str, Vector]], collection: EvaluationCollection, encoder: TranscriptEncoder
-) -> None:
-    """Add the vectors of what was really said."""
-    for place, found in enumerate(encoder.encode([passage.text for passage in collection.passages])):
-        vectors[place].update({name.replace("asr_", "text_"): vector for name, vector in found.items()})
-
-
-def indexed(
+def encode_collection(
     collection: EvaluationCollection,
-    model: MiniModel,
-    recognizer: Recognizer,
-    vectors: Sequence[Mapping[str, Vector]],
-    facts: Mapping[str, IndexingFacts],
-    audio_s: float,
-) -> Prepared:
-    """Return the collection with its vectors, one set a passage and in order, in an index in memory."""
-    index = ExactIndex((*SPECS, *CEILING_SPECS))
-    names = {str(uuid.uuid5(NAMESPACE, one.passage_id)): one.passage_id for one in collection.passages}
-    index.upsert(
-        [
-            Point(passage_id, {name: one for name, one in found.items() if not is_nothing(one)}, {})
-            for passage_id, found in zip(names, vectors, strict=True)
-        ]
-    )
-    return Prepared(collection, model, recognizer, index, names, facts, audio_s)
+    makers: Makers,
+    text_encoder: TextEncoder,
+    pieces: Iterable[Piece] | None = None,
+    *,
+    has_sound: bool = True,
+    has_gold: bool = True,
+) -> EncodedCollection:
+    """Encode a collection with all makers and index it in memory; every passage is read once.
+
+    Args:
+        collection: the files, questions and answers.
+        makers: the speech encoder, and the recognisers.
+        text_encoder: for what was really said.
+        pieces: in place of the collection's own passages, in the same order.
+        has_sound: whether the speech encoder is to hear the passages.
+        has_gold: whether what was really said is encoded, for the ceilings.
+    """
+    unsaid = {passage.passage_id: passage.text for passage in collection.passages}
+    gold = gold_of(text_encoder)
+    index = ExactIndex((*makers.channels, *gold.encoder.channels))
+    names: dict[str, str] = {}
+    made = {name: Made() for name in (SOUND, GOLD, *(one.name for one in makers.baselines))}
+    audio_s = 0.0
+    for batch in batches(pieces or pieces_of(collection), BATCH_S, lambda piece: piece.sound.duration_s):
+        if not names:
+            warm_up(makers, batch[0].sound, has_sound)
+        vectors: list[dict[str, Vector]] = [{} for _ in batch]
+        if has_sound:
+            hear(makers, batch, vectors, made[SOUND])
+        for baseline in makers.baselines:
+            write_down(baseline, batch, vectors, made[baseline.name])
+        if has_gold:
+            # Of a file that was cut, the first passage stands for all that is said in it.
+            said = [unsaid.pop(piece.file_id, "") for piece in batch]
+            write_down(Baseline(GivenTranscripts(GOLD, said), gold.encoder), batch, vectors, made[GOLD])
+        audio_s += sum(piece.sound.duration_s for piece in batch)
+        names.update({piece.passage_id: piece.file_id for piece in batch})
+        index.upsert([Point(one.passage_id, real(found), {}) for one, found in zip(batch, vectors, strict=True)])
+    return EncodedCollection(collection, makers, gold, index, names, made, audio_s)
 
 
-def size_bytes(vectors: Sequence[Mapping[str, Any]], engine: str) -> int:
-    """Return how many bytes an engine's vectors take."""
-    fused = {"hybrid": MiniPassageEncoder.vector_names, "asr": TranscriptEncoder.vector_names}
-    total = 0
-    for found in vectors:
-        for name in fused.get(engine, (engine,)):
-            one = found[name]
-            total += one.nbytes if isinstance(one, np.ndarray) else one.indices.nbytes + one.values.nbytes
-    return total
+def warm_up(makers: Makers, sound: Audio, has_sound: bool) -> None:
+    """Have the models load and compile, which no figure is to hold."""
+    if has_sound:
+        makers.speech_encoder.encode_passages([sound])
+    for baseline in makers.baselines:
+        if not isinstance(baseline.recognizer, GivenTranscripts):
+            baseline.recognizer.transcribe([sound])
+
+
+def hear(makers: Makers, batch: Sequence[Piece], vectors: Sequence[dict[str, Vector]], made: Made) -> None:
+    """Add what the speech encoder makes of some passages."""
+    started = time.perf_counter()
+    heard = makers.speech_encoder.encode_passages([piece.sound for piece in batch])
+    made.seconds += time.perf_counter() - started
+    for piece, one, found in zip(batch, heard, vectors, strict=True):
+        keep(one.vectors, found, made)
+        made.phonemes[piece.file_id] += [] if one.track is None else one.track.symbols.tolist()
+
+
+def write_down(baseline: Baseline, batch: Sequence[Piece], vectors: Sequence[dict[str, Vector]], made: Made) -> None:
+    """Add what a recogniser makes of some passages."""
+    started = time.perf_counter()
+    said = [one.text for one in baseline.recognizer.transcribe([piece.sound for piece in batch])]
+    encoded = baseline.encoder.encode(said)
+    made.seconds += time.perf_counter() - started
+    for piece, text, ones, found in zip(batch, said, encoded, vectors, strict=True):
+        keep(ones, found, made)
+        made.texts[piece.file_id].append(text)
+
+
+def keep(fresh: Vectors, found: dict[str, Vector], made: Made) -> None:
+    """Add fresh vectors to those of a passage and count their bytes."""
+    found.update(fresh)
+    for name, one in fresh.items():
+        arrays = (one,) if isinstance(one, np.ndarray) else (one.indices, one.values)
+        made.channel_bytes[name] += sum(array.nbytes for array in arrays)
+
+
+def real(vectors: Mapping[str, Vector]) -> dict[str, Vector]:
+    """Return the vectors that hold something."""
+    return {name: one for name, one in vectors.items() if not is_nothing(one)}

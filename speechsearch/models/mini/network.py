@@ -27,7 +27,7 @@ from speechsearch.models.mini.pieces import PieceTerms
 from speechsearch.models.minilm import TextEncoder
 from speechsearch.text.lexicon import Lexicon
 
-ASSETS = Path(__file__).parent.parent / "assets" / "mini"
+ASSETS = Path(__file__).parents[2] / "assets" / "mini"
 FRAME_S = 0.04
 WINDOW_SPIKES = 480
 OVERLAP_SPIKES = 60
