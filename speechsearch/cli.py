@@ -31,6 +31,7 @@ from speechsearch.domain.times import clock
 from speechsearch.retrieval.engine_cards import BASELINE, DEFAULT
 
 if TYPE_CHECKING:
+    from ingest.pipeline import FileResult
     from speechsearch.domain.progress import ProgressCallback
     from speechsearch.domain.values import Filters, Query, Results
     from speechsearch.library.second_pass import Unmade
@@ -186,7 +187,7 @@ def ingest(
             if dataset
             else discover(paths or [], service.limits, Path(workspace))
         )
-        results = []
+        results: list[FileResult | Unmade] = []
         progress = None if as_json else show_progress
         for result in run(
             service.manage, found, collection=collection, progress=progress, wants_transcripts=not no_transcripts

@@ -19,7 +19,7 @@ from speechsearch.domain.visitors import shown_name
 if TYPE_CHECKING:
     from speechsearch.domain.values import Recording
     from speechsearch.jobs.queue import JobQueue
-    from speechsearch.library.library import Deleted
+    from speechsearch.library.removal import Deleted
     from speechsearch.library.maps import PassageMap
     from speechsearch.service.open import Service
 

@@ -24,6 +24,7 @@ from speechsearch.store.jobs import Jobs, time_ago
 
 log = logging.getLogger(__name__)
 
+RUNNING: tuple[JobState, ...] = ("running",)
 SWEEP_EVERY_S = 600.0
 MOST_CRASHES = 2
 """A job that was running when so many processes ended has ended them, for all we know."""
@@ -87,7 +88,7 @@ class Worker:
 
     def start(self) -> None:
         """Begin; jobs that a killed process left are queued again, or failed where that happened before."""
-        for job in self._store.find(states=("running",)):
+        for job in self._store.find(states=RUNNING):
             crashes = self._store.count_crash(job.job_id)
             if crashes < MOST_CRASHES:
                 self._store.set_state(job.job_id, "queued")

@@ -1,7 +1,7 @@
 """A picture of a collection's passages: each a point, those about the same thing near each other.
 
-The first two principal components of the first dense vectors that the speech encoder makes. Nothing random is in it: the
-same passages give the same picture.
+The first two principal components of the first dense vectors that the speech encoder makes. Nothing random is in it:
+the same passages give the same picture.
 """
 
 from __future__ import annotations

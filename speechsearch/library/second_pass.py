@@ -32,7 +32,7 @@ SOUND = ""
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """How many passages of a recording lack what a maker makes: a recogniser (its name) or the speech encoder (SOUND)."""
+    """How many passages of a recording lack what a recogniser makes (its name) or the speech encoder (SOUND)."""
 
     recording_id: str
     maker: str

@@ -57,7 +57,7 @@ MINI = ModelCard(
     needs=(("text encoder", ALL_MINILM_L6_V2.name),),
     channels=(
         Channel("adapter", "dense", ALL_MINILM_L6_V2.dim),
-        Channel("phonetic", "sparse", has_idf=True),
+        Channel("phonetic", "sparse", has_idf=True, is_phonetic=True),
         Channel("pieces", "sparse", has_idf=True),
     ),
 )

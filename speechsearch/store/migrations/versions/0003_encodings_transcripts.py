@@ -12,8 +12,7 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
-TEXT_ENCODER = "all-MiniLM-L6-v2-53aa51172d142c89"
-WORD_TERMS = "words-1"
+TRANSCRIPT_ENCODER = "all-MiniLM-L6-v2-53aa51172d142c89:words-1"
 OLD_NAMES = {"asr_dense": "meaning", "asr_words": "words"}
 
 
@@ -61,7 +60,7 @@ def take_over(connection: sa.Connection, recording_id: str, form: str, encoder: 
     mine = {"recording_id": recording_id}
     ids = "(SELECT passage_id FROM passages WHERE recording_id = :recording_id)"
     name = connection.scalar(sa.text(f"SELECT MIN(recognizer) FROM transcripts WHERE passage_id IN {ids}"), mine)
-    makers = {"meaning": f"{recognizer}+{TEXT_ENCODER}", "words": f"{recognizer}+{WORD_TERMS}"}
+    maker = f"{recognizer}+{TRANSCRIPT_ENCODER}"
     for old, short in OLD_NAMES.items():
         renamed = {"old": old, "new": f"{short}@{name}", **mine}
         connection.execute(
@@ -78,7 +77,7 @@ def take_over(connection: sa.Connection, recording_id: str, form: str, encoder: 
     for channel, passages in connection.execute(counted, mine).all():
         row = {
             "channel": channel,
-            "fingerprint": makers.get(channel.partition("@")[0], encoder) if "@" in channel else encoder,
+            "fingerprint": maker if "@" in channel else encoder,
             "passages": passages,
         }
         connection.execute(
