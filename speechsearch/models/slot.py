@@ -27,7 +27,7 @@ class Slot(Generic[Model]):
         self.card = card
         self._make, self._slot_of, self._clock = make, slot_of, clock
         self._lock = RLock()
-        self._is_loading = False
+        self._is_entering = False
         self._model: Model | None = None
         self._needed: dict[str, Any] = {}
         self._users = 0
@@ -42,16 +42,16 @@ class Slot(Generic[Model]):
         """
         with ExitStack() as stack:
             with self._lock:
-                if self._is_loading:
+                if self._is_entering:
                     raise ModelUnavailableError(f"The {self.card.task} '{self.card.name}' needs itself.")
-                self._is_loading = True
+                self._is_entering = True
                 try:
                     slots = [self._slot_of(task, name) for task, name in self.card.needs]
                     needed = {slot.card.name: stack.enter_context(slot.use()) for slot in slots}
                     if self._model is None or any(needed[name] is not self._needed[name] for name in needed):
                         self._model, self._needed = self._make(self.card, needed), needed
                 finally:
-                    self._is_loading = False
+                    self._is_entering = False
                 model = self._model
                 self._users += 1
             try:
