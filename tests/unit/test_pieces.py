@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from speechsearch.models.minilm import TextEncoder
 
 from speechsearch.models.mini.network import MiniModel
 from speechsearch.models.mini.pieces import AVERAGE_PIECES, LEAST_CHANCE, PieceTerms, term_of
-from speechsearch.models.minilm import TextEncoder
 
 
 @pytest.fixture(scope="module")
