@@ -192,8 +192,8 @@ def main(folder: Path, out: Path = SHIPPED) -> None:
 
 def models_of(engine: Engine, makers: Makers) -> dict[str, str]:
     """Return task -> fingerprint of the models that an engine's scores come from."""
-    (baseline,) = [one for one in makers.baselines if one.name == engine.recognizer] or [None]
-    return {"speech encoder": makers.speech_encoder.fingerprint} if baseline is None else baseline.models
+    by_name = {one.name: one.models for one in makers.baselines}
+    return by_name.get(engine.recognizer, {"speech encoder": makers.speech_encoder.fingerprint})
 
 
 def weighed_by(models: Mapping[str, str]) -> dict[str, str]:
