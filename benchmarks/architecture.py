@@ -1,7 +1,7 @@
-"""Draw the rooms of the program from its imports: ``python -m benchmarks.architecture`` writes docs/images/architecture.svg.
+"""Draw the rooms of the program from its imports, for docs: ``python -m benchmarks.architecture``.
 
-A room is a folder of ``speechsearch``; the command line is a file. A room stands one floor above the highest one that it
-imports, so every arrow points down; arrows that a longer way says already are left out.
+A room is a folder of ``speechsearch``; the command line is a file. A room stands one floor above the highest one that
+it imports, so every arrow points down; arrows that a longer way says already are left out.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The rooms: which there are, what each may import, how large files are; importing the package is fast and light.
 
-docs/architecture.md says what each room is for; its picture is drawn from the same imports by benchmarks/architecture.py.
+docs/architecture.md says what each room is for; benchmarks/architecture.py draws its picture from the same imports.
 """
 
 from __future__ import annotations
