@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,7 +19,7 @@ from speechsearch.evaluation.metrics import (
     Figure,
     Floats,
     PairedTest,
-    bootstrap_interval,
+    bootstrap_intervals,
     error_rate,
     paired_permutation_test,
     percentile,
@@ -222,6 +223,7 @@ def evaluation_steps(
         run = yield from engine_steps(name, retriever, collection, load_sound=load_sound, passage_names=passage_names)
         runs[name] = run, peak_memory_bytes()
     values = {name: rank_metrics(run.rankings, collection.relevance)[1] for name, (run, _) in runs.items()}
+    pronounce = cache(pronounce) if pronounce else None  # the gold text is the same for every engine
     reports = []
     for name, (run, peak_bytes) in runs.items():
         rival = values.get(baseline) if name != baseline else None
@@ -248,7 +250,7 @@ def engine_report(
         queries=sum(is_answerable for _, is_answerable in asked),
         unanswerable=sum(not is_answerable for _, is_answerable in asked),
         unsearchable=run.unsearchable,
-        figures={name: bootstrap_interval(numbers, seed=seed) for name, numbers in values.items()},
+        figures=bootstrap_intervals(values, seed=seed),
         against_baseline=tests,
         abstention_rate=share([not is_sure for is_sure, is_answerable in asked if not is_answerable]),
         confident_rate=share([is_sure for is_sure, is_answerable in asked if is_answerable]),

@@ -65,11 +65,7 @@ class FusedRetriever:
         }
         ranks = {name: {one.passage_id: rank for rank, one in enumerate(scored, 1)} for name, scored in found.items()}
         candidates = {passage_id for table in ranks.values() for passage_id in table}
-        fused = [
-            pair
-            for pair in weighted_sum(scores, self.weights, scales_of(scores, others, self.typical))
-            if pair[0] in candidates
-        ][:limit]
+        fused = weighted_sum(scores, self.weights, scales_of(scores, others, self.typical), candidates)[:limit]
         passages = tuple(
             RankedPassage(
                 passage_id,

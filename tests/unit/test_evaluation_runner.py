@@ -120,6 +120,19 @@ def test_figures_of_two_engines():
     assert bad.indexing_real_time_factor is None and bad.peak_memory_bytes > 10 * 2**20
 
 
+def test_what_was_said_is_pronounced_once_for_all_engines():
+    asked = []
+    reports = evaluate(
+        COLLECTION,
+        {"good": TableRetriever(GOOD), "bad": TableRetriever(BAD)},
+        load_sound=load_sound,
+        facts=dict.fromkeys(("good", "bad"), IndexingFacts(phonemes={"a": (1, 2)})),
+        pronounce=lambda text: asked.append(text) or [1, 2],
+    )
+    assert [report.phoneme_error_rate for report in reports] == [0.5, 0.5]
+    assert asked == ["old gate", "mill"]
+
+
 def test_without_the_baseline_there_is_no_test():
     (report,) = evaluate(COLLECTION, {"good": TableRetriever(GOOD)}, load_sound=load_sound)
     assert report.against_baseline == {}
