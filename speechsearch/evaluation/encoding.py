@@ -1,5 +1,8 @@
 """Encode a collection of spoken passages for the engines and index it in memory, timed or heard once for all.
 
+A file of up to 120 s (``Segmentation.longest_whole_s``) is one passage, whole; a longer one is cut as when it is taken
+into the library, and counts by its best passage.
+
 The ``text`` engines read the gold transcript instead of the sound: the ceilings.
 """
 
@@ -9,16 +12,17 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
-from typing import Any
+from itertools import chain, islice
+from typing import Any, TypeVar
 
 import numpy as np
 
 from speechsearch import audio
+from speechsearch.domain.errors import SilentError, TooLongError
 from speechsearch.domain.limits import Limits, Segmentation
-from speechsearch.domain.values import NAMESPACE, Audio, Channel, Vector, Vectors
+from speechsearch.domain.values import NAMESPACE, Audio, Channel, Vector, Vectors, passage_id
 from speechsearch.evaluation import IndexingFacts
-from speechsearch.evaluation.dataset import EvaluationCollection
+from speechsearch.evaluation.dataset import EvaluationCollection, SpokenPassage
 from speechsearch.index import ExactIndex
 from speechsearch.index.vector_index import Point
 from speechsearch.library.library import is_nothing
@@ -38,6 +42,8 @@ SEARCHING_SOUND = (*MiniPassageEncoder.vector_names, "hybrid")
 """The engines whose vectors come from hearing; a channel of the hybrid that is no engine of its own does no harm."""
 BATCH = 16
 
+Finding = TypeVar("Finding")
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
@@ -48,9 +54,10 @@ class Prepared:
     recognizer: Recognizer
     index: ExactIndex
     names: Mapping[str, str]
-    """The collection's id of each passage id of the index."""
+    """The collection's id of the file that each passage id of the index belongs to."""
     facts: Mapping[str, IndexingFacts]
     audio_s: float
+    """Length of all passages; the silence between those of a file that was cut is not in it."""
 
     def engines(self, fusion: Fusion) -> dict[str, Retriever]:
         """Return the product's engines and the ceilings over the index."""
@@ -63,6 +70,40 @@ class Prepared:
         typical = {"text": fusion["typical"]["meaning"], "text-bm25": fusion["typical"]["words"]}
         both = FusedRetriever("text-hybrid", (dense, words), weights, lambda: sample, typical)
         return {**engines, "text": dense, "text-bm25": words, "text-hybrid": both}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """What is indexed as one: its id in the index, the collection's id of its file, its sound."""
+
+    passage_id: str
+    file_id: str
+    sound: Audio
+
+
+def parts_of(file: SpokenPassage) -> list[Part]:
+    """Return a file whole, or if it is too long for that its passages in order of time; none if no speech is in it.
+
+    Raises:
+        DecodeError: it is not readable sound, is cut off, or holds samples that are not numbers.
+        TooLongError: it is longer than a recording may be.
+        TooLargeError: it has too many bytes, channels or samples a second.
+    """
+    limits, segmentation = Limits(), Segmentation()
+    try:
+        whole = audio.load(file.audio, limits, segmentation.longest_whole_s)
+    except TooLongError:
+        try:
+            cut = [*audio.passages(file.audio, segmentation, limits)]
+        except SilentError:
+            return []  # heard as nothing: no engine finds it
+        return [Part(passage_id(file.passage_id, span), file.passage_id, sound) for span, sound in cut]
+    return [Part(whole_id(file), file.passage_id, whole)]
+
+
+def whole_id(file: SpokenPassage) -> str:
+    """Return the id in the index of a file that is one passage."""
+    return str(uuid.uuid5(NAMESPACE, file.passage_id))
 
 
 class Listener:
@@ -91,8 +132,9 @@ def prepare(collection: EvaluationCollection, engines: Sequence[str], recognizer
     """Encode a collection for the engines and index it in memory; each engine's own work is timed."""
     model = MiniModel()
     listener = Listener(model, build_recognizer(recognizer_name, model))
-    sounds = [audio.load(passage.audio, Limits(), Segmentation().longest_whole_s) for passage in collection.passages]
-    ids = [passage.passage_id for passage in collection.passages]
+    parts = [part for file in collection.passages for part in parts_of(file)]
+    sounds = [part.sound for part in parts]
+    names = {part.passage_id: part.file_id for part in parts}
     audio_s = sum(sound.duration_s for sound in sounds)
     vectors: list[dict[str, Vector]] = [{} for _ in sounds]
     facts: dict[str, IndexingFacts] = {}
@@ -111,10 +153,10 @@ def prepare(collection: EvaluationCollection, engines: Sequence[str], recognizer
         timed(SEARCHING_SOUND, listener.hear)
     if "asr" in engines:
         timed(("asr",), listener.write_down)
-    facts = with_findings(facts, listener, ids)
+    facts = with_findings(facts, listener, names)
     if set(engines) & set(CEILINGS):
-        add_gold(vectors, collection, listener.transcript_encoder)
-    return indexed(collection, model, listener.recognizer, vectors, facts, audio_s)
+        add_gold(vectors, collection, names, listener.transcript_encoder)
+    return indexed(collection, model, listener.recognizer, names, vectors, facts, audio_s)
 
 
 def prepare_shared(
@@ -138,10 +180,11 @@ def prepare_shared(
         written = listener.write_down(batch) if "asr" in engines else [{} for _ in batch]
         vectors += [{**ours, **theirs} for ours, theirs in zip(heard, written, strict=True)]
     facts = dict.fromkeys((*SEARCHING_SOUND, *(["asr"] if "asr" in engines else [])), IndexingFacts())
-    facts = with_findings(facts, listener, [passage.passage_id for passage in collection.passages])
+    names = {whole_id(file): file.passage_id for file in collection.passages}
+    facts = with_findings(facts, listener, names)
     if set(engines) & set(CEILINGS):
-        add_gold(vectors, collection, listener.transcript_encoder)
-    return indexed(collection, model, recognizer, vectors, facts, audio_s)
+        add_gold(vectors, collection, names, listener.transcript_encoder)
+    return indexed(collection, model, recognizer, names, vectors, facts, audio_s)
 
 
 def prepare_written(
@@ -151,42 +194,63 @@ def prepare_written(
     listener = Listener(model, recognizer)
     listener.transcripts += transcripts
     vectors = [dict(found) for found in listener.transcript_encoder.encode(transcripts)]
-    facts = with_findings({"asr": IndexingFacts()}, listener, [passage.passage_id for passage in collection.passages])
-    return indexed(collection, model, recognizer, vectors, facts, 0.0)
+    names = {whole_id(file): file.passage_id for file in collection.passages}
+    facts = with_findings({"asr": IndexingFacts()}, listener, names)
+    return indexed(collection, model, recognizer, names, vectors, facts, 0.0)
 
 
 def with_findings(
-    facts: Mapping[str, IndexingFacts], listener: Listener, ids: Sequence[str]
+    facts: Mapping[str, IndexingFacts], listener: Listener, names: Mapping[str, str]
 ) -> dict[str, IndexingFacts]:
-    """Return the facts with the phonemes that were heard and the transcripts that were written, by passage id."""
+    """Return the facts with what was heard and written down of every file, its passages joined in order of time."""
     found = {}
     for name, fact in facts.items():
         if name == "asr":
-            found[name] = replace(fact, transcripts=dict(zip(ids, listener.transcripts, strict=True)))
+            texts = by_file(listener.transcripts, names)
+            found[name] = replace(fact, transcripts={file: " ".join(said) for file, said in texts.items()})
         else:
-            found[name] = replace(fact, phonemes=dict(zip(ids, listener.phonemes, strict=True)))
+            tracks = by_file(listener.phonemes, names)
+            found[name] = replace(fact, phonemes={file: [*chain(*heard)] for file, heard in tracks.items()})
+    return found
+
+
+def by_file(findings: Sequence[Finding], names: Mapping[str, str]) -> dict[str, list[Finding]]:
+    """Return what was found in each file's passages, in their order.
+
+    >>> by_file(["one", "two", "three"], {"p1": "long", "p2": "long", "p3": "short"})
+    {'long': ['one', 'two'], 'short': ['three']}
+    """
+    found: dict[str, list[Finding]] = {}
+    for one, file in zip(findings, names.values(), strict=True):
+        found.setdefault(file, []).append(one)
     return found
 
 
 def add_gold(
-    vectors: Sequence[dict[str, Vector]], collection: EvaluationCollection, encoder: TranscriptEncoder
+    vectors: Sequence[dict[str, Vector]],
+    collection: EvaluationCollection,
+    names: Mapping[str, str],
+    encoder: TranscriptEncoder,
 ) -> None:
-    """Add the vectors of what was really said."""
-    for place, found in enumerate(encoder.encode([passage.text for passage in collection.passages])):
-        vectors[place].update({name.replace("asr_", "text_"): vector for name, vector in found.items()})
+    """Add the vectors of what was really said to each file's first passage, as which passage said what is not known."""
+    first = {file: place for place, file in reversed([*enumerate(names.values())])}
+    files = [file for file in collection.passages if file.passage_id in first]
+    for file, found in zip(files, encoder.encode([file.text for file in files]), strict=True):
+        gold = {name.replace("asr_", "text_"): vector for name, vector in found.items()}
+        vectors[first[file.passage_id]].update(gold)
 
 
 def indexed(
     collection: EvaluationCollection,
     model: MiniModel,
     recognizer: Recognizer,
+    names: Mapping[str, str],
     vectors: Sequence[Mapping[str, Vector]],
     facts: Mapping[str, IndexingFacts],
     audio_s: float,
 ) -> Prepared:
-    """Return the collection with its vectors, one set a passage and in order, in an index in memory."""
+    """Return the collection with its vectors, one set for each of ``names`` and in order, in an index in memory."""
     index = ExactIndex((*SPECS, *CEILING_SPECS))
-    names = {str(uuid.uuid5(NAMESPACE, one.passage_id)): one.passage_id for one in collection.passages}
     index.upsert(
         [
             Point(passage_id, {name: one for name, one in found.items() if not is_nothing(one)}, {})

@@ -1,6 +1,7 @@
 """Evaluate engines on a folder of spoken passages: encode, index in memory, ask every question, report.
 
-One passage a file. The ``text`` engines read the gold transcript instead of the sound: the ceilings.
+Files of up to 120 s are one passage each, longer ones are cut as ``ingest`` cuts them and count by their best passage.
+The ``text`` engines read the gold transcript instead of the sound: the ceilings.
 """
 
 from __future__ import annotations

@@ -91,6 +91,34 @@ def test_progress_counts_the_queries():
     assert [(step.name, step.done, step.total) for step in seen] == [("good", n, 5) for n in range(1, 6)]
 
 
+def test_more_is_asked_for_while_the_passages_found_are_of_few_files_and_a_right_one_is_missing():
+    names = {f"a-{number}": "a" for number in range(500)} | {"b-0": "b", "c-0": "c"}
+    ranked = [*(f"a-{number}" for number in range(450)), "b-0", *(f"a-{number}" for number in range(450, 500)), "c-0"]
+    retriever = TableRetriever({key: [(one, 1.0) for one in ranked] for key in ("gate", "mill", 800, "harbour")})
+    ticks = iter(range(100))
+    run = run_engine(
+        "x", retriever, COLLECTION, load_sound=load_sound, passage_names=names, clock=lambda: float(next(ticks))
+    )
+    depths = {key: [limit for asked, limit, _ in retriever.asked if asked == key] for key in ("mill", 800, "harbour")}
+    assert depths == {"mill": [100, 400, 1600], 800: [100, 400, 1600], "harbour": [100]}  # nothing answers "harbour"
+    assert run.rankings == {"q1": ("a",), "q2": ("a", "b", "c"), "q3": ("a", "b", "c"), "none": ("a",), "also none": ()}
+    assert run.first_passages["q2"] == "a-0" and run.latencies_ms == (1000.0,) * 5
+
+
+def test_a_hundred_files_are_enough_and_an_engine_that_finds_no_more_is_not_asked_again():
+    files = {f"f{number}": f"f{number}" for number in range(120)}
+    collection = EvaluationCollection(
+        "many",
+        tuple(SpokenPassage(name, Path(name)) for name in files),
+        (CollectionQuery("q1", "gate"), CollectionQuery("q2", "mill")),
+        {"q1": {"f119": 1}, "q2": {"f119": 1}},
+    )
+    retriever = TableRetriever({"gate": [(name, 1.0) for name in files], "mill": [("f0", 1.0)]})
+    run = run_engine("x", retriever, collection, load_sound=load_sound, passage_names=files)
+    assert {limit for _, limit, _ in retriever.asked} == {100}
+    assert len(run.rankings["q1"]) == 100 and run.rankings["q2"] == ("f0",)
+
+
 def test_figures_of_two_engines():
     facts = IndexingFacts(
         real_time_factor=150.0, index_bytes=2048, peak_memory_bytes=4096,
