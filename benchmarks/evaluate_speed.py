@@ -15,14 +15,14 @@ import sys
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from speechsearch.domain.progress import Progress
-from speechsearch.domain.values import NAMESPACE, Audio, Query, SparseVector, Vector
+from speechsearch.domain.values import NAMESPACE, Audio, Channel, Query, SparseVector, Vector
 from speechsearch.evaluation import (
     CollectionQuery,
     EngineReport,
@@ -33,14 +33,22 @@ from speechsearch.evaluation import (
     evaluate,
 )
 from speechsearch.index import ExactIndex, Point
-from speechsearch.retrieval.engines import SPECS, learnt_fusion
-from speechsearch.retrieval.fused import FusedRetriever, draw_sample
-from speechsearch.retrieval.retriever import Retriever
-from speechsearch.retrieval.vector import VectorRetriever
+from speechsearch.models.baseline import Baseline
+from speechsearch.models.catalog import catalog
+from speechsearch.models.transcripts import transcript_channels
+from speechsearch.retrieval.calibration import Calibrations, read_calibrations
+from speechsearch.retrieval.engine_cards import ADAPTER, ASR, BUILT_IN, HYBRID, PHONETIC
+from speechsearch.retrieval.engines import Engine, build_engines, retrievers
+from speechsearch.retrieval.fused import draw_sample
+from speechsearch.service.open import new_loader
+from speechsearch.service.settings import Settings
 
 SEED = 1
 SYMBOLS = 39
-ENGINES = ("adapter", "phonetic", "hybrid", "asr")
+SOUND = catalog().get("speech encoder", "mini").channels
+WRITTEN = transcript_channels("made up", SOUND[0].dim)
+CHANNELS = (*SOUND, *WRITTEN)
+ENGINES = tuple(card.name for card in (ADAPTER, PHONETIC, HYBRID, ASR))
 FIGURES = "figures, intervals and tests"
 
 
@@ -53,7 +61,11 @@ class Terms:
     of_question: int
 
 
-SPARSE = {"phonetic": Terms(59_319, 300, 40), "pieces": Terms(30_000, 60, 8), "asr_words": Terms(30_000, 60, 6)}
+SPARSE = {
+    SOUND[1].name: Terms(59_319, 300, 40),
+    SOUND[2].name: Terms(30_000, 60, 8),
+    WRITTEN[1].name: Terms(30_000, 60, 6),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +80,17 @@ class Synthetic:
 
 
 class Encoded:
-    """Gives a question the vector that was made for it before."""
+    """Stands for an encoder, a text encoder and a recogniser: gives a question the vector made for it before."""
 
-    def __init__(self, vectors: Mapping[str, Vector]) -> None:
-        self.vectors = vectors
+    name = fingerprint = "made up"
 
-    def encode_query(self, query: Query) -> Vector:
+    def __init__(self, channels: Sequence[Channel], vectors: Mapping[str, Mapping[str, Vector]]) -> None:
+        self.channels, self.vectors = tuple(channels), vectors
+        self.text_encoder = self
+
+    def encode_query(self, query: Query, channel: str) -> Vector:
         """Return the question's vector."""
-        return self.vectors[query.text]
+        return self.vectors[channel][query.text]
 
 
 class Stopwatch:
@@ -124,16 +139,16 @@ def synthetic(passages: int, questions: int) -> Synthetic:
                 spec.name: dense(random, spec.dim)
                 if spec.kind == "dense"
                 else drawn(random, SPARSE[spec.name], SPARSE[spec.name].of_passage)
-                for spec in SPECS
+                for spec in CHANNELS
             },
             {},
         )
         for passage_id in names
     ]
     targets = random.integers(passages, size=questions)
-    asked: dict[str, dict[str, Vector]] = {spec.name: {} for spec in SPECS}
+    asked: dict[str, dict[str, Vector]] = {spec.name: {} for spec in CHANNELS}
     for number, target in enumerate(targets):
-        for spec in SPECS:
+        for spec in CHANNELS:
             answer = points[target].vectors[spec.name]
             asked[spec.name][f"question {number}"] = (
                 drawn(random, SPARSE[spec.name], SPARSE[spec.name].of_question, answer.indices.astype(np.int64))
@@ -152,7 +167,7 @@ def synthetic(passages: int, questions: int) -> Synthetic:
     )
     transcripts = {name: " ".join(words) for name, words in zip(names.values(), written, strict=True)}
     heard = IndexingFacts(phonemes={name: sounds(text) for name, text in transcripts.items()})
-    facts = {**dict.fromkeys(ENGINES, heard), "asr": IndexingFacts(transcripts=transcripts)}
+    facts = {**dict.fromkeys(ENGINES, heard), ASR.name: IndexingFacts(transcripts=transcripts)}
     return Synthetic(collection, points, names, asked, facts)
 
 
@@ -179,22 +194,13 @@ def len_and_sum(word: str) -> int:
     return len(word) + sum(word.encode())
 
 
-def engines(index: ExactIndex, made: Synthetic) -> dict[str, Retriever]:
-    """Return the program's engines over the index, with vectors for their questions."""
-    fusion = learnt_fusion()
-    channel = {
-        "adapter": "adapter",
-        "phonetic": "phonetic",
-        "pieces": "pieces",
-        "meaning": "asr_dense",
-        "words": "asr_words",
-    }
-    one = {name: VectorRetriever(name, vector, Encoded(made.asked[vector]), index) for name, vector in channel.items()}
-    sample, typical = draw_sample(list(made.names)), fusion["typical"]
-    sound = (one["adapter"], one["phonetic"], one["pieces"])
-    hybrid = FusedRetriever("hybrid", sound, fusion["hybrid"], lambda: sample, typical)
-    asr = FusedRetriever("asr", (one["meaning"], one["words"]), fusion["asr"], lambda: sample, typical)
-    return {"adapter": one["adapter"], "phonetic": one["phonetic"], "hybrid": hybrid, "asr": asr}
+def engines(index: ExactIndex, made: Synthetic) -> dict[str, Engine]:
+    """Return the program's engines over the index, with vectors for their questions and the shipped weights."""
+    heard, written = Encoded(SOUND, made.asked), Encoded(WRITTEN, made.asked)
+    learnt = Calibrations(tuple(replace(row, models={}) for row in read_calibrations().rows))  # for whatever models
+    sample = draw_sample(list(made.names))
+    found = build_engines(BUILT_IN, index, heard, [Baseline(written, written)], learnt, lambda: sample)
+    return {name: found[name] for name in ENGINES}
 
 
 def no_sound(path: Path) -> Audio:
@@ -207,14 +213,16 @@ def measured(passages: int, questions: int) -> tuple[dict[str, float], list[Engi
     watch = Stopwatch()
     made = synthetic(passages, questions)
     watch.lap("making the collection (no part of an evaluation)")
-    index = ExactIndex(SPECS)
+    index = ExactIndex(CHANNELS)
     index.upsert(made.points)
-    for spec in SPECS:
+    for spec in CHANNELS:
         index.search(spec.name, made.points[0].vectors[spec.name], 1)
     watch.lap("indexing")
+    found = engines(index, made)
+    likelihoods = {name: engine.likelihood for name, engine in found.items()}
     reports = evaluate(
-        made.collection, engines(index, made), load_sound=no_sound, facts=made.facts, passage_names=made.names,
-        pronounce=sounds, on_progress=watch.watch,
+        made.collection, retrievers(found), load_sound=no_sound, likelihoods=likelihoods, facts=made.facts,
+        passage_names=made.names, pronounce=sounds, on_progress=watch.watch,
     )  # fmt: skip
     watch.lap(FIGURES)
     return watch.seconds, reports
@@ -222,14 +230,13 @@ def measured(passages: int, questions: int) -> tuple[dict[str, float], list[Engi
 
 def encoding_ms(questions: int) -> float:
     """Return the milliseconds that the text encoder takes for a question of eight words, one question at a time."""
-    from speechsearch.models.minilm import TextEncoder
-
-    encoder = TextEncoder()
+    settings = Settings()
+    encoder = new_loader(settings).text_encoder(settings.engines.text_encoder)
     texts = [f"who built the old bridge over river {number}" for number in range(questions)]
-    encoder.embed(texts[:1])
+    encoder.encode_queries(texts[:1])
     started = time.perf_counter()
     for text in texts:
-        encoder.embed([text])
+        encoder.encode_queries([text])
     return 1000 * (time.perf_counter() - started) / questions
 
 

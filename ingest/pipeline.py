@@ -37,14 +37,18 @@ class Outcome(Protocol):
 
 
 class Indexer(Protocol):
-    """The part of ``speechsearch.service.open.Service`` that ingest needs."""
+    """The part of ``speechsearch.indexer.Manage`` that ingest needs."""
 
     @property
     def limits(self) -> Limits:
         """What a recording may be."""
 
-    def index_recording(
-        self, path: Path, recording: Recording, on_passages: Callable[[int, float], None] | None = None
+    def take_in(
+        self,
+        path: Path,
+        recording: Recording,
+        on_passages: Callable[[int, float], None] | None = None,
+        wants_transcripts: bool = True,
     ) -> Outcome:
         """Make a recording searchable; safe to call again and to be killed in."""
 
@@ -65,18 +69,20 @@ class FileResult:
 
 
 def run(
-    service: Indexer,
+    indexer: Indexer,
     sources: Iterable[Found],
     *,
     collection: str,
     progress: ProgressCallback | None = None,
     target: Callable[[str], str] = str,
+    wants_transcripts: bool = True,
 ) -> Generator[FileResult, None, None]:
     """Yield one result a source, in order, as each is done; the next one starts when the result is taken.
 
     A source whose metadata names a collection goes to the one that ``target`` makes of the name (it may refuse it),
     every other into ``collection``. Both are names in the store. The end of a source is reported after its result has
-    been taken, so that nothing is lost when ``progress`` raises.
+    been taken, so that nothing is lost when ``progress`` raises. ``wants_transcripts``: whether the second pass writes
+    them down.
     """
     meter = Meter(sources, progress)
     first_names: dict[str, str] = {}
@@ -96,7 +102,7 @@ def run(
                 yield FileResult(found.name, "warning" if found.is_warning else "failed", message=str(found.error))
             else:
                 meter.start_file(found)
-                result = _take_in(service, found, collection, target, first_names, meter)
+                result = _take_in(indexer, found, collection, target, first_names, meter, wants_transcripts)
                 meter.finish_file(result.duration_s if result.state == "indexed" else 0.0)
                 yield result
                 meter.report_files(result.name, result.state)
@@ -132,12 +138,13 @@ def explain(error: Exception, what: str) -> str:
 
 
 def _take_in(
-    service: Indexer,
+    indexer: Indexer,
     source: Source,
     collection: str,
     target: Callable[[str], str],
     first_names: dict[str, str],
     meter: Meter,
+    wants_transcripts: bool,
 ) -> FileResult:
     """Index one source and return its result, whatever happens."""
     recording_id = ""
@@ -148,14 +155,14 @@ def _take_in(
         if recording_id in first_names:
             message = f"Same sound as '{first_names[recording_id]}' in this run."
             return FileResult(source.name, "duplicate", recording_id, message=message)
-        info = audio.probe(source.path, service.limits)
+        info = audio.probe(source.path, indexer.limits)
         recording = _recording(source, recording_id, collection, info.duration_s)
-        outcome = service.index_recording(source.path, recording, meter.passages_of(info.duration_s))
+        outcome = indexer.take_in(source.path, recording, meter.passages_of(info.duration_s), wants_transcripts)
     except Exception as error:
         # The name on the disk tells the visitor nothing.
         message = explain(error, f"'{source.name}' could not be taken in").replace(source.path.name, source.file_name)
         if recording_id:
-            service.mark_failed(recording_id, source.file_name, collection, message)
+            indexer.mark_failed(recording_id, source.file_name, collection, message)
         return FileResult(source.name, "failed", recording_id, message=message)
     first_names[recording_id] = source.name
     return FileResult(source.name, outcome.state, recording_id, outcome.passages, outcome.duration_s, outcome.message)

@@ -13,8 +13,9 @@ from ingest.hub import hub_sources
 from ingest.pipeline import FileResult, run
 from ingest.sources import Selection
 from speechsearch.domain.progress import ProgressCallback
-from speechsearch.jobs.queue import visitor_of_job
+from speechsearch.jobs.queue import CATCH_UP, visitor_of_job
 from speechsearch.jobs.worker import Runner
+from speechsearch.library.second_pass import Unmade
 from speechsearch.store import Job
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def runners(service: Service, samples: Path) -> Mapping[str, Runner]:
         "dataset": partial(take_in, service, dataset),
         "samples": partial(take_in, service, sample_files),
         "reindex": partial(reindex, service),
+        CATCH_UP: partial(catch_up, service),
     }
 
 
@@ -61,11 +63,11 @@ def take_in(service: Service, find: Finder, job: Job, report: ProgressCallback) 
     jobs_dir = service.settings.data_dir.expanduser().resolve() / "jobs"
     with tempfile.TemporaryDirectory(prefix="work-", dir=jobs_dir) as workspace:  # the queue clears up after a kill
         yield from run(
-            service,
+            service.manage,
             find(job, Path(workspace)),
             collection=job.collection,
             progress=report,
-            target=lambda name: service.target(name, visitor),
+            target=lambda name: service.manage.target(name, visitor),
         )
 
 
@@ -74,5 +76,10 @@ def reindex(service: Service, job: Job, report: ProgressCallback) -> Generator[F
 
     Unlike ``Service.rebuild`` it starts from a good index of the same models, so it may be interrupted at any point.
     """
-    service.library.rebuild(report)
+    service.manage.rebuild(report)
     yield from ()
+
+
+def catch_up(service: Service, job: Job, report: ProgressCallback) -> Generator[Unmade, None, None]:
+    """Make what recordings still lack, transcripts above all, and yield what could not be made."""
+    yield from service.manage.catch_up(report)

@@ -27,10 +27,14 @@ from speechsearch.domain.errors import (
     StoreError,
 )
 from speechsearch.domain.progress import Progress
-from speechsearch.models.catalog import ENGINES, MODELS
+from speechsearch.domain.times import clock
+from speechsearch.retrieval.engine_cards import BASELINE, DEFAULT
 
 if TYPE_CHECKING:
+    from ingest.pipeline import FileResult
+    from speechsearch.domain.progress import ProgressCallback
     from speechsearch.domain.values import Filters, Query, Results
+    from speechsearch.library.second_pass import Unmade
     from speechsearch.service.open import Service
 
 app = typer.Typer(
@@ -79,34 +83,21 @@ def put(value: Any) -> None:
     print(json.dumps(value, ensure_ascii=False, indent=2, default=plain))
 
 
-def clock(seconds: float) -> str:
-    """Return a time as h:mm:ss.s.
+def put_results(as_json: bool, *results: Results, document: Any = None) -> None:
+    """Print the answers of one engine or two, as text or as one JSON document."""
+    from speechsearch.api.plain_text import lines
 
-    >>> clock(3661.26)
-    '1:01:01.3'
-    """
-    tenths = round(seconds * 10)
-    return f"{tenths // 36000}:{tenths // 600 % 60:02}:{tenths // 10 % 60:02}.{tenths % 10}"
-
-
-def lines(results: Results) -> Iterator[str]:
-    """Yield one line a hit: rank, score, likelihood, recording, start-end, channels, and the words heard in it."""
-    if not results.has_confident_hit:
-        yield "Nothing relevant found; the nearest passages:" if results.hits else "Nothing found."
-    for hit in results.hits:
-        channels = ", ".join(f"{one.channel} #{one.rank}" for one in hit.channels)
-        span = f"{clock(hit.passage.span.start_s)}-{clock(hit.passage.span.end_s)}"
-        heard = f"  heard: {', '.join(word.text for word in hit.heard)}" if hit.heard else ""
-        value = f"{hit.score:7.3f} {hit.likelihood:4.0%}"
-        yield f"{hit.rank:>3}  {value}  {hit.recording.title}  {span}  [{channels}]{heard}"
-    yield f"     {results.engine}: {results.encode_ms:.0f} ms to encode, {results.search_ms:.0f} ms to search"
+    if as_json:
+        put(document or results[0])
+    else:
+        print("\n\n".join("\n".join(lines(one)) for one in results))
 
 
 def query_of(service: Service, text: str, spoken: Path | None, top_k: int, filters: Filters) -> Query:
     """Return the query of a command's arguments."""
     from speechsearch.domain.values import Query
 
-    return Query(text, service.query_audio(spoken) if spoken else None, top_k, filters)
+    return Query(text, service.search.query_audio(spoken) if spoken else None, top_k, filters)
 
 
 def filters_of(collection: str, speaker: list[str], language: list[str], date_from: str, date_to: str) -> Filters:
@@ -122,7 +113,7 @@ def filters_of(collection: str, speaker: list[str], language: list[str], date_fr
 @app.command()
 def search(
     question: Question = "",
-    engine: str = "hybrid",
+    engine: str = DEFAULT,
     top_k: TopK = 5,
     collection: InCollection = "",
     speaker: OfSpeakers = [],  # noqa: B006 (typer copies defaults)
@@ -135,15 +126,15 @@ def search(
     """Find passages that answer a QUESTION."""
     filters = filters_of(collection, speaker, language, date_from, date_to)
     with opened() as service:
-        results = service.search(query_of(service, question, audio, top_k, filters), engine)
-    put(results) if as_json else print("\n".join(lines(results)))
+        results = service.search.find(query_of(service, question, audio, top_k, filters), engine)
+    put_results(as_json, results)
 
 
 @app.command()
 def compare(
     question: Question = "",
-    left: str = "hybrid",
-    right: str = "asr",
+    left: str = DEFAULT,
+    right: str = BASELINE,
     top_k: TopK = 5,
     collection: InCollection = "",
     speaker: OfSpeakers = [],  # noqa: B006 (typer copies defaults)
@@ -156,8 +147,8 @@ def compare(
     """Put a QUESTION to two engines."""
     filters = filters_of(collection, speaker, language, date_from, date_to)
     with opened() as service:
-        comparison = service.compare(query_of(service, question, audio, top_k, filters), left, right)
-    put(comparison) if as_json else print("\n".join([*lines(comparison.left), "", *lines(comparison.right)]))
+        comparison = service.search.compare(query_of(service, question, audio, top_k, filters), left, right)
+    put_results(as_json, comparison.left, comparison.right, document=comparison)
 
 
 @app.command()
@@ -168,9 +159,15 @@ def ingest(
     split: str = "train",
     audio_column: str = "",
     limit: Annotated[int, typer.Option(min=0)] = 0,
+    wait: Annotated[bool, typer.Option(help="Also make the transcripts, and wait for them.")] = False,
+    no_transcripts: Annotated[bool, typer.Option("--no-transcripts", help="Never make transcripts of these.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Make recordings searchable: files, folders, zip and tar archives, or a --dataset."""
+    """Make recordings searchable: files, folders, zip and tar archives, or a --dataset.
+
+    They are searchable by their sound as soon as each is done. Transcripts, which the baseline searches, are made
+    afterwards by the running page, or now with --wait.
+    """
     from ingest.discover import discover
     from ingest.hub import dataset_sources
     from ingest.pipeline import run
@@ -190,14 +187,31 @@ def ingest(
             if dataset
             else discover(paths or [], service.limits, Path(workspace))
         )
-        results = []
-        for result in run(service, found, collection=collection, progress=None if as_json else show_progress):
+        results: list[FileResult | Unmade] = []
+        progress = None if as_json else show_progress
+        for result in run(
+            service.manage, found, collection=collection, progress=progress, wants_transcripts=not no_transcripts
+        ):
             results.append(result)
             if not as_json:
                 print(f"\r\033[K{result.state:>10}  {result.name}  {result.passages} passages  {result.message}")
+        if wait:
+            results += catch_up(service, progress)
+        elif not as_json and (missing := sum(one.passages for one in service.manage.missing())):
+            print(f"{missing} passages wait for the second pass (transcripts): the page makes them, or --wait.")
     if as_json:
         put(results)
     raise typer.Exit(1 if any(result.state == "failed" for result in results) else 0)
+
+
+def catch_up(service: Service, progress: ProgressCallback | None) -> list[Unmade]:
+    """Make what recordings still lack; print and return what could not be made."""
+    failed = list(service.manage.catch_up(progress))
+    if progress:
+        print("\r\033[K", end="", file=sys.stderr, flush=True)
+        for one in failed:
+            print(f"{one.state:>10}  {one.name}  {one.message}")
+    return failed
 
 
 def show_progress(progress: Progress) -> None:
@@ -216,7 +230,7 @@ def show_progress(progress: Progress) -> None:
 def collections(as_json: Json = False) -> None:
     """List the collections."""
     with opened() as service:
-        found = service.collections()
+        found = service.browse.collections()
     if as_json:
         put(found)
     else:
@@ -229,12 +243,12 @@ def show(collection: str = "", recording: str = "", as_json: Json = False) -> No
     """List the recordings of a --collection, or the passages of a --recording."""
     with opened() as service:
         if recording:
-            service.recording(recording)
-            passages = service.passages_of(recording)
+            service.browse.recording(recording)
+            passages = service.browse.passages_of(recording)
             rows = [(p.passage_id, clock(p.span.start_s), clock(p.span.end_s)) for p in passages]
             document: Any = passages
         else:
-            recordings = service.recordings(collection or None)
+            recordings = service.browse.recordings(collection or None)
             rows = [(r.recording_id, clock(r.duration_s), r.title) for r in recordings]
             document = recordings
     put(document) if as_json else print("\n".join("  ".join(row) for row in rows))
@@ -248,7 +262,7 @@ def delete(recording: str = "", collection: str = "", yes: bool = False, as_json
     if not yes:
         typer.confirm(f"Remove {recording or collection} for good?", abort=True)
     with opened() as service:
-        gone = service.delete_recording(recording) if recording else service.delete_collection(collection)
+        gone = service.manage.delete_recording(recording) if recording else service.manage.delete_collection(collection)
     put(gone) if as_json else print(
         f"Removed {gone.recordings} recordings, {gone.passages} passages with their vectors and transcripts, "
         f"{gone.media_bytes} bytes of audio."
@@ -269,17 +283,20 @@ def transcribe(file: Path, as_json: Json = False) -> None:
 
 @app.command()
 def rebuild(as_json: Json = False) -> None:
-    """Make the index anew from the database, and from the audio where the models have changed."""
+    """Make the index anew from the database, and what is missing or outdated from the audio."""
+    progress = None if as_json else show_progress
     with opened("rebuild") as service:
-        passages = service.rebuild(None if as_json else show_progress)
-    put({"passages": passages}) if as_json else print(f"The index holds {passages} passages.")
+        passages = service.manage.rebuild(progress)
+        failed = catch_up(service, progress)
+    put({"passages": passages, "failed": failed}) if as_json else print(f"The index holds {passages} passages.")
+    raise typer.Exit(1 if failed else 0)
 
 
 @app.command()
 def doctor(as_json: Json = False) -> None:
     """Compare database, index and audio files, and say what differs."""
     with opened("check") as service:
-        found = service.differences()
+        found = service.browse.differences()
     put(found) if as_json else print("\n".join(found) or "Database, index and audio files agree.")
     raise typer.Exit(1 if found else 0)
 
@@ -287,33 +304,46 @@ def doctor(as_json: Json = False) -> None:
 @app.command()
 def models(as_json: Json = False) -> None:
     """List models and engines."""
+    from speechsearch.models.catalog import catalog
+    from speechsearch.retrieval.engine_cards import engine_cards
+
+    cards, engines = catalog().cards, engine_cards()
     if as_json:
-        put({"models": MODELS, "engines": ENGINES})
+        put({"models": cards, "engines": engines})
         return
-    for model in MODELS:
-        print(f"{model.name}  ({model.task}, {model.licence}, {model.size_mb:.0f} MB)  {model.summary}")
-    for row in ENGINES:
-        print(f"{row.name}  ({row.title})  {row.summary}")
+    for card in cards:
+        print(f"{card.name}  ({card.task}, {card.licence}, {card.download_mb:.0f} MB)  {card.summary}")
+    for engine in engines:
+        print(f"{engine.name}  ({engine.title})  {engine.summary}")
 
 
 @app.command()
 def evaluate(
     folder: Path,
-    engines: str = "adapter,phonetic,hybrid,asr",
+    engines: str = "",
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the report here.")] = None,
-    recognizer: str = "mini",
+    recognizer: Annotated[str, typer.Option(help="The baseline's; several with commas between.")] = "",
     limit: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
     """Measure engines on a FOLDER with corpus.jsonl, queries.jsonl and qrels/test.tsv."""
     from speechsearch.evaluation import as_json, as_markdown
     from speechsearch.evaluation.measure import measure
+    from speechsearch.retrieval.engine_cards import engine_cards
+    from speechsearch.service.open import makers_of, new_loader
+    from speechsearch.service.settings import read_settings
 
+    settings = read_settings()
+    chosen = settings.engines.model_copy(update={"recognizer": recognizer} if recognizer else {})
+    settings = settings.model_copy(update={"engines": chosen})
+    loader = new_loader(settings)
+    names = [name.strip() for name in engines.split(",") if name.strip()] or [card.name for card in engine_cards()]
     report = measure(
         folder,
-        [name.strip() for name in engines.split(",")],
-        recognizer,
+        names,
+        makers_of(settings, loader),
+        loader.text_encoder(chosen.text_encoder),
         limit or None,
-        command=f"python -m speechsearch evaluate {folder.name} --engines {engines} --recognizer {recognizer}",
+        command=f"speechsearch evaluate {folder.name} --engines {','.join(names)} --recognizer {chosen.recognizer}",
     )
     if json_file:
         json_file.write_text(json.dumps(as_json(report), indent=2) + "\n", encoding="utf-8")
@@ -333,13 +363,46 @@ def password() -> None:
 
 @app.command()
 def serve() -> None:
-    """Serve the page, as ``python app.py`` does."""
-    import runpy
+    """Serve the page and the REST routes until interrupted."""
+    from speechsearch.api.server import upload_folder
 
-    script = Path(__file__).parent.parent / "app.py"
-    if not script.exists():
-        raise NotFoundError("app.py is not beside the package.", "Serve from a checkout: python app.py")
-    runpy.run_path(str(script), run_name="__main__")
+    with upload_folder():
+        raise typer.Exit(serve_page())
+
+
+def serve_page() -> int:
+    """Open the port and the service, begin to index the samples where that is due, and answer requests.
+
+    Returns:
+        The exit code.
+    """
+    from speechsearch.api.server import allowed_hosts, frame_ancestors, listen, run
+    from speechsearch.service.settings import read_settings
+
+    settings = read_settings()
+    with listen(settings) as listener:
+        from ingest import runners
+        from speechsearch.api import create_app
+        from speechsearch.domain.assets import SAMPLES
+        from speechsearch.jobs.queue import JobQueue
+        from speechsearch.library.backup import kept_safe
+        from speechsearch.service.open import Service
+        from speechsearch.service.settings import backup_folder
+        from speechsearch.ui import build_page, mount
+
+        data_dir = settings.data_dir.expanduser().resolve()
+        with kept_safe(backup_folder(settings), data_dir), Service.open(settings) as service:
+            jobs = JobQueue(service, runners(service, SAMPLES), say=lambda line: print(line, flush=True))
+            page = create_app(
+                service, jobs=jobs, frame_ancestors=frame_ancestors(), allowed_hosts=allowed_hosts(settings)
+            )
+            mount(page, build_page(service, jobs), service, jobs)
+            jobs.submit_once("samples", "samples")
+            jobs.start()
+            try:
+                return run(page, listener)
+            finally:
+                jobs.stop()
 
 
 def main() -> None:

@@ -42,11 +42,12 @@ def copy_data(source: Path, target: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def model():
-    """The shipped model, loaded once."""
-    from speechsearch.models.mini.network import MiniModel
+def loader():
+    """The models, each loaded once when first used."""
+    from speechsearch.service.open import new_loader
+    from speechsearch.service.settings import Settings
 
-    return MiniModel()
+    return new_loader(Settings())
 
 
 @pytest.fixture(scope="session")
@@ -71,17 +72,18 @@ def chosen_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def library_folder(tmp_path_factory: pytest.TempPathFactory, model, chosen_files: Path) -> Path:
-    """A closed data folder with the seven samples in the collection "samples"; not to be changed."""
+def library_folder(tmp_path_factory: pytest.TempPathFactory, loader, chosen_files: Path) -> Path:
+    """A closed data folder with the seven samples and their transcripts in "samples"; not to be changed."""
     from ingest import discover, run
     from speechsearch.service.open import Service
     from speechsearch.service.settings import Settings
 
     folder = tmp_path_factory.mktemp("library") / "data"
-    with Service.open(Settings(data_dir=folder), model=model) as opened:
+    with Service.open(Settings(data_dir=folder), loader=loader) as opened:
         found = discover([chosen_files], opened.limits, tmp_path_factory.mktemp("workspace"))
-        results = list(run(opened, found, collection="samples"))
+        results = list(run(opened.manage, found, collection="samples"))
         assert [result.state for result in results] == ["indexed"] * len(CHOSEN), results
+        assert list(opened.manage.catch_up()) == []
     return folder
 
 
@@ -95,9 +97,9 @@ def settings(library_folder: Path, tmp_path: Path):
 
 
 @pytest.fixture
-def service(settings, model) -> Iterator[object]:
+def service(settings, loader) -> Iterator[object]:
     """The real service over the seven samples, in a data folder of the test's own."""
     from speechsearch.service.open import Service
 
-    with Service.open(settings, model=model) as opened:
+    with Service.open(settings, loader=loader) as opened:
         yield opened

@@ -91,7 +91,7 @@ def create_app(
     @app.get("/health")
     def health(request: Request) -> HealthBody:
         """Return that the program answers and what it holds for this visitor."""
-        collections, current = service.collections(visitor_of(request)), jobs.current() if jobs else None
+        collections, current = service.browse.collections(visitor_of(request)), jobs.current() if jobs else None
         return HealthBody(
             recordings=sum(collection.recordings for collection in collections),
             passages=sum(collection.passages for collection in collections),
@@ -111,8 +111,8 @@ def access_of(service: Service, is_framed: bool) -> Access:
     return Access(
         accounts=Accounts.of(settings.auth, settings.data_dir.expanduser()),
         logins=RateLimit(LOGINS_A_MINUTE),
-        is_owner=bool(settings.auth.users) or service.uploads == "shared",
-        may_add=service.uploads != "off",
+        is_owner=bool(settings.auth.users) or service.browse.uploads == "shared",
+        may_add=service.browse.uploads != "off",
         may_read=settings.auth.visitors == "read",
         is_framed=is_framed,
         root_path=settings.server.root_path.rstrip("/"),

@@ -47,7 +47,7 @@ class HitBody(BaseModel):
 
     rank: int
     score: float
-    likelihood: float
+    likelihood: float | None
     is_confident: bool
     passage_id: str
     recording_id: str
@@ -71,7 +71,7 @@ class HitBody(BaseModel):
         return cls(
             rank=hit.rank,
             score=hit.score,
-            likelihood=round(hit.likelihood, 4),
+            likelihood=None if hit.likelihood is None else round(hit.likelihood, 4),
             is_confident=hit.is_confident,
             passage_id=passage.passage_id,
             recording_id=recording.recording_id,

@@ -35,11 +35,11 @@ def clip_routes(service: Service) -> APIRouter:
     def clip(passage_id: UUID, request: Request, download: Download = False) -> Response:
         """Return the sound of a passage as WAV, as loud as every other, whole or the asked range."""
         visitor = visitor_of(request)
-        response = clip_response(service.clip(str(passage_id), visitor), request.headers)
+        response = clip_response(service.browse.clip(str(passage_id), visitor), request.headers)
         if download:
-            passage = service.passage(str(passage_id), visitor)
+            passage = service.browse.passage(str(passage_id), visitor)
             minutes, rest_s = divmod(int(passage.span.start_s), 60)
-            title = service.recording(passage.recording_id, visitor).title
+            title = service.browse.recording(passage.recording_id, visitor).title
             response.headers["Content-Disposition"] = attachment(f"{title} {minutes}-{rest_s:02d}", ".wav")
         return response
 

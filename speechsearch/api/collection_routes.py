@@ -19,8 +19,8 @@ from speechsearch.domain.visitors import shown_name
 if TYPE_CHECKING:
     from speechsearch.domain.values import Recording
     from speechsearch.jobs.queue import JobQueue
-    from speechsearch.library.library import Deleted
     from speechsearch.library.maps import PassageMap
+    from speechsearch.library.removal import Deleted
     from speechsearch.service.open import Service
 
 Name = Annotated[str, Parameter(min_length=1, max_length=200, description="the collection's name, as in the list")]
@@ -158,20 +158,20 @@ def collection_routes(service: Service) -> APIRouter:
     router = APIRouter(prefix="/api/v1", tags=["collections"])
 
     def body_of(key: str, request: Request) -> CollectionBody:
-        (found,) = [one for one in service.collections(visitor_of(request)) if one.name == key]
+        (found,) = [one for one in service.browse.collections(visitor_of(request)) if one.name == key]
         return CollectionBody.of(found)
 
     @router.get("/collections")
     def collections(request: Request) -> list[CollectionBody]:
         """Return all collections and how much they hold."""
-        return [CollectionBody.of(collection) for collection in service.collections(visitor_of(request))]
+        return [CollectionBody.of(collection) for collection in service.browse.collections(visitor_of(request))]
 
     @router.post("/collections", status_code=201)
     def create_collection(text: CollectionText, request: Request) -> CollectionBody:
         """Make an empty collection."""
         visitor = visitor_of(request)
         return body_of(
-            service.create_collection(text.name, text.description, text.licence, text.source, visitor), request
+            service.manage.create_collection(text.name, text.description, text.licence, text.source, visitor), request
         )
 
     @router.patch("/collections")
@@ -179,24 +179,24 @@ def collection_routes(service: Service) -> APIRouter:
         """Rename a collection, or change what is said about it."""
         given = change.given()
         new_name = given.pop("name", "")
-        return body_of(service.change_collection(name, given, new_name, visitor_of(request)), request)
+        return body_of(service.manage.change_collection(name, given, new_name, visitor_of(request)), request)
 
     @router.delete("/collections")
     def delete_collection(name: Name, request: Request) -> DeletedBody:
         """Delete a collection with all its recordings, and check that nothing is left."""
         visitor = visitor_of(request)
-        gone = service.delete_collection(name, visitor)
-        return DeletedBody.of(gone, service.leftovers(visitor))
+        gone = service.manage.delete_collection(name, visitor)
+        return DeletedBody.of(gone, service.browse.leftovers(visitor))
 
     @router.get("/collections/map")
     def collection_map(name: Name, request: Request) -> MapBody:
         """Return where the passages of a collection lie in a picture; near ones are about similar things."""
-        return MapBody.of(service.map_of(name, visitor_of(request)))
+        return MapBody.of(service.browse.map_of(name, visitor_of(request)))
 
     @router.patch("/recordings/{recording_id}")
     def change_recording(recording_id: RecordingId, change: RecordingChange, request: Request) -> DescriptionBody:
         """Change what is said about a recording."""
-        return DescriptionBody.of(service.change_recording(recording_id, change.given(), visitor_of(request)))
+        return DescriptionBody.of(service.manage.change_recording(recording_id, change.given(), visitor_of(request)))
 
     return router
 

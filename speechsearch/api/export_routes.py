@@ -37,7 +37,7 @@ def export_routes(service: Service) -> APIRouter:
     )
     def export(request: Request, query: Asked, format: Format = "csv", engine: str = "hybrid") -> Response:
         """Return the answers to a question as a file."""
-        results = service.search(query, engine, visitor_of(request))
+        results = service.search.find(query, engine, visitor_of(request))
         root = f"{request.url.scheme}://{request.url.netloc}{service.settings.server.root_path.rstrip('/')}"
         if format == "csv":
             content = export_formats.as_csv(results, root)

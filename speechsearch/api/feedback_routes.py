@@ -42,7 +42,7 @@ def feedback_routes(service: Service) -> APIRouter:
     @router.post("")
     def judge(request: Request, judgement: JudgementBody) -> JudgementBody:
         """Keep a judgement over your earlier one of the same question and passage."""
-        service.judge(
+        service.feedback.judge(
             judgement.question,
             str(judgement.passage_id),
             judgement.relevance,
@@ -57,18 +57,18 @@ def feedback_routes(service: Service) -> APIRouter:
         request: Request, question: Annotated[str | None, Parameter(max_length=1000)] = None
     ) -> list[JudgementBody]:
         """Return your judgements, of one question if it is named."""
-        return [JudgementBody.of(one) for one in service.judgements(question, visitor_of(request))]
+        return [JudgementBody.of(one) for one in service.feedback.judgements(question, visitor_of(request))]
 
     @router.get("/qrels", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
     def qrels(request: Request, of_everybody: All = False) -> Response:
         """Return judgements as TREC's tools read them: question id, 0, passage id, relevance."""
-        found = service.judgements(None, visitor_of(request), of_everybody)
+        found = service.feedback.judgements(None, visitor_of(request), of_everybody)
         return _file(export_formats.as_qrels(found), "text/plain", "qrels", ".txt")
 
     @router.get("/queries", response_class=Response, responses={200: {"content": {"text/tab-separated-values": {}}}})
     def queries(request: Request, of_everybody: All = False) -> Response:
         """Return the judged questions: question id, tab, question."""
-        found = service.judgements(None, visitor_of(request), of_everybody)
+        found = service.feedback.judgements(None, visitor_of(request), of_everybody)
         return _file(export_formats.as_queries(found), "text/tab-separated-values", "queries", ".tsv")
 
     return router

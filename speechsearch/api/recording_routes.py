@@ -121,15 +121,15 @@ def recording_routes(service: Service) -> APIRouter:
         request: Request, collection: Collection = "", limit: Limit = 50, offset: Offset = 0
     ) -> RecordingsBody:
         """Return recordings by title."""
-        found = service.recordings(collection or None, visitor_of(request))
+        found = service.browse.recordings(collection or None, visitor_of(request))
         page = [RecordingBody.of(one) for one in found[offset : offset + limit]]
         return RecordingsBody(total=len(found), recordings=page)
 
     @router.get("/recordings/{recording_id}")
     def recording(request: Request, recording_id: RecordingId, words: bool = False) -> RecordingDetailBody:
         """Return a recording with its passages and their transcripts; with the times of the words if asked."""
-        found = service.recording(recording_id, visitor_of(request))
-        said = service.transcribed(recording_id, visitor_of(request))
+        found = service.browse.recording(recording_id, visitor_of(request))
+        said = service.browse.transcribed(recording_id, visitor_of(request))
         passages = [PassageBody.of(passage, transcript, words) for passage, transcript in said]
         return RecordingDetailBody(**RecordingBody.of(found).model_dump(), passages=passages)
 
@@ -137,16 +137,18 @@ def recording_routes(service: Service) -> APIRouter:
     def delete(request: Request, recording_id: RecordingId) -> DeletedBody:
         """Delete a recording with its sound, passages, vectors and transcripts, and check that nothing is left."""
         visitor = visitor_of(request)
-        gone = service.delete_recording(recording_id, visitor)
-        return DeletedBody.of(gone, service.leftovers(visitor))
+        gone = service.manage.delete_recording(recording_id, visitor)
+        return DeletedBody.of(gone, service.browse.leftovers(visitor))
 
     @router.head("/recordings/{recording_id}/audio", response_class=Response, include_in_schema=False)
     @router.get("/recordings/{recording_id}/audio", response_class=FileResponse)
     def sound(request: Request, recording_id: RecordingId, download: Download = False) -> FileResponse:
         """Return the sound of a recording, whole or the asked ranges; the file as it came if it is to be saved."""
         visitor = visitor_of(request)
-        found, original = service.recording(recording_id, visitor), service.media(recording_id, visitor)
-        path, kind = (original, "application/octet-stream") if download else service.playable(recording_id, visitor)
+        if download:
+            (found, path), kind = service.browse.media(recording_id, visitor), "application/octet-stream"
+        else:
+            found, path, kind = service.browse.playable(recording_id, visitor)
         return FileResponse(
             path,
             media_type=kind,
@@ -159,15 +161,15 @@ def recording_routes(service: Service) -> APIRouter:
     def peaks(request: Request, recording_id: RecordingId, points: Points = 400) -> PeaksBody:
         """Return the outline of a recording's waveform."""
         visitor = visitor_of(request)
-        found = service.recording(recording_id, visitor)
-        return PeaksBody(duration_s=found.duration_s, peaks=service.outline(recording_id, points, visitor))
+        found, heights = service.browse.outline(recording_id, points, visitor)
+        return PeaksBody(duration_s=found.duration_s, peaks=heights)
 
     @router.get("/passages/{passage_id}")
     def passage(request: Request, passage_id: UUID) -> NeighboursBody:
         """Return when a passage is said and which passages are beside it."""
         visitor = visitor_of(request)
-        found = service.passage(str(passage_id), visitor)
-        ids = [one.passage_id for one in service.passages_of(found.recording_id, visitor)]
+        found = service.browse.passage(str(passage_id), visitor)
+        ids = [one.passage_id for one in service.browse.passages_of(found.recording_id, visitor)]
         place = ids.index(found.passage_id)
         return NeighboursBody(
             passage_id=found.passage_id,

@@ -62,7 +62,7 @@ def tool_server(service: Service, jobs: JobQueue | None) -> FastMCP[Any]:
     async def search(question: Words, engine: Engine = "hybrid", top_k: Count = 5, collection: In = "") -> ResultsBody:
         """Find the passages of spoken recordings that answer a question, best first."""
         asked = query(question, top_k, collection)
-        return ResultsBody.of(await answer(service.search, asked, engine, visitor()))
+        return ResultsBody.of(await answer(service.search.find, asked, engine, visitor()))
 
     async def compare(
         question: Words,
@@ -73,11 +73,11 @@ def tool_server(service: Service, jobs: JobQueue | None) -> FastMCP[Any]:
     ) -> ComparisonBody:
         """Put a question to two engines, for example to search by sound and to search by transcript."""
         asked = query(question, top_k, collection)
-        return ComparisonBody.of(await answer(service.compare, asked, left, right, visitor()))
+        return ComparisonBody.of(await answer(service.search.compare, asked, left, right, visitor()))
 
     async def collections() -> list[CollectionBody]:
         """List the collections that can be searched and how much is in each."""
-        return [CollectionBody.of(one) for one in await answer(service.collections, visitor())]
+        return [CollectionBody.of(one) for one in await answer(service.browse.collections, visitor())]
 
     async def ingest_status() -> list[JobBody]:
         """List the tasks that add recordings and how far each is."""

@@ -5,6 +5,7 @@ from speechsearch.audio.passages import passages
 from speechsearch.audio.playback import levelled, media_type, to_wav, write_flac
 from speechsearch.audio.readers import SoundInfo
 from speechsearch.audio.segmentation import cut
+from speechsearch.audio.spans import sounds_at
 from speechsearch.audio.voice_activity import speech_spans
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "media_type",
     "passages",
     "probe",
+    "sounds_at",
     "read_span",
     "speech_spans",
     "stream",

@@ -99,7 +99,8 @@ class Channel:
 
     ``has_idf``: the index multiplies a sparse query's weights by the inverse document frequency of the term,
     ``ln((N - n + 0.5) / (n + 0.5) + 1)`` with ``N`` points that have the vector, ``n`` of them with the term.
-    ``title`` is what people read; the name where it is empty.
+    ``title`` is what people read; the name where it is empty. ``is_phonetic``: its terms are sounds, so a hit can show
+    which words of a question were heard.
     """
 
     name: str
@@ -107,6 +108,7 @@ class Channel:
     dim: int = 0
     has_idf: bool = False
     title: str = ""
+    is_phonetic: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,10 +184,30 @@ class ChannelRank:
 
 
 @dataclass(frozen=True, slots=True)
+class Coverage:
+    """How much of what could be searched was there to be searched: passages, and their length in seconds."""
+
+    passages: int
+    of_passages: int
+    duration_s: float
+    of_duration_s: float
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is missing.
+
+        >>> Coverage(41, 67, 700.0, 1200.0).is_whole
+        False
+        """
+        return self.passages >= self.of_passages
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """One answer: a passage, where it lies, what found it.
 
-    ``is_confident`` by the engine's threshold; ``likelihood`` is the calibrated chance that the passage is relevant.
+    ``is_confident`` by the engine's threshold; ``likelihood`` is the calibrated chance that the passage is relevant,
+    None where it was never measured for these models.
     ``heard`` are the question's words that the phonetic index found in the sound, in seconds from the passage's start;
     ``marked`` the stretches of the transcript that match the question, as (start, end) character positions.
     """
@@ -197,7 +219,7 @@ class Hit:
     channels: tuple[ChannelRank, ...]
     is_confident: bool = True
     transcript: str = ""
-    likelihood: float = 0.0
+    likelihood: float | None = None
     heard: tuple[Word, ...] = ()
     marked: tuple[tuple[int, int], ...] = ()
 
@@ -206,7 +228,9 @@ class Hit:
 class Results:
     """The answers of one engine to one query and the time they took.
 
-    ``total_ms``: encoding, searching and reading what is known of the hits.
+    ``total_ms``: encoding, searching and reading what is known of the hits. ``coverage``: how much of the recordings
+    the engine could search. ``recognizer``: whose transcripts it searched, empty for sound. ``is_calibrated``: whether
+    the hits have likelihoods.
     """
 
     engine: str
@@ -215,6 +239,9 @@ class Results:
     encode_ms: float
     search_ms: float
     total_ms: float = 0.0
+    coverage: Coverage = Coverage(0, 0, 0.0, 0.0)
+    recognizer: str = ""
+    is_calibrated: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,9 @@ from speechsearch.evaluation.dataset import (
 from speechsearch.evaluation.machine import Machine, describe_machine, peak_memory_bytes
 from speechsearch.evaluation.metrics import Figure, PairedTest
 from speechsearch.evaluation.report import EvaluationReport, as_json, as_markdown
-from speechsearch.evaluation.runner import BASELINE, EngineReport, EngineRun, IndexingFacts, evaluate, run_engine
+from speechsearch.evaluation.runner import EngineReport, EngineRun, IndexingFacts, evaluate, run_engine
 
 __all__ = [
-    "BASELINE",
     "CollectionQuery",
     "EngineReport",
     "EngineRun",

@@ -1,8 +1,4 @@
-"""Evaluate engines on a folder of spoken passages: encode, index in memory, ask every question, report.
-
-Files of up to 120 s are one passage each, longer ones are cut as ``ingest`` cuts them and count by their best passage.
-The ``text`` engines read the gold transcript instead of the sound: the ceilings.
-"""
+"""Evaluate engines on a folder of spoken passages: encode, index in memory, ask every question, report."""
 
 from __future__ import annotations
 
@@ -12,61 +8,84 @@ from dataclasses import replace
 from pathlib import Path
 
 from speechsearch import audio
-from speechsearch.domain.errors import InputError, NotFoundError
+from speechsearch.domain.errors import InputError
 from speechsearch.domain.limits import Limits
-from speechsearch.evaluation import EvaluationReport, describe_machine, evaluate, read_collection
-from speechsearch.evaluation.dataset import EvaluationCollection, SpokenPassage
-from speechsearch.evaluation.encoding import CEILINGS, prepare
-from speechsearch.models.catalog import ENGINES
-from speechsearch.retrieval.engines import learnt_fusion
+from speechsearch.evaluation.dataset import EvaluationCollection, SpokenPassage, read_collection
+from speechsearch.evaluation.encoding import GOLD, SOUND, encode_collection, engines_over, gold_of
+from speechsearch.evaluation.machine import describe_machine
+from speechsearch.evaluation.report import EvaluationReport
+from speechsearch.evaluation.runner import evaluate
+from speechsearch.index import ExactIndex
+from speechsearch.library.makers import Makers
+from speechsearch.models.base import TextEncoder
+from speechsearch.retrieval.calibration import read_calibrations
+from speechsearch.retrieval.engine_cards import BASELINE, engine_named
+from speechsearch.retrieval.engines import retrievers
+from speechsearch.text.spoken import spoken_words
 
 
 def measure(
-    folder: Path, engines: Sequence[str], recognizer_name: str = "mini", limit: int | None = None, command: str = ""
+    folder: Path,
+    names: Sequence[str],
+    makers: Makers,
+    text_encoder: TextEncoder,
+    limit: int | None = None,
+    command: str = "",
 ) -> EvaluationReport:
-    """Return the figures of the engines on a folder; ``limit`` takes only so many passages, for a quick look.
+    """Return the figures of engines on a folder; ``limit`` takes only so many passages, for a quick look.
 
     Raises:
         InputError: the folder is not an evaluation collection.
-        NotFoundError: there is no such engine.
+        NotFoundError: there is no such engine, or the models do not make it possible.
     """
-    known = [*(row.name for row in ENGINES), *CEILINGS]
-    for name in engines:
-        if name not in known:
-            raise NotFoundError(f"There is no engine '{name}'.", f"Choose among: {', '.join(known)}.")
     collection = read_collection(folder)
     if limit:
         collection = with_passages(collection, collection.passages[:limit])
-    return measure_collection(collection, engines, recognizer_name, command)
+    return measure_collection(collection, names, makers, text_encoder, command)
 
 
 def measure_collection(
-    collection: EvaluationCollection, engines: Sequence[str], recognizer_name: str = "mini", command: str = ""
+    collection: EvaluationCollection,
+    names: Sequence[str],
+    makers: Makers,
+    text_encoder: TextEncoder,
+    command: str = "",
 ) -> EvaluationReport:
-    """Return the figures of the engines on a collection, each engine's work timed by itself."""
-    prepared = prepare(collection, engines, recognizer_name)
-    limits = Limits()
-    pronounce = prepared.model.lexicon.pronounce_text
-    available = prepared.engines(learnt_fusion())
+    """Return the figures of engines on a collection, each maker's work timed by itself. Raises NotFoundError."""
+    possible = engines_over(ExactIndex(()), makers, gold_of(text_encoder), read_calibrations(), ())
+    for name in names:
+        engine_named(name, [engine.card for engine in possible.values()])
+    searched = {possible[name].recognizer for name in names}
+    encoded = encode_collection(
+        collection,
+        makers if searched - {SOUND, GOLD} else Makers(makers.speech_encoder),
+        text_encoder,
+        has_sound=SOUND in searched,
+        has_gold=GOLD in searched,
+    )
+    available = encoded.engines(read_calibrations())
+    engines = {name: available[name] for name in names}
+    limits, pronounce = Limits(), makers.speech_encoder.pronounce
     reports = evaluate(
         collection,
-        {name: available[name] for name in engines},
+        retrievers(engines),
         load_sound=lambda path: audio.load(path, limits, limits.query_audio_s),
-        facts=prepared.facts,
-        passage_names=prepared.names,
-        pronounce=lambda text: [symbol for word in pronounce(text) for symbol in word],
+        likelihoods={name: engine.likelihood for name, engine in engines.items()},
+        facts=encoded.facts(engines),
+        passage_names=encoded.names,
+        pronounce=lambda text: [symbol for word in spoken_words(text) for symbol in pronounce(word)],
     )
     return EvaluationReport(
         collection=collection.name,
         passages=len(collection.passages),
         queries=len(collection.queries),
-        audio_s=prepared.audio_s,
+        audio_s=encoded.audio_s,
         engines=reports,
         machine=describe_machine(),
         command=command,
         date=time.strftime("%Y-%m-%d"),
         seed=1,
-        baseline="asr",
+        baseline=BASELINE,
     )
 
 

@@ -14,15 +14,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from speechsearch import audio
 from speechsearch.audio.degrade import Degradation, degrade
 from speechsearch.domain.errors import EmptyQueryError, TooLongError, TooManyError
 from speechsearch.domain.values import Audio, Passage, Query, Recording, Vector
 from speechsearch.domain.visitors import LOCAL, Visitor
 from speechsearch.index import ExactIndex
 from speechsearch.index.vector_index import Point
-from speechsearch.library.library import is_nothing, point
-from speechsearch.retrieval.engines import SPECS, build_engines, learnt_fusion
+from speechsearch.library.library import is_nothing
+from speechsearch.retrieval.calibration import read_calibrations
+from speechsearch.retrieval.engine_cards import engine_cards
+from speechsearch.retrieval.engines import build_engines, retrievers
 from speechsearch.retrieval.fused import draw_sample
 from speechsearch.retrieval.retriever import Retriever
 
@@ -66,7 +67,6 @@ class RobustnessBench:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._fusion = learnt_fusion()
         self._busy: set[str] = set()
         self._kept: tuple[tuple[str, int], list[Point]] | None = None
         self._lock = threading.Lock()
@@ -90,7 +90,7 @@ class RobustnessBench:
             worse = self._engines([*others, Point(passage_id, vectors, payload)])
             before = ranks_of(passage_id, self._engines(points), query, len(points))
             after = ranks_of(passage_id, worse, query, len(points))
-            stored = self._service.library.store.transcripts([passage_id]).get(passage_id, "")
+            stored = self._stored_transcript(passage_id)
             return Trial(recording, passage, moves_of(before, after), sound, stored, said, len(points), of)
 
     def question(self, passage_id: str, sound: Audio, how: Degradation, visitor: Visitor = LOCAL) -> Trial:
@@ -102,7 +102,7 @@ class RobustnessBench:
             engines = self._engines(points)
             before = ranks_of(passage_id, engines, Query(audio=sound), len(points))
             after = ranks_of(passage_id, engines, Query(audio=worse), len(points))
-            said = [self._service.library.recognizer.transcribe([one])[0].text for one in (sound, worse)]
+            said = [self._said(one) for one in (sound, worse)]
             return Trial(recording, passage, moves_of(before, after), worse, said[0], said[1], len(points), of)
 
     @contextmanager
@@ -120,34 +120,36 @@ class RobustnessBench:
     def _right(self, passage_id: str, query: Query, visitor: Visitor) -> tuple[Passage, Recording]:
         if query.audio is None and not query.text.strip():
             raise EmptyQueryError("There is no question.", "Type one: the clip is ranked by it.")
-        passage = self._service.passage(passage_id, visitor)
+        passage = self._service.browse.passage(passage_id, visitor)
         if passage.span.duration_s > LONGEST_CLIP_S:
             raise TooLongError(f"The clip is longer than {LONGEST_CLIP_S:.0f} s.", "Choose a shorter one.")
-        return passage, self._service.recording(passage.recording_id, visitor)
+        return passage, self._service.browse.recording(passage.recording_id, visitor)
 
     def _sound(self, passage: Passage, visitor: Visitor) -> Audio:
-        return audio.read_span(self._service.media(passage.recording_id, visitor), passage.span)
+        return self._service.browse.sound(passage.passage_id, visitor)
 
     def _voices(self, how: Degradation, recording: Recording, visitor: Visitor) -> list[Audio]:
         """Return what babble is made of: a passage of some other recordings of the collection, always the same ones."""
         if how.noise != "babble":
             return []
-        store = self._service.library.store
-        others = [one for one in store.recordings(recording.collection) if one.recording_id != recording.recording_id]
+        store = self._service.store
+        others = [
+            one for one in store.recordings.find(recording.collection) if one.recording_id != recording.recording_id
+        ]
         others = sorted(others, key=lambda one: one.recording_id)
         drawn = random.Random(1).sample(others, min(BABBLE_VOICES, len(others)))
-        firsts = [passage for one in drawn for passage in store.passages_of(one.recording_id)[:1]]
+        firsts = [passage for one in drawn for passage in store.passages.of(one.recording_id)[:1]]
         return [self._sound(passage, visitor) for passage in firsts]
 
     def _points(self, collection: str, passage_id: str) -> tuple[list[Point], int]:
         """Return the points of a collection, of a large one some and the right one among them, and how many it has."""
-        key = collection, self._service.library.version
+        library = self._service.library
+        key = collection, library.version + library.transcripts_version
         with self._lock:
             kept = self._kept[1] if self._kept is not None and self._kept[0] == key else None
         if kept is None:
-            store = self._service.library.store
-            recordings = store.recordings(collection)
-            kept = [point(one, stored) for one in recordings for stored in store.stored(one.recording_id)]
+            store = self._service.store
+            kept = [point for one in store.recordings.find(collection) for point in library.points(one)]
             with self._lock:
                 self._kept = key, kept
         if len(kept) <= MOST_PASSAGES:
@@ -156,19 +158,32 @@ class RobustnessBench:
         return [one for one in kept if one.passage_id in drawn], len(kept)
 
     def _encoded(self, sound: Audio) -> tuple[dict[str, Vector], str]:
-        """Return the vectors of a sound as the library would store them, and its transcript."""
-        library = self._service.library
-        heard = library.encoder.encode([sound])[0]
-        said = library.recognizer.transcribe([sound])[0].text
-        found = {**heard, **library.transcript_encoder.encode([said])[0]}
-        return {name: vector for name, vector in found.items() if not is_nothing(vector)}, said
+        """Return the vectors of a sound as the library would store them, and the first recogniser's transcript."""
+        makers = self._service.library.makers
+        found: dict[str, Vector] = dict(makers.speech_encoder.encode_passages([sound])[0].vectors)
+        texts = [baseline.recognizer.transcribe([sound])[0].text for baseline in makers.baselines]
+        for baseline, text in zip(makers.baselines, texts, strict=True):
+            found.update(baseline.encoder.encode([text])[0])
+        return {name: vector for name, vector in found.items() if not is_nothing(vector)}, "".join(texts[:1])
+
+    def _said(self, sound: Audio) -> str:
+        """Return what the first recogniser writes down; nothing where there is none."""
+        baselines = self._service.library.makers.baselines
+        return baselines[0].recognizer.transcribe([sound])[0].text if baselines else ""
+
+    def _stored_transcript(self, passage_id: str) -> str:
+        baselines = self._service.library.makers.baselines
+        found = self._service.store.transcripts.get([passage_id], baselines[0].name) if baselines else {}
+        return found[passage_id].text if passage_id in found else ""
 
     def _engines(self, points: Sequence[Point]) -> dict[str, Retriever]:
         """Return the service's engines over an index of these points."""
-        index = ExactIndex(SPECS)
+        makers = self._service.library.makers
+        index = ExactIndex(makers.channels)
         index.upsert(points)
         sample = draw_sample([one.passage_id for one in points])
-        return build_engines(self._service.model, self._service.library.recognizer, index, lambda: sample, self._fusion)
+        cards, known = engine_cards(), read_calibrations()
+        return retrievers(build_engines(cards, index, makers.speech_encoder, makers.baselines, known, lambda: sample))
 
 
 def moves_of(before: Mapping[str, int | None], after: Mapping[str, int | None]) -> tuple[Move, ...]:

@@ -27,9 +27,10 @@ from speechsearch.evaluation.metrics import (
     share,
     word_error_rate,
 )
+from speechsearch.retrieval.calibration import Likelihood
+from speechsearch.retrieval.engine_cards import BASELINE
 from speechsearch.retrieval.retriever import Ranking, Retriever
 
-BASELINE = "asr"
 TESTED_METRICS = ("recall@5", "mrr@10")
 DEEPER = 4
 """How many times as many passages are asked for when the first hundred are of fewer files."""
@@ -125,24 +126,28 @@ def queries_of(collection: EvaluationCollection, load_sound: Callable[[Path], Au
             yield query.query_id, Query(audio=load_sound(query.audio), top_k=DEEPEST_RANK)
 
 
-def is_confident(ranking: Ranking) -> bool:
-    """Whether the first passage reaches the engine's threshold."""
-    return bool(ranking.passages) and ranking.passages[0].score >= ranking.confidence_threshold
+def is_confident(ranking: Ranking, likelihood: Likelihood | None) -> bool:
+    """Whether the first passage reaches the engine's threshold; an engine without one is always confident."""
+    return bool(ranking.passages) and (likelihood is None or ranking.passages[0].score >= likelihood.threshold)
 
 
 def run_engine(
     engine: str, retriever: Retriever, collection: EvaluationCollection, *, load_sound: Callable[[Path], Audio],
-    passage_names: Mapping[str, str] | None = None, clock: Callable[[], float] = time.perf_counter,
-    on_progress: ProgressCallback | None = None,
+    likelihood: Likelihood | None = None, passage_names: Mapping[str, str] | None = None,
+    clock: Callable[[], float] = time.perf_counter, on_progress: ProgressCallback | None = None,
 ) -> EngineRun:  # fmt: skip
     """Return an engine's answers to all queries; see ``engine_steps``."""
-    steps = engine_steps(engine, retriever, collection, load_sound=load_sound, passage_names=passage_names, clock=clock)
+    steps = engine_steps(
+        engine, retriever, collection, load_sound=load_sound, likelihood=likelihood, passage_names=passage_names,
+        clock=clock,
+    )  # fmt: skip
     return finished(steps, on_progress)
 
 
 def engine_steps(
     engine: str, retriever: Retriever, collection: EvaluationCollection, *, load_sound: Callable[[Path], Audio],
-    passage_names: Mapping[str, str] | None = None, clock: Callable[[], float] = time.perf_counter,
+    likelihood: Likelihood | None = None, passage_names: Mapping[str, str] | None = None,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> Generator[Progress, None, EngineRun]:  # fmt: skip
     """Put all queries to an engine, one at a time, 100 passages deep; yield after each, return the answers.
 
@@ -186,7 +191,7 @@ def engine_steps(
             depth *= DEEPER
             deepest = retriever.retrieve(query, depth)
             found.update(dict.fromkeys(named(deepest)))  # those that are there keep their places
-        rankings[query_id], confident[query_id] = tuple(found), is_confident(ranking)
+        rankings[query_id], confident[query_id] = tuple(found), is_confident(ranking, likelihood)
         if ranking.passages:
             first_passages[query_id] = ranking.passages[0].passage_id
         yield Progress("evaluate", engine, number, len(collection.queries))
@@ -203,22 +208,23 @@ def answer(retriever: Retriever, query: Query) -> Ranking | None:
 
 def evaluate(
     collection: EvaluationCollection, retrievers: Mapping[str, Retriever], *, load_sound: Callable[[Path], Audio],
-    facts: Mapping[str, IndexingFacts] | None = None, passage_names: Mapping[str, str] | None = None,
-    pronounce: Pronounce | None = None, baseline: str = BASELINE, seed: int = 1,
-    on_progress: ProgressCallback | None = None,
+    likelihoods: Mapping[str, Likelihood | None] | None = None, facts: Mapping[str, IndexingFacts] | None = None,
+    passage_names: Mapping[str, str] | None = None, pronounce: Pronounce | None = None, baseline: str = BASELINE,
+    seed: int = 1, on_progress: ProgressCallback | None = None,
 ) -> list[EngineReport]:  # fmt: skip
     """Return the figures of each engine, in the order given; see ``evaluation_steps``."""
     steps = evaluation_steps(
-        collection, retrievers, load_sound=load_sound, facts=facts, passage_names=passage_names, pronounce=pronounce,
-        baseline=baseline, seed=seed,
+        collection, retrievers, load_sound=load_sound, likelihoods=likelihoods, facts=facts,
+        passage_names=passage_names, pronounce=pronounce, baseline=baseline, seed=seed,
     )  # fmt: skip
     return list(finished(steps, on_progress).reports)
 
 
 def evaluation_steps(
     collection: EvaluationCollection, retrievers: Mapping[str, Retriever], *, load_sound: Callable[[Path], Audio],
-    facts: Mapping[str, IndexingFacts] | None = None, passage_names: Mapping[str, str] | None = None,
-    pronounce: Pronounce | None = None, baseline: str = BASELINE, seed: int = 1,
+    likelihoods: Mapping[str, Likelihood | None] | None = None, facts: Mapping[str, IndexingFacts] | None = None,
+    passage_names: Mapping[str, str] | None = None, pronounce: Pronounce | None = None, baseline: str = BASELINE,
+    seed: int = 1,
 ) -> Generator[Progress, None, Evaluation]:  # fmt: skip
     """Yield after every answer and return the evaluation; the same seed gives the same intervals and p-values.
 
@@ -234,7 +240,10 @@ def evaluation_steps(
         raise InputError("There is no engine to evaluate.")
     runs: dict[str, tuple[EngineRun, int]] = {}
     for name, retriever in retrievers.items():
-        run = yield from engine_steps(name, retriever, collection, load_sound=load_sound, passage_names=passage_names)
+        likelihood = (likelihoods or {}).get(name)
+        run = yield from engine_steps(
+            name, retriever, collection, load_sound=load_sound, likelihood=likelihood, passage_names=passage_names
+        )
         runs[name] = run, peak_memory_bytes()
     values = {name: rank_metrics(run.rankings, collection.relevance)[1] for name, (run, _) in runs.items()}
     pronounce = cache(pronounce) if pronounce else None  # the gold text is the same for every engine

@@ -65,15 +65,16 @@ def evaluate_within(
     """
     if not engines:
         raise InputError("No engine was chosen.", "Tick at least one.")
-    known = service.retrievers()
-    key = service.resolve(collection, visitor)
-    recordings = service.recordings(collection, visitor)
-    passages = [passage for one in recordings for passage in service.passages_of(one.recording_id, visitor)]
+    known = service.search.engines
+    key = service.browse.resolve(collection, visitor)
+    recordings = service.browse.recordings(collection, visitor)
+    passages = [passage for one in recordings for passage in service.browse.passages_of(one.recording_id, visitor)]
     questions = questions_about(key, files, Names(recordings, passages)).over(shown_name(key), recordings)
     evaluation: Evaluation = yield from evaluation_steps(
         questions,
-        {name: Within(known[name], key) for name in engines if name in known},
+        {name: Within(known[name].retriever, key) for name in engines if name in known},
         load_sound=no_sound,
+        likelihoods={name: known[name].likelihood for name in engines if name in known},
         passage_names={passage.passage_id: passage.recording_id for passage in passages},
         baseline=baseline,
         seed=SEED,

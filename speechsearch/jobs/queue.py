@@ -19,11 +19,13 @@ from speechsearch.domain.progress import Progress
 from speechsearch.domain.visitors import LOCAL, Visitor, owner_of
 from speechsearch.jobs.worker import Runner, Worker
 from speechsearch.store import Job, JobFile, JobState
-from speechsearch.store.job_rows import time_ago
+from speechsearch.store.jobs import time_ago
 
 if TYPE_CHECKING:
     from speechsearch.service.open import Service
 
+CATCH_UP = "transcripts"
+"""The kind of the job that makes what recordings lack after they were taken in; it waits for all others."""
 KEPT_S = 30 * 24 * 3600.0
 """How long the results of a job on everybody's collections are kept; a visitor's own go with his collections."""
 
@@ -41,23 +43,24 @@ class JobQueue:
     ) -> None:
         self.service = service
         self.folder = service.settings.data_dir.expanduser().resolve() / "jobs"
-        self._store = service.library.store
-        self.worker = Worker(self._store, self.folder, runners, self.sweep, say)
+        self._store = service.store.jobs
+        self.worker = Worker(self._store, self.folder, runners, self.sweep, say, (CATCH_UP,))
         self.on_done = self.worker.on_done
-        """Called in the worker's thread with every job that has ended after some work."""
-        self._empty_since: dict[str, str] = {}
+        self.on_done.append(self._after)
 
     def start(self) -> None:
         """Begin with the jobs that wait, and with one that the last process left."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        alive = {job.job_id: job for job in self._store.jobs() if not job.has_ended}
+        alive = {job.job_id: job for job in self._store.find() if not job.has_ended}
         for left in self.folder.iterdir():
             if left.name not in alive:
                 shutil.rmtree(left)
         for job in alive.values():
             if job.kind == "files" and not (self.folder / job.job_id).exists():  # a backup does not keep them
-                self._store.set_job_state(job.job_id, "failed", "The uploaded files are gone. Add them again.")
-        self.worker.thread.start()
+                self._store.set_state(job.job_id, "failed", "The uploaded files are gone. Add them again.")
+        if not any(job.state == "cancelled" for job in self._of_kind(CATCH_UP)[-1:]):
+            self.catch_up()
+        self.worker.start()
 
     def stop(self, wait_s: float = 30.0) -> None:
         """End the current job after its batch and wait for that; the next start takes it up again."""
@@ -76,10 +79,10 @@ class JobQueue:
             TooLongError: the visitor's own collections are full.
             StoreError: the disk is nearly full.
         """
-        key, limits = self.service.target(collection, visitor), self.service.limits
-        if not visitor.sees_all and self._store.count_jobs(visitor.visitor_id, time_ago(3600)) >= limits.jobs_an_hour:
+        key, limits = self.service.manage.target(collection, visitor), self.service.limits
+        if not visitor.sees_all and self._store.count(visitor.visitor_id, time_ago(3600)) >= limits.jobs_an_hour:
             raise TooManyError(f"{limits.jobs_an_hour} tasks an hour can be started.", "Try again in an hour.")
-        self.service.check_quota(key)
+        self.service.manage.check_quota(key)
         free_bytes = shutil.disk_usage(self.service.settings.data_dir).free - upload_bytes
         if free_bytes < limits.free_disk_bytes:
             raise StoreError(
@@ -151,24 +154,25 @@ class JobQueue:
 
     def submit_once(self, kind: str, collection: str) -> None:
         """Submit a job unless there was one of its kind already that did not fail."""
-        if all(job.state == "failed" for job in self._store.jobs() if job.kind == kind):
+        if all(job.state == "failed" for job in self._of_kind(kind)):
             self.submit(kind, collection)
 
     def _add(self, job: Job, visitor: Visitor) -> Job:
         if job.kind not in self.worker.runners:
             raise InputError(f"There is no task of the kind {job.kind!r:.80}.")
         rights = {"is_owner": visitor.is_owner, "may_add": visitor.may_add, "sees_all": visitor.sees_all}
-        added = self._store.add_job(replace(job, task={**job.task, "rights": rights}))
+        added = self._store.add(replace(job, task={**job.task, "rights": rights}))
+        self.worker.make_way(added.kind)
         self.worker.wake()
         return added
 
     def jobs(self, visitor: Visitor = LOCAL) -> list[Job]:
         """Return the jobs that a visitor sees, in the order in which they came: the own ones, an owner all."""
-        return self._store.jobs(None if visitor.is_owner or visitor.sees_all else visitor.visitor_id)
+        return self._store.find(None if visitor.is_owner or visitor.sees_all else visitor.visitor_id)
 
     def job(self, job_id: str, visitor: Visitor = LOCAL) -> Job:
         """Return a job. Raises NotFoundError, also when the visitor must not see it."""
-        job = self._store.job(job_id)
+        job = self._store.get(job_id)
         if job is None or not (visitor.is_owner or visitor.sees_all or job.visitor_id == visitor.visitor_id):
             raise NotFoundError("There is no such task.", "It may have been removed after it had ended.")
         return job
@@ -176,7 +180,7 @@ class JobQueue:
     def files(self, job_id: str, visitor: Visitor = LOCAL) -> list[JobFile]:
         """Return what became of a job's files, by name. Raises NotFoundError."""
         self.job(job_id, visitor)
-        return self._store.job_files(job_id)
+        return self._store.files(job_id)
 
     def progress(self, job_id: str) -> Progress | None:
         """Return how far a job is; None when it is not the current one."""
@@ -203,7 +207,7 @@ class JobQueue:
             job = self.job(job_id, visitor)
             if job.state not in allowed:
                 raise InputError(f"The task is {job.state} and cannot be {state} now.", "Look at the list again.")
-            self._store.set_job_state(job_id, state)
+            self._store.set_state(job_id, state)
             if not self.worker.interrupt(job_id) and state == "cancelled":
                 self.worker.clear(job_id)
         self.worker.wake()
@@ -215,19 +219,30 @@ class JobQueue:
         if folder.exists():
             shutil.rmtree(folder)
 
+    def catch_up(self) -> None:
+        """Have the second pass done if there is anything for it and it does not wait already."""
+        is_waiting = any(not job.has_ended for job in self._of_kind(CATCH_UP))
+        if CATCH_UP in self.worker.runners and not is_waiting and self.service.manage.missing():
+            self.submit(CATCH_UP)
+
+    def _after(self, job: Job) -> None:
+        if job.kind != CATCH_UP:
+            self.catch_up()
+
+    def _of_kind(self, kind: str) -> list[Job]:
+        return [job for job in self._store.find() if job.kind == kind]
+
     def sweep(self) -> None:
         """Delete visitors' own collections that nothing was added to for long, and the jobs of long ago."""
         hidden_s = self.service.limits.visitor_hours * 3600
-        for name in filter(owner_of, self._store.collection_names()):
-            changed_at = self._store.last_change(name) or self._empty_since.setdefault(name, time_ago())
-            if changed_at < time_ago(hidden_s):
-                self.service.library.delete_collection(name)
-        for job in self._store.jobs():
+        self.service.manage.sweep(time_ago(hidden_s))
+        self.service.loader.release_idle(self.service.settings.models.idle_minutes * 60)
+        for job in self._store.find():
             kept_s = hidden_s if owner_of(job.collection) else KEPT_S
             if job.kind != "samples" and job.updated_at < time_ago(kept_s):
                 if not job.has_ended:
                     self.cancel(job.job_id)
-                self._store.delete_job(job.job_id)
+                self._store.delete(job.job_id)
 
 
 def visitor_of_job(job: Job) -> Visitor:

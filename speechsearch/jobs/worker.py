@@ -1,7 +1,8 @@
 """The thread that does the jobs of the queue, one after the other in the order in which they came.
 
 Between files, and between the batches of a long one, a job can be interrupted; the recording it was at is then as if it
-had never been begun. A job that the database calls running and nobody does is one that a killed process left.
+had never been begun. Background jobs wait until nothing else does, and make way for what comes. A job that the database
+calls running when the program starts is one that a killed process left; it is taken up again, but not a third time.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import logging
 import shutil
 import threading
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Protocol
@@ -18,12 +19,15 @@ from typing import Protocol
 from speechsearch.domain.errors import SpeechSearchError
 from speechsearch.domain.progress import Progress, ProgressCallback
 from speechsearch.domain.visitors import shown_name
-from speechsearch.store import Job, JobFile, JobState, Repository
-from speechsearch.store.job_rows import time_ago
+from speechsearch.store import Job, JobFile, JobState
+from speechsearch.store.jobs import Jobs, time_ago
 
 log = logging.getLogger(__name__)
 
-SWEEP_EVERY_S = 3600.0
+RUNNING: tuple[JobState, ...] = ("running",)
+SWEEP_EVERY_S = 600.0
+MOST_CRASHES = 2
+"""A job that was running when so many processes ended has ended them, for all we know."""
 RETRY_S = 10.0
 WAITING = Progress("wait", "", 0, 0)
 
@@ -57,26 +61,47 @@ class Worker:
     Args:
         folder: holds a folder of files for every job that has some.
         runners: what to do for each kind of job.
-        sweep: called at the start and every hour, between two jobs.
+        sweep: called at the start and every ten minutes, between two jobs.
         say: gets a line for the terminal when a job begins and when it ends.
+        background: the kinds that are done when nothing else is to be done.
     """
 
     def __init__(
         self,
-        store: Repository,
+        store: Jobs,
         folder: Path,
         runners: Mapping[str, Runner],
         sweep: Callable[[], None],
         say: Callable[[str], None],
+        background: Collection[str] = (),
     ) -> None:
         self.runners, self.lock = runners, threading.Lock()
+        self._background = background
         """The lock is held while a job's state is changed."""
         self.on_done: list[Callable[[Job], None]] = []
+        """Called in the worker's thread with every job that has ended after some work."""
         self._store, self._folder, self._sweep, self._say = store, folder, sweep, say
         self._wake = threading.Event()
         self._current: tuple[Job, Progress] | None = None
         self._is_interrupted = self._is_stopping = False
         self.thread = threading.Thread(target=self._work, name="jobs", daemon=True)
+
+    def start(self) -> None:
+        """Begin; jobs that a killed process left are queued again, or failed where that happened before."""
+        for job in self._store.find(states=RUNNING):
+            crashes = self._store.count_crash(job.job_id)
+            if crashes < MOST_CRASHES:
+                self._store.set_state(job.job_id, "queued")
+            else:
+                reason = f"The program ended {crashes} times while it worked on this. It is not tried again."
+                self._store.set_state(job.job_id, "failed", reason)
+        self.thread.start()
+
+    def make_way(self, kind: str) -> None:
+        """Have a background job that runs wait, because one of another kind has come."""
+        current = self._current
+        if current is not None and current[0].kind in self._background and kind not in self._background:
+            self._is_interrupted = True
 
     def stop(self, wait_s: float) -> None:
         """End the current job after its batch and wait for that; the next process takes it up again."""
@@ -99,7 +124,7 @@ class Worker:
         """Return the job that runs, or is next, and how far it is; None when there is nothing to do."""
         if current := self._current:
             return current
-        waiting = self._store.jobs(states=("running", "queued"))
+        waiting = self._store.find(states=("running", "queued"))
         return (waiting[0], WAITING) if waiting else None
 
     def progress(self, job_id: str) -> Progress | None:
@@ -135,10 +160,10 @@ class Worker:
     def _take(self) -> Job | None:
         """Return the next job and make it the current one; "running" is one that a killed process left."""
         with self.lock:
-            waiting = self._store.jobs(states=("running", "queued"))
-            job = self._store.job(waiting[0].job_id) if waiting else None
+            waiting = self._store.find(states=("running", "queued"))
+            job = self._store.get(waiting[0].job_id) if waiting else None
             if job is not None:
-                self._store.set_job_state(job.job_id, "running")
+                self._store.set_state(job.job_id, "running")
                 self._current, self._is_interrupted = (job, Progress("start", "", 0, 0)), False
         return job
 
@@ -154,7 +179,7 @@ class Worker:
                     seen[outcome.name] += 1
                     name = outcome.name + (f" ({seen[outcome.name]})" if seen[outcome.name] > 1 else "")
                     kept = JobFile(name, outcome.state, outcome.passages, outcome.duration_s, outcome.message)
-                    self._store.set_job_file(job.job_id, kept)
+                    self._store.set_file(job.job_id, kept)
                     self._stop_when_asked()
             state = "done"
         except Interruption:
@@ -170,8 +195,8 @@ class Worker:
     def _end(self, job: Job, state: JobState | None, message: str) -> None:
         with self.lock:
             if state is not None:
-                self._store.set_job_state(job.job_id, state, message)
-            ended = self._store.job(job.job_id)
+                self._store.set_state(job.job_id, state, message)
+            ended = self._store.get(job.job_id)
             if ended is None or ended.has_ended:
                 self.clear(job.job_id)
             self._current = None

@@ -20,8 +20,7 @@ from pathlib import Path
 
 from speechsearch.domain.errors import ConfigurationError, StoreError
 from speechsearch.domain.folder_lock import DataFolderLock
-from speechsearch.service.settings import Settings
-from speechsearch.store import Repository
+from speechsearch.store import Store
 
 DATABASE = "speechsearch.db"
 CURRENT = "current.json"
@@ -39,33 +38,32 @@ class Saved:
     copied_media: int
 
 
-def backup_folder(settings: Settings) -> Path | None:
-    """Return where the settings want the backup; None for nowhere.
+def checked_folder(folder: str, data_dir: Path, is_database_here: bool) -> Path | None:
+    """Return where the backup is kept; None for nowhere, when ``folder`` is empty.
 
     Raises:
-        ConfigurationError: the database is not in the data folder, so its copy is not ours to make.
+        ConfigurationError: the database is not in the data folder, so its copy is not ours to make, or they overlap.
     """
-    if not settings.backup.folder:
+    if not folder:
         return None
-    if settings.store.url.get_secret_value():
+    if not is_database_here:
         raise ConfigurationError(
             "SPEECHSEARCH_BACKUP__FOLDER saves the database of the data folder, but SPEECHSEARCH_STORE__URL is set.",
             "Unset one of them, and save a database server with its own tools.",
         )
-    folder, data_dir = Path(settings.backup.folder).expanduser().resolve(), settings.data_dir.expanduser().resolve()
-    if folder == data_dir or data_dir in folder.parents or folder in data_dir.parents:
-        raise ConfigurationError(f"The backup {folder} and the data folder {data_dir} overlap.", "Choose another one.")
-    return folder
+    chosen = Path(folder).expanduser().resolve()
+    if chosen == data_dir or data_dir in chosen.parents or chosen in data_dir.parents:
+        raise ConfigurationError(f"The backup {chosen} and the data folder {data_dir} overlap.", "Choose another one.")
+    return chosen
 
 
 @contextlib.contextmanager
-def kept_safe(settings: Settings, say: Callable[[str], None] = print) -> Iterator[None]:
+def kept_safe(folder: Path | None, data_dir: Path, say: Callable[[str], None] = print) -> Iterator[None]:
     """Restore the data folder from the backup where that is due, and keep the backup up to date during the block.
 
     Raises:
-        ConfigurationError, StoreError: as ``backup_folder`` and ``restore`` do.
+        StoreError: as ``restore`` does.
     """
-    folder, data_dir = backup_folder(settings), settings.data_dir.expanduser().resolve()
     if folder is None:
         yield
         return
@@ -119,10 +117,10 @@ def restore(folder: Path, data_dir: Path) -> int | None:
             raise StoreError(
                 f"The backup's database {database} is damaged.", "Empty the backup's folder to start anew."
             )
-        store = Repository(f"sqlite:///{unfinished}")
+        store = Store(f"sqlite:///{unfinished}")
         try:
-            done = [entry.recording_id for entry in store.journal_entries("done")]
-            store.mark_all(done, "stored")
+            done = [entry.recording_id for entry in store.journal.entries("done")]
+            store.journal.mark_all(done, "stored")
         finally:
             store.close()
         (data_dir / "media").mkdir(exist_ok=True)
@@ -191,9 +189,9 @@ def _snapshot(database: Path, target: Path) -> None:
 
 
 def _media_names(database: Path) -> set[str]:
-    store = Repository(f"sqlite:///{database}")
+    store = Store(f"sqlite:///{database}")
     try:
-        return {name for one in store.collection_names() for name in store.media_names(one).values()}
+        return {name for one in store.collections.names() for name in store.recordings.media_names(one).values()}
     finally:
         store.close()
 

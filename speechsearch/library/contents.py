@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +21,8 @@ BLOCK_BYTES = 512
 class RecordingState:
     """A recording and how far it is indexed.
 
-    ``vectors``: name of a vector -> how many of the passages have it; ``state`` is that of the journal; ``is_current``
-    says that the present models and cutting made it.
+    ``vectors``: channel -> how many of the passages have a vector by the present models; ``state`` is that of the
+    journal; ``is_current`` says that it was cut as the settings say now.
     """
 
     recording: Recording
@@ -101,11 +102,11 @@ def contents_of(library: Library, collection: str, words: str = "", page: int = 
         words: only recordings with these in their title, speaker, date, language or file name.
         page: which twenty-five of the recordings, from 1.
     """
-    (summary,) = [one for one in library.store.collections() if one.name == collection]
+    (summary,) = [one for one in library.store.collections.summaries() if one.name == collection]
     media_bytes = media_sizes(library, collection)
-    found = [one for one in library.store.recordings(collection) if fits(one, words)]
+    found = [one for one in library.store.recordings.find(collection) if fits(one, words)]
     shown = found[(page - 1) * LONGEST_PAGE : page * LONGEST_PAGE]
-    entries = [entry for entry in library.store.journal_entries() if entry.collection == collection]
+    entries = [entry for entry in library.store.journal.entries() if entry.collection == collection]
     failures = tuple(entry for entry in reversed(entries) if entry.state == "failed")
     states = _states(library, shown, {entry.recording_id: entry for entry in entries}, media_bytes)
     return Contents(summary, sum(media_bytes.values()), states, len(found), failures)
@@ -113,23 +114,25 @@ def contents_of(library: Library, collection: str, words: str = "", page: int = 
 
 def media_sizes(library: Library, collection: str) -> dict[str, int]:
     """Return recording id -> bytes of its audio file."""
-    names = library.store.media_names(collection)
+    names = library.store.recordings.media_names(collection)
     return {recording_id: bytes_below(library.media_dir / name) for recording_id, name in names.items()}
 
 
 def _states(
     library: Library, recordings: Sequence[Recording], entries: Mapping[str, JournalEntry], media: Mapping[str, int]
 ) -> tuple[RecordingState, ...]:
-    counted = library.store.count_vectors([one.recording_id for one in recordings])
+    made_by, vectors = library.makers.made_by, defaultdict[str, dict[str, int]](dict)
+    for encoding in library.store.passages.encodings([one.recording_id for one in recordings]):
+        if encoding.fingerprint == made_by.get(encoding.channel):
+            vectors[encoding.recording_id][encoding.channel] = encoding.passages
     states = []
     for one in recordings:
-        entry, vectors = entries.get(one.recording_id), counted[one.recording_id]
-        passages = vectors.pop("")
+        entry, passages = entries.get(one.recording_id), len(library.store.passages.of(one.recording_id))
         states.append(
             RecordingState(
                 one,
                 passages,
-                vectors,
+                vectors[one.recording_id],
                 entry.state if entry else "stored",
                 entry is not None and entry.fingerprint == library.fingerprint,
                 media.get(one.recording_id, 0),

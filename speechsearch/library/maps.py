@@ -1,7 +1,7 @@
 """A picture of a collection's passages: each a point, those about the same thing near each other.
 
-The first two principal components of the vectors that the adapter makes from the sound. Nothing random is in it: the
-same passages give the same picture.
+The first two principal components of the first dense vectors that the speech encoder makes. Nothing random is in it:
+the same passages give the same picture.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from speechsearch.domain.values import Passage, Recording
 from speechsearch.library.library import Library, is_nothing
 
-VECTOR = "adapter"
 MOST_POINTS = 3_000
 KEPT_MAPS = 8
 
@@ -96,17 +95,21 @@ class PassageMaps:
             return self._made[key]
 
     def _make(self, collection: str) -> PassageMap:
-        store = self._library.store
-        passages = store.passages_in(collection)
-        chosen = [passages[number] for number in even_sample(len(passages), MOST_POINTS)]
-        vectors = store.vectors(VECTOR, [passage.passage_id for passage in chosen])
+        store, encoder = self._library.store, self._library.makers.speech_encoder
+        passages = store.passages.within(collection)
+        dense = next((channel.name for channel in encoder.channels if channel.kind == "dense"), "")
+        maker = (dense, encoder.fingerprint)
+        made = {one.recording_id for one in store.passages.encodings() if (one.channel, one.fingerprint) == maker}
+        ready = [passage for passage in passages if passage.recording_id in made]
+        chosen = [ready[number] for number in even_sample(len(ready), MOST_POINTS)]
+        vectors = store.passages.vectors(dense, [passage.passage_id for passage in chosen])
         drawn = [passage for passage in chosen if not is_nothing(vectors.get(passage.passage_id, _NO_VECTOR))]
         if not drawn:
             return PassageMap((), {}, len(passages), 0.0)
         places, share = principal_plane(np.stack([_dense(vectors[passage.passage_id]) for passage in drawn]))
         return PassageMap(
             tuple(MapPoint(passage, float(x), float(y)) for passage, (x, y) in zip(drawn, places, strict=True)),
-            _recordings(store.recordings(collection), drawn),
+            _recordings(store.recordings.find(collection), drawn),
             len(passages),
             share,
         )
@@ -116,7 +119,7 @@ _NO_VECTOR = np.zeros(1, np.float32)
 
 
 def _dense(vector: object) -> NDArray[np.float32]:
-    assert isinstance(vector, np.ndarray), "the adapter's vectors are dense"
+    assert isinstance(vector, np.ndarray), "the channel is dense"
     return vector
 
 

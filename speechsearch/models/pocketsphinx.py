@@ -2,51 +2,48 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import threading
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from speechsearch.domain.errors import MissingDependencyError
 from speechsearch.domain.values import Audio, Transcript, Word
+from speechsearch.models.card import ModelCard
+from speechsearch.models.load import Located
 
 FRAMES_A_SECOND = 100
 MOST_ACTIVE_HMMS = 3_000
 """A frame; 1.5 times as fast as the default at the same word error rate (docs/training-log.md)."""
 
 
-def fingerprint() -> str:
-    """Return a text that changes with the package and with how its decoder is set."""
-    return f"pocketsphinx-{importlib.metadata.version('pocketsphinx')}-{MOST_ACTIVE_HMMS}"
+def load(located: Located) -> PocketSphinxRecognizer:
+    """Return the recogniser. Raises ImportError when pocketsphinx is not installed."""
+    import pocketsphinx
+
+    decoder = pocketsphinx.Decoder(samprate=16_000, loglevel="FATAL", maxhmmpf=MOST_ACTIVE_HMMS)
+    return PocketSphinxRecognizer(located.card, decoder)
 
 
 class PocketSphinxRecognizer:
     """Hidden Markov models and a trigram language model (Huggins-Daines et al., 2006)."""
 
-    name = "pocketsphinx"
-
-    def __init__(self) -> None:
-        """Load the decoder.
-
-        Raises:
-            MissingDependencyError: pocketsphinx is not installed.
-        """
-        try:
-            import pocketsphinx
-        except ImportError as error:
-            raise MissingDependencyError("pocketsphinx is not installed.", "Run: pip install pocketsphinx") from error
-        self.fingerprint = fingerprint()
-        self._decoder: Any = pocketsphinx.Decoder(samprate=16_000, loglevel="FATAL", maxhmmpf=MOST_ACTIVE_HMMS)
+    def __init__(self, card: ModelCard, decoder: Any) -> None:
+        self.card, self.name, self.fingerprint = card, card.name, card.fingerprint
+        self._decoder = decoder
         self._lock = threading.Lock()
 
-    def transcribe(self, passages: Sequence[Audio]) -> list[Transcript]:
-        """Return one transcript a passage, in order, with word times."""
-        return [self._transcribe_one(passage) for passage in passages]
+    def transcribe(self, sounds: Sequence[Audio], language: str | None = None) -> list[Transcript]:
+        """Return one transcript a passage, in order, with word times.
 
-    def _transcribe_one(self, passage: Audio) -> Transcript:
-        pcm = (passage.samples.clip(-1, 1) * 32767).astype(np.int16).tobytes()
+        Raises:
+            CapabilityError: the language is not English.
+        """
+        self.card.check_language(language)
+        return [self._transcribe_one(sound) for sound in sounds]
+
+    def _transcribe_one(self, sound: Audio) -> Transcript:
+        pcm = (sound.samples.clip(-1, 1) * 32767).astype(np.int16).tobytes()
         if not pcm:
             return Transcript("", self.name)
         with self._lock:

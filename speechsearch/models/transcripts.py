@@ -1,46 +1,61 @@
-"""The baseline's vectors: a transcript through the text encoder, and its words as terms for BM25."""
+"""The baseline's vectors: a transcript through a text encoder, and its words as terms for BM25."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from speechsearch.domain.errors import EmptyQueryError
-from speechsearch.domain.values import Query, Vector, Vectors
-from speechsearch.models.minilm import TextEncoder
-from speechsearch.text.words import word_terms
+import numpy as np
+
+from speechsearch.domain.errors import CapabilityError, EmptyQueryError
+from speechsearch.domain.values import Channel, Query, Vector, Vectors
+from speechsearch.models.base import TextEncoder
+from speechsearch.text.words import VERSION, word_terms
+
+
+def transcript_channels(recognizer_name: str, dim: int) -> tuple[Channel, Channel]:
+    """Return the channels of a recogniser's transcripts: their meaning, ``dim`` numbers, and their words.
+
+    >>> [channel.name for channel in transcript_channels("pocketsphinx", 384)]
+    ['meaning@pocketsphinx', 'words@pocketsphinx']
+    """
+    return (
+        Channel(f"meaning@{recognizer_name}", "dense", dim, title="meaning"),
+        Channel(f"words@{recognizer_name}", "sparse", has_idf=True, title="words"),
+    )
 
 
 class TranscriptEncoder:
-    """Gives every transcript a dense vector ``asr_dense`` and a sparse one ``asr_words``."""
+    """Gives every transcript of one recogniser a dense vector and a sparse one."""
 
-    vector_names = ("asr_dense", "asr_words")
-
-    def __init__(self, text_encoder: TextEncoder) -> None:
+    def __init__(self, text_encoder: TextEncoder, recognizer_name: str) -> None:
         self.text_encoder = text_encoder
+        self.channels = transcript_channels(recognizer_name, text_encoder.dim)
+        self.fingerprint = f"{text_encoder.fingerprint}:{VERSION}"
 
     def encode(self, texts: Sequence[str]) -> list[Vectors]:
         """Return one set of named vectors a text, in order; an empty text gets zeros and no words."""
-        dense = self.text_encoder.embed(texts)
+        meaning, words = self.channels
+        dense = self.text_encoder.encode_passages(texts)
         return [
-            {"asr_dense": vector * bool(text.strip()), "asr_words": word_terms(text, is_query=False)}
+            {meaning.name: vector * bool(text.strip()), words.name: word_terms(text, is_query=False)}
             for text, vector in zip(texts, dense, strict=True)
         ]
 
-
-class TranscriptQueryEncoder:
-    """Typed queries as the transcripts are encoded; a spoken one is transcribed by the engine before."""
-
-    def __init__(self, text_encoder: TextEncoder, *, is_sparse: bool) -> None:
-        self.text_encoder, self.is_sparse = text_encoder, is_sparse
-
-    def encode_query(self, query: Query) -> Vector:
-        """Return the query's dense vector or its words as terms.
+    def encode_query(self, query: Query, channel: str) -> Vector:
+        """Return a typed question's vector in one of the channels; a spoken one is transcribed by the engine before.
 
         Raises:
             EmptyQueryError: there are no words.
+            CapabilityError: there is no such channel, or the question is spoken.
         """
+        meaning, words = self.channels
+        if query.audio is not None:
+            raise CapabilityError("Transcripts are searched in words.", "Transcribe the spoken question first.")
         if not query.text.strip():
             raise EmptyQueryError("The question is empty.", "Type some words or record a question.")
-        if self.is_sparse:
+        if channel == words.name:
             return word_terms(query.text, is_query=True)
-        return self.text_encoder.embed([query.text])[0]
+        if channel == meaning.name:
+            vectors = self.text_encoder.encode_queries([query.text])
+            return np.asarray(vectors[0])
+        raise CapabilityError(f"There is no channel '{channel}'.", f"Choose {meaning.name} or {words.name}.")

@@ -6,10 +6,13 @@ No other file names an engine or a channel of one. A user's engine registers thr
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
 from typing import Literal
 
-from speechsearch.domain.errors import NotFoundError
+from speechsearch.domain.errors import ConfigurationError, NotFoundError
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +81,39 @@ DEFAULT, BASELINE = HYBRID.name, ASR.name
 """What answers when nobody chose, and what it is compared with."""
 
 
-def engine_named(name: str, cards: tuple[EngineCard, ...] = BUILT_IN) -> EngineCard:
+ENTRY_POINTS = "speechsearch.engines"
+
+
+@cache
+def engine_cards() -> tuple[EngineCard, ...]:
+    """Return the cards of the built-in engines and of those that installed packages bring.
+
+    Raises:
+        ConfigurationError: two of them have the same name.
+    """
+    found: list[EngineCard] = []
+    add_cards(found, BUILT_IN)
+    for entry_point in entry_points(group=ENTRY_POINTS):
+        brought = entry_point.load()
+        add_cards(found, (brought,) if isinstance(brought, EngineCard) else tuple(brought))
+    return tuple(found)
+
+
+def add_cards(found: list[EngineCard], cards: Iterable[EngineCard]) -> None:
+    """Add cards whose names are still free. Raises ConfigurationError."""
+    for card in cards:
+        if card.name in {one.name for one in found}:
+            raise ConfigurationError(f"There are two engines '{card.name}'.", "Uninstall one of the packages.")
+        found.append(card)
+
+
+def engine_named(name: str, cards: Iterable[EngineCard]) -> EngineCard:
     """Return the card of an engine.
 
     Raises:
         NotFoundError: there is none of that name.
     """
-    for card in cards:
-        if card.name == name:
-            return card
-    raise NotFoundError(f"There is no engine '{name}'.", f"Choose one of: {', '.join(card.name for card in cards)}.")
+    by_name = {card.name: card for card in cards}
+    if name not in by_name:
+        raise NotFoundError(f"There is no engine '{name}'.", f"Choose one of: {', '.join(by_name)}.")
+    return by_name[name]

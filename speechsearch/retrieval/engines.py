@@ -1,110 +1,151 @@
-"""The engines put together: encoders, index and what was learnt about how to weigh them."""
+"""Engines put together from their cards: models, index, and what was learnt about how to weigh them."""
 
 from __future__ import annotations
 
-import json
-import threading
+import importlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypedDict
+from dataclasses import dataclass, replace
+from functools import partial
 
-from speechsearch.domain.errors import ConfigurationError
-from speechsearch.domain.values import Channel
-from speechsearch.index import VectorIndex
-from speechsearch.library.library import Library
-from speechsearch.models.base import Recognizer
-from speechsearch.models.mini.encoder import AdapterQueryEncoder, PhoneticQueryEncoder, PiecesQueryEncoder
-from speechsearch.models.mini.network import ASSETS, MiniModel
-from speechsearch.models.mini.recognizer import MiniRecognizer
-from speechsearch.models.minilm import TextEncoder
-from speechsearch.models.pocketsphinx import PocketSphinxRecognizer
-from speechsearch.models.transcripts import TranscriptQueryEncoder
-from speechsearch.retrieval.fused import FusedRetriever, draw_sample
-from speechsearch.retrieval.fusion import Scale
+from speechsearch.domain.errors import CapabilityError
+from speechsearch.domain.values import Channel, Query, Vector
+from speechsearch.index.vector_index import VectorIndex
+from speechsearch.models.base import SpeechEncoder
+from speechsearch.models.baseline import Baseline
+from speechsearch.retrieval.calibration import Calibrations, Fusion, Likelihood
+from speechsearch.retrieval.engine_cards import EngineCard
+from speechsearch.retrieval.fused import FusedRetriever
 from speechsearch.retrieval.retriever import Retriever
 from speechsearch.retrieval.transcribed import TranscribedRetriever
 from speechsearch.retrieval.vector import VectorRetriever
 
-SPECS = (
-    Channel("adapter", "dense", TextEncoder.dim),
-    Channel("phonetic", "sparse", has_idf=True),
-    Channel("pieces", "sparse", has_idf=True),
-    Channel("asr_dense", "dense", TextEncoder.dim),
-    Channel("asr_words", "sparse", has_idf=True),
-)
+Sample = Callable[[], Sequence[str]]
+"""Gives the ids of the background passages of a library."""
 
 
-class Fusion(TypedDict):
-    """What was learnt about the engines' scores.
+@dataclass(frozen=True, slots=True)
+class EngineParts:
+    """What the factory of an engine gets.
 
-    The channel weights of the fused engines; by channel the usual mean and deviation of a question's scores; by engine
-    the score from which an answer is likely, and slope and intercept of the logistic curve from score to likelihood.
+    ``baseline`` is None for an engine that searches sound; ``fusion`` is None where no weights were learnt for these
+    models.
     """
 
-    hybrid: Mapping[str, float]
-    asr: Mapping[str, float]
-    typical: Mapping[str, Scale]
-    thresholds: Mapping[str, float]
-    calibration: Mapping[str, tuple[float, float]]
+    card: EngineCard
+    index: VectorIndex
+    speech_encoder: SpeechEncoder
+    baseline: Baseline | None
+    fusion: Fusion | None
+    sample: Sample
 
 
-def learnt_fusion() -> Fusion:
-    """Return what was learnt about the scores of the shipped model."""
-    fusion: Fusion = json.loads((ASSETS / "fusion.json").read_text(encoding="utf-8"))
-    return fusion
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """An engine that can be asked.
 
-
-def build_recognizer(name: str, model: MiniModel) -> Recognizer:
-    """Return a recogniser by its name in the catalog.
-
-    Raises:
-        ConfigurationError: there is none of that name.
+    ``channels`` are the index's names of what it ranks by; ``recognizer`` names whose transcripts it searches, empty
+    for sound; ``likelihood`` is None where it was never learnt for these models.
     """
-    if name == "mini":
-        return MiniRecognizer(model)
-    if name == "pocketsphinx":
-        return PocketSphinxRecognizer()
-    raise ConfigurationError(
-        f"There is no recogniser '{name}'.", "Set SPEECHSEARCH_ENGINES__RECOGNIZER to mini or pocketsphinx."
-    )
+
+    card: EngineCard
+    retriever: Retriever
+    channels: tuple[str, ...]
+    recognizer: str
+    likelihood: Likelihood | None
+
+
+def single(parts: EngineParts) -> Retriever:
+    """Return an engine of one channel."""
+    (channel,) = channels_of(parts)
+    return by_channel(parts, channel, parts.card.name)
+
+
+def fused(parts: EngineParts) -> Retriever:
+    """Return an engine of several channels."""
+    channels = channels_of(parts)
+    retrievers = [by_channel(parts, channel, channel.title or channel.name) for channel in channels]
+    return FusedRetriever(parts.card.name, retrievers, parts.fusion, parts.sample)
+
+
+def transcribed(parts: EngineParts) -> Retriever:
+    """Return an engine over transcripts, which writes a spoken question down first."""
+    if parts.baseline is None:
+        raise CapabilityError(f"The engine '{parts.card.name}' needs a recogniser.")
+    return TranscribedRetriever(fused(parts), parts.baseline.recognizer)
+
+
+def channels_of(parts: EngineParts) -> tuple[Channel, ...]:
+    """Return the channels of the models that an engine ranks by, in the order of its card."""
+    source = parts.baseline.encoder if parts.baseline else parts.speech_encoder
+    return channels_for(parts.card, source.channels)
+
+
+def channels_for(card: EngineCard, channels: Sequence[Channel]) -> tuple[Channel, ...]:
+    """Return those of the channels that a card names, by name or title, in its order.
+
+    >>> card = EngineCard("x", "X", "", "sound", ("b", "a", "c"), "", ("", ""))
+    >>> [one.name for one in channels_for(card, (Channel("a", "sparse"), Channel("b@r", "sparse", title="b")))]
+    ['b@r', 'a']
+    """
+    by_title = {channel.title or channel.name: channel for channel in channels}
+    return tuple(by_title[name] for name in card.channels if name in by_title)
+
+
+def by_channel(parts: EngineParts, channel: Channel, name: str) -> VectorRetriever:
+    """Return the retriever of one channel."""
+    encode: Callable[[Query, str], Vector]
+    encode = parts.baseline.encoder.encode_query if parts.baseline else parts.speech_encoder.encode_query
+    return VectorRetriever(name, channel.name, partial(_asked, encode, channel.name), parts.index)
+
+
+def _asked(encode: Callable[[Query, str], Vector], channel: str, query: Query) -> Vector:
+    return encode(query, channel)
 
 
 def build_engines(
-    model: MiniModel,
-    recognizer: Recognizer,
+    cards: Sequence[EngineCard],
     index: VectorIndex,
-    sample: Callable[[], Sequence[str]],
-    fusion: Fusion,
-) -> dict[str, Retriever]:
-    """Return every engine by name; ``fusion`` is what was learnt on the tuning set."""
+    speech_encoder: SpeechEncoder,
+    baselines: Sequence[Baseline],
+    calibrations: Calibrations,
+    sample: Sample,
+) -> dict[str, Engine]:
+    """Return the engines that these models make possible, by name.
 
-    def reading(name: str) -> tuple[float, tuple[float, float]]:
-        slope, intercept = fusion["calibration"][name]
-        return fusion["thresholds"][name], (slope, intercept)
+    An engine over transcripts is made once a baseline: the first has the card's name, the others also the recogniser's.
+    """
+    engines: dict[str, Engine] = {}
+    for card in cards:
+        sources = [None] if card.searches == "sound" else list(baselines)
+        for number, baseline in enumerate(sources):
+            channels = channels_for(card, baseline.encoder.channels if baseline else speech_encoder.channels)
+            if not channels:
+                continue
+            models = {"speech encoder": speech_encoder.fingerprint} if baseline is None else baseline.models
+            named = card if baseline is None or number == 0 else for_recognizer(card, baseline.name)
+            fusion = calibrations.fusion(card.name, models)
+            parts = EngineParts(named, index, speech_encoder, baseline, fusion, sample)
+            module, _, factory = card.factory.partition(":")
+            engines[named.name] = Engine(
+                named,
+                getattr(importlib.import_module(module), factory)(parts),
+                tuple(channel.name for channel in channels),
+                baseline.name if baseline else "",
+                calibrations.likelihood(card.name, models),
+            )
+    return engines
 
-    text = model.text_encoder
-    adapter = VectorRetriever("adapter", "adapter", AdapterQueryEncoder(model), index, *reading("adapter"))
-    phonetic = VectorRetriever("phonetic", "phonetic", PhoneticQueryEncoder(model), index, *reading("phonetic"))
-    pieces = VectorRetriever("pieces", "pieces", PiecesQueryEncoder(model), index)
-    meaning = VectorRetriever("meaning", "asr_dense", TranscriptQueryEncoder(text, is_sparse=False), index)
-    words = VectorRetriever("words", "asr_words", TranscriptQueryEncoder(text, is_sparse=True), index)
-    by_sound, typical = (adapter, phonetic, pieces), fusion["typical"]
-    hybrid = FusedRetriever("hybrid", by_sound, fusion["hybrid"], sample, typical, *reading("hybrid"))
-    asr = FusedRetriever("asr", (meaning, words), fusion["asr"], sample, typical, *reading("asr"))
-    return {"hybrid": hybrid, "adapter": adapter, "phonetic": phonetic, "asr": TranscribedRetriever(asr, recognizer)}
+
+def for_recognizer(card: EngineCard, recognizer: str) -> EngineCard:
+    """Return the card of the same engine over another recogniser's transcripts.
+
+    >>> card = EngineCard("asr", "ASR baseline", "", "transcript", (), "", ("", ""))
+    >>> for_recognizer(card, "pocketsphinx").name, for_recognizer(card, "pocketsphinx").title
+    ('asr-pocketsphinx', 'ASR baseline (pocketsphinx)')
+    """
+    return replace(card, name=f"{card.name}-{recognizer}", title=f"{card.title} ({recognizer})")
 
 
-class Sample:
-    """The background passages of a library, drawn again after every change."""
-
-    def __init__(self, library: Library) -> None:
-        self.library = library
-        self._drawn: tuple[int, list[str]] = (-1, [])
-        self._lock = threading.Lock()
-
-    def __call__(self) -> list[str]:
-        """Return the passages' ids."""
-        with self._lock:
-            version = self.library.version
-            if self._drawn[0] != version:
-                self._drawn = (version, draw_sample(sorted(self.library.store.passage_ids())))
-            return self._drawn[1]
+def retrievers(engines: Mapping[str, Engine]) -> dict[str, Retriever]:
+    """Return the retriever of each engine."""
+    return {name: engine.retriever for name, engine in engines.items()}

@@ -1,71 +1,72 @@
-"""Several channels as one engine: candidates of each, scored by all, normalised, weighted, summed."""
+"""Several retrievers as one engine: candidates of each, fused by learnt weights over scores, or by ranks."""
 
 from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from speechsearch.domain.errors import EmptyQueryError
-from speechsearch.domain.values import ChannelRank, Query, Vector
-from speechsearch.retrieval.fusion import Scale, scales_of, weighted_sum
-from speechsearch.retrieval.retriever import RankedPassage, Ranking
-from speechsearch.retrieval.vector import VectorRetriever
+from speechsearch.domain.values import ChannelRank, Query
+from speechsearch.retrieval.calibration import Fusion
+from speechsearch.retrieval.fusion import reciprocal_ranks, scales_of, weighted_sum
+from speechsearch.retrieval.retriever import RankedPassage, Ranking, Retriever, Scorer
 
 CANDIDATES = 100
 BACKGROUND = 400
 
 
 class FusedRetriever:
-    """Ranks passages by a weighted sum of channels' normalised scores; each hit says which channel found it where."""
+    """Ranks passages by what several retrievers make of them; each hit says which of them found it where.
+
+    Where weights were learnt for its models and every part can score, by a weighted sum of normalised scores; else by
+    reciprocal ranks.
+
+    Args:
+        name: the engine's.
+        parts: the retrievers; those that find nothing to look for in a query are left out of its answer.
+        fusion: what was learnt about their scores; None: nothing.
+        sample: gives the ids of some passages: the background against which scores are normalised.
+    """
 
     def __init__(
-        self,
-        name: str,
-        channels: Sequence[VectorRetriever],
-        weights: Mapping[str, float],
-        sample: Callable[[], Sequence[str]],
-        typical: Mapping[str, Scale],
-        confidence_threshold: float = float("-inf"),
-        calibration: tuple[float, float] = (0.0, 0.0),
+        self, name: str, parts: Sequence[Retriever], fusion: Fusion | None, sample: Callable[[], Sequence[str]]
     ) -> None:
-        """``sample`` gives the ids of some passages: the background against which scores are normalised.
-
-        ``typical``: each channel's usual mean and deviation, for libraries that are too small to tell.
-        """
-        self.name, self.channels, self.weights = name, channels, weights
-        self.sample, self.typical = sample, typical
-        self.confidence_threshold, self.calibration = confidence_threshold, calibration
+        self.name, self.parts, self.sample = name, parts, sample
+        can_score = all(isinstance(part, Scorer) for part in parts)
+        self.fusion = fusion if can_score and fusion and all(part.name in fusion.weights for part in parts) else None
 
     def retrieve(self, query: Query, limit: int) -> Ranking:
         """Return at most ``limit`` passages, best first.
 
         Raises:
-            EmptyQueryError: no channel can look for anything in the query.
+            EmptyQueryError: no part can look for anything in the query.
         """
         started = time.perf_counter()
-        vectors: dict[str, Vector] = {}
-        for channel in self.channels:
+        found: dict[str, Ranking] = {}
+        active: list[Retriever] = []
+        for part in self.parts:
             try:
-                vectors[channel.name] = channel.encoder.encode_query(query)
+                found[part.name] = part.retrieve(query, max(limit, CANDIDATES))
+                active.append(part)
             except EmptyQueryError as error:
-                empty = error  # another channel may still have something to look for
-        if not vectors:
+                empty = error  # another part may still have something to look for
+        if not found:
             raise empty
-        encoded = time.perf_counter()
-        active = [channel for channel in self.channels if channel.name in vectors]
-        found = {
-            channel.name: channel.search(vectors[channel.name], query, max(limit, CANDIDATES)) for channel in active
+        ranks = {
+            name: {one.passage_id: rank for rank, one in enumerate(ranking.passages, 1)}
+            for name, ranking in found.items()
         }
-        others = self.sample()
-        wanted = sorted({one.passage_id for scored in found.values() for one in scored} | set(others))
-        scores = {
-            channel.name: {one.passage_id: one.score for one in channel.scores(vectors[channel.name], wanted)}
-            for channel in active
-        }
-        ranks = {name: {one.passage_id: rank for rank, one in enumerate(scored, 1)} for name, scored in found.items()}
-        candidates = {passage_id for table in ranks.values() for passage_id in table}
-        fused = weighted_sum(scores, self.weights, scales_of(scores, others, self.typical), candidates)[:limit]
+        if self.fusion is None:
+            scores = {name: {one.passage_id: one.score for one in ranking.passages} for name, ranking in found.items()}
+            fused = reciprocal_ranks(ranks)
+        else:
+            candidates = {passage_id for table in ranks.values() for passage_id in table}
+            others = self.sample()
+            wanted = sorted(candidates | set(others))
+            scores = {part.name: dict(part.score(query, wanted)) for part in active if isinstance(part, Scorer)}
+            scales = scales_of(scores, others, self.fusion.typical)
+            fused = weighted_sum(scores, self.fusion.weights, scales, candidates)
         passages = tuple(
             RankedPassage(
                 passage_id,
@@ -76,10 +77,10 @@ class FusedRetriever:
                     if passage_id in table
                 ),
             )
-            for passage_id, score in fused
+            for passage_id, score in fused[:limit]
         )
-        search_ms = (time.perf_counter() - encoded) * 1000
-        return Ranking(passages, (encoded - started) * 1000, search_ms, self.confidence_threshold, self.calibration)
+        encode_ms = sum(ranking.encode_ms for ranking in found.values())
+        return Ranking(passages, encode_ms, (time.perf_counter() - started) * 1000 - encode_ms)
 
 
 def draw_sample(passage_ids: Sequence[str], size: int = BACKGROUND, seed: int = 1) -> list[str]:

@@ -76,6 +76,21 @@ def weighted_sum(
     return sorted(zip(ids, totals, strict=True), key=itemgetter(1), reverse=True)  # keeps the order of equal scores
 
 
+def reciprocal_ranks(rankings: Mapping[str, Mapping[str, int]], k: int = 60) -> list[tuple[str, float]]:
+    """Return (passage id, score), best first: the sum of 1 / (k + rank) over the rankings; ties are broken by id.
+
+    Source: Cormack, Clarke and Buettcher, 2009, reciprocal rank fusion.
+
+    >>> [(name, round(score, 4)) for name, score in reciprocal_ranks({"a": {"x": 1, "y": 2}, "b": {"y": 1}})]
+    [('y', 0.0325), ('x', 0.0164)]
+    """
+    summed: dict[str, float] = {}
+    for ranks in rankings.values():
+        for passage_id, rank in ranks.items():
+            summed[passage_id] = summed.get(passage_id, 0.0) + 1 / (k + rank)
+    return sorted(summed.items(), key=lambda pair: (-pair[1], pair[0]))
+
+
 def likelihood(score: float, slope: float, intercept: float) -> float:
     """Return the chance that a passage with this score is relevant, by the logistic curve fitted to its engine.
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from speechsearch.domain.values import ChannelRank, Query
 
@@ -19,28 +20,35 @@ class RankedPassage:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """A retriever's answer, best first, the time it took, and how its scores are to be read.
-
-    From ``confidence_threshold`` on a passage is likely an answer; ``calibration`` is the slope and intercept of the
-    logistic curve from score to likelihood.
-    """
+    """A retriever's answer, best first, and the time it took."""
 
     passages: tuple[RankedPassage, ...]
     encode_ms: float
     search_ms: float
-    confidence_threshold: float = float("-inf")
-    calibration: tuple[float, float] = (0.0, 0.0)
 
 
+@runtime_checkable
 class Retriever(Protocol):
-    """One engine: ranks the passages of an index for a query."""
+    """One engine, or one channel of it: ranks the passages of an index for a query."""
 
     @property
     def name(self) -> str:
-        """The engine's name in the catalog."""
+        """Its name: an engine's in the catalog, or a channel's title."""
 
     def retrieve(self, query: Query, limit: int) -> Ranking:
-        """Return at most ``limit`` passages, best first.
+        """Return at most ``limit`` passages that the query's filters allow, best first.
+
+        Raises:
+            EmptyQueryError: nothing in the query can be looked for.
+        """
+
+
+@runtime_checkable
+class Scorer(Retriever, Protocol):
+    """A retriever that can also say what it makes of given passages: all that fusion by scores needs."""
+
+    def score(self, query: Query, passage_ids: Sequence[str]) -> Mapping[str, float]:
+        """Return passage id -> score; those that share nothing with the query may be left out.
 
         Raises:
             EmptyQueryError: nothing in the query can be looked for.

@@ -1,31 +1,32 @@
-"""The one retriever of every vector engine: encode the query, ask the index for the nearest passages."""
+"""The one retriever of every vector channel: encode the query, ask the index for the nearest passages."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 
-from speechsearch.domain.values import ChannelRank, Query, ScoredPassage, Vector
+from speechsearch.domain.values import ChannelRank, Query, Vector
 from speechsearch.index.vector_index import VectorIndex
-from speechsearch.models.base import QueryEncoder
 from speechsearch.retrieval.retriever import RankedPassage, Ranking
+
+KEPT_QUERIES = 4
+"""A fused engine asks twice with the same query: for the nearest passages, then for the scores of some."""
 
 
 class VectorRetriever:
-    """Ranks passages by one named vector."""
+    """Ranks passages by one named vector.
 
-    def __init__(
-        self,
-        name: str,
-        vector_name: str,
-        encoder: QueryEncoder,
-        index: VectorIndex,
-        confidence_threshold: float = float("-inf"),
-        calibration: tuple[float, float] = (0.0, 0.0),
-    ) -> None:
-        self.name, self.vector_name = name, vector_name
-        self.encoder, self.index = encoder, index
-        self.confidence_threshold, self.calibration = confidence_threshold, calibration
+    Args:
+        name: what hits call it.
+        vector_name: the channel's name in the index.
+        encode: gives a query's vector in the channel; raises EmptyQueryError.
+        index: where the passages' vectors are.
+    """
+
+    def __init__(self, name: str, vector_name: str, encode: Callable[[Query], Vector], index: VectorIndex) -> None:
+        self.name, self.vector_name, self.index = name, vector_name, index
+        self._encode = lru_cache(KEPT_QUERIES)(encode)
 
     def retrieve(self, query: Query, limit: int) -> Ranking:
         """Return at most ``limit`` passages, best first.
@@ -34,20 +35,22 @@ class VectorRetriever:
             EmptyQueryError: nothing in the query can be looked for.
         """
         started = time.perf_counter()
-        vector = self.encoder.encode_query(query)
+        vector = self._encode(query)
         encoded = time.perf_counter()
-        found = self.search(vector, query, limit)
+        found = self.index.search(self.vector_name, vector, limit, query.filters)
         passages = tuple(
             RankedPassage(one.passage_id, one.score, (ChannelRank(self.name, rank, one.score),))
             for rank, one in enumerate(found, 1)
         )
-        search_ms = (time.perf_counter() - encoded) * 1000
-        return Ranking(passages, (encoded - started) * 1000, search_ms, self.confidence_threshold, self.calibration)
+        return Ranking(passages, (encoded - started) * 1000, (time.perf_counter() - encoded) * 1000)
 
-    def search(self, vector: Vector, query: Query, limit: int) -> list[ScoredPassage]:
-        """Return the nearest passages that the query's filters allow, best first."""
-        return self.index.search(self.vector_name, vector, limit, query.filters)
+    def score(self, query: Query, passage_ids: Sequence[str]) -> dict[str, float]:
+        """Return passage id -> score; a sparse channel leaves out those without a common term.
 
-    def scores(self, vector: Vector, passage_ids: Sequence[str]) -> list[ScoredPassage]:
-        """Return the scores of these passages, best first; a sparse channel leaves out those without a common term."""
-        return self.index.search(self.vector_name, vector, len(passage_ids), only=passage_ids) if passage_ids else []
+        Raises:
+            EmptyQueryError: nothing in the query can be looked for.
+        """
+        if not passage_ids:
+            return {}
+        found = self.index.search(self.vector_name, self._encode(query), len(passage_ids), only=passage_ids)
+        return {one.passage_id: one.score for one in found}

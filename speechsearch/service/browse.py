@@ -7,24 +7,23 @@ from typing import Literal
 
 from speechsearch import audio
 from speechsearch.audio.peaks import outline
-from speechsearch.domain.errors import (
-    NotFoundError,
-)
+from speechsearch.domain.errors import NotFoundError
 from speechsearch.domain.limits import Limits
 from speechsearch.domain.values import Audio, Passage, Recording, Transcript
 from speechsearch.domain.visitors import LOCAL, Visitor, private, shown_name
 from speechsearch.library.contents import Contents, Storage, contents_of, storage_of
 from speechsearch.library.library import Library
 from speechsearch.library.maps import PassageMap, PassageMaps
+from speechsearch.library.rebuild import differences
 from speechsearch.service.settings import Settings, is_on_space
 from speechsearch.store import CollectionSummary
 
 
-class Reading:
-    """The use cases that only look; every one leaves out what the visitor must not see."""
+class Browse:
+    """Shows what there is, and leaves out what the visitor must not see."""
 
     def __init__(self, settings: Settings, library: Library) -> None:
-        self.settings, self.library = settings, library
+        self.settings, self._library = settings, library
         self._maps = PassageMaps(library)
 
     @property
@@ -46,7 +45,7 @@ class Reading:
         Raises:
             NotFoundError: there is none of that name, or not for the visitor.
         """
-        names = self.library.store.collection_names()
+        names = self._library.store.collections.names()
         for name in (private(collection, visitor.visitor_id), collection):
             if name in names and visitor.sees(name):
                 return name
@@ -54,28 +53,28 @@ class Reading:
 
     def collections(self, visitor: Visitor = LOCAL) -> list[CollectionSummary]:
         """Return the collections that the visitor sees and how much is in each."""
-        return [one for one in self.library.store.collections() if visitor.sees(one.name)]
+        return [one for one in self._library.store.collections.summaries() if visitor.sees(one.name)]
 
     def facets(self, visitor: Visitor = LOCAL) -> dict[str, list[str]]:
         """Return what a search can be narrowed to: collections, speakers, languages and dates, sorted."""
-        seen = [one for one in self.library.store.collection_names() if visitor.sees(one)]
-        store = self.library.store
+        seen = [one for one in self._library.store.collections.names() if visitor.sees(one)]
+        store = self._library.store
         return {
             "collections": [shown_name(one) for one in seen],
-            "speakers": store.values_of("speaker", seen),
-            "languages": store.values_of("language", seen),
-            "dates": store.values_of("date", seen),
+            "speakers": store.recordings.values_of("speaker", seen),
+            "languages": store.recordings.values_of("language", seen),
+            "dates": store.recordings.values_of("date", seen),
         }
 
     def recordings(self, collection: str | None = None, visitor: Visitor = LOCAL) -> list[Recording]:
         """Return the recordings of a collection, or all that the visitor sees. Raises NotFoundError."""
         if collection is not None:
-            return self.library.store.recordings(self.resolve(collection, visitor))
-        return [one for one in self.library.store.recordings() if visitor.sees(one.collection)]
+            return self._library.store.recordings.find(self.resolve(collection, visitor))
+        return [one for one in self._library.store.recordings.find() if visitor.sees(one.collection)]
 
     def recording(self, recording_id: str, visitor: Visitor = LOCAL) -> Recording:
         """Return one recording. Raises NotFoundError, also when the visitor must not see it."""
-        recording = self.library.store.recording(recording_id)
+        recording = self._library.store.recordings.get(recording_id)
         if not visitor.sees(recording.collection):
             raise NotFoundError(f"There is no recording {recording_id!r:.80}.")
         return recording
@@ -83,23 +82,25 @@ class Reading:
     def passages_of(self, recording_id: str, visitor: Visitor = LOCAL) -> list[Passage]:
         """Return a recording's passages in order of time. Raises NotFoundError."""
         self.recording(recording_id, visitor)
-        return self.library.store.passages_of(recording_id)
+        return self._library.store.passages.of(recording_id)
 
     def passage(self, passage_id: str, visitor: Visitor = LOCAL) -> Passage:
         """Return one passage. Raises NotFoundError."""
-        passage = self.library.store.passages([passage_id]).get(passage_id)
+        passage = self._library.store.passages.get([passage_id]).get(passage_id)
         if passage is None:
             raise NotFoundError("There is no such passage.", "It may have been deleted.")
         self.recording(passage.recording_id, visitor)
         return passage
 
-    def media(self, recording_id: str, visitor: Visitor = LOCAL) -> Path:
-        """Return where a recording's own file lies. Raises NotFoundError, also when it is gone."""
-        self.recording(recording_id, visitor)
-        media = self.library.media_dir / self.library.store.media_name(recording_id)
+    def media(self, recording_id: str, visitor: Visitor = LOCAL) -> tuple[Recording, Path]:
+        """Return a recording and where its own file lies. Raises NotFoundError, also when it is gone."""
+        recording, media_name = self._library.store.recordings.with_media(recording_id)
+        if not visitor.sees(recording.collection):
+            raise NotFoundError(f"There is no recording {recording_id!r:.80}.")
+        media = self._library.media_dir / media_name
         if not media.exists():
-            raise NotFoundError("The audio of this recording is gone.", "Run: python -m speechsearch doctor")
-        return media
+            raise NotFoundError("The audio of this recording is gone.", "Run: speechsearch doctor")
+        return recording, media
 
     def clip(self, passage_id: str, visitor: Visitor = LOCAL) -> bytes:
         """Return a passage as WAV, 16 kHz mono 16 bit, as loud as every other.
@@ -107,26 +108,36 @@ class Reading:
         Raises:
             NotFoundError: there is no such passage, or its audio is gone.
         """
-        passage = self.passage(passage_id, visitor)
-        sound = audio.read_span(self.media(passage.recording_id, visitor), passage.span)
-        return audio.to_wav(Audio(audio.levelled(sound.samples)))
+        return audio.to_wav(Audio(audio.levelled(self.sound(passage_id, visitor).samples)))
+
+    def sound(self, passage_id: str, visitor: Visitor = LOCAL) -> Audio:
+        """Return the sound of a passage as it is. Raises NotFoundError, DecodeError."""
+        passage = self._library.store.passages.get([passage_id]).get(passage_id)
+        if passage is None:
+            raise NotFoundError("There is no such passage.", "It may have been deleted.")
+        _, media = self.media(passage.recording_id, visitor)
+        return audio.read_span(media, passage.span)
 
     def transcribed(self, recording_id: str, visitor: Visitor = LOCAL) -> list[tuple[Passage, Transcript | None]]:
         """Return a recording's passages in order of time, each with its transcript. Raises NotFoundError."""
         self.recording(recording_id, visitor)
-        return [(one.passage, one.transcript) for one in self.library.store.stored(recording_id)]
+        store, baselines = self._library.store, self._library.makers.baselines
+        said = store.transcripts.of(recording_id, baselines[0].name) if baselines else {}
+        return [(one, said.get(one.passage_id)) for one in store.passages.of(recording_id)]
 
-    def playable(self, recording_id: str, visitor: Visitor = LOCAL) -> tuple[Path, str]:
-        """Return a file with a recording's sound that browsers play, and its media type. Raises NotFoundError."""
-        return self.library.derived.playable(recording_id, self.media(recording_id, visitor))
+    def playable(self, recording_id: str, visitor: Visitor = LOCAL) -> tuple[Recording, Path, str]:
+        """Return a recording, a file with its sound that browsers play, and its media type. Raises NotFoundError."""
+        recording, media = self.media(recording_id, visitor)
+        return recording, *self._library.derived.playable(recording_id, media)
 
-    def outline(self, recording_id: str, points: int, visitor: Visitor = LOCAL) -> list[int]:
-        """Return the outline of a recording's waveform in so many points, 0 to 255. Raises NotFoundError."""
-        return outline(self.library.derived.peaks(recording_id, self.media(recording_id, visitor)), points)
+    def outline(self, recording_id: str, points: int, visitor: Visitor = LOCAL) -> tuple[Recording, list[int]]:
+        """Return a recording and the outline of its waveform in so many points, 0 to 255. Raises NotFoundError."""
+        recording, media = self.media(recording_id, visitor)
+        return recording, outline(self._library.derived.peaks(recording_id, media), points)
 
     def contents(self, name: str, words: str = "", page: int = 1, visitor: Visitor = LOCAL) -> Contents:
         """Return what is in a collection; see ``contents_of``. Raises NotFoundError."""
-        return contents_of(self.library, self.resolve(name, visitor), words, page)
+        return contents_of(self._library, self.resolve(name, visitor), words, page)
 
     def map_of(self, name: str, visitor: Visitor = LOCAL) -> PassageMap:
         """Return the map of a collection's passages. Raises NotFoundError."""
@@ -134,7 +145,7 @@ class Reading:
 
     def differences(self) -> list[str]:
         """Return what does not agree between database, index and audio files, one sentence each."""
-        return self.library.differences()
+        return differences(self._library)
 
     def leftovers(self, visitor: Visitor = LOCAL) -> list[str]:
         """Return the differences as far as a visitor may read them: file names of others are not for everybody."""
@@ -146,3 +157,24 @@ class Reading:
     def storage(self) -> Storage:
         """Return how much room the data folder takes."""
         return storage_of(self.settings.data_dir.expanduser().resolve())
+
+    def example_questions(self, count: int = 6) -> list[str]:
+        """Return questions that the sample collection answers, when it is there."""
+        if SAMPLES not in self._library.store.collections.names():
+            return []
+        return list(EXAMPLES[:count])
+
+
+SAMPLES = "samples"
+"""The name of the sample collection."""
+EXAMPLES = (
+    "What did Wojciechowski say about the ferry and the bridge?",
+    "Why is octopus blood blue?",
+    "How did a generous pilgrim ruin another country's money?",
+    "What did Rejewski do after the war?",
+    "Which animal saved a worker's life by refusing to move?",
+    "Where did people see a red sun in the summer of 1783?",
+    "How did a mix-up with footwear start a family?",
+    "Why does Doctor Nkechi Umeadi want other lamps?",
+)
+"""Questions that the sample collection answers: names, facts and paraphrases."""

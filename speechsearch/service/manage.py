@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,19 +16,23 @@ from speechsearch.domain.errors import (
 from speechsearch.domain.progress import ProgressCallback
 from speechsearch.domain.values import Recording
 from speechsearch.domain.visitors import LOCAL, Visitor, owner_of, private, shown_name
-from speechsearch.library.library import Deleted, IndexOutcome
-from speechsearch.service.browse import Reading
+from speechsearch.library.intake import IndexOutcome, OnPassages, take_in
+from speechsearch.library.library import Library
+from speechsearch.library.rebuild import rebuild
+from speechsearch.library.removal import Deleted, delete_collection, delete_recording
+from speechsearch.library.second_pass import Missing, SecondPass, Unmade
+from speechsearch.service.browse import Browse
+from speechsearch.store.jobs import time_ago
 
 LONGEST_NAME = 80
 
 
-class Keeping(Reading):
-    """The use cases that change something; collections are named by their name in the store where it says so."""
+class Manage:
+    """Adds, describes, deletes; collections are named by their name in the store where it says so."""
 
-    @property
-    def fingerprint(self) -> str:
-        """A text that changes when the same file would be indexed differently."""
-        return self.library.fingerprint
+    def __init__(self, library: Library, browse: Browse) -> None:
+        self._library, self._browse, self.limits = library, browse, library.limits
+        self._empty_since: dict[str, str] = {}
 
     def target(self, collection: str, visitor: Visitor = LOCAL) -> str:
         """Return the name in the store of the collection that a visitor's recordings go to.
@@ -46,12 +50,16 @@ class Keeping(Reading):
             return name
         return private(name, visitor.visitor_id)
 
-    def index_recording(
-        self, path: Path, recording: Recording, on_passages: Callable[[int, float], None] | None = None
+    def take_in(
+        self,
+        path: Path,
+        recording: Recording,
+        on_passages: OnPassages | None = None,
+        wants_transcripts: bool = True,
     ) -> IndexOutcome:
-        """Make a recording searchable; see ``Library.index_recording``. Raises TooLongError for more than a quota."""
+        """Make a recording searchable; see ``intake.take_in``. Raises TooLongError for more than a quota."""
         self.check_quota(recording.collection, recording)
-        return self.library.index_recording(path, recording, on_passages)
+        return take_in(self._library, path, recording, on_passages, wants_transcripts)
 
     def check_quota(self, collection: str, added: Recording | None = None) -> None:
         """Refuse more speech than one visitor's own collections may hold; everybody's may hold any amount.
@@ -64,7 +72,7 @@ class Keeping(Reading):
             return
         held_s = sum(
             one.duration_s
-            for one in self.library.store.recordings()
+            for one in self._library.store.recordings.find()
             if owner_of(one.collection) == owner and (added is None or one.recording_id != added.recording_id)
         )
         if held_s + (added.duration_s if added else 0.0) > most_s:
@@ -75,9 +83,9 @@ class Keeping(Reading):
 
     def mark_failed(self, recording_id: str, file_name: str, collection: str, message: str) -> None:
         """Write a failure to the journal, unless the recording is already searchable."""
-        before = self.library.store.journal(recording_id)
+        before = self._library.store.journal.entry(recording_id)
         if before is None or before.state == "failed":
-            self.library.store.mark(recording_id, "failed", message, file_name, collection)
+            self._library.store.journal.mark(recording_id, "failed", message, file_name, collection)
 
     def create_collection(
         self, name: str, description: str = "", licence: str = "", source: str = "", visitor: Visitor = LOCAL
@@ -91,7 +99,7 @@ class Keeping(Reading):
         """
         key = self.target(name, visitor)
         self._check_free(key, visitor)
-        self.library.store.add_collection(key, description, licence, source)
+        self._library.store.collections.add(key, description, licence, source)
         return key
 
     def change_collection(
@@ -104,7 +112,7 @@ class Keeping(Reading):
             DuplicateError: there is one of the new name.
             InputError: text that cannot be kept.
         """
-        key = self.resolve(name, visitor)
+        key = self._browse.resolve(name, visitor)
         self.check_change(key, visitor)
         new_key = key
         if new_name and new_name != shown_name(key):
@@ -112,15 +120,15 @@ class Keeping(Reading):
             new_key = private(new_key, owner) if owner else new_key
         if new_key != key:
             self._check_free(new_key, visitor)
-            self.library.rename_collection(key, new_key)
-        (before,) = [one for one in self.library.store.collections() if one.name == new_key]
+            self._library.rename_collection(key, new_key)
+        (before,) = [one for one in self._library.store.collections.summaries() if one.name == new_key]
         changed = replace(before, **changes)
-        self.library.store.describe_collection(new_key, changed.description, changed.licence, changed.source)
+        self._library.store.collections.describe(new_key, changed.description, changed.licence, changed.source)
         return new_key
 
     def _check_free(self, key: str, visitor: Visitor) -> None:
         """Refuse a name that is taken, or that would hide one of everybody's. Raises DuplicateError."""
-        names = [one for one in self.library.store.collection_names() if owner_of(one) in ("", visitor.visitor_id)]
+        names = [one for one in self._library.store.collections.names() if owner_of(one) in ("", visitor.visitor_id)]
         if key in names or shown_name(key) in map(shown_name, names):
             raise DuplicateError(f"There is a collection '{shown_name(key)}' already.", "Choose another name.")
 
@@ -131,25 +139,25 @@ class Keeping(Reading):
             NotFoundError, NotAllowedError: there is none that the visitor may change.
             InputError: text that cannot be kept.
         """
-        recording = self.recording(recording_id, visitor)
+        recording = self._browse.recording(recording_id, visitor)
         self.check_change(recording.collection, visitor)
         changed = replace(recording, **changes)
         if not changed.title.strip():
             raise InputError("The title is empty.", "A recording needs one, so that it can be told from others.")
         if changed != recording:
-            self.library.describe_recording(changed)
+            self._library.describe_recording(changed)
         return changed
 
     def delete_recording(self, recording_id: str, visitor: Visitor = LOCAL) -> Deleted:
         """Remove a recording's audio, vectors and transcripts. Raises NotFoundError, NotAllowedError."""
-        self.check_change(self.recording(recording_id, visitor).collection, visitor)
-        return self.library.delete_recording(recording_id)
+        self.check_change(self._browse.recording(recording_id, visitor).collection, visitor)
+        return delete_recording(self._library, recording_id)
 
     def delete_collection(self, name: str, visitor: Visitor = LOCAL) -> Deleted:
         """Remove a collection with all its recordings. Raises NotFoundError, NotAllowedError."""
-        key = self.resolve(name, visitor)
+        key = self._browse.resolve(name, visitor)
         self.check_change(key, visitor)
-        return self.library.delete_collection(key)
+        return delete_collection(self._library, key)
 
     def check_change(self, collection: str, visitor: Visitor) -> None:
         """Refuse a visitor who may not change a collection (by its name in the store). Raises NotAllowedError."""
@@ -159,11 +167,26 @@ class Keeping(Reading):
             )
 
     def rebuild(self, progress: ProgressCallback | None = None) -> int:
-        """Make the index anew, remember its models, and return its number of passages."""
-        self.library.store.set_setting("models", "an interrupted rebuild")
-        passages = self.library.rebuild(progress)
-        self.library.store.set_setting("models", self.library.model_fingerprint)
-        return passages
+        """Make the index anew from the database, and return its number of passages; see ``rebuild.rebuild``."""
+        return rebuild(self._library, progress)
+
+    def catch_up(self, progress: ProgressCallback | None = None) -> Generator[Unmade, None, int]:
+        """Make what recordings still lack: transcripts, and what changed models made; see ``SecondPass.run``."""
+        return SecondPass(self._library).run(progress)
+
+    def missing(self) -> list[Missing]:
+        """Return what recordings still lack."""
+        return SecondPass(self._library).missing()
+
+    def sweep(self, before: str) -> None:
+        """Delete visitors' own collections that nothing was added to since a time (see ``store.jobs.time_ago``).
+
+        One that holds nothing counts from when it was first seen.
+        """
+        for name in filter(owner_of, self._library.store.collections.names()):
+            changed_at = self._library.store.journal.last_change(name) or self._empty_since.setdefault(name, time_ago())
+            if changed_at < before:
+                delete_collection(self._library, name)
 
 
 def checked_collection_name(name: str) -> str:

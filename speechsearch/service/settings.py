@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from speechsearch.domain.errors import ConfigurationError
 from speechsearch.domain.limits import Group, Limits, Segmentation
+from speechsearch.library.backup import checked_folder
 
 PREFIX = "SPEECHSEARCH_"
 TEST_VARIABLES = frozenset({"SPEECHSEARCH_TEST_QDRANT_URL", "SPEECHSEARCH_TEST_DATABASE_URL"})
@@ -66,11 +67,41 @@ class StoreSettings(Group):
 
 
 class EngineSettings(Group):
-    """Which engines are indexed and which recogniser the baseline uses."""
+    """Which models make the library searchable, by their names in the catalog (``speechsearch models``).
+
+    ``recognizer``: the baseline's; several with commas between are kept side by side and compared, the first is the
+    baseline; "none" for no transcripts at all. ``text_encoder``: the baseline's, for transcripts and questions to them;
+    the adapter's own comes with the speech encoder.
+    """
 
     encoder: str = "mini"
     recognizer: str = "mini"
+    text_encoder: str = "all-MiniLM-L6-v2"
     threads: int = Field(0, ge=0, description="CPU threads; 0 takes all")
+
+    @property
+    def recognizers(self) -> tuple[str, ...]:
+        """The names of the recognisers, the baseline first.
+
+        >>> EngineSettings(recognizer="mini, pocketsphinx").recognizers, EngineSettings(recognizer="none").recognizers
+        (('mini', 'pocketsphinx'), ())
+        """
+        names = (name.strip() for name in self.recognizer.split(","))
+        return tuple(dict.fromkeys(name for name in names if name not in ("", "none")))
+
+
+class ModelSettings(Group):
+    """Where the files of models are looked for, and where models compute.
+
+    ``folder``: looked through first, as folder/<model>/<file>. ``may_download``: whether files that are neither installed
+    nor in the hub's cache may be downloaded; not set, only on a Space.
+    """
+
+    folder: str = ""
+    may_download: bool | None = None
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    idle_minutes: float = Field(30.0, gt=0, description="models that nobody used for so long leave the memory")
 
 
 class Settings(BaseSettings):
@@ -93,6 +124,7 @@ class Settings(BaseSettings):
     segmentation: Segmentation = Segmentation()
     limits: Limits = Limits()
     engines: EngineSettings = EngineSettings()
+    models: ModelSettings = ModelSettings()
 
 
 def is_on_space() -> bool:
@@ -138,3 +170,9 @@ def read_settings() -> Settings:
         raise ConfigurationError(f"{name}: {first['msg']}.", hint) from error
     except SettingsError as error:
         raise ConfigurationError(f"{error}.", hint) from error
+
+
+def backup_folder(settings: Settings) -> Path | None:
+    """Return where the settings want the backup; None for nowhere. Raises ConfigurationError."""
+    is_database_here = not settings.store.url.get_secret_value()
+    return checked_folder(settings.backup.folder, settings.data_dir.expanduser().resolve(), is_database_here)

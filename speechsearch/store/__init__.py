@@ -2,6 +2,7 @@
 
 from speechsearch.store.records import (
     CollectionSummary,
+    Encoding,
     Job,
     JobFile,
     JobState,
@@ -10,9 +11,9 @@ from speechsearch.store.records import (
     Judgement,
     StoredPassage,
 )
-from speechsearch.store.repository import Repository
+from speechsearch.store.store import Store
 
 __all__ = [
-    "CollectionSummary", "Job", "JobFile", "JobState", "JournalEntry", "JournalState", "Judgement", "Repository",
+    "CollectionSummary", "Encoding", "Job", "JobFile", "JobState", "JournalEntry", "JournalState", "Judgement", "Store",
     "StoredPassage",
 ]  # fmt: skip

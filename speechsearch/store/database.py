@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,6 +81,14 @@ def upsert(connection: sa.Connection, table: Any, row: dict[str, Any], kept: tup
         connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changes))
     else:
         connection.execute(statement.on_conflict_do_nothing(index_elements=keys))
+
+
+def rows_of(connection: sa.Connection, statement: sa.Select, column: Any, ids: Sequence[str]) -> list[sa.Row]:
+    """Return the rows with one of the ids in a column, asked for in batches."""
+    found: list[sa.Row] = []
+    for start in range(0, len(ids), BATCH_IDS):
+        found += connection.execute(statement.where(column.in_(ids[start : start + BATCH_IDS])))
+    return found
 
 
 def _engine(url: str) -> sa.Engine:

@@ -15,18 +15,18 @@ from speechsearch.store.tables import JournalRow, SettingRow
 
 
 class Journal:
-    """The journal and the settings of a database."""
+    """The journal of a database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def journal(self, recording_id: str) -> JournalEntry | None:
+    def entry(self, recording_id: str) -> JournalEntry | None:
         """Return the entry of a recording, None when it has none."""
         with self._database.reading() as connection:
             row = connection.execute(_entries().where(JournalRow.recording_id == recording_id)).first()
         return None if row is None else JournalEntry(*row)
 
-    def journal_entries(self, state: JournalState | None = None) -> list[JournalEntry]:
+    def entries(self, state: JournalState | None = None) -> list[JournalEntry]:
         """Return the entries (of one state), the one that changed longest ago first."""
         statement = _entries().order_by(JournalRow.updated_at, JournalRow.recording_id)
         if state is not None:
@@ -59,24 +59,36 @@ class Journal:
                 chosen = JournalRow.recording_id.in_(recording_ids[start : start + BATCH_IDS])
                 connection.execute(sa.update(JournalRow).where(chosen).values(change))
 
+    def mark_done_as_stored(self) -> None:
+        """Mark all recordings that are done as "stored": the index is to be written anew."""
+        with self._database.writing() as connection:
+            mark_stored(connection, sa.true())
+
     def last_change(self, collection: str) -> str:
         """Return when a recording of a collection changed last, UTC in ISO 8601; empty when it has none."""
         statement = sa.select(sa.func.max(JournalRow.updated_at)).where(JournalRow.collection == collection)
         with self._database.reading() as connection:
             return connection.scalar(statement) or ""
 
-    def setting(self, key: str) -> str | None:
+
+class KeptValues:
+    """Small values of a database, kept between runs."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, key: str) -> str | None:
         """Return a kept value, None when there is none."""
         with self._database.reading() as connection:
             return connection.scalar(sa.select(SettingRow.value).where(SettingRow.key == key))
 
-    def set_setting(self, key: str, value: str) -> None:
+    def put(self, key: str, value: str) -> None:
         """Keep a value.
 
         Raises:
             InputError: text that cannot be kept.
         """
-        row = {"key": checked_name(key, "setting's name"), "value": checked_text(value, "setting")}
+        row = {"key": checked_name(key, "value's name"), "value": checked_text(value, "value")}
         with self._database.writing() as connection:
             upsert(connection, SettingRow, row)
 
@@ -98,6 +110,12 @@ def journal_row(
         "message": checked_text(message, "message"),
         "updated_at": _now(),
     }
+
+
+def mark_stored(connection: sa.Connection, which: sa.ColumnElement[bool]) -> None:
+    """Mark recordings that are done as "stored", so that their points are written to the index again."""
+    change = {"state": "stored", "updated_at": _now()}
+    connection.execute(sa.update(JournalRow).where(which, JournalRow.state == "done").values(change))
 
 
 def _entries() -> sa.Select:

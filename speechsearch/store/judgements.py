@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import asdict, fields
-from typing import Any
 
 import sqlalchemy as sa
 
 from speechsearch.domain.errors import InputError
 from speechsearch.store.database import Database, upsert
-from speechsearch.store.job_rows import time_ago
-from speechsearch.store.reader import BATCH_IDS
+from speechsearch.store.jobs import time_ago
 from speechsearch.store.records import Judgement
 from speechsearch.store.rows import checked_name, checked_text
 from speechsearch.store.tables import FeedbackRow
@@ -21,13 +18,13 @@ LARGEST_QUESTION_BYTES = 2_000
 COLUMNS = tuple(getattr(FeedbackRow, one.name) for one in fields(Judgement))
 
 
-class Feedback:
+class Judgements:
     """The judgements of a database: one of each visitor, question and passage. They go with the passage."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def set_judgement(self, judgement: Judgement) -> None:
+    def put(self, judgement: Judgement) -> None:
         """Write a judgement with the present time, over an earlier one.
 
         Raises:
@@ -44,13 +41,13 @@ class Feedback:
         with self._database.writing() as connection:
             upsert(connection, FeedbackRow, asdict(judgement) | {"created_at": time_ago()})
 
-    def clear_judgement(self, visitor_id: str, question: str, passage_id: str) -> None:
+    def clear(self, visitor_id: str, question: str, passage_id: str) -> None:
         """Delete a judgement; it is no error when there is none."""
         mine = (FeedbackRow.visitor_id == visitor_id) & (FeedbackRow.question == question)
         with self._database.writing() as connection:
             connection.execute(sa.delete(FeedbackRow).where(mine, FeedbackRow.passage_id == passage_id))
 
-    def judgements(self, visitor_id: str | None = None, question: str | None = None) -> list[Judgement]:
+    def find(self, visitor_id: str | None = None, question: str | None = None) -> list[Judgement]:
         """Return the judgements (of one visitor, on one question), the latest last."""
         statement = sa.select(*COLUMNS).order_by(FeedbackRow.created_at, FeedbackRow.question, FeedbackRow.passage_id)
         if visitor_id is not None:
@@ -60,18 +57,8 @@ class Feedback:
         with self._database.reading() as connection:
             return [Judgement(*row) for row in connection.execute(statement)]
 
-    def count_judgements(self, visitor_id: str) -> int:
+    def count(self, visitor_id: str) -> int:
         """Return how many judgements a visitor has given."""
         statement = sa.select(sa.func.count()).where(FeedbackRow.visitor_id == visitor_id)
         with self._database.reading() as connection:
             return connection.scalar(statement) or 0
-
-
-def judgement_rows(connection: sa.Connection, passage_ids: Collection[str]) -> list[dict[str, Any]]:
-    """Return the rows of judgements on passages, to be written again when the passages are."""
-    ids, table = sorted(passage_ids), FeedbackRow.__table__
-    found: list[dict[str, Any]] = []
-    for start in range(0, len(ids), BATCH_IDS):
-        judged = sa.select(table).where(table.c.passage_id.in_(ids[start : start + BATCH_IDS]))
-        found += [dict(row) for row in connection.execute(judged).mappings()]
-    return found

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from speechsearch.domain.values import Passage, PhonemeTrack, Transcript, Vectors
+from speechsearch.domain.values import Passage, PhonemeTrack, Vectors
 
 JournalState = Literal["stored", "done", "failed", "deleting"]
 JOURNAL_STATES: tuple[str, ...] = get_args(JournalState)
@@ -16,12 +16,32 @@ ENDED: tuple[JobState, ...] = ("done", "failed", "cancelled")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredPassage:
-    """A passage with everything that was computed from its sound."""
+    """A passage with vectors that were made of it, and the phonemes heard in it; no vectors: those there are stay."""
 
     passage: Passage
     vectors: Vectors
-    transcript: Transcript | None = None
     track: PhonemeTrack | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """What made a recording's vectors in a channel, and how many of its passages have one."""
+
+    recording_id: str
+    channel: str
+    fingerprint: str
+    passages: int
+
+
+@dataclass(frozen=True, slots=True)
+class PassageCount:
+    """A recording's collection, speaker and language, and how many passages it has, together how long."""
+
+    collection: str
+    speaker: str
+    language: str
+    passages: int
+    duration_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +62,7 @@ class JournalEntry:
     """How far one recording has come.
 
     ``state``: stored (in the database, perhaps not in the index), done, failed (``message`` says why) or deleting.
-    ``fingerprint`` is that of the pipeline it was last stored with, empty when it never was; ``updated_at`` is UTC in
-    ISO 8601.
+    ``fingerprint`` is that of the way it was cut, empty when it never was; ``updated_at`` is UTC in ISO 8601.
     """
 
     recording_id: str
@@ -76,7 +95,7 @@ class Job:
     """A task of the queue: what to do for whom, and how far it is.
 
     ``task`` says all that its runner must know (JSON); ``message`` what it is about, or why it failed. Times are UTC in
-    ISO 8601.
+    ISO 8601. ``crashes``: how many processes ended while it ran.
     """
 
     job_id: str
@@ -88,6 +107,7 @@ class Job:
     message: str = ""
     created_at: str = ""
     updated_at: str = ""
+    crashes: int = 0
 
     @property
     def has_ended(self) -> bool:

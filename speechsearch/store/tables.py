@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
 from sqlalchemy import Float, ForeignKey, LargeBinary, MetaData, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -44,6 +45,7 @@ class RecordingRow(Base):
     licence: Mapped[str]
     source: Mapped[str]
     media_name: Mapped[str]
+    wants_transcripts: Mapped[bool] = mapped_column(server_default=sa.true())
 
 
 class PassageRow(Base):
@@ -66,13 +68,26 @@ class VectorRow(Base):
     terms: Mapped[bytes | None]
 
 
+class EncodingRow(Base):
+    """What made a recording's vectors in a channel, and how many of its passages have one."""
+
+    __tablename__ = "encodings"
+    recording_id: Mapped[str] = mapped_column(
+        ForeignKey("recordings.recording_id", ondelete="CASCADE"), primary_key=True
+    )
+    channel: Mapped[str] = mapped_column(primary_key=True)
+    fingerprint: Mapped[str]
+    passages: Mapped[int]
+
+
 class TranscriptRow(Base):
     """What a recogniser made of a passage; ``words`` is JSON, a list of [text, start_s, end_s]."""
 
     __tablename__ = "transcripts"
     passage_id: Mapped[str] = mapped_column(ForeignKey("passages.passage_id", ondelete="CASCADE"), primary_key=True)
+    recognizer: Mapped[str] = mapped_column(primary_key=True)
+    fingerprint: Mapped[str]
     text: Mapped[str]
-    recognizer: Mapped[str]
     words: Mapped[str]
 
 
@@ -111,6 +126,7 @@ class JobRow(Base):
     message: Mapped[str]
     created_at: Mapped[str]
     updated_at: Mapped[str]
+    crashes: Mapped[int] = mapped_column(server_default="0")
 
 
 class JobFileRow(Base):

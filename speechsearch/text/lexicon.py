@@ -1,16 +1,18 @@
 """Turn words into phonemes: look them up in CMUdict, spell out the rest.
 
-Source: the CMU Pronouncing Dictionary (BSD licence), as the pocketsphinx package carries it; 39 phonemes, no stress.
+Source: the CMU Pronouncing Dictionary (BSD licence), as the pocketsphinx package carries it (its code is not used);
+39 phonemes, no stress.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache, lru_cache
-from pathlib import Path
 
+from speechsearch.domain.packages import packaged_file
 from speechsearch.text.spoken import WORD, spoken_words
 
+CMUDICT = "pocketsphinx/model/en-us/cmudict-en-us.dict"
 BLANK = 0
 PHONEMES = tuple(
     "AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T TH UH UW V W Y Z ZH".split()
@@ -23,10 +25,12 @@ Pronunciation = tuple[int, ...]
 
 @cache
 def dictionary() -> dict[str, Pronunciation]:
-    """Return CMUdict's first pronunciation of every word, as encoder symbols (about 125,000 words)."""
-    import pocketsphinx
+    """Return CMUdict's first pronunciation of every word, as encoder symbols (about 125,000 words).
 
-    path = Path(pocketsphinx.get_model_path()) / "en-us" / "cmudict-en-us.dict"
+    Raises:
+        MissingDependencyError: the package that carries it is not installed.
+    """
+    path = packaged_file("pocketsphinx", CMUDICT, "python -m pip install pocketsphinx")
     entries: dict[str, Pronunciation] = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         word, *phonemes = line.split()

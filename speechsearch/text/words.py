@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from speechsearch.domain.values import SparseVector
 from speechsearch.text.spoken import spoken_words
 
+VERSION = "words-1"
+"""Changes when the same text would give other terms or weights."""
 AVERAGE_WORDS = 60
 K1 = 1.2
 B = 0.75

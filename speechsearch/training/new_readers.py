@@ -29,7 +29,7 @@ from speechsearch.domain.values import Word
 from speechsearch.models.mini.acoustic import AcousticConfig, AcousticEncoder
 from speechsearch.models.mini.adapter import spikes
 from speechsearch.models.mini.frontend import LogMel
-from speechsearch.models.mini.network import FRAME_S
+from speechsearch.models.mini.heard import FRAME_S
 from speechsearch.models.pocketsphinx import MOST_ACTIVE_HMMS
 from speechsearch.text.lexicon import Lexicon, Pronunciation
 from speechsearch.text.spoken import spoken_words

@@ -85,9 +85,9 @@ class AboutHandlers:
         """Return how long the program runs, what it takes, and what became of its jobs."""
         import psutil
 
-        process, storage = psutil.Process(), self._service.storage()
+        process, storage = psutil.Process(), self._service.browse.storage()
         free_bytes = shutil.disk_usage(self._service.settings.data_dir.expanduser()).free
-        jobs = Counter(job.state for job in self._service.library.store.jobs())
+        jobs = Counter(job.state for job in self._service.store.jobs.find())
         facts = {
             "Running for": view.duration(time.time() - process.create_time()),
             "Memory": size(process.memory_info().rss),
@@ -104,7 +104,7 @@ class AboutHandlers:
         try:
             if not visitor.is_owner:
                 raise NotAllowedError("Only an owner may check.", "Log in.")
-            found = self._service.differences()
+            found = self._service.browse.differences()
         except SpeechSearchError as error:
             return view.problem(error)
         if not found:

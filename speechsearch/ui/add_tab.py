@@ -70,7 +70,7 @@ class QueuePage:
         is_told = current is not None and (
             current[0].kind in ("samples", "reindex") or current[0].job_id in [job.job_id for job in seen]
         )
-        collections = self._service.collections(visitor)
+        collections = self._service.browse.collections(visitor)
         return PageState(
             is_busy=is_told or bool(waiting),
             banner=job_cards.banner(*current) if is_told and current else "",

@@ -56,7 +56,7 @@ class BenchHandlers:
     def __init__(self, service: Service, root: str = "") -> None:
         self._service, self._root = service, root
         self._bench = RobustnessBench(service)
-        self.titles = {engine.name: engine.title for engine in service.engines()}
+        self.titles = {engine.name: engine.title for engine in service.search.cards()}
 
     def clips(self, text: str, path: str | None, visitor: Visitor = LOCAL) -> tuple[Choices, str]:
         """Return the clips that may be the right one as (label, passage id), likeliest first, and a message."""
@@ -64,7 +64,7 @@ class BenchHandlers:
             query = self._query(text, path)
             found: dict[str, tuple[Recording, Span, list[str]]] = {}
             for engine in ("hybrid", "asr"):
-                for hit in self._service.search(query, engine, visitor).hits:
+                for hit in self._service.search.find(query, engine, visitor).hits:
                     known = found.setdefault(hit.passage.passage_id, (hit.recording, hit.passage.span, []))
                     known[2].append(f"{engine} #{hit.rank}")
             if not found:
@@ -87,7 +87,7 @@ class BenchHandlers:
                     raise EmptyQueryError(
                         "There is no spoken question.", "Record one above, or spoil the clip instead."
                     )
-                sound = self._service.query_audio(Path(path))
+                sound = self._service.search.query_audio(Path(path))
                 value = self._bench.question(passage_id, sound, wanted, visitor)
                 return bench_view.trial(value, bench_view.sound_address(sound), what, self.titles)
             value = self._bench.clip(passage_id, self._query(text, path), wanted, visitor)
@@ -100,8 +100,8 @@ class BenchHandlers:
         """Return question, clips and HTML for an address with ``?bench=PASSAGE_ID&q=``; the clip named comes first."""
         text, passage_id = parameters.get("q", "")[:LONGEST_QUESTION], parameters.get("bench", "")[:64]
         try:
-            passage = self._service.passage(passage_id, visitor)
-            recording = self._service.recording(passage.recording_id, visitor)
+            passage = self._service.browse.passage(passage_id, visitor)
+            recording = self._service.browse.recording(passage.recording_id, visitor)
         except SpeechSearchError as error:
             return text, [], view.problem(error)
         others = [one for one in self.clips(text, None, visitor)[0] if one[1] != passage_id] if text.strip() else []
@@ -112,7 +112,7 @@ class BenchHandlers:
         if text.strip():
             return Query(text=text.strip()[:LONGEST_QUESTION], top_k=OFFERED)
         if path:
-            return Query(audio=self._service.query_audio(Path(path)), top_k=OFFERED)
+            return Query(audio=self._service.search.query_audio(Path(path)), top_k=OFFERED)
         raise EmptyQueryError("There is no question.", "Type or speak one.")
 
 

@@ -57,7 +57,7 @@ def panel_routes(service: Service) -> APIRouter:
     @router.get("/leftovers", response_class=JSONResponse)
     def leftovers(request: Request) -> list[str]:
         """Return what a check of database, index and audio files finds."""
-        return service.leftovers(visitor_of(request))
+        return service.browse.leftovers(visitor_of(request))
 
     @router.get("/dialog/new")
     def new() -> str:
@@ -85,14 +85,14 @@ def panel_routes(service: Service) -> APIRouter:
     @router.get("/dialog/recording")
     def recording(request: Request, id: RecordingId) -> str:
         """Return the form of a recording."""
-        body = forms.recording_fields(service.recording(id, visitor_of(request)))
+        body = forms.recording_fields(service.browse.recording(id, visitor_of(request)))
         return forms.dialog("Edit recording", body, "PATCH", f"{root}{API}/recordings/{id}", "Save", "Saved.")
 
     @router.get("/dialog/delete-recording")
     def delete_recording(request: Request, id: RecordingId) -> str:
         """Return the question whether a recording is to be deleted."""
         visitor = visitor_of(request)
-        found, passages = service.recording(id, visitor), service.passages_of(id, visitor)
+        found, passages = service.browse.recording(id, visitor), service.browse.passages_of(id, visitor)
         media_bytes = media_sizes(service.library, found.collection)[id]
         body = forms.farewell_recording(found, len(passages), media_bytes)
         action = f"{root}{API}/recordings/{id}"
@@ -112,26 +112,26 @@ def panel_routes(service: Service) -> APIRouter:
 
 
 def _summary(service: Service, name: str, visitor: Visitor) -> CollectionSummary:
-    key = service.resolve(name, visitor)
-    (found,) = [one for one in service.collections(visitor) if one.name == key]
+    key = service.browse.resolve(name, visitor)
+    (found,) = [one for one in service.browse.collections(visitor) if one.name == key]
     return found
 
 
 def _panel(service: Service, visitor: Visitor, name: str, words: str, page: int, root: str) -> str:
-    seen = [(views.named(one, visitor.sees_all), one) for one in service.collections(visitor)]
+    seen = [(views.named(one, visitor.sees_all), one) for one in service.browse.collections(visitor)]
     try:
-        key = service.resolve(name, visitor) if name else ""
+        key = service.browse.resolve(name, visitor) if name else ""
     except NotFoundError:  # it may just have been deleted
         key = ""
     key = key or (seen[0][1].name if seen else "")
     rights = views.Rights(visitor.may_add, bool(key) and visitor.may_change(key), visitor.is_owner)
-    bar = views.toolbar(rights, service.storage() if visitor.is_owner else None)
+    bar = views.toolbar(rights, service.browse.storage() if visitor.is_owner else None)
     shown = ""
     if key:
-        contents = service.contents(key, words, page, visitor)
+        contents = service.browse.contents(key, words, page, visitor)
         last = max(1, -(-contents.found // LONGEST_PAGE))
         if page > last:
-            contents, page = service.contents(key, words, last, visitor), last
+            contents, page = service.browse.contents(key, words, last, visitor), last
         called = views.named(contents.summary, visitor.sees_all)
         shown = views.detail(called, contents, rights, words, page, root)
     return views.panel(seen, key, bar, shown)

@@ -40,11 +40,11 @@ class CompareHandlers:
 
     def __init__(self, service: Service, root: str = "") -> None:
         self._service, self._root = service, root
-        self.titles = {engine.name: engine.title for engine in service.engines()}
+        self.titles = {engine.name: engine.title for engine in service.search.cards()}
 
     def collections(self, visitor: Visitor = LOCAL) -> list[str]:
         """Return the names of the collections that hold something, those with questions first."""
-        names = [one.name for one in self._service.collections(visitor) if one.passages]
+        names = [one.name for one in self._service.browse.collections(visitor) if one.passages]
         return [shown_name(name) for name in sorted(names, key=lambda name: (not has_questions(name), name))]
 
     def run(
@@ -119,7 +119,7 @@ class CompareHandlers:
 
     def _title(self, recording_id: str, visitor: Visitor) -> str:
         try:
-            return self._service.recording(recording_id, visitor).title
+            return self._service.browse.recording(recording_id, visitor).title
         except NotFoundError:
             return "a recording that was deleted meanwhile"
 
@@ -127,8 +127,8 @@ class CompareHandlers:
         try:
             if passage_id is None:
                 return None
-            passage = self._service.passage(passage_id, visitor)
-            recording = self._service.recording(passage.recording_id, visitor)
+            passage = self._service.browse.passage(passage_id, visitor)
+            recording = self._service.browse.recording(passage.recording_id, visitor)
             return compare_view.Clip(recording, passage, recording.recording_id in relevant)  # type: ignore[operator]
         except NotFoundError:
             return None

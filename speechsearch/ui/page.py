@@ -58,7 +58,7 @@ def build_page(service: Service, jobs: JobQueue | None = None) -> gr.Blocks:
     """Return the whole page for a service that answers the questions; ``jobs`` tells programs what is being added."""
     handlers = search_tab.SearchHandlers(service, service.settings.server.root_path)
     with gr.Blocks(title="speechsearch", analytics_enabled=False, delete_cache=(3600, 86400)) as page:
-        everybodys = service.collections(Visitor(""))
+        everybodys = service.browse.collections(Visitor(""))
         head = gr.HTML(header(everybodys), elem_id="head", apply_default_css=False, js_on_load=None)
         gr.HTML('<div id="news"></div>', elem_id="banner", apply_default_css=False, js_on_load=None)
         with gr.Tabs(elem_id="tabs") as tabs:
@@ -80,7 +80,7 @@ def build_page(service: Service, jobs: JobQueue | None = None) -> gr.Blocks:
         changed = gr.Button("Look again", elem_id="changed", elem_classes="ss-hidden")
 
         def look(request: gr.Request) -> tuple[str, gr.Dataset]:
-            return header(service.collections(visitor_of(request))), gr.Dataset(samples=handlers.examples())
+            return header(service.browse.collections(visitor_of(request))), gr.Dataset(samples=handlers.examples())
 
         programs.build(service, jobs)
         refresh: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}

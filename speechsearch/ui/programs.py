@@ -31,7 +31,7 @@ def build(service: Service, jobs: JobQueue | None) -> None:
         """Find the passages of spoken recordings that answer a question, best first."""
         with _said_to_the_client():
             asked = query(question, top_k, collection)
-            return ResultsBody.of(service.search(asked, engine, visitor_of(request))).model_dump()
+            return ResultsBody.of(service.search.find(asked, engine, visitor_of(request))).model_dump()
 
     def compare(
         question: str,
@@ -44,11 +44,11 @@ def build(service: Service, jobs: JobQueue | None) -> None:
         """Put a question to two engines, for example to search by sound and to search by transcript."""
         with _said_to_the_client():
             asked = query(question, top_k, collection)
-            return ComparisonBody.of(service.compare(asked, left, right, visitor_of(request))).model_dump()
+            return ComparisonBody.of(service.search.compare(asked, left, right, visitor_of(request))).model_dump()
 
     def collections(request: gr.Request) -> list[dict[str, Any]]:
         """List the collections that can be searched and how much is in each."""
-        return [CollectionBody.of(one).model_dump() for one in service.collections(visitor_of(request))]
+        return [CollectionBody.of(one).model_dump() for one in service.browse.collections(visitor_of(request))]
 
     def ingest_status(request: gr.Request) -> list[dict[str, Any]]:
         """List the tasks of the queue that add recordings and how far each is."""

@@ -39,21 +39,21 @@ class RecordingHandlers:
 
     def __init__(self, service: Service, root: str = "") -> None:
         self._service, self._root = service, root
-        self._engines = service.engines()
+        self._engines = service.search.cards()
 
     def listed(self, words: str, visitor: Visitor) -> str:
         """Return the recordings that hold all the words, in title, speaker, collection, date or file name."""
-        every = self._service.recordings(visitor=visitor)
+        every = self._service.browse.recordings(visitor=visitor)
         found = [one for one in every if recording_view.is_meant(one, words)]
         return recording_view.recording_list(found[:MOST_LISTED], len(found), len(every), self._root)
 
     def whole(self, recording_id: str, question: str, engine: str, visitor: Visitor) -> str:
         """Return a recording with its player and, if there is a question, where it is answered."""
-        found = self._service.recording(recording_id, visitor)
+        found = self._service.browse.recording(recording_id, visitor)
         engine = engine if engine in {one.name for one in self._engines} else LEFT
         return recording_view.whole(
             found,
-            self._service.passages_of(recording_id, visitor),
+            self._service.browse.passages_of(recording_id, visitor),
             recording_view.search_form(self._engines, question, engine),
             self._answers_or_problem(found, question, engine, visitor),
             self._root,
@@ -61,12 +61,12 @@ class RecordingHandlers:
 
     def answers(self, recording_id: str, question: str, engine: str, visitor: Visitor) -> str:
         """Return where in a recording a question is answered."""
-        found = self._service.recording(recording_id, visitor)
+        found = self._service.browse.recording(recording_id, visitor)
         return self._answers_or_problem(found, question, engine, visitor)
 
     def passages(self, recording_id: str, visitor: Visitor) -> str:
         """Return all passages of a recording with their transcripts."""
-        return recording_view.passage_list(self._service.transcribed(recording_id, visitor))
+        return recording_view.passage_list(self._service.browse.transcribed(recording_id, visitor))
 
     def _answers_or_problem(self, found: Recording, question: str, engine: str, visitor: Visitor) -> str:
         if not question.strip():
@@ -74,7 +74,7 @@ class RecordingHandlers:
         filters = Filters(recording_ids=(found.recording_id,))
         query = Query(text=question.strip(), top_k=MOST_ANSWERS, filters=filters)
         try:
-            return recording_view.answers(self._service.search(query, engine, visitor))
+            return recording_view.answers(self._service.search.find(query, engine, visitor))
         except SpeechSearchError as error:
             return view.problem(error)
 

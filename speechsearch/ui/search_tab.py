@@ -41,7 +41,7 @@ class SearchHandlers:
     def __init__(self, service: Service, root: str = "") -> None:
         self._service = service
         self._root = root
-        self.engines = {engine.name: engine for engine in service.engines()}
+        self.engines = {engine.name: engine for engine in service.search.cards()}
 
     def intro(self, asked: Asked) -> Shown:
         """Return the columns before a search: how each engine works."""
@@ -61,7 +61,7 @@ class SearchHandlers:
         try:
             if not asked.audio_path:
                 raise EmptyQueryError("No sound has arrived.", "Record the question again, or drop a file.")
-            sound = self._service.query_audio(Path(asked.audio_path))
+            sound = self._service.search.query_audio(Path(asked.audio_path))
             return self._compare(replace(asked, text=""), sound, visitor)
         except SpeechSearchError as error:
             return (view.problem(error), *self.intro(asked)[1:])
@@ -78,7 +78,7 @@ class SearchHandlers:
 
     def narrowing(self, visitor: Visitor, chosen: Asked | None = None) -> list[Any]:
         """Return updates of the controls that narrow a search: what can be chosen now, and with ``chosen`` what is."""
-        facets = self._service.facets(visitor)
+        facets = self._service.browse.facets(visitor)
         updates: list[Any] = []
         for name in ("collections", "speakers", "languages"):
             there = list(dict.fromkeys(facets[name]))
@@ -106,13 +106,13 @@ class SearchHandlers:
 
     def examples(self) -> list[list[str]]:
         """Return example questions, one a row."""
-        return [[question] for question in self._service.example_questions(6)]
+        return [[question] for question in self._service.browse.example_questions(6)]
 
     def _compare(self, asked: Asked, sound: Audio | None, visitor: Visitor) -> Shown:
-        if not any(collection.passages for collection in self._service.collections(visitor)):
+        if not any(collection.passages for collection in self._service.browse.collections(visitor)):
             raise EmptyQueryError("There is nothing to search yet.", "Add recordings on the second tab.")
         query = Query(text=asked.text, audio=sound, top_k=int(asked.top_k), filters=asked.filters())
-        found = self._service.compare(query, asked.left, asked.right, visitor)
+        found = self._service.search.compare(query, asked.left, asked.right, visitor)
         return comparison(found, asked, self.engines, self._root, is_spoken=sound is not None)
 
 

@@ -24,86 +24,86 @@ def service(settings, model):
 
 
 def found_in(service: Service, collection: str) -> int:
-    return len(service.search(Query(QUESTION, top_k=20, filters=Filters(collections=(collection,)))).hits)
+    return len(service.search.find(Query(QUESTION, top_k=20, filters=Filters(collections=(collection,)))).hits)
 
 
 def test_a_rename_reaches_the_index(service: Service) -> None:
     before = found_in(service, "samples")
-    assert service.change_collection("samples", {}, "talks / 2024") == "talks / 2024"
+    assert service.manage.change_collection("samples", {}, "talks / 2024") == "talks / 2024"
     assert found_in(service, "talks / 2024") == before > 0
     with pytest.raises(NotFoundError, match="no collection 'samples'"):
-        service.search(Query(QUESTION, filters=Filters(collections=("samples",))))
-    assert {one.collection for one in service.recordings()} == {"talks / 2024"}
-    assert {entry.collection for entry in service.library.store.journal_entries()} == {"talks / 2024"}
-    assert {entry.state for entry in service.library.store.journal_entries()} == {"done"}
+        service.search.find(Query(QUESTION, filters=Filters(collections=("samples",))))
+    assert {one.collection for one in service.browse.recordings()} == {"talks / 2024"}
+    assert {entry.collection for entry in service.store.journal.entries()} == {"talks / 2024"}
+    assert {entry.state for entry in service.store.journal.entries()} == {"done"}
 
 
 def test_a_rename_that_is_killed_before_the_index_is_finished_at_the_next_start(settings, model) -> None:
     with Service.open(settings, model=model) as service:
         before = found_in(service, "samples")
-        service.library.store.rename_collection("samples", "talks")  # and then the process is gone
-        assert len(service.differences()) == 7
+        service.store.collections.rename("samples", "talks")  # and then the process is gone
+        assert len(service.browse.differences()) == 7
     with Service.open(settings, model=model) as service:
-        assert service.differences() == []
+        assert service.browse.differences() == []
         assert found_in(service, "talks") == before
 
 
 def test_a_new_speaker_reaches_the_index_also_when_the_process_is_killed(settings, model) -> None:
     with Service.open(settings, model=model) as service:
-        recording = service.search(Query(QUESTION)).hits[0].recording
-        service.library.store.describe_recording(replace(recording, speaker="Ada"))
+        recording = service.search.find(Query(QUESTION)).hits[0].recording
+        service.store.recordings.describe(replace(recording, speaker="Ada"))
     with Service.open(settings, model=model) as service:
-        hits = service.search(Query(QUESTION, filters=Filters(speakers=("Ada",)))).hits
+        hits = service.search.find(Query(QUESTION, filters=Filters(speakers=("Ada",)))).hits
         assert {hit.recording.recording_id for hit in hits} == {recording.recording_id}
-        assert service.differences() == []
+        assert service.browse.differences() == []
 
 
 def test_a_collection_that_is_deleted_leaves_nothing(service: Service, settings) -> None:
     contents = contents_of(service.library, "samples")
-    gone = service.delete_collection("samples")
+    gone = service.manage.delete_collection("samples")
     assert (gone.recordings, gone.media_bytes) == (7, contents.media_bytes)
     assert gone.passages == contents.summary.passages
-    assert service.differences() == [] == service.collections()
-    assert list(service.library.index.ids()) == [] and service.library.store.passage_ids() == set()
-    assert list(service.library.media_dir.iterdir()) == [] == service.library.store.journal_entries()
+    assert service.browse.differences() == [] == service.browse.collections()
+    assert list(service.library.index.ids()) == [] and service.store.passages.ids() == set()
+    assert list(service.library.media_dir.iterdir()) == [] == service.store.journal.entries()
     assert storage_of(settings.data_dir).audio_bytes == 0
 
 
 def test_a_deletion_that_is_killed_half_way_is_finished_at_the_next_start(settings, model) -> None:
     with Service.open(settings, model=model) as service:
-        ids = [one.recording_id for one in service.recordings()]
-        service.library.store.mark_all(ids, "deleting")
-        (service.library.media_dir / service.library.store.media_name(ids[0])).unlink()
+        ids = [one.recording_id for one in service.browse.recordings()]
+        service.store.journal.mark_all(ids, "deleting")
+        (service.library.media_dir / service.store.recordings.media_name(ids[0])).unlink()
     with Service.open(settings, model=model) as service:
-        assert service.recordings() == [] == service.differences()
+        assert service.browse.recordings() == [] == service.browse.differences()
         assert list(service.library.media_dir.iterdir()) == []
 
 
 def test_contents_tell_what_each_recording_is_indexed_for(service: Service) -> None:
-    contents = service.contents("samples")
+    contents = service.browse.contents("samples")
     assert contents.found == len(contents.recordings) == 7
     assert sum(state.media_bytes for state in contents.recordings) == contents.media_bytes
     for state in contents.recordings:
         assert state.vectors == dict.fromkeys((spec.name for spec in SPECS), state.passages)
         assert (state.state, state.is_current) == ("done", True)
     assert sum(state.passages for state in contents.recordings) == contents.summary.passages
-    assert service.storage().total_bytes >= contents.media_bytes + service.storage().database_bytes
+    assert service.browse.storage().total_bytes >= contents.media_bytes + service.browse.storage().database_bytes
 
 
 def test_names_are_checked_and_belong_to_their_visitor(service: Service) -> None:
     bob = Visitor("bob", may_add=True)
-    assert service.create_collection(" my  notes ", visitor=bob) == "@bob/my notes"
+    assert service.manage.create_collection(" my  notes ", visitor=bob) == "@bob/my notes"
     with pytest.raises(DuplicateError, match="'my notes' already"):
-        service.create_collection("my notes", visitor=bob)
+        service.manage.create_collection("my notes", visitor=bob)
     with pytest.raises(DuplicateError, match="'samples' already"):
-        service.create_collection("samples", visitor=bob)
+        service.manage.create_collection("samples", visitor=bob)
     with pytest.raises(DuplicateError, match="'samples' already"):
-        service.change_collection("my notes", {"licence": "mine"}, "samples", visitor=bob)
-    assert [one.licence for one in service.collections(bob)] == ["", ""]
+        service.manage.change_collection("my notes", {"licence": "mine"}, "samples", visitor=bob)
+    assert [one.licence for one in service.browse.collections(bob)] == ["", ""]
     with pytest.raises(NotAllowedError, match="cannot be changed by visitors"):
-        service.change_collection("samples", {"licence": "mine"}, visitor=bob)
+        service.manage.change_collection("samples", {"licence": "mine"}, visitor=bob)
     with pytest.raises(InputError, match="cannot be named"):
-        service.change_collection("my notes", {}, "@ann/x", visitor=bob)
-    assert service.change_collection("my notes", {}, "diary", visitor=bob) == "@bob/diary"
+        service.manage.change_collection("my notes", {}, "@ann/x", visitor=bob)
+    assert service.manage.change_collection("my notes", {}, "diary", visitor=bob) == "@bob/diary"
     with pytest.raises(NotAllowedError, match="cannot be changed by visitors"):
-        service.change_recording(service.recordings()[0].recording_id, {"title": "x"}, visitor=bob)
+        service.manage.change_recording(service.browse.recordings()[0].recording_id, {"title": "x"}, visitor=bob)

@@ -96,11 +96,11 @@ def test_folders_tables_and_archives_are_taken_in_by_the_visitors_names(queue, s
     assert "in collection 'samples'" in messages["s004 again.opus"]
     assert "broken.mp3" in messages["broken.mp3"]
     assert "points outside" in messages["../../evil.opus"]
-    found = {one.title: one for one in service.recordings("talks")}
+    found = {one.title: one for one in service.browse.recordings("talks")}
     assert found["Edited title"].speaker == "Ann"
     assert found["inside"].file_name == "inside.opus"
     assert list(queue.folder.iterdir()) == []
-    assert service.differences() == []
+    assert service.browse.differences() == []
 
 
 def test_two_visitors_with_the_same_file_learn_nothing_of_each_other(queue, service, uploads) -> None:
@@ -108,10 +108,10 @@ def test_two_visitors_with_the_same_file_learn_nothing_of_each_other(queue, serv
     run_out(queue)
     for job, visitor, other in ((jobs[0], ANN, BOB), (jobs[1], BOB, ANN)):
         assert states(queue, job) == {"a.opus": "indexed"}
-        (mine,) = service.recordings("notes", visitor)
-        assert mine.recording_id not in [one.recording_id for one in service.recordings(visitor=other)]
+        (mine,) = service.browse.recordings("notes", visitor)
+        assert mine.recording_id not in [one.recording_id for one in service.browse.recordings(visitor=other)]
         query = Query("ferry", filters=Filters(collections=("notes",)))
-        hits = service.search(query, visitor=visitor).hits
+        hits = service.search.find(query, visitor=visitor).hits
         assert {hit.recording.recording_id for hit in hits} == {mine.recording_id}
     again = queue.submit_files(uploads(s004="b.opus"), "other notes", ANN)
     run_out(queue)
@@ -126,9 +126,9 @@ def test_a_table_cannot_write_into_other_collections(queue, service, uploads, tm
     job = queue.submit_files(files, "notes", ANN)
     run_out(queue)
     assert states(queue, job) == {"a.opus": "indexed", "b.opus": "failed", "c.opus": "indexed"}
-    names = [one.name for one in service.collections() if one.recordings]
+    names = [one.name for one in service.browse.collections() if one.recordings]
     assert names == ["@ann/kept apart", "@ann/samples", "samples"]
-    assert len(service.recordings("samples", BOB)) == 7
+    assert len(service.browse.recordings("samples", BOB)) == 7
 
 
 def test_a_quota_holds_for_every_file(queue, service, uploads) -> None:
@@ -170,7 +170,7 @@ def test_a_job_is_paused_between_the_batches_of_a_file(queue, service, long_reco
     run_out(queue)
     assert queue.job(job.job_id).state == "paused"
     assert queue.files(job.job_id) == []
-    assert (service.differences(), len(list(service.library.media_dir.iterdir()))) == ([], 7)
+    assert (service.browse.differences(), len(list(service.library.media_dir.iterdir()))) == ([], 7)
     queue.resume(job.job_id)
     run_out(queue)
     assert states(queue, job) == {"long.wav": "indexed"}
@@ -181,17 +181,17 @@ def test_a_job_is_cancelled_between_the_batches_of_a_file(queue, service, long_r
     job = queue.submit_files(long_recording, "talks")
     run_out(queue)
     assert (queue.job(job.job_id).state, queue.files(job.job_id)) == ("cancelled", [])
-    assert (service.differences(), len(list(service.library.media_dir.iterdir()))) == ([], 7)
+    assert (service.browse.differences(), len(list(service.library.media_dir.iterdir()))) == ([], 7)
     assert list(queue.folder.iterdir()) == []
 
 
 def test_the_index_is_made_anew_while_it_is_in_use(queue, service) -> None:
-    before = service.search(Query("octopus")).hits[0].passage
+    before = service.search.find(Query("octopus")).hits[0].passage
     job = queue.submit("reindex")
     run_out(queue)
     assert queue.job(job.job_id).state == "done"
-    assert service.search(Query("octopus")).hits[0].passage == before
-    assert service.differences() == []
+    assert service.search.find(Query("octopus")).hits[0].passage == before
+    assert service.browse.differences() == []
 
 
 INGEST = """
@@ -233,6 +233,6 @@ def test_a_killed_process_loses_nothing_and_does_nothing_twice(tmp_path: Path, m
         # The one that was stored when the process was killed may come out as unchanged.
         assert set(states(queue, job).values()) <= {"indexed", "unchanged"}
         assert list(states(queue, job).values()).count("unchanged") <= 1
-        assert len(queue.files(job.job_id)) == len(service.recordings("talks")) == len(names)
-        assert service.differences() == []
+        assert len(queue.files(job.job_id)) == len(service.browse.recordings("talks")) == len(names)
+        assert service.browse.differences() == []
         assert list(queue.folder.iterdir()) == []

@@ -21,7 +21,7 @@ from speechsearch.domain.limits import Limits, Segmentation
 from speechsearch.domain.values import Channel, PhonemeTrack, Transcript
 from speechsearch.index import open_index
 from speechsearch.library.library import Library
-from speechsearch.store import Repository
+from speechsearch.store import Store
 
 SAMPLES = ASSETS / "samples" / "audio"
 RECORDINGS = 40
@@ -65,7 +65,7 @@ class TinyService:
 
     def __init__(self, data_dir: Path) -> None:
         self.lock = DataFolderLock(data_dir)
-        self.store = Repository(f"sqlite:///{data_dir / 'speechsearch.sqlite3'}")
+        self.store = Store(f"sqlite:///{data_dir / 'speechsearch.sqlite3'}")
         self.index = open_index(SPECS, path=data_dir / "index")
         self.limits = Limits()
         segmentation = Segmentation(shortest_s=2, longest_s=4)
@@ -77,7 +77,7 @@ class TinyService:
         self.index_recording = self.library.index_recording
 
     def mark_failed(self, recording_id, file_name, collection, message):
-        self.store.mark(recording_id, "failed", message, file_name, collection)
+        self.store.journal.mark(recording_id, "failed", message, file_name, collection)
 
     def close(self) -> None:
         self.index.close()
@@ -91,7 +91,7 @@ def ingest_all(data_dir: Path, folder: Path, connection: Connection) -> None:
     service = TinyService(data_dir)
     connection.send("open")
     selection = discover([folder], service.limits, data_dir / "work")
-    states = [result.state for result in run(service, selection, collection="talks")]
+    states = [result.state for result in run(service.manage, selection, collection="talks")]
     service.close()
     connection.send(states)
 
@@ -200,15 +200,15 @@ def _contents(data_dir: Path) -> dict[str, object]:
     try:
         store = service.store
         assert service.library.differences() == []
-        assert set(service.index.ids()) == store.passage_ids()
-        assert len(list(service.index.ids())) == store.count_passages()
+        assert set(service.index.ids()) == store.passages.ids()
+        assert len(list(service.index.ids())) == store.passages.count()
         assert not list(data_dir.glob("work/*"))
-        recordings = store.recordings("talks")
+        recordings = store.recordings.find("talks")
         return {
             "recordings": sorted((one.recording_id, one.title, one.duration_s) for one in recordings),
-            "passages": {one.passage_id: one for each in recordings for one in store.passages_of(each.recording_id)},
+            "passages": {one.passage_id: one for each in recordings for one in store.passages.of(each.recording_id)},
             "media": sorted(path.name for path in service.library.media_dir.iterdir()),
-            "journal": sorted((entry.recording_id, entry.state) for entry in store.journal_entries()),
+            "journal": sorted((entry.recording_id, entry.state) for entry in store.journal.entries()),
         }
     finally:
         service.close()

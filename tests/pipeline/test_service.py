@@ -42,7 +42,7 @@ def title(sample: str) -> str:
     ],
 )
 def test_the_right_recording_is_on_top(service: Service, question: str, sample: str) -> None:
-    results = service.search(Query(question, top_k=3))
+    results = service.search.find(Query(question, top_k=3))
     assert results.hits[0].recording.title == title(sample)
     assert results.hits[0].rank == 1 and {one.channel for one in results.hits[0].channels} <= {
         "adapter",
@@ -52,22 +52,22 @@ def test_the_right_recording_is_on_top(service: Service, question: str, sample: 
 
 
 def test_scores_fall_and_engines_name_themselves(service: Service) -> None:
-    for info in service.engines():
-        results = service.search(Query("octopus blood", top_k=5), info.name)
+    for info in service.search.cards():
+        results = service.search.find(Query("octopus blood", top_k=5), info.name)
         scores = [hit.score for hit in results.hits]
         assert results.engine == info.name and scores == sorted(scores, reverse=True) and len(scores) > 0
 
 
 def test_comparing_gives_both_sides_under_one_clock(service: Service) -> None:
-    comparison = service.compare(Query("octopus blood"))
+    comparison = service.search.compare(Query("octopus blood"))
     assert (comparison.left.engine, comparison.right.engine) == ("hybrid", "asr")
     assert comparison.left.encode_ms > 0 and comparison.right.search_ms > 0
     assert any(hit.transcript for hit in comparison.right.hits)
 
 
 def test_a_clip_is_the_passage(service: Service) -> None:
-    hit = service.search(Query("Why is octopus blood blue?", top_k=1)).hits[0]
-    samples, rate_hz = soundfile.read(io.BytesIO(service.clip(hit.passage.passage_id)))
+    hit = service.search.find(Query("Why is octopus blood blue?", top_k=1)).hits[0]
+    samples, rate_hz = soundfile.read(io.BytesIO(service.browse.clip(hit.passage.passage_id)))
     whole, _ = soundfile.read(SAMPLES / "audio" / "s015.opus")
     start = round(hit.passage.span.start_s * 16_000)
     assert rate_hz == 16_000 and abs(len(samples) / rate_hz - hit.passage.span.duration_s) < 0.05
@@ -80,47 +80,47 @@ def test_a_spoken_question_finds_the_passage_it_is_cut_from(service: Service) ->
     samples, _ = soundfile.read(SAMPLES / "audio" / "s015.opus", dtype="float32")
     buffer = io.BytesIO()
     soundfile.write(buffer, samples[: 16_000 * 6], 16_000, format="WAV")
-    audio = service.query_audio(buffer.getvalue())
+    audio = service.search.query_audio(buffer.getvalue())
     for engine in ("phonetic", "hybrid"):
-        assert service.search(Query(audio=audio, top_k=1), engine).hits[0].recording.title == title("s015")
+        assert service.search.find(Query(audio=audio, top_k=1), engine).hits[0].recording.title == title("s015")
 
 
 def test_filters_and_limits(service: Service) -> None:
-    only = service.recordings("samples")[0].recording_id
-    results = service.search(Query("the war", filters=Filters(recording_ids=(only,))))
+    only = service.browse.recordings("samples")[0].recording_id
+    results = service.search.find(Query("the war", filters=Filters(recording_ids=(only,))))
     assert {hit.recording.recording_id for hit in results.hits} == {only}
     with pytest.raises(NotFoundError, match="no collection 'none'"):
-        service.search(Query("the war", filters=Filters(collections=("none",))))
+        service.search.find(Query("the war", filters=Filters(collections=("none",))))
     for query in (Query(""), Query("  \n"), Query("x" * 3000), Query("war", top_k=0), Query("war", top_k=10_000)):
         with pytest.raises(EmptyQueryError, match=r"empty|characters|answers"):
-            service.search(query)
+            service.search.find(query)
     with pytest.raises(NotFoundError, match="no engine 'oracle'"):
-        service.search(Query("war"), "oracle")
+        service.search.find(Query("war"), "oracle")
     with pytest.raises(NotFoundError, match="no such passage"):
-        service.clip("00000000-0000-0000-0000-000000000000")
+        service.browse.clip("00000000-0000-0000-0000-000000000000")
 
 
 @pytest.mark.parametrize("text", ["?!", "\x00", "'; DROP TABLE passages; --", "日本語", "<script>", "a" * 1900])
 def test_hostile_questions_do_no_harm(service: Service, text: str) -> None:
     for engine in ("hybrid", "asr", "adapter", "phonetic"):
         try:
-            assert len(service.search(Query(text), engine).hits) <= 5
+            assert len(service.search.find(Query(text), engine).hits) <= 5
         except EmptyQueryError as error:
             assert error.message
-    assert service.differences() == []
+    assert service.browse.differences() == []
 
 
 def test_a_second_run_changes_nothing(service: Service, chosen_files: Path, tmp_path: Path) -> None:
-    before = service.library.store.passage_ids()
-    results = list(run(service, discover([chosen_files], service.limits, tmp_path), collection="samples"))
+    before = service.store.passages.ids()
+    results = list(run(service.manage, discover([chosen_files], service.limits, tmp_path), collection="samples"))
     assert {result.state for result in results} == {"unchanged"} and len(results) == CHOSEN
-    assert service.library.store.passage_ids() == before == set(service.library.index.ids())
+    assert service.store.passages.ids() == before == set(service.library.index.ids())
 
 
 def test_the_same_sound_in_another_collection_is_named(service: Service, tmp_path: Path) -> None:
     again = tmp_path / "again.opus"
     again.write_bytes((SAMPLES / "audio" / "s004.opus").read_bytes())
-    (result,) = run(service, discover([again], service.limits, tmp_path), collection="other")
+    (result,) = run(service.manage, discover([again], service.limits, tmp_path), collection="other")
     assert result.state == "duplicate" and title("s004") in result.message and "samples" in result.message
 
 
@@ -128,26 +128,26 @@ def test_deleting_leaves_nothing(service: Service, tmp_path: Path) -> None:
     noisy = tmp_path / "noisy.wav"
     samples, _ = soundfile.read(SAMPLES / "audio" / "s051.opus")
     soundfile.write(noisy, samples * 0.7, 16_000)
-    (result,) = run(service, discover([noisy], service.limits, tmp_path), collection="gone")
+    (result,) = run(service.manage, discover([noisy], service.limits, tmp_path), collection="gone")
     assert result.state == "indexed"
-    media = service.library.media_dir / service.library.store.media_name(result.recording_id)
+    media = service.library.media_dir / service.store.recordings.media_name(result.recording_id)
     assert media.exists()
-    gone = service.delete_collection("gone")
+    gone = service.manage.delete_collection("gone")
     assert (gone.recordings, gone.passages) == (1, result.passages) and gone.media_bytes > 1000
-    assert not media.exists() and service.differences() == []
-    assert "gone" not in {one.name for one in service.collections()}
+    assert not media.exists() and service.browse.differences() == []
+    assert "gone" not in {one.name for one in service.browse.collections()}
     with pytest.raises(NotFoundError, match="collection 'gone'"):
-        service.delete_collection("gone")
+        service.manage.delete_collection("gone")
 
 
 def test_rebuilding_gives_the_same_answers(service: Service) -> None:
     query = Query("Which animal saved a worker's life by refusing to move?")
-    before = [(hit.passage.passage_id, round(hit.score, 2)) for hit in service.search(query).hits]
-    service.library.index.delete(sorted(service.library.store.passage_ids())[:5])
-    assert service.differences() == ["5 passages of the database are not in the index."]
-    assert service.rebuild() == len(service.library.store.passage_ids())
-    assert service.differences() == []
-    after = [(hit.passage.passage_id, round(hit.score, 2)) for hit in service.search(query).hits]
+    before = [(hit.passage.passage_id, round(hit.score, 2)) for hit in service.search.find(query).hits]
+    service.library.index.delete(sorted(service.store.passages.ids())[:5])
+    assert service.browse.differences() == ["5 passages of the database are not in the index."]
+    assert service.manage.rebuild() == len(service.store.passages.ids())
+    assert service.browse.differences() == []
+    after = [(hit.passage.passage_id, round(hit.score, 2)) for hit in service.search.find(query).hits]
     assert sorted(before) == sorted(after) and before[0] == after[0]
 
 
@@ -169,15 +169,15 @@ def test_an_index_of_other_models_is_refused_until_rebuilt(tmp_path: Path) -> No
     file = tmp_path / "one.opus"
     file.write_bytes((SAMPLES / "audio" / "s004.opus").read_bytes())
     with Service.open(settings) as opened:
-        (result,) = run(opened, discover([file], opened.limits, tmp_path), collection="one")
+        (result,) = run(opened.manage, discover([file], opened.limits, tmp_path), collection="one")
         assert result.state == "indexed"
-        opened.library.store.set_setting("models", "older")
+        opened.library.store.kept_values.put("models", "older")
     with pytest.raises(FingerprintMismatchError, match="rebuild"):
         Service.open(settings)
     with Service.open(settings, "rebuild") as opened:
-        assert opened.rebuild() == result.passages
+        assert opened.manage.rebuild() == result.passages
     with Service.open(settings) as opened:
-        assert opened.search(Query("ferry and bridge")).hits[0].passage.recording_id == result.recording_id
+        assert opened.search.find(Query("ferry and bridge")).hits[0].passage.recording_id == result.recording_id
 
 
 def test_what_a_killed_process_left_is_finished(tmp_path: Path) -> None:
@@ -185,16 +185,16 @@ def test_what_a_killed_process_left_is_finished(tmp_path: Path) -> None:
     file = tmp_path / "one.opus"
     file.write_bytes((SAMPLES / "audio" / "s004.opus").read_bytes())
     with Service.open(settings) as opened:
-        (result,) = run(opened, discover([file], opened.limits, tmp_path), collection="one")
-        opened.library.index.delete(sorted(opened.library.store.passage_ids()))
-        opened.library.store.mark(result.recording_id, "stored")
+        (result,) = run(opened.manage, discover([file], opened.limits, tmp_path), collection="one")
+        opened.library.index.delete(sorted(opened.library.store.passages.ids()))
+        opened.library.store.journal.mark(result.recording_id, "stored")
         (opened.library.media_dir / "half.unfinished").write_bytes(b"x")
     with Service.open(settings) as opened:
-        assert opened.differences() == []
+        assert opened.browse.differences() == []
         assert [file.stem for file in opened.library.media_dir.iterdir()] == [result.recording_id]
-        opened.library.store.mark(result.recording_id, "deleting")
+        opened.library.store.journal.mark(result.recording_id, "deleting")
     with Service.open(settings) as opened:
-        assert opened.recordings() == [] and list(opened.library.media_dir.iterdir()) == []
+        assert opened.browse.recordings() == [] and list(opened.library.media_dir.iterdir()) == []
 
 
 def test_pieces_of_the_fusion_are_learnt_numbers() -> None:

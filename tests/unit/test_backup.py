@@ -11,9 +11,9 @@ import pytest
 
 from speechsearch.domain.errors import ConfigurationError, StoreError
 from speechsearch.domain.values import Query
-from speechsearch.library.backup import CURRENT, DATABASE, BackupKeeper, backup_folder, kept_safe, restore, save
+from speechsearch.library.backup import CURRENT, DATABASE, BackupKeeper, kept_safe, restore, save
 from speechsearch.service.open import Service
-from speechsearch.service.settings import BackupSettings, Settings, StoreSettings
+from speechsearch.service.settings import BackupSettings, Settings, StoreSettings, backup_folder
 
 
 @pytest.fixture
@@ -25,24 +25,24 @@ def media(folder: Path) -> set[str]:
     return {file.name for file in (folder / "media").iterdir()}
 
 
-def test_what_was_saved_is_found_again(service, settings, model, folder: Path, tmp_path: Path) -> None:
+def test_what_was_saved_is_found_again(service, settings, loader, folder: Path, tmp_path: Path) -> None:
     question = Query("Why is octopus blood blue?")
-    before = [hit.passage for hit in service.search(question).hits]
+    before = [hit.passage for hit in service.search.find(question).hits]
     saved = save(settings.data_dir, folder)  # while the service works
     assert (saved.recordings, saved.copied_media) == (7, 7)
     assert save(settings.data_dir, folder).copied_media == 0
     elsewhere = settings.model_copy(update={"data_dir": tmp_path / "elsewhere"})
     assert restore(folder, elsewhere.data_dir) == 7
-    with Service.open(elsewhere, model=model) as restored:
-        assert restored.differences() == []
-        assert [hit.passage for hit in restored.search(question).hits] == before
+    with Service.open(elsewhere, loader=loader) as restored:
+        assert restored.browse.differences() == []
+        assert [hit.passage for hit in restored.search.find(question).hits] == before
     assert restore(folder, elsewhere.data_dir) is None
 
 
 def test_deleted_recordings_leave_the_backup(service, settings, folder: Path) -> None:
     save(settings.data_dir, folder)
-    gone = service.recordings()[0].recording_id
-    service.delete_recording(gone)
+    gone = service.browse.recordings()[0].recording_id
+    service.manage.delete_recording(gone)
     assert save(settings.data_dir, folder).recordings == 6
     assert not any(name.startswith(gone) for name in media(folder))
     (database,) = folder.glob("*.db")
@@ -60,7 +60,7 @@ def test_the_keeper_saves_changes_after_they_rest_and_at_the_end(
         while not (folder / CURRENT).exists():
             assert time.monotonic() < until_s, said
             time.sleep(0.02)
-        service.delete_recording(service.recordings()[0].recording_id)
+        service.manage.delete_recording(service.browse.recordings()[0].recording_id)
     assert json.loads((folder / CURRENT).read_text())["recordings"] == 6
     assert said == []
 
@@ -105,7 +105,7 @@ def test_a_start_restores(settings, folder: Path, tmp_path: Path) -> None:
     save(settings.data_dir, folder)
     said: list[str] = []
     new = Settings(data_dir=tmp_path / "new", backup=BackupSettings(folder=str(folder)))
-    with kept_safe(new, said.append):
+    with kept_safe(backup_folder(new), new.data_dir, said.append):
         assert (new.data_dir / DATABASE).exists()
     assert said == [f"Restored 7 recordings from {folder}."]
 
@@ -147,10 +147,10 @@ print(at)
 
 @pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="needs fork")
 def test_a_killed_backup_leaves_the_old_one_or_the_new_one(service, settings, folder: Path, tmp_path: Path) -> None:
-    for recording in service.recordings()[:2]:
-        service.delete_recording(recording.recording_id)
+    for recording in service.browse.recordings()[:2]:
+        service.manage.delete_recording(recording.recording_id)
     save(settings.data_dir, folder)
-    service.delete_recording(service.recordings()[0].recording_id)
+    service.manage.delete_recording(service.browse.recordings()[0].recording_id)
     service.close()
     copies = tmp_path / "copies"
     copies.mkdir()

@@ -98,8 +98,8 @@ def test_silence_and_nothing_sought() -> None:
     assert padded([silence, track("B")]).tolist() == [[PADDING], [sounds("B")[0]]]
 
 
-def test_a_question_of_question_words_is_not_listened_for(model) -> None:
-    pronounce = model.lexicon.pronounce
+def test_a_question_of_question_words_is_not_listened_for(loader) -> None:
+    pronounce = loader.speech_encoder("mini").pronounce
     assert patterns("Who said that to whom?", pronounce) == []
     assert patterns("", pronounce) == []
     assert len(patterns("railway bridge " * 300, pronounce)) == 4  # two words, two pairs
@@ -137,20 +137,20 @@ def test_twenty_hits_and_eight_words_take_a_few_milliseconds(model) -> None:
 
 
 def test_hits_say_what_was_heard_and_written(service) -> None:
-    hit, second = service.search(Query("Why is octopus blood blue?", top_k=2)).hits
+    hit, second = service.search.find(Query("Why is octopus blood blue?", top_k=2)).hits
     assert hit.recording.title == "Three hearts and eight clever arms"
     assert {"octopus", "blue"} & {word.text for word in hit.heard}
     assert all(0 <= word.start_s < word.end_s <= hit.passage.span.duration_s + 1 for word in hit.heard)
     assert {hit.transcript[start:end] for start, end in hit.marked} <= {"blood", "blue", "octopus"}
     assert hit.marked and 0 < second.likelihood < hit.likelihood < 1
-    by_transcript = service.search(Query("Why is octopus blood blue?", top_k=1), "asr").hits[0]
+    by_transcript = service.search.find(Query("Why is octopus blood blue?", top_k=1), "asr").hits[0]
     assert by_transcript.heard == () and by_transcript.marked == hit.marked
-    by_meaning = service.search(Query("Why is octopus blood blue?", top_k=1), "adapter").hits[0]
+    by_meaning = service.search.find(Query("Why is octopus blood blue?", top_k=1), "adapter").hits[0]
     assert by_meaning.heard == ()
 
 
 def test_a_spoken_question_has_no_words_to_point_at(service, chosen_files) -> None:
-    spoken = service.query_audio(chosen_files / "s004.opus")
-    results = service.search(Query(audio=spoken, top_k=2))
+    spoken = service.search.query_audio(chosen_files / "s004.opus")
+    results = service.search.find(Query(audio=spoken, top_k=2))
     assert results.hits and all(hit.heard == () and hit.marked == () for hit in results.hits)
     assert results.total_ms >= results.encode_ms + results.search_ms > 0

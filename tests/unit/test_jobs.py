@@ -165,7 +165,7 @@ def test_what_a_stopped_process_left_is_taken_up_again(make, steps: Steps, servi
     assert steps.has_begun.wait(20)
     steps.go.set()
     queue.stop()
-    assert service.library.store.job(job.job_id).state in ("running", "done")
+    assert service.store.jobs.get(job.job_id).state in ("running", "done")
     (queue.folder / "incoming-left").mkdir()
     again = make()
     again.start()
@@ -244,12 +244,12 @@ def test_checks_before_a_job(make, service, tmp_path: Path) -> None:
 
 
 def test_visitors_own_collections_have_a_quota(make, service) -> None:
-    recording = service.recordings("samples")[0]
-    service.check_quota("samples", recording)
+    recording = service.browse.recordings("samples")[0]
+    service.manage.check_quota("samples", recording)
     with_limits(service, visitor_duration_s=recording.duration_s + 1)
-    service.check_quota("@ann/talks", recording)
+    service.manage.check_quota("@ann/talks", recording)
     service.library.rename_collection("samples", "@ann/samples")
-    service.check_quota("@bob/talks", recording)
+    service.manage.check_quota("@bob/talks", recording)
     with pytest.raises(TooLongError, match="are used"):
         make().check("talks", ANN)
 
@@ -259,7 +259,7 @@ def test_samples_are_submitted_once_and_again_after_a_failure(make, service) -> 
     queue.submit_once("samples", "samples")
     queue.submit_once("samples", "samples")
     (job,) = queue.jobs()
-    service.library.store.set_job_state(job.job_id, "failed", "The disk is full.")
+    service.store.jobs.set_state(job.job_id, "failed", "The disk is full.")
     queue.submit_once("samples", "samples")
     assert [job.state for job in queue.jobs()] == ["failed", "queued"]
 
@@ -269,25 +269,25 @@ def test_a_visitors_own_collections_and_jobs_expire(make, service, tmp_path: Pat
     queue.submit_once("samples", "samples")
     old = queue.submit_files([sound(tmp_path)], "talks", ANN)
     service.library.rename_collection("samples", "@ann/talks")
-    service.library.store.add_collection("@bob/empty")
-    service.library.store.add_collection("everybody's")
+    service.store.collections.add("@bob/empty")
+    service.store.collections.add("everybody's")
     queue.sweep()
-    assert len(service.collections()) == 3
+    assert len(service.browse.collections()) == 3
     with_limits(service, visitor_hours=1e-9)
     queue.sweep()
-    assert [one.name for one in service.collections()] == ["everybody's"]
-    assert service.differences() == []
+    assert [one.name for one in service.browse.collections()] == ["everybody's"]
+    assert service.browse.differences() == []
     assert [job.kind for job in queue.jobs()] == ["samples"]
     assert not (queue.folder / old.job_id).exists()
 
 
 def test_a_result_of_an_earlier_run_is_kept(service) -> None:
     store = service.library.store
-    store.add_job(Job("1", "ann", "files", "talks"))
-    store.set_job_file("1", JobFile("a", "indexed", 3))
-    store.set_job_file("1", JobFile("a", "unchanged", 3))
-    store.set_job_file("1", JobFile("b", "failed"))
-    store.set_job_file("1", replace(JobFile("b", "indexed"), passages=2))
-    assert [(file.state, file.passages) for file in store.job_files("1")] == [("indexed", 3), ("indexed", 2)]
-    store.delete_job("1")
-    assert store.job_files("1") == []
+    store.jobs.add(Job("1", "ann", "files", "talks"))
+    store.jobs.set_file("1", JobFile("a", "indexed", 3))
+    store.jobs.set_file("1", JobFile("a", "unchanged", 3))
+    store.jobs.set_file("1", JobFile("b", "failed"))
+    store.jobs.set_file("1", replace(JobFile("b", "indexed"), passages=2))
+    assert [(file.state, file.passages) for file in store.jobs.files("1")] == [("indexed", 3), ("indexed", 2)]
+    store.jobs.delete("1")
+    assert store.jobs.files("1") == []

@@ -22,28 +22,28 @@ def bench(service) -> RobustnessBench:
 @pytest.fixture
 def right(service):
     """The passage that answers the question, which every engine finds."""
-    return service.search(QUESTION, "asr").hits[0].passage.passage_id
+    return service.search.find(QUESTION, "asr").hits[0].passage.passage_id
 
 
 def test_unchanged_sound_keeps_every_rank_and_the_ranks_are_the_searchs(bench, service, right) -> None:
     trial = bench.clip(right, QUESTION, Degradation())
     for move in trial.moves:
         (searched,) = [
-            hit.rank for hit in service.search(QUESTION, move.engine).hits if hit.passage.passage_id == right
+            hit.rank for hit in service.search.find(QUESTION, move.engine).hits if hit.passage.passage_id == right
         ]
         assert (move.before, move.after) == (searched, searched), move
-    assert [move.engine for move in trial.moves] == [engine.name for engine in service.engines()]
+    assert [move.engine for move in trial.moves] == [engine.name for engine in service.search.cards()]
     assert trial.said_before == trial.said_after != ""
-    assert trial.passages == trial.of == service.library.store.count_passages()
+    assert trial.passages == trial.of == service.store.passages.count()
 
 
 def test_noise_moves_ranks_and_changes_nothing_that_is_kept(bench, service, right) -> None:
-    before = service.search(QUESTION, "hybrid")
+    before = service.search.find(QUESTION, "hybrid")
     trial = bench.clip(right, QUESTION, Degradation("white", 0.0, True, 16, 1.25))
     assert any(move.after is None or move.after > (move.before or 0) for move in trial.moves)
     assert trial.said_after != trial.said_before
     assert trial.sound.duration_s == pytest.approx(trial.passage.span.duration_s / 1.25, abs=0.05)
-    after = service.search(QUESTION, "hybrid")
+    after = service.search.find(QUESTION, "hybrid")
     assert [(hit.passage, hit.score) for hit in after.hits] == [(hit.passage, hit.score) for hit in before.hits]
 
 
@@ -55,8 +55,8 @@ def test_babble_is_made_of_other_recordings(bench, right) -> None:
 
 
 def test_a_spoken_question_is_degraded_instead(bench, service, right) -> None:
-    passage = service.passage(right)
-    sound = audio.read_span(service.media(passage.recording_id), passage.span)
+    passage = service.browse.passage(right)
+    sound = audio.read_span(service.browse.media(passage.recording_id), passage.span)
     trial = bench.question(right, sound, Degradation("pink", 20.0))
     assert {move.before for move in trial.moves} == {1}
     assert trial.said_before

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from speechsearch.domain.errors import ConfigurationError, StoreError
-from speechsearch.store import Repository
+from speechsearch.store import Store
 from speechsearch.store.database import Database
 from speechsearch.store.tables import Base
 
@@ -38,8 +38,8 @@ def test_opening_says_nothing_and_a_second_time_changes_nothing(tmp_path, capfd,
     path.mkdir()
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
-            repository = Repository(f"sqlite:///{path / 'db'}")
-            repository.add_collection("talks")
+            repository = Store(f"sqlite:///{path / 'db'}")
+            repository.collections.add("talks")
             repository.close()
     assert capfd.readouterr() == ("", "")
     assert caplog.records == []
@@ -50,7 +50,7 @@ def test_opened_by_several_threads_at_once(tmp_path):
 
     def open_it():
         try:
-            Repository(f"sqlite:///{tmp_path / 'db'}").close()
+            Store(f"sqlite:///{tmp_path / 'db'}").close()
         except Exception as error:
             failures.append(error)
 
@@ -68,19 +68,19 @@ def test_a_database_of_a_newer_version_is_refused(tmp_path):
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     database.close()
     with pytest.raises(StoreError, match=r"unknown to this version.*newer version"):
-        Repository(f"sqlite:///{tmp_path / 'db'}")
+        Store(f"sqlite:///{tmp_path / 'db'}")
 
 
 def test_what_is_no_database_is_refused(tmp_path):
     (tmp_path / "text").write_text("not a database" * 1000)
     with pytest.raises(StoreError, match="not a database"):
-        Repository(f"sqlite:///{tmp_path / 'text'}")
+        Store(f"sqlite:///{tmp_path / 'text'}")
     with pytest.raises(StoreError, match="unable to open"):
-        Repository(f"sqlite:///{tmp_path / 'absent' / 'db'}")
+        Store(f"sqlite:///{tmp_path / 'absent' / 'db'}")
     with pytest.raises(ConfigurationError, match="cannot be read"):
-        Repository("hunter2")
+        Store("hunter2")
     with pytest.raises(ConfigurationError, match="kind 'mysql' are not supported"):
-        Repository("mysql://user:hunter2@host/name")
+        Store("mysql://user:hunter2@host/name")
 
 
 def test_a_transaction_that_raises_leaves_nothing(tmp_path):

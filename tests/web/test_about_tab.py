@@ -96,7 +96,7 @@ def test_health_is_for_owners(handlers) -> None:
 
 
 def test_differences_are_listed(handlers, service) -> None:
-    recording = service.recordings()[0]
-    service.media(recording.recording_id).unlink()
+    recording = service.browse.recordings()[0]
+    service.browse.media(recording.recording_id).unlink()
     found = handlers.checked()
     assert "is gone" in found and 'role="alert"' in found

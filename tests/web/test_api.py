@@ -26,7 +26,7 @@ def client(service):
 
 def test_search_returns_the_best_passage_first(client, service) -> None:
     body = client.get("/api/v1/search", params={"q": QUESTION, "k": 3}).json()
-    expected = service.search(Query(QUESTION, top_k=3)).hits
+    expected = service.search.find(Query(QUESTION, top_k=3)).hits
     assert body["engine"] == "hybrid"
     assert body["has_confident_hit"] is True
     assert [hit["rank"] for hit in body["hits"]] == [1, 2, 3]
@@ -107,7 +107,7 @@ def test_each_error_of_ours_has_a_status() -> None:
 
 
 def test_health_says_what_there_is(client, service) -> None:
-    passages = len(service.library.store.passage_ids())
+    passages = len(service.store.passages.ids())
     expected = {"status": "ok", "recordings": 7, "passages": passages, "indexing": None}
     assert client.get("/health").json() == expected
 
@@ -125,8 +125,8 @@ def test_openapi_describes_the_routes_and_its_page_needs_no_other_host(client) -
 def test_a_hit_never_shows_whose_collection_it_is_in(client, service) -> None:
     client.get("/health")
     mine = private("notes", visitor_id(client.cookies[COOKIE]))
-    service.library.store.rename_collection("samples", mine)
-    service.rebuild()
+    service.store.collections.rename("samples", mine)
+    service.manage.rebuild()
     body = client.get("/api/v1/search", params={"q": QUESTION, "k": 1})
     assert body.json()["hits"][0]["collection"] == "notes"
     assert "@" not in body.text

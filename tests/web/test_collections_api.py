@@ -93,7 +93,7 @@ def test_any_name_can_be_made_renamed_and_deleted(client, name: str) -> None:
     ],
 )
 def test_what_is_wrong_is_refused_and_changes_nothing(client, service, method, parameters, body, status) -> None:
-    service.create_collection("taken")
+    service.manage.create_collection("taken")
     answer = client.request(method, "/api/v1/collections", params=parameters, json=body)
     assert answer.status_code == status
     assert answer.json()["message"]
@@ -103,21 +103,21 @@ def test_what_is_wrong_is_refused_and_changes_nothing(client, service, method, p
 def test_a_renamed_collection_is_found_by_its_new_name_at_once(client, service) -> None:
     client.patch("/api/v1/collections", params={"name": "samples"}, json={"name": "my / talks"})
     question = Query("Why is octopus blood blue?", top_k=1, filters=Filters(collections=("my / talks",)))
-    (hit,) = service.search(question).hits
+    (hit,) = service.search.find(question).hits
     assert hit.recording.collection == "my / talks"
-    assert service.differences() == []
+    assert service.browse.differences() == []
 
 
 def test_a_recording_is_described_and_found_by_its_new_speaker(client, service) -> None:
-    (recording,) = [one for one in service.recordings() if one.file_name == "s015.opus"]
+    (recording,) = [one for one in service.browse.recordings() if one.file_name == "s015.opus"]
     url = f"/api/v1/recordings/{recording.recording_id}"
     change = {"speaker": "Ada <b>", "title": "Blue blood", "language": ""}
     body = client.patch(url, json=change).json()
     assert (body["title"], body["speaker"], body["date"]) == ("Blue blood", "Ada <b>", recording.date)
-    assert service.recording(recording.recording_id) == dataclasses.replace(recording, **change)
-    found = service.search(Query("octopus blood", top_k=9, filters=Filters(speakers=("Ada <b>",)))).hits
+    assert service.browse.recording(recording.recording_id) == dataclasses.replace(recording, **change)
+    found = service.search.find(Query("octopus blood", top_k=9, filters=Filters(speakers=("Ada <b>",)))).hits
     assert {hit.recording.title for hit in found} == {"Blue blood"}
-    assert service.differences() == []
+    assert service.browse.differences() == []
     for wrong in ({"title": " "}, {"collection": "mine"}, {"title": "x" * 256}, {"media_name": "../x"}):
         assert client.patch(url, json=wrong).status_code == 422
     assert client.patch(f"/api/v1/recordings/{'0' * 64}", json={}).status_code == 404
@@ -126,26 +126,26 @@ def test_a_recording_is_described_and_found_by_its_new_speaker(client, service) 
 
 def test_the_map_has_every_passage_once(client, service) -> None:
     body = client.get("/api/v1/collections/map", params={"name": "samples"}).json()
-    assert body["passages"] == len(body["points"]) == service.library.store.count_passages()
-    assert {point["passage_id"] for point in body["points"]} == service.library.store.passage_ids()
+    assert body["passages"] == len(body["points"]) == service.store.passages.count()
+    assert {point["passage_id"] for point in body["points"]} == service.store.passages.ids()
     assert 0 < body["variance_share"] < 1
     assert max(max(abs(point["x"]), abs(point["y"])) for point in body["points"]) == 1.0
     for point in body["points"]:
-        passage = service.passage(point["passage_id"])
+        passage = service.browse.passage(point["passage_id"])
         recording = body["recordings"][point["recording"]]
         assert (recording["recording_id"], point["start_s"]) == (passage.recording_id, passage.span.start_s)
     assert client.get("/api/v1/collections/map", params={"name": "samples"}).json() == body
 
 
 def test_a_change_draws_the_map_anew(client, service) -> None:
-    before = service.map_of("samples")
-    assert service.map_of("samples") is before
-    service.delete_recording(service.recordings()[0].recording_id)
-    assert service.map_of("samples").passages < before.passages
+    before = service.browse.map_of("samples")
+    assert service.browse.map_of("samples") is before
+    service.manage.delete_recording(service.browse.recordings()[0].recording_id)
+    assert service.browse.map_of("samples").passages < before.passages
 
 
 def test_who_may_not_change_a_collection_is_refused(client, service) -> None:
-    recording = service.recordings()[0]
+    recording = service.browse.recordings()[0]
     client.app.state.visitor = READER
     where = {"params": {"name": "samples"}}
     assert client.post("/api/v1/collections", json={"name": "mine"}).status_code == 403
@@ -153,7 +153,7 @@ def test_who_may_not_change_a_collection_is_refused(client, service) -> None:
     assert client.delete("/api/v1/collections", **where).status_code == 403
     assert client.patch(f"/api/v1/recordings/{recording.recording_id}", json={"title": "x"}).status_code == 403
     assert client.get("/api/v1/collections/map", **where).status_code == 200
-    assert service.recordings()[0] == recording
+    assert service.browse.recordings()[0] == recording
 
 
 def test_private_collections_are_each_visitors_own(client, service) -> None:
@@ -162,7 +162,7 @@ def test_private_collections_are_each_visitors_own(client, service) -> None:
         client.app.state.visitor = visitor
         assert client.post("/api/v1/collections", json={"name": "notes"}).json()["name"] == "notes"
     client.patch("/api/v1/collections", params={"name": "notes"}, json={"name": "diary"})
-    assert service.library.store.collection_names() == ["@bob/notes", "@eve/diary", "samples"]
+    assert service.store.collections.names() == ["@bob/notes", "@eve/diary", "samples"]
     assert names(client) == ["diary", "samples"]
     for name in ("@bob/notes", "notes"):
         where = {"params": {"name": name}}
@@ -171,15 +171,15 @@ def test_private_collections_are_each_visitors_own(client, service) -> None:
         assert client.delete("/api/v1/collections", **where).status_code == 404
     assert client.post("/api/v1/collections", json={"name": "samples"}).status_code == 409
     assert client.delete("/api/v1/collections", params={"name": "diary"}).status_code == 200
-    assert service.library.store.collection_names() == ["@bob/notes", "samples"]
+    assert service.store.collections.names() == ["@bob/notes", "samples"]
 
 
 def test_visitors_learn_nothing_of_others_files_from_the_check(client, service) -> None:
     client.app.state.visitor = Visitor("bob", may_add=True)
     client.post("/api/v1/collections", json={"name": "notes"})
-    media = service.library.media_dir / service.library.store.media_name(service.recordings()[0].recording_id)
+    media = service.library.media_dir / service.store.recordings.media_name(service.browse.recordings()[0].recording_id)
     media.unlink()
     (said,) = client.delete("/api/v1/collections", params={"name": "notes"}).json()["leftovers"]
     assert said == "Database, index and audio files do not agree everywhere; the owner can see where."
-    (named,) = service.leftovers()
-    assert service.recordings()[0].file_name in named
+    (named,) = service.browse.leftovers()
+    assert service.browse.recordings()[0].file_name in named

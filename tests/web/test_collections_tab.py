@@ -57,11 +57,11 @@ def test_the_first_collection_is_open_with_its_recordings(show, service) -> None
 
 
 def test_hostile_titles_and_names_stay_text(show, service) -> None:
-    service.create_collection(EVIL, EVIL, EVIL, EVIL)
+    service.manage.create_collection(EVIL, EVIL, EVIL, EVIL)
     key = " ".join(EVIL.split())
-    service.library.store.mark("f" * 64, "failed", EVIL, EVIL, key)
+    service.store.journal.mark("f" * 64, "failed", EVIL, EVIL, key)
     html = show(name=key) + show(name="samples") + show("/dialog/edit", name=key) + show("/dialog/delete", name=key)
-    for recording in service.recordings():
+    for recording in service.browse.recordings():
         html += show("/dialog/recording", id=recording.recording_id)
         html += show("/dialog/delete-recording", id=recording.recording_id)
     assert "<script" not in html
@@ -70,7 +70,7 @@ def test_hostile_titles_and_names_stay_text(show, service) -> None:
 
 
 def test_words_narrow_the_list_and_pages_stay_in_range(show, service) -> None:
-    recording = service.recordings()[0]
+    recording = service.browse.recordings()[0]
     (row,) = rows(show(words=f"{recording.title.upper()} {recording.file_name}"))
     assert recording.recording_id in row
     assert len(rows(show(words=f"{recording.title} nonsense"))) == 0
@@ -85,7 +85,7 @@ def test_a_recording_of_another_cutting_is_marked(show, service) -> None:
 
 
 def test_failures_are_listed_with_their_reason(show, service) -> None:
-    service.mark_failed("e" * 64, "broken.mp3", "samples", "It is not readable sound.")
+    service.manage.mark_failed("e" * 64, "broken.mp3", "samples", "It is not readable sound.")
     html = show()
     assert "1 file could not be added" in html
     assert "broken.mp3" in html and "It is not readable sound." in html
@@ -102,7 +102,7 @@ def test_only_who_may_change_sees_buttons_that_change(show, service) -> None:
 
 
 def test_private_collections_are_shown_to_their_visitor_only(show, service) -> None:
-    service.create_collection("notes", "of Bob", visitor=BOB)
+    service.manage.create_collection("notes", "of Bob", visitor=BOB)
     mine = show(visitor=BOB, name="notes")
     assert "of Bob" in mine and "@bob" not in mine and 'data-dialog="edit" data-name="notes"' in mine
     others = show(visitor=OWNER, name="notes")
@@ -115,7 +115,7 @@ def test_a_deletion_names_what_goes(show, service) -> None:
     html = show("/dialog/delete", name="samples")
     assert "<b>7 recordings</b>" in html and "of audio" in html and "This cannot be undone." in html
     assert 'data-method="DELETE"' in html and 'data-action="/api/v1/collections?name=samples"' in html
-    recording = service.recordings()[0]
+    recording = service.browse.recordings()[0]
     html = show("/dialog/delete-recording", id=recording.recording_id)
     assert f'data-action="/api/v1/recordings/{recording.recording_id}"' in html
     show("/dialog/delete-recording", id="0" * 64, status=404)
@@ -123,15 +123,15 @@ def test_a_deletion_names_what_goes(show, service) -> None:
 
 
 def test_an_empty_library_says_what_to_do(show, service) -> None:
-    service.delete_collection("samples")
+    service.manage.delete_collection("samples")
     assert "There is no collection yet." in show()
-    service.create_collection("talks")
+    service.manage.create_collection("talks")
     assert "No recordings yet." in show() and "<ss-map" not in show()
 
 
 def test_the_check_says_what_it_found(show, service) -> None:
     assert show("/leftovers") == "[]"
-    service.library.index.delete([next(iter(service.library.store.passage_ids()))])
+    service.library.index.delete([next(iter(service.store.passages.ids()))])
     assert "1 passages of the database are not in the index" in show("/leftovers")
 
 

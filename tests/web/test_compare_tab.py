@@ -50,7 +50,7 @@ def test_the_samples_are_measured_with_their_own_questions(handlers, service) ->
     assert progress and "Asking Adapter + phonetic: 1 of" in progress[0] and "engine 1 of 3" in progress[0]
     evaluation = kept
     relevant = {name for grades in evaluation.questions.relevance.values() for name in grades}
-    assert relevant <= {one.recording_id for one in service.recordings()}
+    assert relevant <= {one.recording_id for one in service.browse.recordings()}
     asked = sum(bool(evaluation.questions.relevance.get(query.query_id)) for query in evaluation.questions.queries)
     assert [one.queries for one in evaluation.report.engines] == [asked] * 3
     assert evaluation.report.engines[0].unanswerable == 10
@@ -110,13 +110,13 @@ def test_differences_need_two_measured_engines(handlers) -> None:
 
 def test_what_was_deleted_meanwhile_is_said(handlers, service) -> None:
     kept = finished(handlers)[2]
-    for recording in service.recordings():
-        service.delete_recording(recording.recording_id)
+    for recording in service.browse.recordings():
+        service.manage.delete_recording(recording.recording_id)
     assert "a recording that was deleted meanwhile" in handlers.differences(kept, "hybrid", "asr", 1)
 
 
 def test_questions_of_the_visitors_own(handlers, service, tmp_path: Path) -> None:
-    titles = {Path(one.file_name).stem: one.title for one in service.recordings()}
+    titles = {Path(one.file_name).stem: one.title for one in service.browse.recordings()}
     rows = [(OCTOPUS, titles["s015"].upper()), (OCTOPUS, "s004"), ("Who won?", ""), ("<b>x</b>", titles[HOSTILE_FILE])]
     _, report, kept = finished(handlers, [table(tmp_path / "mine.csv", rows)], ["hybrid", "asr"])
     assert (kept.report.queries, kept.report.engines[0].queries) == (3, 2)
@@ -168,7 +168,7 @@ def test_files_that_are_no_questions(handlers, tmp_path: Path) -> None:
 def test_a_name_that_two_recordings_share_is_refused(service, tmp_path: Path) -> None:
     from dataclasses import replace
 
-    first, second = service.recordings()[:2]
+    first, second = service.browse.recordings()[:2]
     names = Names([first, replace(second, title=first.title)])
     with pytest.raises(ValueError, match="2 recordings are called"):
         read_questions([Path(table(tmp_path / "q.csv", [("why", first.title)]))], names)
@@ -221,7 +221,7 @@ def test_the_right_clip_is_chosen_and_bent(trials) -> None:
 def test_a_spoken_question_is_bent(trials, service, tmp_path: Path) -> None:
     choices, _ = trials.clips(OCTOPUS, None)
     path = tmp_path / "spoken.wav"
-    path.write_bytes(service.clip(choices[0][1]))
+    path.write_bytes(service.browse.clip(choices[0][1]))
     found = trials.trial("", str(path), choices[0][1], "question", {**START, "noise": "babble", "speed": 0.9})
     assert found.count("data:audio/wav") == 2
     assert "the degraded question" in found
@@ -252,9 +252,9 @@ def test_settings_outside_the_controls_are_refused(trials, change: dict) -> None
 
 
 def test_hostile_titles_are_text_in_the_bench(trials, service) -> None:
-    recording = next(one for one in service.recordings() if one.file_name.startswith(HOSTILE_FILE))
+    recording = next(one for one in service.browse.recordings() if one.file_name.startswith(HOSTILE_FILE))
     assert "<script>" in recording.title
-    passage = service.passages_of(recording.recording_id)[0]
+    passage = service.browse.passages_of(recording.recording_id)[0]
     page = trials.trial(recording.title, None, passage.passage_id, "clip", START)
     assert "<script>" not in page and "&lt;script&gt;" in page
 

@@ -42,7 +42,7 @@ def bob(app, ann):  # ann's block keeps the application running
 
 @pytest.fixture
 def passages(service) -> list[str]:
-    return [hit.passage.passage_id for hit in service.search(Query(QUESTION, top_k=3)).hits]
+    return [hit.passage.passage_id for hit in service.search.find(Query(QUESTION, top_k=3)).hits]
 
 
 def judge(client, passage_id: str, relevance: int | None, question: str = QUESTION, **more):
@@ -113,11 +113,11 @@ def test_what_cannot_be_kept_is_refused(ann, passages, change: dict, status: int
 
 def test_passages_of_others_cannot_be_judged_or_learnt_of(ann, bob, service, passages) -> None:
     judge(ann, passages[0], 1)
-    (judged,) = service.library.store.judgements()
+    (judged,) = service.store.judgements.find()
     service.library.rename_collection("samples", private("samples", judged.visitor_id))
     assert judge(ann, passages[1], 1).status_code == 200
     assert judge(bob, passages[1], 1).status_code == 404
-    assert len(service.judgements(None, LOCAL, of_everybody=True)) == 2
+    assert len(service.feedback.judgements(None, LOCAL, of_everybody=True)) == 2
 
 
 def test_everybodys_judgements_are_for_owners_who_have_logged_in(ann, bob, service, passages) -> None:
@@ -126,20 +126,20 @@ def test_everybodys_judgements_are_for_owners_who_have_logged_in(ann, bob, servi
     assert ann.get(f"{PATH}/qrels", params={"all": 1}).json()["code"] == "not_allowed"
     owner = Visitor("eve", is_owner=True, may_add=True)
     with pytest.raises(NotAllowedError, match="Only an owner"):
-        service.judgements(None, owner, of_everybody=True)
+        service.feedback.judgements(None, owner, of_everybody=True)
     service.settings = service.settings.model_copy(update={"auth": AuthSettings(users={"eve": "hash"})})
-    assert len(service.judgements(None, owner, of_everybody=True)) == 2
+    assert len(service.feedback.judgements(None, owner, of_everybody=True)) == 2
     with pytest.raises(NotAllowedError, match="Only an owner"):
-        service.judgements(None, Visitor("bob"), of_everybody=True)
+        service.feedback.judgements(None, Visitor("bob"), of_everybody=True)
     service.library.rename_collection("samples", private("samples", "bob"))
-    assert service.judgements(None, owner, of_everybody=True) == []
+    assert service.feedback.judgements(None, owner, of_everybody=True) == []
 
 
 def test_judgements_have_a_limit_and_go_with_their_passage(service, passages, monkeypatch) -> None:
     monkeypatch.setattr(service_module, "MOST_JUDGEMENTS", 2)
     for passage_id in passages[:2]:
-        service.judge(QUESTION, passage_id, 1)
+        service.feedback.judge(QUESTION, passage_id, 1)
     with pytest.raises(TooManyError, match="2 judgements"):
-        service.judge(QUESTION, passages[2], 1)
-    service.delete_recording(service.passage(passages[0]).recording_id)
-    assert passages[0] not in [one.passage_id for one in service.judgements()]
+        service.feedback.judge(QUESTION, passages[2], 1)
+    service.manage.delete_recording(service.browse.passage(passages[0]).recording_id)
+    assert passages[0] not in [one.passage_id for one in service.feedback.judgements()]

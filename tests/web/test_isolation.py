@@ -58,10 +58,10 @@ def house(tmp_path_factory: pytest.TempPathFactory, library_folder: Path, model)
     with pytest.MonkeyPatch.context() as environment, Service.open(settings, model=model) as service:
         environment.setenv("GRADIO_TEMP_DIR", str(folder / "uploads"))
         key = private(COLLECTION, OWNER.visitor_id)
-        (result,) = run(service, discover([sound], limits, folder), collection=key)
+        (result,) = run(service.manage, discover([sound], limits, folder), collection=key)
         assert result.state == "indexed"
-        (recording,) = service.recordings(COLLECTION, OWNER)
-        (passage, *_) = service.passages_of(recording.recording_id, OWNER)
+        (recording,) = service.browse.recordings(COLLECTION, OWNER)
+        (passage, *_) = service.browse.passages_of(recording.recording_id, OWNER)
         jobs = JobQueue(service, runners(service, folder))  # not started, so that the task waits
         upload = folder / f"{SECRET}.wav"
         upload.write_bytes(b"x")
@@ -125,7 +125,7 @@ def request_of(route: APIRoute, values: dict[str, str]) -> tuple[str, dict[str, 
 
 def everything_of(house: House) -> str:
     store = house.service.library.store
-    said = [store.recordings(), store.jobs(), [one.name for one in store.collections()]]
+    said = [store.recordings.find(), store.jobs.find(), [one.name for one in store.collections.summaries()]]
     return repr(said)
 
 
@@ -161,9 +161,9 @@ def test_no_route_shows_or_changes_what_is_the_others(house: House, other: TestC
     theirs = f"@{visitor_id(OTHER_COOKIE)}/"
     if theirs not in after:
         assert after == before
-    (kept,) = house.service.recordings(COLLECTION, OWNER)
+    (kept,) = house.service.browse.recordings(COLLECTION, OWNER)
     assert kept.recording_id == house.values["recording_id"]
-    assert house.service.library.store.jobs()[0].state == "queued"
+    assert house.service.store.jobs.find()[0].state == "queued"
 
 
 def test_no_websocket_tells_of_what_is_the_others(house: House, other: TestClient) -> None:

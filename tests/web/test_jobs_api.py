@@ -71,7 +71,7 @@ def test_files_are_taken_in_and_found(client, queue, service) -> None:
         ("b.opus", "duplicate"), ("talks/a.opus", "indexed"),
     ]  # fmt: skip
     assert "Same sound as 'talks/a.opus'" in done["files"][0]["message"]
-    (recording,) = service.recordings("mine")
+    (recording,) = service.browse.recordings("mine")
     assert (recording.title, recording.speaker) == ("The opening", "Ann")
     assert list(queue.folder.iterdir()) == []
     assert client.get("/health").json()["indexing"] is None
@@ -88,7 +88,7 @@ def test_hostile_names_are_only_names(client, queue, service) -> None:
     assert "<img" not in card["html"]
     assert "\u202e" not in card["html"]
     assert len(card["html"]) < 12_000
-    assert [len(one.title) <= 255 for one in service.recordings("mine")] == [True]
+    assert [len(one.title) <= 255 for one in service.browse.recordings("mine")] == [True]
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_visitors_see_only_their_own_jobs(visit, queue, service) -> None:
     assert ann.post("/api/v1/recordings/dataset", json={"name": "a/b", "collection": "x"}).status_code == 403
     page = ann.get("/page/jobs").json()
     assert (page["collections"], page["may_add_datasets"], page["closed"]) == (["plans"], False, "")
-    (collection,) = [one.name for one in service.collections() if one.name != "samples"]
+    (collection,) = [one.name for one in service.browse.collections() if one.name != "samples"]
     assert collection.endswith("/plans") and collection.startswith("@")
     assert "@" not in json.dumps(page)
 

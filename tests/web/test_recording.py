@@ -45,13 +45,13 @@ def client(service) -> Iterator[TestClient]:
 @pytest.fixture
 def octopus(service) -> Recording:
     """The recording that answers the question."""
-    return service.search(Query(QUESTION, top_k=1)).hits[0].recording
+    return service.search.find(Query(QUESTION, top_k=1)).hits[0].recording
 
 
 @pytest.fixture
 def hostile(service) -> Recording:
     """The recording whose title is an attack."""
-    return next(one for one in service.recordings() if "<script>" in one.title)
+    return next(one for one in service.browse.recordings() if "<script>" in one.title)
 
 
 def own(recording: Recording, rest: str = "") -> str:
@@ -62,7 +62,7 @@ def test_recordings_come_by_title_and_in_pages(client, service) -> None:
     every = client.get("/api/v1/recordings").json()
     assert every["total"] == len(every["recordings"]) == 7
     titles = [one["title"] for one in every["recordings"]]
-    assert titles == [one.title for one in service.recordings()]
+    assert titles == [one.title for one in service.browse.recordings()]
     page = client.get("/api/v1/recordings", params={"limit": 2, "offset": 3, "collection": "samples"}).json()
     assert (page["total"], [one["title"] for one in page["recordings"]]) == (7, titles[3:5])
     assert client.get("/api/v1/recordings", params={"collection": "none"}).status_code == 404
@@ -72,7 +72,7 @@ def test_recordings_come_by_title_and_in_pages(client, service) -> None:
 def test_recording_with_its_passages_and_words(client, service, octopus) -> None:
     body = client.get(own(octopus)).json()
     assert (body["title"], body["duration_s"]) == (octopus.title, octopus.duration_s)
-    spans = [(one.span.start_s, one.span.end_s) for one in service.passages_of(octopus.recording_id)]
+    spans = [(one.span.start_s, one.span.end_s) for one in service.browse.passages_of(octopus.recording_id)]
     assert [(one["start_s"], one["end_s"]) for one in body["passages"]] == spans
     assert all(one["transcript"] and one["words"] == [] for one in body["passages"])
     for one in client.get(own(octopus), params={"words": True}).json()["passages"]:
@@ -81,8 +81,8 @@ def test_recording_with_its_passages_and_words(client, service, octopus) -> None
 
 
 def test_neighbours_of_passages(client, service) -> None:
-    longest = max(service.recordings(), key=lambda one: one.duration_s)
-    ids = [one.passage_id for one in service.passages_of(longest.recording_id)]
+    longest = max(service.browse.recordings(), key=lambda one: one.duration_s)
+    ids = [one.passage_id for one in service.browse.passages_of(longest.recording_id)]
     assert len(ids) > 1
     bodies = [client.get(f"/api/v1/passages/{one}").json() for one in ids]
     assert [one["previous"] for one in bodies] == [None, *ids[:-1]]
@@ -92,7 +92,7 @@ def test_neighbours_of_passages(client, service) -> None:
 
 
 def test_sound_is_the_file_itself_whole_or_in_part(client, service, octopus) -> None:
-    content = service.media(octopus.recording_id).read_bytes()
+    content = service.browse.media(octopus.recording_id).read_bytes()
     whole = client.get(own(octopus, "/audio"))
     assert whole.content == content
     assert whole.headers["content-type"] == "audio/ogg"
@@ -109,7 +109,7 @@ def test_sound_is_the_file_itself_whole_or_in_part(client, service, octopus) -> 
 
 
 def test_names_of_saved_files_are_safe(client, service, hostile) -> None:
-    passage = service.passages_of(hostile.recording_id)[0]
+    passage = service.browse.passages_of(hostile.recording_id)[0]
     for path in (own(hostile, "/audio?download=1"), f"/api/v1/clips/{passage.passage_id}?download=1"):
         header = client.get(path).headers["content-disposition"]
         assert header.startswith("attachment; filename")
@@ -122,13 +122,13 @@ def test_names_of_saved_files_are_safe(client, service, hostile) -> None:
 def test_what_browsers_do_not_play_comes_as_a_copy_until_it_is_deleted(client, service, tmp_path) -> None:
     from ingest import discover, run
 
-    source = service.media(service.search(Query(QUESTION, top_k=1)).hits[0].recording.recording_id)
+    source = service.browse.media(service.search.find(Query(QUESTION, top_k=1)).hits[0].recording.recording_id)
     samples, rate_hz = soundfile.read(source, dtype="float32")
     (tmp_path / "in").mkdir()
     soundfile.write(tmp_path / "in" / "talk.aiff", samples, rate_hz)
     found = discover([tmp_path / "in"], service.limits, tmp_path)
-    assert [one.state for one in run(service, found, collection="old tapes")] == ["indexed"]
-    (tape,) = service.recordings("old tapes")
+    assert [one.state for one in run(service.manage, found, collection="old tapes")] == ["indexed"]
+    (tape,) = service.browse.recordings("old tapes")
     answer = client.get(own(tape, "/audio"))
     assert answer.headers["content-type"] == "audio/flac"
     played, played_rate_hz = soundfile.read(io.BytesIO(answer.content))
@@ -148,7 +148,7 @@ def test_peaks_follow_the_loudness(client, service, octopus) -> None:
     at_ingest = kept.read_bytes()
     body = client.get(own(octopus, "/peaks"), params={"points": 50}).json()
     assert (len(body["peaks"]), body["duration_s"]) == (50, octopus.duration_s)
-    samples, _ = soundfile.read(service.media(octopus.recording_id), dtype="float32")
+    samples, _ = soundfile.read(service.browse.media(octopus.recording_id), dtype="float32")
     loud = [np.sqrt(np.mean(np.square(part))) for part in np.array_split(samples, 50)]
     assert np.corrcoef(loud, body["peaks"])[0, 1] > 0.8
     kept.unlink()
@@ -165,7 +165,7 @@ def test_ids_that_are_none(client, recording_id: str) -> None:
 
 def test_recordings_of_another_visitor_are_not_there(client, service, octopus) -> None:
     service.library.rename_collection("samples", "@ann/notes")
-    passage = service.passages_of(octopus.recording_id)[0].passage_id
+    passage = service.browse.passages_of(octopus.recording_id)[0].passage_id
     every = [own(octopus, rest) for rest in ("", "/audio", "/audio?download=1", "/peaks")]
     every += [f"/api/v1/passages/{passage}", f"/api/v1/clips/{passage}", f"/api/v1/clips/{passage}?download=1"]
     every += [f"/page/recordings/{octopus.recording_id}{rest}" for rest in ("", "/answers?q=x", "/passages")]
@@ -188,13 +188,13 @@ def test_readers_delete_nothing(client, octopus) -> None:
 
 
 def test_view_marks_where_a_question_is_answered(client, service) -> None:
-    longest = max(service.recordings(), key=lambda one: one.duration_s)
+    longest = max(service.browse.recordings(), key=lambda one: one.duration_s)
     page = f"/page/recordings/{longest.recording_id}"
     html = client.get(page, params={"q": QUESTION}).text
     query = Query(QUESTION, top_k=20, filters=Filters(recording_ids=(longest.recording_id,)))
 
     def rows(engine: str) -> list[tuple[str, ...]]:
-        hits = sorted(service.search(query, engine).hits, key=lambda hit: (not hit.is_confident, hit.rank))
+        hits = sorted(service.search.find(query, engine).hits, key=lambda hit: (not hit.is_confident, hit.rank))
         spans = [(hit.rank, hit.passage.span) for hit in hits]
         return [(str(rank), f"{span.start_s:.2f}", f"{span.end_s:.2f}") for rank, span in spans]
 
@@ -236,7 +236,7 @@ def test_list_finds_by_any_word(client, octopus) -> None:
 
 
 def test_clips_are_levelled(client, service, octopus) -> None:
-    passage = service.passages_of(octopus.recording_id)[0]
+    passage = service.browse.passages_of(octopus.recording_id)[0]
     with wave.open(io.BytesIO(client.get(f"/api/v1/clips/{passage.passage_id}").content)) as file:
         samples = np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float32) / 32767
     from speechsearch.audio.playback import speech_dbfs

@@ -35,7 +35,7 @@ def test_a_hit_says_why_and_how_likely(client) -> None:
 
 
 def test_a_search_is_narrowed(client, service) -> None:
-    recordings = service.recordings()
+    recordings = service.browse.recordings()
     named = next(one for one in recordings if one.speaker and one.date)
 
     def found(**narrowed) -> set[str]:

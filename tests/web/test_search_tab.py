@@ -91,7 +91,7 @@ def test_what_cannot_narrow_is_explained(handlers: SearchHandlers, narrowed: dic
 
 
 def test_another_visitors_collection_is_neither_offered_nor_searched(handlers: SearchHandlers, service) -> None:
-    service.library.store.add_collection(private("secret", "f" * 32))
+    service.store.collections.add(private("secret", "f" * 32))
     assert "secret" in handlers.narrowing(LOCAL)[0]["choices"]
     assert handlers.narrowing(STRANGER)[0]["choices"] == ["samples"]
     assert "There is no collection" in handlers.typed(Asked("ferry", collections=["secret"]), STRANGER)[0]
@@ -152,6 +152,6 @@ def test_address_and_controls_are_each_others_inverse() -> None:
 
 
 def test_empty_service_points_to_the_second_tab(handlers: SearchHandlers, service) -> None:
-    service.delete_collection("samples")
+    service.manage.delete_collection("samples")
     assert "Add recordings on the second tab." in handlers.typed(Asked("honey"), LOCAL)[0]
     assert handlers.examples() == []

@@ -48,7 +48,8 @@ class Norm(nn.RMSNorm):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the normalised stream, of the same shape."""
-        return F.rms_norm(x, self.normalized_shape, self.weight.to(x.dtype), self.eps)
+        normed: Tensor = F.rms_norm(x, self.normalized_shape, self.weight.to(x.dtype), self.eps)
+        return normed
 
 
 class SelfAttention(nn.Module):
@@ -67,7 +68,8 @@ class SelfAttention(nn.Module):
         q, k, v = self.qkv(self.norm(x)).view(batch, time, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         q, k = rotate(q, cosine, sine), rotate(k, cosine, sine)
         mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-        return self.out(mixed.transpose(1, 2).reshape(batch, time, width))
+        added: Tensor = self.out(mixed.transpose(1, 2).reshape(batch, time, width))
+        return added
 
 
 class ConvolutionModule(nn.Module):
@@ -85,7 +87,8 @@ class ConvolutionModule(nn.Module):
         """Return what the convolution adds, (batch, time, width)."""
         gated = F.glu(self.gate(self.norm(x)), dim=-1) * keep
         mixed = self.depthwise(gated.transpose(1, 2)).transpose(1, 2)
-        return self.out(F.silu(self.inner_norm(mixed)))
+        added: Tensor = self.out(F.silu(self.inner_norm(mixed)))
+        return added
 
 
 class FeedForward(nn.Module):
@@ -99,7 +102,8 @@ class FeedForward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return what the layers add, (batch, time, width)."""
-        return self.down(F.silu(self.up(self.norm(x))))
+        added: Tensor = self.down(F.silu(self.up(self.norm(x))))
+        return added
 
 
 class Block(nn.Module):
@@ -115,7 +119,8 @@ class Block(nn.Module):
         """Return the stream after the block, (batch, time, width)."""
         x = x + self.attention(x, mask, cosine, sine)
         x = x + self.convolution(x, keep)
-        return x + self.feed_forward(x)
+        after: Tensor = x + self.feed_forward(x)
+        return after
 
 
 def output_frames(frames: Tensor) -> Tensor:

@@ -41,7 +41,8 @@ def spikes(log_probs: Tensor) -> tuple[Tensor, Tensor]:
     """
     best = log_probs.argmax(-1)
     values, run, sizes = torch.unique_consecutive(best, return_inverse=True, return_counts=True)
-    means = torch.zeros(len(values), log_probs.shape[1]).index_add_(0, run, log_probs.exp()) / sizes[:, None]
+    means = torch.zeros(len(values), log_probs.shape[1], device=log_probs.device)
+    means = means.index_add_(0, run, log_probs.exp()) / sizes[:, None]
     starts = sizes.cumsum(0) - sizes
     is_spoken = values > 0
     return means[is_spoken], starts[is_spoken]
@@ -58,7 +59,8 @@ class AdapterLayer(nn.Module):
     def forward(self, x: Tensor, mask: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
         """Return the stream after the layer, (batch, spikes, width)."""
         x = x + self.attention(x, mask, cosine, sine)
-        return x + self.feed_forward(x)
+        after: Tensor = x + self.feed_forward(x)
+        return after
 
 
 class TokenAdapter(nn.Module):
@@ -71,7 +73,7 @@ class TokenAdapter(nn.Module):
     def __init__(self, config: AdapterConfig, vocabulary: Tensor, word_embeddings: Tensor) -> None:
         """``vocabulary``: (pieces,) int64, the text encoder's ids that the adapter can give.
 
-        ``word_embeddings``: (30522, 384) float32, the text encoder's own; frozen here too.
+        ``word_embeddings``: (ids, dim) float32, the text encoder's own; frozen here too.
         """
         super().__init__()
         self.config = config
@@ -108,12 +110,13 @@ class TokenAdapter(nn.Module):
         """Return logits over the vocabulary, or over ``subset`` of it, for states (n, width): (n, pieces) float32."""
         directions = self.directions if subset is None else self.directions[subset]
         bias = self.bias if subset is None else self.bias[subset]
-        return self.query(states) @ directions.T + bias
+        logits: Tensor = self.query(states) @ directions.T + bias
+        return logits
 
     def soft_tokens(self, states: Tensor, ends: Tensor, best: int = 50) -> tuple[Tensor, Tensor, Tensor]:
         """Return (embeddings, chances, pieces) of one row at the spikes where a piece more likely ends than not.
 
-        ``states``: (spikes, width); ``ends``: (spikes,). ``embeddings``: (tokens, 384) float32, expected over the
+        ``states``: (spikes, width); ``ends``: (spikes,). ``embeddings``: (tokens, dim) float32, expected over the
         ``best`` likeliest pieces; ``chances``: (tokens, best) float32, theirs, descending; ``pieces``: (tokens, best)
         int64, which they are, as ids of the text encoder.
         """

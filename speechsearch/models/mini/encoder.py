@@ -1,85 +1,106 @@
-"""The engines of the shipped model: dense vectors through its adapter, sparse ones of sounds and of word pieces."""
+"""The shipped model as a speech encoder: a dense vector through its adapter, sparse ones of sounds and word pieces."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from speechsearch.domain.errors import EmptyQueryError
-from speechsearch.domain.values import Audio, PhonemeTrack, Query, Vector, Vectors
-from speechsearch.models.mini.network import Heard, MiniModel
+from speechsearch.domain.errors import CapabilityError, EmptyQueryError, ModelUnavailableError
+from speechsearch.domain.values import Audio, PhonemeTrack, Query, SparseVector, Vector
+from speechsearch.models.base import EncodedPassage
+from speechsearch.models.bert import BertTextEncoder
+from speechsearch.models.card import ModelCard
+from speechsearch.models.load import Located
+from speechsearch.models.mini.heard import Heard
+from speechsearch.models.mini.network import CONFIG, WEIGHTS, MiniModel
 from speechsearch.text.phonetic import ORDER, passage_terms, query_terms
 from speechsearch.text.spoken import spoken_words
 from speechsearch.text.words import content_words
 
 
-class MiniPassageEncoder:
-    """Gives every passage a dense vector ``adapter`` and sparse ones ``phonetic`` and ``pieces``."""
+def load(located: Located) -> MiniSpeechEncoder:
+    """Return the speech encoder with its networks.
 
-    vector_names = ("adapter", "phonetic", "pieces")
+    Raises:
+        ModelUnavailableError: files do not fit each other, or the text encoder is not one that reads soft tokens.
+    """
+    (text_encoder,) = located.needed.values()
+    if not isinstance(text_encoder, BertTextEncoder):
+        raise ModelUnavailableError(
+            f"The adapter of '{located.card.name}' cannot feed the text encoder {text_encoder!r}.",
+            "Its card has to name the one that it was trained for.",
+        )
+    files = located.files
+    return MiniSpeechEncoder(located.card, MiniModel(files[CONFIG], files[WEIGHTS], text_encoder, located.device))
 
-    def __init__(self, model: MiniModel) -> None:
+
+class MiniSpeechEncoder:
+    """Hears meaning, sounds and likely word pieces: the three channels of its card, in this order."""
+
+    def __init__(self, card: ModelCard, model: MiniModel) -> None:
         self.model = model
-        self.fingerprint = f"mini-{model.fingerprint}"
+        self.channels, self.fingerprint = card.channels, card.fingerprint
+        self.meaning, self.sounds, self.pieces = card.channels
+        if self.meaning.dim != model.text_encoder.dim:
+            raise ModelUnavailableError(
+                f"The card of '{card.name}' says {self.meaning.dim} numbers, its text encoder {model.text_encoder.dim}."
+            )
+        self._query_encoders: dict[str, Callable[[Query], Vector]] = {
+            self.meaning.name: self._meaning_of,
+            self.sounds.name: self._sounds_of,
+            self.pieces.name: self._pieces_of,
+        }
 
-    def encode(self, passages: Sequence[Audio]) -> list[Vectors]:
-        """Return one set of named vectors a passage, in order."""
-        heard = self.model.hear(passages)
-        dense = self.model.embed(heard)
+    def encode_passages(self, sounds: Sequence[Audio]) -> list[EncodedPassage]:
+        """Return the three vectors and the phonemes of each passage, in order."""
+        heard = self.model.hear(sounds)
         return [
-            {
-                "adapter": vector,
-                "phonetic": passage_terms(one.posteriors.numpy()),
-                "pieces": self.model.piece_terms.of_passage(one.chances, one.pieces),
-            }
-            for vector, one in zip(dense, heard, strict=True)
+            EncodedPassage(
+                {
+                    self.meaning.name: vector,
+                    self.sounds.name: passage_terms(one.posteriors.numpy()),
+                    self.pieces.name: self.model.piece_terms.of_passage(one.chances, one.pieces),
+                },
+                PhonemeTrack(one.symbols.astype(np.uint8), one.starts_s),
+            )
+            for vector, one in zip(self.model.embed(heard), heard, strict=True)
         ]
 
-    def tracks(self, passages: Sequence[Audio]) -> list[PhonemeTrack]:
-        """Return the phonemes heard in each passage, in order; cheap after ``encode`` of the same passages."""
-        return [PhonemeTrack(one.symbols.astype(np.uint8), one.starts_s) for one in self.model.hear(passages)]
-
-
-class AdapterQueryEncoder:
-    """Typed queries through the text encoder, spoken ones through the adapter: the same space."""
-
-    def __init__(self, model: MiniModel) -> None:
-        self.model = model
-
-    def encode_query(self, query: Query) -> Vector:
-        """Return the query's unit vector, (384,) float32.
+    def encode_query(self, query: Query, channel: str) -> Vector:
+        """Return the vector of a typed or spoken question in one of the channels.
 
         Raises:
-            EmptyQueryError: there are no words, or no speech in the sound.
+            EmptyQueryError: nothing in the question can be looked for there.
+            CapabilityError: there is no such channel.
         """
+        if channel not in self._query_encoders:
+            choices = ", ".join(self._query_encoders)
+            raise CapabilityError(f"There is no channel '{channel}'.", f"Choose one of: {choices}.")
+        return self._query_encoders[channel](query)
+
+    def pronounce(self, word: str) -> tuple[int, ...]:
+        """Return how a word sounds: from the dictionary, or spelt out where it is not there."""
+        return self.model.lexicon.pronounce(word)
+
+    def _meaning_of(self, query: Query) -> Vector:
+        """Return the unit vector of words through the text encoder, of speech through the adapter: the same space."""
         if query.audio is not None:
             heard = self.model.hear([query.audio])
             if not len(heard[0].posteriors):
                 raise EmptyQueryError("No speech was found in the spoken question.", "Record it again, closer.")
-            return self.model.embed(heard)[0]
+            return np.asarray(self.model.embed(heard)[0])
         if not query.text.strip():
             raise EmptyQueryError("The question is empty.", "Type some words or record a question.")
-        return self.model.text_encoder.embed([query.text])[0]
+        return np.asarray(self.model.text_encoder.encode_queries([query.text])[0])
 
-
-class PhoneticQueryEncoder:
-    """Typed queries through the lexicon, word by word; spoken ones through the speech encoder."""
-
-    def __init__(self, model: MiniModel) -> None:
-        self.model = model
-
-    def encode_query(self, query: Query) -> Vector:
-        """Return the query's phoneme n-grams; question words are left out unless there are no others.
-
-        Raises:
-            EmptyQueryError: nothing in the query can be pronounced.
-        """
+    def _sounds_of(self, query: Query) -> SparseVector:
+        """Return a question's phoneme n-grams; question words are left out unless there are no others."""
         if query.audio is not None:
             terms = passage_terms(self._content(self.model.hear([query.audio])[0]))
         else:
-            terms = query_terms([self.model.lexicon.pronounce(word) for word in content_words(query.text)])
+            terms = query_terms([self.pronounce(word) for word in content_words(query.text)])
         if not len(terms.indices):
             raise EmptyQueryError("Nothing in the question can be pronounced.", "Use words of letters or digits.")
         return terms
@@ -92,19 +113,8 @@ class PhoneticQueryEncoder:
         is_stop[: lengths.sum()] = np.repeat(chances > 0.5, lengths)
         return heard.posteriors.numpy()[~is_stop] if (~is_stop).sum() >= ORDER else heard.posteriors.numpy()
 
-
-class PiecesQueryEncoder:
-    """Typed queries through the text encoder's tokeniser; spoken ones through the adapter, counted by expectation."""
-
-    def __init__(self, model: MiniModel) -> None:
-        self.model = model
-
-    def encode_query(self, query: Query) -> Vector:
-        """Return the query's word pieces as terms; stop words have none.
-
-        Raises:
-            EmptyQueryError: the query has no word that could be looked for.
-        """
+    def _pieces_of(self, query: Query) -> SparseVector:
+        """Return a question's word pieces as terms, of speech counted by expectation; stop words have none."""
         if query.audio is not None:
             heard = self.model.hear([query.audio])[0]
             terms = self.model.piece_terms.of_speech(heard.chances, heard.pieces)

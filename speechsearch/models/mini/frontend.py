@@ -11,7 +11,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-SAMPLE_RATE_HZ = 16_000
+from speechsearch.domain.values import SAMPLE_RATE_HZ
+
 WINDOW_SAMPLES = 400
 HOP_SAMPLES = 160
 FFT_SAMPLES = 512

@@ -34,14 +34,14 @@ class LetterToSound(nn.Module):
 
         ``letters``: (batch, letters) int64, 1-based, zero-padded; ``counts``: (batch,) int64 letters of each row.
         """
-        inside = (torch.arange(letters.shape[1])[None] < counts[:, None])[:, None, None, :]
+        inside = (torch.arange(letters.shape[1], device=letters.device)[None] < counts[:, None])[:, None, None, :]
         x = self.embed(letters)
         x = x + torch.nn.functional.silu(self.mix(x.transpose(1, 2)).transpose(1, 2))
-        cosine, sine = rotary_tables(letters.shape[1], x.shape[-1] // self.heads)
+        cosine, sine = rotary_tables(letters.shape[1], x.shape[-1] // self.heads, letters.device)
         for attention, feed_forward in zip(self.attentions, self.feed_forwards, strict=True):
             x = x + attention(x, inside, cosine, sine)
             x = x + feed_forward(x)
-        logits = self.head(self.norm(x)).view(len(letters), letters.shape[1] * PLACES, -1)
+        logits: Tensor = self.head(self.norm(x)).view(len(letters), letters.shape[1] * PLACES, -1)
         return logits.float().log_softmax(-1)
 
 
@@ -58,7 +58,9 @@ def pronounce(network: LetterToSound, word: str) -> Pronunciation:
     """Return the likeliest symbols of a lower-case word."""
     if not word:
         return ()
+    device = network.head.weight.device
     with torch.inference_mode():
-        log_probs = network(torch.tensor([letter_ids(word)]), torch.tensor([len(word)]))[0]
+        letters = torch.tensor([letter_ids(word)], device=device)
+        log_probs = network(letters, torch.tensor([len(word)], device=device))[0]
     best = torch.unique_consecutive(log_probs.argmax(-1))
     return tuple(best[best > 0].tolist())

@@ -49,7 +49,8 @@ class PieceTerms:
 
     def stop_chances(self, chances: Tensor, pieces: Tensor) -> NDArray[np.float32]:
         """Return how likely each soft token is a stop word, (tokens,) float32; arguments as for ``expected``."""
-        return (chances.numpy() * (self.term_of_id[pieces.numpy()] == NO_TERM)).sum(1)
+        stops: NDArray[np.float32] = chances.numpy() * (self.term_of_id[pieces.numpy()] == NO_TERM)
+        return np.asarray(stops.sum(1))
 
     def expected(self, chances: Tensor, pieces: Tensor) -> tuple[NDArray[np.uint32], NDArray[np.float32]]:
         """Return (terms, counts) of what may have been said: terms ascending, counts expected; no stop words.

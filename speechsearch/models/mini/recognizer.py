@@ -4,23 +4,52 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from speechsearch.domain.values import Audio, Transcript
+from tokenizers import Tokenizer
+
+from speechsearch.domain.values import Audio, Transcript, Word
+from speechsearch.models.card import ModelCard
+from speechsearch.models.load import Located
+from speechsearch.models.mini.heard import FRAME_S, Heard
 from speechsearch.models.mini.network import MiniModel
+
+
+def load(located: Located) -> MiniRecognizer:
+    """Return the recogniser; it shares the networks of the speech encoder that its card needs."""
+    (encoder,) = located.needed.values()
+    return MiniRecognizer(located.card, encoder.model)
 
 
 class MiniRecognizer:
     """Writes down the likeliest word pieces of the shipped model."""
 
-    name = "mini"
-
-    def __init__(self, model: MiniModel) -> None:
+    def __init__(self, card: ModelCard, model: MiniModel) -> None:
+        self.card, self.name, self.fingerprint = card, card.name, card.fingerprint
         self.model = model
-        self.fingerprint = f"mini-{model.fingerprint}"
 
-    def transcribe(self, passages: Sequence[Audio]) -> list[Transcript]:
-        """Return one transcript a passage, in order, with word times."""
+    def transcribe(self, sounds: Sequence[Audio], language: str | None = None) -> list[Transcript]:
+        """Return one transcript a passage, in order, with word times.
+
+        Raises:
+            CapabilityError: the language is not English.
+        """
+        self.card.check_language(language)
         transcripts = []
-        for heard in self.model.hear(passages):
-            words = tuple(self.model.words(heard))
+        for heard in self.model.hear(sounds):
+            words = tuple(likeliest_words(heard, self.model.text_encoder.tokenizer))
             transcripts.append(Transcript(" ".join(word.text for word in words), self.name, words))
         return transcripts
+
+
+def likeliest_words(heard: Heard, tokenizer: Tokenizer) -> list[Word]:
+    """Return the words of the likeliest pieces, with times in seconds from the passage's start."""
+    found: list[Word] = []
+    previous_end = -1
+    for number, end in zip(heard.pieces[:, 0].tolist(), heard.ends.tolist(), strict=True):
+        piece = tokenizer.id_to_token(number) or ""
+        end_s = float(heard.starts_s[end]) + FRAME_S
+        if piece.startswith("##") and found:
+            found[-1] = Word(found[-1].text + piece[2:], found[-1].start_s, end_s)
+        else:
+            found.append(Word(piece.removeprefix("##"), float(heard.starts_s[previous_end + 1]), end_s))
+        previous_end = end
+    return found

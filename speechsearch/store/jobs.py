@@ -36,7 +36,7 @@ class Jobs:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add_job(self, job: Job) -> Job:
+    def add(self, job: Job) -> Job:
         """Write a new job and return it with its times.
 
         Raises:
@@ -52,13 +52,13 @@ class Jobs:
             connection.execute(sa.insert(JobRow).values(row))
         return job
 
-    def job(self, job_id: str) -> Job | None:
+    def get(self, job_id: str) -> Job | None:
         """Return a job, None when there is none of that id."""
         with self._database.reading() as connection:
             row = connection.execute(sa.select(*COLUMNS).where(JobRow.job_id == job_id)).first()
         return None if row is None else _job(row)
 
-    def jobs(self, visitor_id: str | None = None, states: Collection[JobState] = ()) -> list[Job]:
+    def find(self, visitor_id: str | None = None, states: Collection[JobState] = ()) -> list[Job]:
         """Return the jobs (of one visitor, in some states) in the order in which they came; their tasks left out."""
         columns = [sa.literal("{}") if column is JobRow.task else column for column in COLUMNS]
         statement = sa.select(*columns).order_by(JobRow.created_at, JobRow.job_id)
@@ -69,13 +69,13 @@ class Jobs:
         with self._database.reading() as connection:
             return [_job(row) for row in connection.execute(statement)]
 
-    def count_jobs(self, visitor_id: str, since: str) -> int:
+    def count(self, visitor_id: str, since: str) -> int:
         """Return how many jobs a visitor has added since a time (see ``time_ago``)."""
         statement = sa.select(sa.func.count()).where(JobRow.visitor_id == visitor_id, JobRow.created_at >= since)
         with self._database.reading() as connection:
             return connection.scalar(statement) or 0
 
-    def set_job_state(self, job_id: str, state: JobState, message: str = "") -> None:
+    def set_state(self, job_id: str, state: JobState, message: str = "") -> None:
         """Write how far a job is; an empty message leaves the known one. An unknown job is no error."""
         values: dict[str, str] = {"state": state, "updated_at": time_ago()}
         if message:
@@ -85,12 +85,19 @@ class Jobs:
         with self._database.writing() as connection:
             connection.execute(sa.update(JobRow).where(JobRow.job_id == job_id).values(values))
 
-    def delete_job(self, job_id: str) -> None:
+    def count_crash(self, job_id: str) -> int:
+        """Write down that a process ended while it did a job, and return how many have now."""
+        with self._database.writing() as connection:
+            mine = JobRow.job_id == job_id
+            connection.execute(sa.update(JobRow).where(mine).values(crashes=JobRow.crashes + 1))
+            return connection.scalar(sa.select(JobRow.crashes).where(mine)) or 0
+
+    def delete(self, job_id: str) -> None:
         """Delete a job with its files' results; an unknown one is no error."""
         with self._database.writing() as connection:
             connection.execute(sa.delete(JobRow).where(JobRow.job_id == job_id))
 
-    def set_job_file(self, job_id: str, file: JobFile) -> None:
+    def set_file(self, job_id: str, file: JobFile) -> None:
         """Write what became of a file; one that an earlier run of the job has taken in stays "indexed"."""
         name = checked_text(file.name, "file name", LONGEST_FILE_NAME + 100)
         row: dict[str, Any] = {one.name: getattr(file, one.name) for one in fields(JobFile)}
@@ -101,7 +108,7 @@ class Jobs:
             if not (before == "indexed" and file.state in ("unchanged", "duplicate")):
                 upsert(connection, JobFileRow, row)
 
-    def job_files(self, job_id: str) -> list[JobFile]:
+    def files(self, job_id: str) -> list[JobFile]:
         """Return what became of a job's files, by name."""
         statement = sa.select(*FILE_COLUMNS).where(JobFileRow.job_id == job_id).order_by(JobFileRow.name)
         with self._database.reading() as connection:

@@ -1,0 +1,42 @@
+"""Results as lines of text, for a terminal. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from speechsearch.domain.times import clock
+from speechsearch.domain.values import Results
+
+
+def lines(results: Results) -> Iterator[str]:
+    """Yield one line a hit: rank, score, likelihood, recording, start-end, channels, and the words heard in it."""
+    if not results.has_confident_hit:
+        yield "Nothing relevant found; the nearest passages:" if results.hits else "Nothing found."
+    for hit in results.hits:
+        channels = ", ".join(f"{one.channel} #{one.rank}" for one in hit.channels)
+        span = f"{clock(hit.passage.span.start_s)}-{clock(hit.passage.span.end_s)}"
+        heard = f"  heard: {', '.join(word.text for word in hit.heard)}" if hit.heard else ""
+        value = f"{hit.score:7.3f} {'   -' if hit.likelihood is None else f'{hit.likelihood:4.0%}'}"
+        yield f"{hit.rank:>3}  {value}  {hit.recording.title}  {span}  [{channels}]{heard}"
+    yield f"     {results.engine}: {results.encode_ms:.0f} ms to encode, {results.search_ms:.0f} ms to search"
+    yield from (f"     {said}" for said in coverage_lines(results))
+
+
+def coverage_lines(results: Results) -> Iterator[str]:
+    """Yield what was not there to be searched, and that likelihoods are unknown; nothing when all is well.
+
+    >>> from speechsearch.domain.values import Coverage, Results
+    >>> list(coverage_lines(Results("asr", (), False, 0, 0, coverage=Coverage(41, 67, 724, 790), recognizer="mini")))
+    ['transcripts by mini: 41 of 67 passages; searched 0:12:04.0 of 0:13:10.0']
+    """
+    coverage = results.coverage
+    if not coverage.is_whole:
+        searched = f"{coverage.passages} of {coverage.of_passages}"
+        said = (
+            f"transcripts by {results.recognizer}: {searched} passages"
+            if results.recognizer
+            else f"passages: {searched}"
+        )
+        yield f"{said}; searched {clock(coverage.duration_s)} of {clock(coverage.of_duration_s)}"
+    if results.hits and not results.is_calibrated:
+        yield "How likely an answer is was not measured for these models; the scores only rank."

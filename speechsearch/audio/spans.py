@@ -1,0 +1,28 @@
+"""The sound of known stretches of a recording, read once from its start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from speechsearch.audio.decode import read_span, stream
+from speechsearch.audio.passages import Recent
+from speechsearch.domain.limits import Limits
+from speechsearch.domain.values import Audio, Span
+
+
+def sounds_at(path: Path, spans: Sequence[Span], limits: Limits) -> Iterator[Audio]:
+    """Yield the sound of spans that are in order of time, each as soon as it is read.
+
+    Raises:
+        DecodeError: the file is not readable sound, or is cut off.
+        TooLongError, TooLargeError: it is past the limits.
+    """
+    if not spans:
+        return
+    recent = Recent(stream(path, limits), 2 * max(span.duration_s for span in spans) + 60.0)
+    blocks = iter(recent)
+    for span in spans:
+        while recent.end_s < span.end_s and next(blocks, None) is not None:
+            pass
+        yield recent.part(span) or read_span(path, span)

