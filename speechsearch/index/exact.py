@@ -32,7 +32,8 @@ def inverse_document_frequency(points: int, points_with_term: NDArray[np.integer
     >>> inverse_document_frequency(10, np.array([1, 10])).round(4).tolist()
     [1.9924, 0.0465]
     """
-    return np.log((points - points_with_term + 0.5) / (points_with_term + 0.5) + 1)
+    result: NDArray[np.float64] = np.log((points - points_with_term + 0.5) / (points_with_term + 0.5) + 1)
+    return result
 
 
 def best_places(scores: Scores, limit: int) -> NDArray[np.intp]:
