@@ -84,8 +84,8 @@ class ExactIndex:
             table = snapshot.table(spec)
         places, scores = table.found(query, snapshot.allowed(filters or Filters(), only))
         best = best_places(scores, limit)
-        found = zip(places[best].tolist(), scores[best].tolist(), strict=True)
-        return [ScoredPassage(snapshot.ids[place], score) for place, score in found]
+        ids = map(snapshot.ids.__getitem__, places[best].tolist())
+        return list(map(ScoredPassage, ids, scores[best].tolist()))
 
     def ids(self) -> Iterator[str]:
         """Yield the ids of all points."""
