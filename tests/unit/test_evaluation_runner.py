@@ -15,6 +15,7 @@ from speechsearch.evaluation import (
     evaluate,
     run_engine,
 )
+from speechsearch.retrieval.calibration import Likelihood
 from speechsearch.retrieval.retriever import RankedPassage, Ranking
 
 COLLECTION = EvaluationCollection(
@@ -36,9 +37,9 @@ COLLECTION = EvaluationCollection(
 class TableRetriever:
     """Looks the query up in a table; a spoken query has its number of samples as key."""
 
-    def __init__(self, table: dict[str | int, list[tuple[str, float]]], threshold: float = float("-inf")) -> None:
+    def __init__(self, table: dict[str | int, list[tuple[str, float]]]) -> None:
         self.name = "table"
-        self.table, self.threshold = table, threshold
+        self.table = table
         self.asked: list[tuple[str | int, int, int]] = []
 
     def retrieve(self, query: Query, limit: int) -> Ranking:
@@ -47,7 +48,7 @@ class TableRetriever:
         if key not in self.table:
             raise EmptyQueryError(f"nothing to look for in {key}")
         passages = tuple(RankedPassage(name, score, ()) for name, score in self.table[key][:limit])
-        return Ranking(passages, 1.0, 1.0, self.threshold)
+        return Ranking(passages, 1.0, 1.0)
 
 
 def load_sound(path: Path) -> Audio:
@@ -60,9 +61,12 @@ BAD = {"gate": [("b", 0.9)], "mill": [("c", 0.8)], 800: [], "harbour": [("a", 0.
 
 
 def test_a_run_keeps_rankings_confidence_and_times():
-    retriever = TableRetriever(GOOD, threshold=5.0)
+    retriever = TableRetriever(GOOD)
     ticks = iter([0.0, 0.010, 1.0, 1.020, 2.0, 2.030, 3.0, 3.040, 4.0, 4.050])
-    run = run_engine("good", retriever, COLLECTION, load_sound=load_sound, clock=lambda: next(ticks))
+    run = run_engine(
+        "good", retriever, COLLECTION, load_sound=load_sound, likelihood=Likelihood(5.0, (1.0, 0.0)),
+        clock=lambda: next(ticks),
+    )  # fmt: skip
     assert run.rankings == {"q1": ("a", "b"), "q2": ("a", "b"), "q3": ("c",), "none": ("c",), "also none": ()}
     assert run.confident == {"q1": True, "q2": True, "q3": False, "none": True, "also none": False}
     assert run.latencies_ms == pytest.approx((10, 20, 30, 40, 50))
@@ -98,8 +102,9 @@ def test_figures_of_two_engines():
     )  # fmt: skip
     good, bad = evaluate(
         COLLECTION,
-        {"good": TableRetriever(GOOD, threshold=5.0), "asr": TableRetriever(BAD, threshold=0.85)},
+        {"good": TableRetriever(GOOD), "asr": TableRetriever(BAD)},
         load_sound=load_sound,
+        likelihoods={"good": Likelihood(5.0, (1.0, 0.0)), "asr": Likelihood(0.85, (1.0, 0.0))},
         facts={"good": facts},
         pronounce=lambda text: [ord(letter) - ord("a") + 1 for letter in text[:3]],
     )
