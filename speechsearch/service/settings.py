@@ -93,8 +93,8 @@ class EngineSettings(Group):
 class ModelSettings(Group):
     """Where the files of models are looked for, and where models compute.
 
-    ``folder``: looked through first, as folder/<model>/<file>. ``may_download``: whether files that are neither installed
-    nor in the hub's cache may be downloaded; not set, only on a Space.
+    ``folder``: looked through first, as folder/<model>/<file>. ``may_download``: whether files that are neither
+    installed nor in the hub's cache may be downloaded; not set, only on a Space.
     """
 
     folder: str = ""

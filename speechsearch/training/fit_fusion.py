@@ -1,8 +1,8 @@
 """Recipe: learn how to weigh the channels, from which score an answer is likely, and how likely.
 
 ``python -m speechsearch.training.fit_fusion FOLDER`` writes the rows of the settings' models in ``calibration.json``;
-those of other models stay. FOLDER is a BEIR-style folder spoken by training voices, with questions that nothing answers, and
-without reserved voices and texts.
+those of other models stay. FOLDER is a BEIR-style folder spoken by training voices, with questions that nothing
+answers, and without reserved voices and texts.
 """
 
 from __future__ import annotations
@@ -104,7 +104,8 @@ def measured(row: NDArray[np.float64]) -> Scale:
 def normalised(scores: Scores, typical: Scale, sample: Sequence[int]) -> Scores:
     """Return the scores against their question's background, as FusedRetriever has them."""
     scales = np.array([background(row[sample].tolist(), len(sample), typical) for row in scores])
-    return (scores - scales[:, :1]) / scales[:, 1:]
+    result: Scores = (scores - scales[:, :1]) / scales[:, 1:]
+    return result
 
 
 def answers(fused: Scores, encoded: EncodedCollection) -> list[Found]:
@@ -207,7 +208,8 @@ def weighed_by(models: Mapping[str, str]) -> dict[str, str]:
 
 def weighted(scores: Mapping[str, Scores], weights: Mapping[str, float]) -> Scores:
     """Return the channels' scores, weighted and added."""
-    return np.sum([weights[channel] * rows for channel, rows in scores.items()], axis=0)
+    result: Scores = np.sum([weights[channel] * rows for channel, rows in scores.items()], axis=0)
+    return result
 
 
 def splits(parts: int, steps: int = STEPS) -> Iterator[tuple[float, ...]]:

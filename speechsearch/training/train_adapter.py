@@ -117,7 +117,7 @@ def main(
                 extra, cosine = distillation_loss(adapter, text_encoder, batch, states, ends, rows)
                 loss = loss + extra
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(adapter.parameters(), 1.0)
         optimiser.step()
         spikes += int(batch.counts.sum())

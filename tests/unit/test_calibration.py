@@ -11,7 +11,6 @@ from speechsearch.retrieval.calibration import read_calibrations
 from speechsearch.retrieval.fusion import likelihood
 from speechsearch.training.fit_calibration import brier, calibration_error, cross_validated, fit
 
-
 MODELS = {"speech encoder": "mini", "recognizer": "mini", "text encoder": "all-MiniLM-L6-v2"}
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from speechsearch.models.minilm import TextEncoder
 
 from speechsearch.models.catalog import catalog
 from speechsearch.models.load import ModelLoader
