@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
@@ -14,7 +14,7 @@ from speechsearch.store.journal import journal_row, mark_stored
 from speechsearch.store.passages import write_encoded
 from speechsearch.store.records import StoredPassage
 from speechsearch.store.rows import passage_row, recording_of, recording_row
-from speechsearch.store.tables import CollectionRow, JournalRow, PassageRow, RecordingRow
+from speechsearch.store.tables import CollectionRow, JobFileRow, JournalRow, PassageRow, RecordingRow
 
 
 class Recordings:
@@ -54,7 +54,8 @@ class Recordings:
         Raises:
             NotFoundError: there is no such recording.
         """
-        return self._row(recording_id).media_name
+        result: str = self._row(recording_id).media_name
+        return result
 
     def media_names(self, collection: str) -> dict[str, str]:
         """Return recording id -> name of its sound file among the media, of a collection's recordings."""
@@ -154,18 +155,19 @@ class Recordings:
         return gone
 
     def delete(self, recording_id: str) -> list[str]:
-        """Delete a recording with everything of it, its journal entry too; return the ids of its passages.
+        """Delete a recording with everything of it, in journal and jobs too; return the ids of its passages.
 
         An unknown recording is no error, so that a deletion that was interrupted can be repeated.
         """
         with self._database.writing() as connection:
             of_recording = PassageRow.recording_id == recording_id
             gone = sorted(connection.scalars(sa.select(PassageRow.passage_id).where(of_recording)))
-            connection.execute(sa.delete(RecordingRow).where(RecordingRow.recording_id == recording_id))
-            connection.execute(sa.delete(JournalRow).where(JournalRow.recording_id == recording_id))
+            for table in (RecordingRow, JournalRow, JobFileRow):
+                connection.execute(sa.delete(table).where(table.recording_id == recording_id))
+        self._database.forget()
         return gone
 
-    def _row(self, recording_id: str) -> sa.Row:
+    def _row(self, recording_id: str) -> sa.Row[Any]:
         """Return the row of a recording.
 
         Raises:

@@ -4,6 +4,8 @@ Version 2 of the program had one recogniser a library and one fingerprint for al
 text encoder was always the same. What it made stays valid.
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -16,7 +18,7 @@ TRANSCRIPT_ENCODER = "all-MiniLM-L6-v2-53aa51172d142c89:words-1"
 OLD_NAMES = {"asr_dense": "meaning", "asr_words": "words"}
 
 
-def text(name: str) -> sa.Column:
+def text(name: str) -> sa.Column[Any]:
     return sa.Column(name, sa.Text(), nullable=False)
 
 
@@ -27,6 +29,8 @@ def belongs_to(table: str, column: str, target: str) -> sa.ForeignKeyConstraint:
 def upgrade() -> None:
     op.add_column("recordings", sa.Column("wants_transcripts", sa.Boolean(), nullable=False, server_default=sa.true()))
     op.add_column("jobs", sa.Column("crashes", sa.Integer(), nullable=False, server_default="0"))
+    op.add_column("job_files", sa.Column("recording_id", sa.Text(), nullable=False, server_default=""))
+    op.create_index("ix_job_files_recording_id", "job_files", ["recording_id"])
     op.create_table(
         "encodings",
         *map(text, ("recording_id", "channel", "fingerprint")),
