@@ -110,6 +110,13 @@ def test_scores_without_likelihoods_only_rank() -> None:
     assert (first["likelihood"], first["score"]) == ("", "0.8")
 
 
+def test_weak_answers_from_part_of_the_transcripts_are_not_the_last_word() -> None:
+    weak = Hit(1, 0.1, Passage("p", "ab", Span(0.0, 9.0)), Recording("ab", "c", "Talk", 9.0), (), is_confident=False)
+    found = Comparison(replace(told(), hits=(weak,)), replace(told(passages=67), hits=(weak,)))
+    _, left, right = comparison(found, Asked("x"), ENGINES, "", is_spoken=False)
+    assert "Nothing relevant found so far." in left and "Nothing relevant found." in right
+
+
 @pytest.fixture
 def queue(service) -> Iterator[JobQueue]:
     made = JobQueue(service, {})
