@@ -23,7 +23,7 @@ from speechsearch.domain.values import (
     Word,
     passage_id,
 )
-from speechsearch.store import CollectionSummary, Encoding, Job, Judgement, Store, StoredPassage
+from speechsearch.store import CollectionSummary, Encoding, Judgement, Store, StoredPassage
 from speechsearch.store.records import PassageCount
 
 SERVER_URL = os.environ.get("SPEECHSEARCH_TEST_DATABASE_URL", "")
