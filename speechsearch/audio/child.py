@@ -141,10 +141,11 @@ def _do(task: dict[str, Any], content: bytes, answers: BinaryIO) -> None:
     except MemoryError:
         os._exit(OUT_OF_MEMORY)
     except Exception as error:
-        send(answers, ERROR, json.dumps(_described(error)).encode())
+        send(answers, ERROR, json.dumps(described(error)).encode())
 
 
-def _described(error: Exception) -> dict[str, Any]:
+def described(error: Exception) -> dict[str, Any]:
+    """Return an error as JSON can hold it; ``children.error_of`` goes back."""
     if isinstance(error, SpeechSearchError):
         return {"code": error.code, "message": error.message, "hint": error.hint}
     if isinstance(error, OSError) and error.errno is not None:

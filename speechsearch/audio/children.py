@@ -31,9 +31,23 @@ from dataclasses import dataclass
 from functools import cache
 from typing import IO, Any, cast
 
-from speechsearch.audio.child import BYTES, DONE, ERROR, FRAME, IDLE_S, JSON, OUT_OF_MEMORY, READY, TASK, send
+from speechsearch.audio.child import (
+    BYTES,
+    DONE,
+    ERROR,
+    FRAME,
+    IDLE_S,
+    JSON,
+    OUT_OF_MEMORY,
+    READY,
+    TASK,
+    described,
+    send,
+)
 from speechsearch.domain import errors
 from speechsearch.domain.errors import ConfigurationError, InputError
+
+__all__ = ["Allowance", "ChildError", "described", "error_of", "in_child"]
 
 Value = Any
 """What a task yields: bytes, or something that JSON can hold."""
@@ -159,7 +173,7 @@ class Child:
                 self.is_free = kind in (DONE, ERROR) and self._done < MOST_TASKS
                 self._rested_at_s = time.monotonic()
                 if kind == ERROR:
-                    raise _error(json.loads(content))
+                    raise error_of(json.loads(content))
                 return
 
     @property
@@ -247,9 +261,12 @@ def _children() -> Children:
     return Children()
 
 
-def _error(described: Mapping[str, Value]) -> Exception:
-    if "code" in described:
-        return CODES[described["code"]](described["message"], described["hint"])
-    if "errno" in described:
-        return OSError(described["errno"], described["message"])
-    return ChildError(described["message"])
+def error_of(told: Mapping[str, Value]) -> Exception:
+    """Return the error that a child has described.
+
+    >>> error_of({"code": "decode", "message": "a.mp3 is empty.", "hint": ""})
+    DecodeError('a.mp3 is empty.')
+    """
+    if "code" in told:
+        return CODES[told["code"]](told["message"], told["hint"])
+    return OSError(told["errno"], told["message"]) if "errno" in told else ChildError(told["message"])
