@@ -6,21 +6,20 @@ import tempfile
 from collections.abc import Callable, Generator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from ingest.discover import discover, discover_uploaded
 from ingest.hub import hub_sources
 from ingest.pipeline import FileResult, run
 from ingest.sources import Selection
 from speechsearch.domain.progress import ProgressCallback
-from speechsearch.jobs.queue import visitor_of_job
-from speechsearch.jobs.worker import Runner
-from speechsearch.store import Job
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # the children that read archives import this package, and need no database
+    from speechsearch.jobs.worker import Runner
     from speechsearch.service.open import Service
+    from speechsearch.store import Job
 
-Finder = Callable[[Job, Path], Selection]
+Finder: TypeAlias = "Callable[[Job, Path], Selection]"
 """Finds a job's recordings, with a folder for what is unpacked."""
 
 
@@ -57,6 +56,8 @@ def runners(service: Service, samples: Path) -> Mapping[str, Runner]:
 
 def take_in(service: Service, find: Finder, job: Job, report: ProgressCallback) -> Generator[FileResult, None, None]:
     """Index what a job brings and yield what became of each file."""
+    from speechsearch.jobs.queue import visitor_of_job
+
     visitor = visitor_of_job(job)
     jobs_dir = service.settings.data_dir.expanduser().resolve() / "jobs"
     with tempfile.TemporaryDirectory(prefix="work-", dir=jobs_dir) as workspace:  # the queue clears up after a kill

@@ -54,9 +54,7 @@ def serve(watches_memory: bool) -> None:
             task, content = tasks.get(timeout=IDLE_S)
         except queue.Empty:
             os._exit(0)
-        _limit(task["memory_bytes"], task["cpu_s"])
-        ceiling.peak_bytes = peak_bytes() + task["memory_bytes"]
-        _do(task, content, answers)
+        _do(task, content, answers, ceiling)
         ceiling.peak_bytes = math.inf
 
 
@@ -125,11 +123,14 @@ def _lower(kind: int, wanted: int) -> None:
     resource.setrlimit(kind, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
 
 
-def _do(task: dict[str, Any], content: bytes, answers: BinaryIO) -> None:
+def _do(task: dict[str, Any], content: bytes, answers: BinaryIO, ceiling: Ceiling) -> None:
     """Send what a generator function yields, or how it failed."""
-    module, _, function = task["call"].partition(":")
+    module, _, name = task["call"].partition(":")
     try:
-        values: Iterable[object] = getattr(import_module(module), function)(content, **task["arguments"])
+        function = getattr(import_module(module), name)  # before the limits: what it loads is no part of the task
+        _limit(task["memory_bytes"], task["cpu_s"])
+        ceiling.peak_bytes = peak_bytes() + task["memory_bytes"]
+        values: Iterable[object] = function(content, **task["arguments"])
         for value in values:
             if isinstance(value, bytes):
                 send(answers, BYTES, value)

@@ -106,7 +106,7 @@ def in_child(
             child.ask(task, content)
             yield from child.answers(allowance.wait_s)
         except TimeoutError as error:
-            raise kind(f"{name} was given up: nothing came of it in {allowance.wait_s:.0f} seconds.") from error
+            raise kind(f"{name} was given up: nothing came of it in {allowance.wait_s:g} seconds.") from error
         except (EOFError, BrokenPipeError) as error:
             raise kind(f"{name} was given up: {reason(child.end(DYING_S), allowance)}.") from error
 
@@ -118,7 +118,7 @@ def reason(code: int, allowance: Allowance) -> str:
     ('reading it takes more than 20 seconds of computing', 'the process that read it has crashed (SIGSEGV)')
     """
     if code == -signal.SIGXCPU:
-        return f"reading it takes more than {allowance.cpu_s:.0f} seconds of computing"
+        return f"reading it takes more than {allowance.cpu_s:.3g} seconds of computing"
     if code == OUT_OF_MEMORY:
         return f"reading it takes more than {allowance.memory_bytes / 1e6:,.0f} MB of memory"
     return f"the process that read it has crashed ({signal.Signals(-code).name if code < 0 else f'code {code}'})"
