@@ -55,13 +55,13 @@ def serve(watches_memory: bool) -> None:
         except queue.Empty:
             os._exit(0)
         _do(task, content, answers, ceiling)
-        ceiling.peak_bytes = math.inf
+        ceiling.memory_bytes = math.inf
 
 
 class Ceiling:
     """How large the process may become."""
 
-    peak_bytes = math.inf
+    memory_bytes = math.inf
 
 
 def send(stream: BinaryIO, kind: bytes, content: bytes = b"") -> None:
@@ -72,10 +72,20 @@ def send(stream: BinaryIO, kind: bytes, content: bytes = b"") -> None:
         left = left[stream.write(left) :]
 
 
-def peak_bytes() -> int:
-    """Return the most memory that this process has had."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+def size_bytes() -> tuple[int, int] | None:
+    """Return how much address space and how much memory this process has; None where the system does not tell."""
+    try:
+        with open("/proc/self/statm") as file:
+            space, memory = file.read().split()[:2]
+    except OSError:
+        return None
+    return int(space) * resource.getpagesize(), int(memory) * resource.getpagesize()
+
+
+def memory_bytes() -> int:
+    """Return how much memory this process has; on macOS, the most that it has had."""
+    sizes = size_bytes()
+    return sizes[1] if sizes else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def _listen(tasks: queue.SimpleQueue[tuple[dict[str, Any], bytes]], ceiling: Ceiling | None) -> None:
@@ -83,7 +93,7 @@ def _listen(tasks: queue.SimpleQueue[tuple[dict[str, Any], bytes]], ceiling: Cei
     try:
         while True:
             while ceiling is not None and not select.select([0], [], [], LOOK_EVERY_S)[0]:
-                if peak_bytes() > ceiling.peak_bytes:
+                if memory_bytes() > ceiling.memory_bytes:
                     os._exit(OUT_OF_MEMORY)
             task = json.loads(_frame())
             tasks.put((task, _frame()))
@@ -106,15 +116,11 @@ def _exactly(count: int) -> bytes:
     return bytes(parts)
 
 
-def _limit(memory_bytes: int, cpu_s: float) -> None:
+def _limit(more_bytes: int, cpu_s: float) -> None:
     """Limit what is added from now on; an earlier task's use of time does not count."""
     _lower(resource.RLIMIT_CPU, math.ceil(time.process_time() + cpu_s))
-    try:
-        with open("/proc/self/statm") as file:
-            now_bytes = int(file.read().split()[0]) * resource.getpagesize()
-    except OSError:
-        return  # macOS: it has no such file and ignores the limit; the watch stands in for it
-    _lower(resource.RLIMIT_AS, now_bytes + memory_bytes)
+    if sizes := size_bytes():  # macOS has no such number and ignores the limit; the watch stands in for it
+        _lower(resource.RLIMIT_AS, sizes[0] + more_bytes)
 
 
 def _lower(kind: int, wanted: int) -> None:
@@ -129,7 +135,7 @@ def _do(task: dict[str, Any], content: bytes, answers: BinaryIO, ceiling: Ceilin
     try:
         function = getattr(import_module(module), name)  # before the limits: what it loads is no part of the task
         _limit(task["memory_bytes"], task["cpu_s"])
-        ceiling.peak_bytes = peak_bytes() + task["memory_bytes"]
+        ceiling.memory_bytes = memory_bytes() + task["memory_bytes"]
         values: Iterable[object] = function(content, **task["arguments"])
         for value in values:
             if isinstance(value, bytes):

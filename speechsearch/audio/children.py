@@ -24,11 +24,11 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from time import monotonic
 from typing import IO, Any, cast
 
 from speechsearch.audio.child import (
@@ -142,7 +142,7 @@ class Child:
         self._poll.register(self._answers, select.POLLIN)
         self._left_s = START_S
         self._done = 0
-        self._rested_at_s = time.monotonic()
+        self._rested_at_s = monotonic()
         self.is_free = False
         """Whether the last task has ended and the next may come."""
         try:
@@ -171,7 +171,7 @@ class Child:
                 yield json.loads(content)
             else:
                 self.is_free = kind in (DONE, ERROR) and self._done < MOST_TASKS
-                self._rested_at_s = time.monotonic()
+                self._rested_at_s = monotonic()
                 if kind == ERROR:
                     raise error_of(json.loads(content))
                 return
@@ -179,7 +179,7 @@ class Child:
     @property
     def is_usable(self) -> bool:
         """Whether it lives, and not for so long without a task that it may end at any moment."""
-        return time.monotonic() - self._rested_at_s < IDLE_S / 2 and self._process.poll() is None
+        return monotonic() - self._rested_at_s < IDLE_S / 2 and self._process.poll() is None
 
     def end(self, wait_s: float = 0.0) -> int:
         """Kill it unless it ends by itself within ``wait_s``, and return its exit code."""
@@ -202,9 +202,9 @@ class Child:
         content = bytearray(count)
         left = memoryview(content)
         while len(left):
-            started_s = time.monotonic()
+            started_s = monotonic()
             is_there = self._poll.poll(max(0.0, self._left_s) * 1000)
-            self._left_s -= time.monotonic() - started_s
+            self._left_s -= monotonic() - started_s
             if not is_there:
                 raise TimeoutError
             got = os.readv(self._answers.fileno(), [left])

@@ -127,11 +127,10 @@ def bombs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tar_with_header(folder / "name.tar", b"a" * 1_900_000, tarfile.GNUTYPE_LONGNAME)
     inner = zipped(folder / "inner", {"a.wav": bytes(5 << 20)}).read_bytes()
     (folder / "inner").unlink()
-    tarred(folder / "nested.tar.gz", {"a.zip": inner, "quiet.wav": bytes(50 << 20)}, "w:gz")
+    tarred(folder / "nested.tar.gz", {"a.zip": inner, "quiet.wav": bytes(12 << 20)}, "w:gz")
     zipped(folder / "rows.zip", {"a.wav": sound(), "metadata.csv": table(100_000)})
-    zipped(folder / "tables.zip", {"a.wav": sound(), **{f"{one}/metadata.csv": table(5000) for one in range(30)}})
-    zipped(folder / "many.zip", {f"{number}.txt": b"" for number in range(10_001)})
-    zipped(folder / "outside.zip", {f"../{number}.wav": b"" for number in range(3000)} | {"a.wav": sound()})
+    zipped(folder / "tables.zip", {"a.wav": sound(), **{f"{one}/metadata.csv": table(3000) for one in range(10)}})
+    zipped(folder / "outside.zip", {f"../{number}.wav": b"" for number in range(500)} | {"a.wav": sound()})
     zipped(folder / "deep.zip", {"a/" * 30_000 + "a.wav": b"", "metadata.csv": table(1), "a.wav": sound()})
     secret = folder / "secret.wav"
     (folder / "list.mp4").write_text(f"#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nfile://{secret}\n#EXT-X-ENDLIST\n")
@@ -169,7 +168,6 @@ def test_honest_files_come_in_beside_bombs(taken, name) -> None:
     ("few digits.tar", "'few digits.tar' has a header with a number of more than 1,000 digits"),
     ("name.tar", "'name.tar' has a header that is too large"),
     ("nested.tar.gz", "'nested.tar.gz' unpacks to more than 200 times its size"),
-    ("many.zip", "'many.zip' has more than 10,000 entries"),
     ("list.mp4", "list.mp4 is not sound in a format that we read"),
     ("list.mp3", "list.mp3 is not sound in a format that we read"),
     ("list.webm", "list.webm is not sound in a format that we read"),
@@ -187,7 +185,7 @@ def test_warnings_and_refusals_are_few_and_say_how_many_more_there_are(taken) ->
     assert rest.startswith("And ") and "more warnings like these" in rest
     outside = [message for message in every if "points outside of the archive" in message]
     assert len(outside) == 100
-    assert "holds 2,900 more files that cannot be taken in" in "".join(map(str, taken["talks/outside.zip"]))
+    assert "holds 400 more files that cannot be taken in" in "".join(map(str, taken["talks/outside.zip"]))
 
 
 def test_rows_that_cannot_be_used_are_named_until_they_are_too_many(tmp_path) -> None:
