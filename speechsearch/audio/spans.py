@@ -10,7 +10,6 @@ from speechsearch.audio.passages import Recent
 from speechsearch.domain.limits import Limits
 from speechsearch.domain.values import Audio, Span
 
-
 BLOCK_S = 30.0
 
 
