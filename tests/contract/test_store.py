@@ -23,7 +23,7 @@ from speechsearch.domain.values import (
     Word,
     passage_id,
 )
-from speechsearch.store import CollectionSummary, Encoding, Job, Judgement, Store, StoredPassage
+from speechsearch.store import CollectionSummary, Encoding, Judgement, Store, StoredPassage
 from speechsearch.store.records import PassageCount
 
 SERVER_URL = os.environ.get("SPEECHSEARCH_TEST_DATABASE_URL", "")
@@ -137,9 +137,7 @@ def test_what_is_saved_comes_back(store):
     assert store.passages.ids() == set(ids)
     assert store.passages.count() == 3
     assert store.passages.of(TALK.recording_id) == [stored.passage for stored in passages]
-    assert store.passages.get([*ids[1:], "unknown"]) == {
-        key: passages[1 + n].passage for n, key in enumerate(ids[1:])
-    }
+    assert store.passages.get([*ids[1:], "unknown"]) == {key: passages[1 + n].passage for n, key in enumerate(ids[1:])}
     assert store.transcripts.get(ids, "mini") == store.transcripts.of(TALK.recording_id, "mini") == said
     assert [said[one].text for one in ids[:2]] == ["words 0", "words 1"]
     heard = store.passages.tracks([*ids[1:], "unknown"])
@@ -388,9 +386,7 @@ def test_a_renamed_collection_takes_everything_along(store):
     store.journal.mark(TALK.recording_id, "done")
     store.journal.mark("broken", "failed", "no sound", "b.mp3", "talks")
     store.collections.rename("talks", "lectures / 2024")
-    assert store.collections.summaries() == [
-        CollectionSummary("lectures / 2024", "about", "CC0", "here", 1, 2, 60.0)
-    ]
+    assert store.collections.summaries() == [CollectionSummary("lectures / 2024", "about", "CC0", "here", 1, 2, 60.0)]
     assert store.recordings.get(TALK.recording_id).collection == "lectures / 2024"
     entries = {entry.recording_id: (entry.collection, entry.state) for entry in store.journal.entries()}
     assert entries == {TALK.recording_id: ("lectures / 2024", "stored"), "broken": ("lectures / 2024", "failed")}

@@ -83,7 +83,9 @@ def test_contents_tell_what_each_recording_is_indexed_for(service: Service) -> N
     assert contents.found == len(contents.recordings) == 7
     assert sum(state.media_bytes for state in contents.recordings) == contents.media_bytes
     for state in contents.recordings:
-        assert state.vectors == dict.fromkeys((channel.name for channel in service.library.makers.channels), state.passages)
+        assert state.vectors == dict.fromkeys(
+            (channel.name for channel in service.library.makers.channels), state.passages
+        )
         assert (state.state, state.is_current) == ("done", True)
     assert sum(state.passages for state in contents.recordings) == contents.summary.passages
     assert service.browse.storage().total_bytes >= contents.media_bytes + service.browse.storage().database_bytes
