@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from speechsearch.domain.errors import InputError, NotAllowedError, NotFoundError, StoreError, TooManyError
 from speechsearch.domain.progress import Progress
 from speechsearch.domain.visitors import LOCAL, Visitor, owner_of
-from speechsearch.jobs.worker import Runner, Worker
+from speechsearch.jobs.worker import MOST_CRASHES, Runner, Worker
 from speechsearch.store import Job, JobFile, JobState
 from speechsearch.store.jobs import time_ago
 
@@ -58,7 +58,7 @@ class JobQueue:
         for job in alive.values():
             if job.kind == "files" and not (self.folder / job.job_id).exists():  # a backup does not keep them
                 self._store.set_state(job.job_id, "failed", "The uploaded files are gone. Add them again.")
-        if not any(job.state == "cancelled" for job in self._of_kind(CATCH_UP)[-1:]):
+        if not any(job.state == "cancelled" or job.crashes >= MOST_CRASHES for job in self._of_kind(CATCH_UP)[-1:]):
             self.catch_up()
         self.worker.start()
 
@@ -212,12 +212,6 @@ class JobQueue:
                 self.worker.clear(job_id)
         self.worker.wake()
         return self.job(job_id, visitor)
-
-    def _clear(self, job_id: str) -> None:
-        """Remove the files of a job that has ended."""
-        folder = self.folder / job_id
-        if folder.exists():
-            shutil.rmtree(folder)
 
     def catch_up(self) -> None:
         """Have the second pass done if there is anything for it and it does not wait already."""

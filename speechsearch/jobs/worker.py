@@ -77,9 +77,9 @@ class Worker:
         say: Callable[[str], None],
         background: Collection[str] = (),
     ) -> None:
-        self.runners, self.lock = runners, threading.Lock()
-        self._background = background
-        """The lock is held while a job's state is changed."""
+        self.runners, self._background = runners, background
+        self.lock = threading.Lock()
+        """Held while a job's state is changed."""
         self.on_done: list[Callable[[Job], None]] = []
         """Called in the worker's thread with every job that has ended after some work."""
         self._store, self._folder, self._sweep, self._say = store, folder, sweep, say
@@ -101,9 +101,9 @@ class Worker:
 
     def make_way(self, kind: str) -> None:
         """Have a background job that runs wait, because one of another kind has come."""
-        current = self._current
-        if current is not None and current[0].kind in self._background and kind not in self._background:
-            self._is_interrupted = True
+        with self.lock:
+            is_background = self._current is not None and self._current[0].kind in self._background
+            self._is_interrupted = self._is_interrupted or (is_background and kind not in self._background)
 
     def stop(self, wait_s: float) -> None:
         """End the current job after its batch and wait for that; the next process takes it up again."""
@@ -164,8 +164,13 @@ class Worker:
                 continue
             self._wake.wait(SWEEP_EVERY_S)
 
+    def _waiting(self) -> list[Job]:
+        """Return the jobs to be done, the next one first; "running" is one that an error of the database left."""
+        found = self._store.find(states=("running", "queued"))
+        return sorted(found, key=lambda job: job.kind in self._background)
+
     def _take(self) -> Job | None:
-        """Return the next job and make it the current one; "running" is one that a killed process left."""
+        """Return the next job and make it the current one."""
         with self.lock:
             waiting = self._waiting()
             job = self._store.get(waiting[0].job_id) if waiting else None
@@ -203,9 +208,12 @@ class Worker:
 
     def _end(self, job: Job, state: JobState | None, message: str) -> None:
         with self.lock:
+            ended = self._store.get(job.job_id)
+            if state is None and ended is not None and ended.state == "running":
+                state = "queued"  # it made way, or the program stops: that is no crash
             if state is not None:
                 self._store.set_state(job.job_id, state, message)
-            ended = self._store.get(job.job_id)
+                ended = self._store.get(job.job_id)
             if ended is None or ended.has_ended:
                 self.clear(job.job_id)
             self._current = None
