@@ -9,12 +9,12 @@ from speechsearch.domain.errors import SpeechSearchError
 
 def main() -> int:
     """Run until interrupted; return the exit code: 0 ended, 2 could not start."""
-    from speechsearch.api.server import upload_folder
-    from speechsearch.cli import serve_page
+    from ingest import runners
+    from speechsearch.service.settings import read_settings
+    from speechsearch.ui.serving import serve_page
 
     try:
-        with upload_folder():
-            return serve_page()
+        return serve_page(read_settings(), runners)
     except KeyboardInterrupt:
         return 0
     except SpeechSearchError as error:

@@ -1,4 +1,4 @@
-"""Measure how often "heard at" is right: ``python -m benchmarks.heard_words samples``.
+"""Measure how often "heard at" is right: ``python -m benchmarks.heard_words speechsearch/assets/samples``.
 
 FOLDER is an evaluation collection. A word is there when the passage's text has a word of the same stem; that its sounds
 are in the middle of another word counts as an error. Every question is put to every passage, and to the five best.
@@ -14,9 +14,13 @@ import numpy as np
 
 from speechsearch.domain.values import PhonemeTrack, Query
 from speechsearch.evaluation import read_collection
-from speechsearch.evaluation.encoding import prepare
-from speechsearch.retrieval.engines import learnt_fusion
+from speechsearch.evaluation.encoding import SOUND, encode_collection
+from speechsearch.library.makers import Makers
+from speechsearch.retrieval.calibration import read_calibrations
+from speechsearch.retrieval.engine_cards import DEFAULT
 from speechsearch.retrieval.evidence import Pattern, listen, patterns
+from speechsearch.service.open import new_loader
+from speechsearch.service.settings import Settings
 from speechsearch.text.spoken import spoken_words
 from speechsearch.text.words import stem
 
@@ -54,9 +58,13 @@ def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    prepared = prepare(read_collection(parser.parse_args().folder), ["hybrid"], "mini")
-    engine = prepared.engines(learnt_fusion())["hybrid"]
-    phonemes = prepared.facts["hybrid"].phonemes or {}
+    settings = Settings()
+    loader = new_loader(settings)
+    makers = Makers(loader.speech_encoder(settings.engines.encoder))
+    text_encoder = loader.text_encoder(settings.engines.text_encoder)
+    prepared = encode_collection(read_collection(parser.parse_args().folder), makers, text_encoder, has_gold=False)
+    engine = prepared.engines(read_calibrations())[DEFAULT].retriever
+    phonemes = prepared.made[SOUND].phonemes
     ids = list(phonemes)
     tracks = [
         PhonemeTrack(np.array(said, np.uint8), np.arange(len(said), dtype=np.float32)) for said in phonemes.values()
@@ -67,7 +75,7 @@ def main() -> None:
     for query in prepared.collection.queries:
         found = engine.retrieve(Query(query.text), BEST).passages
         best = {prepared.names[one.passage_id] for one in found}
-        sought = patterns(query.text, prepared.model.lexicon.pronounce)
+        sought = patterns(query.text, makers.speech_encoder.pronounce)
         for pattern in sought:
             stems = " ".join(["", *map(stem, pattern.text.split()), ""])
             for one, heard in zip(ids, listen([pattern], tracks), strict=True):

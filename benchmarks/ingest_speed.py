@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,9 @@ from speechsearch import audio
 from speechsearch.domain.assets import ASSETS
 from speechsearch.domain.values import Recording
 from speechsearch.evaluation import describe_machine
-from speechsearch.library.library import BATCH_S, ahead, batches
+from speechsearch.library.batches import ahead, batches
+from speechsearch.library.intake import BATCH_S
+from speechsearch.models.baseline import Baseline
 from speechsearch.service.open import Service
 from speechsearch.service.settings import Settings
 
@@ -48,31 +51,36 @@ def main(minutes: float = 60.0) -> None:
             library = service.library
             passages = list(audio.passages(path, library.segmentation, library.limits))
             sounds = [sound for _, sound in passages]
-            service.library.makers.speech_encoder.embed(
-                service.library.makers.speech_encoder.hear(sounds[:8])
-            )  # the libraries load and compile on first use
+            encoder, baselines = library.makers.speech_encoder, library.makers.baselines
+            encoder.encode_passages(sounds[:8])  # the libraries load and compile on first use
 
             def sound_in() -> None:
                 for _ in audio.passages(path, library.segmentation, library.limits):
                     pass
 
-            def hybrid() -> None:
-                for batch in batches(ahead(audio.passages(path, library.segmentation, library.limits)), BATCH_S):
-                    library.encoder.encode([sound for _, sound in batch])
+            def hear() -> None:
+                cut = ahead(audio.passages(path, library.segmentation, library.limits))
+                for batch in batches(cut, BATCH_S, lambda one: one[1].duration_s):
+                    encoder.encode_passages([sound for _, sound in batch])
 
-            def baseline() -> None:
+            def write_down(baseline: Baseline) -> None:
                 for start in range(0, len(sounds), 16):
-                    said = library.recognizer.transcribe(sounds[start : start + 16])
-                    library.transcript_encoder.encode([one.text for one in said])
+                    said = baseline.recognizer.transcribe(sounds[start : start + 16])
+                    baseline.encoder.encode([one.text for one in said])
 
-            def everything() -> None:
+            def sound_pass() -> None:
                 service.manage.take_in(path, Recording("0" * 64, "speed", "long", duration_s, "long.opus"))
+
+            def second_pass() -> None:
+                for problem in service.manage.catch_up():
+                    raise SystemExit(problem.message)
 
             stages: dict[str, Callable[[], None]] = {
                 "decode, voice activity, passages": sound_in,
-                "the same and adapter + phonetic (hybrid)": hybrid,
-                f"baseline alone ({library.recognizer.name}: transcribe, embed)": baseline,
-                "all engines, stored and indexed": everything,
+                "the same, and the channels of sound": hear,
+                **{f"{one.name} alone: transcribe, embed": partial(write_down, one) for one in baselines},
+                "first pass: searchable by sound, stored and indexed": sound_pass,
+                "second pass: transcripts, stored and indexed": second_pass,
             }
             machine = describe_machine()
             print(f"{duration_s / 60:.0f} minutes of speech, {len(passages)} passages, one run each; {machine}\n")

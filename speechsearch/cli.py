@@ -364,45 +364,11 @@ def password() -> None:
 @app.command()
 def serve() -> None:
     """Serve the page and the REST routes until interrupted."""
-    from speechsearch.api.server import upload_folder
-
-    with upload_folder():
-        raise typer.Exit(serve_page())
-
-
-def serve_page() -> int:
-    """Open the port and the service, begin to index the samples where that is due, and answer requests.
-
-    Returns:
-        The exit code.
-    """
-    from speechsearch.api.server import allowed_hosts, frame_ancestors, listen, run
+    from ingest import runners
     from speechsearch.service.settings import read_settings
+    from speechsearch.ui.serving import serve_page
 
-    settings = read_settings()
-    with listen(settings) as listener:
-        from ingest import runners
-        from speechsearch.api import create_app
-        from speechsearch.domain.assets import SAMPLES
-        from speechsearch.jobs.queue import JobQueue
-        from speechsearch.library.backup import kept_safe
-        from speechsearch.service.open import Service
-        from speechsearch.service.settings import backup_folder
-        from speechsearch.ui import build_page, mount
-
-        data_dir = settings.data_dir.expanduser().resolve()
-        with kept_safe(backup_folder(settings), data_dir), Service.open(settings) as service:
-            jobs = JobQueue(service, runners(service, SAMPLES), say=lambda line: print(line, flush=True))
-            page = create_app(
-                service, jobs=jobs, frame_ancestors=frame_ancestors(), allowed_hosts=allowed_hosts(settings)
-            )
-            mount(page, build_page(service, jobs), service, jobs)
-            jobs.submit_once("samples", "samples")
-            jobs.start()
-            try:
-                return run(page, listener)
-            finally:
-                jobs.stop()
+    raise typer.Exit(serve_page(read_settings(), runners))
 
 
 def main() -> None:

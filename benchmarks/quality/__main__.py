@@ -111,7 +111,7 @@ def main(
         "date": time.strftime("%Y-%m-%d"),
         "machine": asdict(describe_machine()),
         "command": " ".join(["python -m benchmarks.quality", *map(shlex.quote, sys.argv[1:])]),
-        "model": measurer.model.fingerprint,
+        "model": measurer.makers.speech_encoder.fingerprint,
         "titles": {condition.name: condition.title for condition in heard},
     }
     write_everything(document(measured, facts), ROOT)

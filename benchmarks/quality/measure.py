@@ -8,64 +8,66 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.quality.figures import Cell, Rankings
 from benchmarks.quality.sets import CLEAN, Condition, QualitySet
 from speechsearch import audio
-from speechsearch.domain.errors import CapabilityError
 from speechsearch.domain.limits import Limits
-from speechsearch.domain.values import Audio, Transcript
+from speechsearch.domain.values import FloatMatrix
 from speechsearch.evaluation import EngineReport, EvaluationCollection, describe_machine, run_engine
-from speechsearch.evaluation.encoding import CEILINGS, Prepared, prepare_shared, prepare_written
+from speechsearch.evaluation.encoding import (
+    CEILINGS,
+    SOUND,
+    EncodedCollection,
+    GivenTranscripts,
+    Piece,
+    encode_collection,
+)
 from speechsearch.evaluation.measure import measure_collection
 from speechsearch.evaluation.metrics import error_rate, word_error_rate
-from speechsearch.library.library import FORMAT
-from speechsearch.models.mini.encoder import MiniPassageEncoder
-from speechsearch.models.mini.network import ASSETS, MiniModel
-from speechsearch.models.minilm import TextEncoder
-from speechsearch.retrieval.engines import build_recognizer, learnt_fusion
+from speechsearch.library.makers import Makers
+from speechsearch.models.base import Recognizer, TextEncoder
+from speechsearch.models.baseline import Baseline
+from speechsearch.models.transcripts import TranscriptEncoder
+from speechsearch.retrieval.calibration import SHIPPED, read_calibrations
+from speechsearch.retrieval.engines import Engine
+from speechsearch.service.open import new_loader
+from speechsearch.service.settings import Settings
 from speechsearch.text.spoken import spoken_words
 
-VERSION = "1"
+VERSION = "2"
 """Part of a cell's key; raised when the same model would be measured otherwise."""
 MINI = ("asr", "adapter", "phonetic", "hybrid")
 """The engines that rest on the shipped model."""
+MINI_NAME, SPHINX_NAME = "mini", "pocketsphinx"
 SPHINX = "asr-pocketsphinx"
+TRANSCRIBED = ("asr", SPHINX)
+CEILING_NAMES = tuple(card.name for card in CEILINGS)
 DEEPEST = 10
 """So many passages of an answer are kept: the deepest rank of the metrics."""
 
 
-class RememberingTextEncoder(TextEncoder):
-    """The text encoder with a memory for questions: each is put in fifteen conditions to five engines."""
+class RememberingTextEncoder:
+    """A text encoder with a memory for questions: each is put in fifteen conditions to five engines."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._known: dict[str, NDArray[np.float32]] = {}
+    def __init__(self, inner: TextEncoder) -> None:
+        self._inner, self.dim, self.fingerprint = inner, inner.dim, inner.fingerprint
+        self._known: dict[str, FloatMatrix] = {}
 
-    def embed(self, texts: Sequence[str], batch: int = 32) -> NDArray[np.float32]:
-        """Return one unit vector a text, (texts, 384) float32; a single text is encoded once and for all."""
+    def encode_queries(self, texts: Sequence[str]) -> FloatMatrix:
+        """Return one unit vector a question, (texts, dim) float32; a single one is encoded once and for all."""
         if len(texts) != 1:
-            return super().embed(texts, batch)
+            return self._inner.encode_queries(texts)
         if texts[0] not in self._known:
-            self._known[texts[0]] = super().embed(texts, batch)
+            self._known[texts[0]] = self._inner.encode_queries(texts)
         return self._known[texts[0]]
 
-
-class WrittenAhead:
-    """Stands for a recogniser whose transcripts are made elsewhere; typed questions never come to it."""
-
-    name = "pocketsphinx"
-    fingerprint = "pocketsphinx-ahead"
-
-    def transcribe(self, passages: Sequence[Audio]) -> list[Transcript]:
-        """Refuse."""
-        raise CapabilityError("The transcripts of PocketSphinx are made ahead.")
+    def encode_passages(self, texts: Sequence[str]) -> FloatMatrix:
+        """Return one unit vector a passage of text, (texts, dim) float32."""
+        return self._inner.encode_passages(texts)
 
 
 class Measurer:
@@ -73,10 +75,16 @@ class Measurer:
 
     def __init__(self, kept: Path, *, is_fresh: bool) -> None:
         self.kept, self.is_fresh = kept, is_fresh
-        self.model = MiniModel()
-        self.model.text_encoder = RememberingTextEncoder()
-        self.fingerprint = model_fingerprint(self.model)
-        self.recognizer = build_recognizer("mini", self.model)
+        settings = Settings()
+        loader = new_loader(settings)
+        self.text_encoder = RememberingTextEncoder(loader.text_encoder(settings.engines.text_encoder))
+        encoder, recognizer = loader.speech_encoder(settings.engines.encoder), loader.recognizer(MINI_NAME)
+        self.makers = Makers(encoder, (self.baseline(recognizer),))
+        self.fingerprint = model_fingerprint(self.makers)
+
+    def baseline(self, recognizer: Recognizer) -> Baseline:
+        """Return a recogniser with the encoder of its transcripts."""
+        return Baseline(recognizer, TranscriptEncoder(self.text_encoder, recognizer.name))
 
     def cell(self, one: QualitySet, condition: Condition, transcripts: Sequence[str] | None) -> Cell:
         """Return what comes of a set under a condition; ``transcripts``: PocketSphinx's, one a passage."""
@@ -96,19 +104,25 @@ class Measurer:
         """Hear a set and put every question to every engine."""
         started = time.perf_counter()
         is_clean = condition.name == CLEAN
-        engines = (*CEILINGS, *MINI) if is_clean else MINI
-        prepared = prepare_shared(one.collection, engines, one.heard(condition), self.model, self.recognizer)
-        found = answers(prepared, engines, one.collection)
-        rates = {"asr": word_errors(prepared)}
+        makers, names = self.makers, (*CEILING_NAMES, *MINI) if is_clean else MINI
+        if transcripts is not None:
+            makers = Makers(
+                makers.speech_encoder, (*makers.baselines, self.baseline(GivenTranscripts(SPHINX_NAME, transcripts)))
+            )
+            names = (*names, SPHINX)
+        pieces = (Piece(passage.passage_id, 0.0, sound)
+                  for passage, sound in zip(one.collection.passages, one.heard(condition), strict=True))  # fmt: skip
+        encoded = encode_collection(one.collection, makers, self.text_encoder, pieces, has_gold=is_clean)
+        engines = {name: engine for name, engine in encoded.engines(read_calibrations()).items() if name in names}
+        found = answers(encoded, engines, one.collection)
+        facts = encoded.facts(engines)
+        rates = {name: word_errors(one.collection, facts[name].transcripts) for name in engines if name in TRANSCRIBED}
         spoken: Rankings = {}
         if is_clean and one.spoken:
-            spoken = answers(prepared, MINI, replace(one.collection, queries=one.spoken))
-        if transcripts is not None:
-            written = prepare_written(one.collection, transcripts, self.model, WrittenAhead())
-            found[SPHINX] = answers(written, ["asr"], one.collection)["asr"]
-            rates[SPHINX] = word_errors(written)
+            ours = {name: engines[name] for name in MINI}
+            spoken = answers(encoded, ours, replace(one.collection, queries=one.spoken))
         gold = [self.pronounce(passage.text) for passage in one.collection.passages]
-        heard = prepared.facts["hybrid"].phonemes
+        heard = encoded.made[SOUND].phonemes
         phonemes = error_rate(gold, [heard[passage.passage_id] for passage in one.collection.passages])
         return Cell(
             rankings=found,
@@ -117,13 +131,14 @@ class Measurer:
             phoneme_error_rate=phonemes or 0.0,
             words=sum(len(spoken_words(passage.text)) for passage in one.collection.passages),
             phonemes=sum(map(len, gold)),
-            audio_s=prepared.audio_s,
+            audio_s=encoded.audio_s,
             seconds=time.perf_counter() - started,
         )
 
     def pronounce(self, text: str) -> list[int]:
         """Return the phonemes of a text."""
-        return [symbol for word in self.model.lexicon.pronounce_text(text) for symbol in word]
+        pronounce = self.makers.speech_encoder.pronounce
+        return [symbol for word in spoken_words(text) for symbol in pronounce(word)]
 
     def speeds(self, one: QualitySet) -> dict[str, dict[str, float]]:
         """Return how fast each engine of the model indexes and answers, in a run of its own with every step timed."""
@@ -134,7 +149,7 @@ class Measurer:
             if before["key"] == key:
                 kept: dict[str, dict[str, float]] = before["speeds"]
                 return kept
-        report = measure_collection(one.collection, MINI)
+        report = measure_collection(one.collection, MINI, self.makers, self.text_encoder)
         speeds = {engine.engine: speed_of(engine) for engine in report.engines}
         write(file, {"key": key, "speeds": speeds})
         return speeds
@@ -150,33 +165,33 @@ def speed_of(engine: EngineReport) -> dict[str, float]:
     }
 
 
-def model_fingerprint(model: MiniModel) -> str:
-    """Return a text that changes with the model, what was learnt about its scores, and how it is measured."""
-    learnt = b"".join((ASSETS / name).read_bytes() for name in ("config.json", "fusion.json"))
-    vectors = ",".join(MiniPassageEncoder.vector_names)
-    return f"{VERSION}:{FORMAT}:{model.fingerprint}:{hashlib.sha256(learnt).hexdigest()[:8]}:{vectors}"
+def model_fingerprint(makers: Makers) -> str:
+    """Return a text that changes with the models, what was learnt about their scores, and how they are measured."""
+    learnt = hashlib.sha256(SHIPPED.read_bytes()).hexdigest()[:8]
+    return f"{VERSION}:{json.dumps(makers.made_by, sort_keys=True)}:{learnt}"
 
 
-def answers(prepared: Prepared, engines: Sequence[str], asked: EvaluationCollection) -> dict[str, dict[str, list[str]]]:
+def answers(
+    encoded: EncodedCollection, engines: Mapping[str, Engine], asked: EvaluationCollection
+) -> dict[str, dict[str, list[str]]]:
     """Return the first passages that every engine finds for every question."""
     limits = Limits()
-    available = prepared.engines(learnt_fusion())
     runs = {
         name: run_engine(
             name,
-            available[name],
+            engine.retriever,
             asked,
             load_sound=lambda path: audio.load(path, limits, limits.query_audio_s),
-            passage_names=prepared.names,
+            passage_names=encoded.names,
         )
-        for name in engines
+        for name, engine in engines.items()
     }
     return {name: {one: list(found[:DEEPEST]) for one, found in run.rankings.items()} for name, run in runs.items()}
 
 
-def word_errors(prepared: Prepared) -> float:
-    """Return the word error rate of the baseline's transcripts."""
-    passages, said = prepared.collection.passages, prepared.facts["asr"].transcripts
+def word_errors(collection: EvaluationCollection, said: Mapping[str, str]) -> float:
+    """Return the word error rate of a recogniser's transcripts."""
+    passages = collection.passages
     return word_error_rate([one.text for one in passages], [said[one.passage_id] for one in passages]) or 0.0
 
 

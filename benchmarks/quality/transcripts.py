@@ -15,15 +15,22 @@ from functools import cache
 from pathlib import Path
 
 from speechsearch.domain.values import Audio
-from speechsearch.models.pocketsphinx import PocketSphinxRecognizer, fingerprint
+from speechsearch.models.base import Recognizer
+from speechsearch.models.catalog import catalog
+from speechsearch.models.load import ModelLoader
 
-recognizer = cache(PocketSphinxRecognizer)
-"""Loads the decoder once a process."""
+NAME = "pocketsphinx"
+
+
+@cache
+def recognizer() -> Recognizer:
+    """Return the recogniser; it loads once a process."""
+    return ModelLoader(catalog()).recognizer(NAME)
 
 
 def transcript_file(folder: Path, sound: Audio) -> Path:
     """Return where the transcript of a sound is kept."""
-    digest = hashlib.sha256(f"{fingerprint()}\n".encode() + sound.samples.tobytes())
+    digest = hashlib.sha256(f"{recognizer().fingerprint}\n".encode() + sound.samples.tobytes())
     return folder / f"{digest.hexdigest()[:32]}.txt"
 
 

@@ -13,7 +13,7 @@ from speechsearch.api.bodies import ErrorBody, HealthBody, IndexingBody
 from speechsearch.api.clip_routes import clip_routes
 from speechsearch.api.collection_routes import collection_routes, reindex_routes
 from speechsearch.api.doors import doors
-from speechsearch.api.errors import add_error_handlers
+from speechsearch.api.error_responses import add_error_handlers
 from speechsearch.api.export_routes import export_routes
 from speechsearch.api.feedback_routes import feedback_routes
 from speechsearch.api.identity import Access, IdentityMiddleware, visitor_of

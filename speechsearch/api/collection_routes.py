@@ -19,8 +19,8 @@ from speechsearch.domain.visitors import shown_name
 if TYPE_CHECKING:
     from speechsearch.domain.values import Recording
     from speechsearch.jobs.queue import JobQueue
-    from speechsearch.library.removal import Deleted
     from speechsearch.library.maps import PassageMap
+    from speechsearch.library.removal import Deleted
     from speechsearch.service.open import Service
 
 Name = Annotated[str, Parameter(min_length=1, max_length=200, description="the collection's name, as in the list")]

@@ -106,7 +106,8 @@ def reverberate(samples: Samples, reverberation_s: float, seed: int = 1) -> Samp
 
     heard = oaconvolve(samples, room_response(reverberation_s, seed))[: len(samples)]
     heard *= (power(samples) / power(heard)) ** 0.5
-    return np.clip(heard, -1.0, 1.0).astype(np.float32)
+    result: Samples = np.clip(heard, -1.0, 1.0).astype(np.float32)
+    return result
 
 
 def power(samples: Samples) -> float:
@@ -135,7 +136,8 @@ def coloured_noise(count: int, exponent: float, seed: int) -> Samples:
     size = next_fast_len(max(2, count), real=True)
     spectrum = rfft(np.random.default_rng(seed).standard_normal(size))
     spectrum *= np.maximum(np.arange(len(spectrum)), 1.0) ** (-exponent / 2)
-    return irfft(spectrum, size)[:count].astype(np.float32)
+    result: Samples = irfft(spectrum, size)[:count].astype(np.float32)
+    return result
 
 
 def babble(voices: Sequence[Samples], count: int) -> Samples:
@@ -174,7 +176,8 @@ def through_mp3(samples: Samples, kbps: int) -> Samples:
     decoded, _ = soundfile.read(file, dtype="float32")
     delay = MP3_DELAY_SAMPLES if len(decoded) >= len(samples) + MP3_DELAY_SAMPLES else 0
     whole = decoded[delay : delay + len(samples)]
-    return np.clip(np.pad(whole, (0, len(samples) - len(whole))), -1.0, 1.0).astype(np.float32)
+    result: Samples = np.clip(np.pad(whole, (0, len(samples) - len(whole))), -1.0, 1.0).astype(np.float32)
+    return result
 
 
 def through_opus(samples: Samples, kbps: int) -> Samples:
@@ -187,7 +190,8 @@ def through_opus(samples: Samples, kbps: int) -> Samples:
     resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE_HZ)
     parts = [part.to_ndarray()[0] for frame in [*frames, None] for part in resampler.resample(frame)]
     whole = np.concatenate(parts)[: len(samples)]
-    return np.clip(np.pad(whole, (0, len(samples) - len(whole))), -1.0, 1.0).astype(np.float32)
+    result: Samples = np.clip(np.pad(whole, (0, len(samples) - len(whole))), -1.0, 1.0).astype(np.float32)
+    return result
 
 
 def opus_file(samples: Samples, kbps: int) -> bytes:

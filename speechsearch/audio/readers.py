@@ -80,7 +80,7 @@ def _libsndfile(file: BinaryIO, name: str) -> Iterator[Reader]:
         raise DecodeError(f"{name} is damaged or not sound: {error.error_string or 'bad data'}", READABLE) from error
 
 
-class ForwardFile(soundfile.SoundFile):
+class ForwardFile(soundfile.SoundFile):  # type: ignore[misc]
     """A file read in order; ``soundfile`` otherwise seeks after each read, which damages the next frames of an MP3."""
 
     def seekable(self) -> bool:
@@ -210,4 +210,5 @@ def _mixed(planes: NDArray[Any]) -> NDArray[np.float32]:
     [[0.5], [1.0]]
     """
     mono = planes[0] if len(planes) == 1 else planes.mean(axis=0)
-    return mono.astype(np.float32, copy=False)[:, None]
+    result: NDArray[np.float32] = mono.astype(np.float32, copy=False)[:, None]
+    return result

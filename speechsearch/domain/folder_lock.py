@@ -11,7 +11,7 @@ import os
 import shlex
 import socket
 import sys
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -76,7 +76,7 @@ class DataFolderLock:
 
 def _ourselves() -> dict[str, str | int]:
     """Return what another process is told about this one."""
-    started_at = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    started_at = datetime.now(UTC).isoformat(timespec="seconds")
     command = shlex.join(sys.argv)[: LARGEST_TEXT // 4]
     return {"pid": os.getpid(), "command": command, "host": socket.gethostname(), "started_at": started_at}
 

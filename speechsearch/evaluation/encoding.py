@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from speechsearch import audio
-from speechsearch.domain.errors import CapabilityError
+from speechsearch.domain.errors import CapabilityError, SilentError
 from speechsearch.domain.limits import Limits, Segmentation
 from speechsearch.domain.values import NAMESPACE, Audio, Transcript, Vector, Vectors
 from speechsearch.evaluation.dataset import EvaluationCollection
@@ -141,20 +141,23 @@ def pieces_of(collection: EvaluationCollection) -> Iterator[Piece]:
     """Yield the passages of a collection's files, in their order, read one file at a time.
 
     Raises:
-        DecodeError, TooLongError, TooLargeError, SilentError: a file cannot be used.
+        DecodeError, TooLongError, TooLargeError: a file cannot be used.
     """
     for passage in collection.passages:
         yield from pieces_of_file(passage.passage_id, passage.audio)
 
 
 def pieces_of_file(file_id: str, path: Path) -> Iterator[Piece]:
-    """Yield the one passage of a file, or those of a long one. Raises as ``pieces_of`` does."""
+    """Yield the one passage of a file, or those of a long one; none of one without speech. Raises as ``pieces_of``."""
     segmentation, limits = Segmentation(), Limits()
     if audio.probe(path, limits).duration_s <= segmentation.longest_whole_s:
         yield Piece(file_id, 0.0, audio.load(path, limits, segmentation.longest_whole_s))
         return
-    for span, sound in audio.passages(path, segmentation, limits):
-        yield Piece(file_id, span.start_s, sound)
+    try:
+        for span, sound in audio.passages(path, segmentation, limits):
+            yield Piece(file_id, span.start_s, sound)
+    except SilentError:
+        return  # heard as nothing: no engine finds it
 
 
 def encode_collection(

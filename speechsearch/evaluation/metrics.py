@@ -1,6 +1,6 @@
 """Figures of an evaluation, all pure: rank metrics, their intervals, paired tests, error rates, percentiles.
 
-Source: ir-measures (MacAvaney, Macdonald, Ounis, 2022) for the rank metrics, jiwer for the alignment of words; the
+Source: ir-measures (MacAvaney, Macdonald, Ounis, 2022) for the rank metrics, RapidFuzz for the edit distance; the
 paired test is Fisher's randomisation test as Smucker, Allan and Carterette (2007) recommend it for retrieval.
 """
 
@@ -23,7 +23,10 @@ DEEPEST_RANK = 100
 CONFIDENCE_LEVEL = 0.95
 EXACT_PAIRS = 14
 """Up to this many unequal pairs, the paired test goes through all 2^n changes of sign."""
-CHUNK_NUMBERS = 4_000_000
+CHUNK_NUMBERS = 250_000
+"""How many places the bootstrap draws at a time: what stays in the processor's cache is several times as fast."""
+CHUNK_SIGNS = 4_000_000
+"""How many signs the paired test draws at a time; another number draws others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,27 +64,25 @@ def rank_metrics(
     query_ids = tuple(sorted(name for name, grades in relevance.items() if any(grade > 0 for grade in grades.values())))
     place = {name: number for number, name in enumerate(query_ids)}
     values = {ours: np.zeros(len(query_ids)) for ours in RANK_METRICS}
-    wanted = [
-        ir_measures.Qrel(name, passage, grade) for name in query_ids for passage, grade in relevance[name].items()
-    ]
-    found = [
-        ir_measures.ScoredDoc(name, passage, -float(rank))
+    wanted = {name: dict(relevance[name]) for name in query_ids}
+    found = {
+        name: {passage: -float(rank) for rank, passage in enumerate(dict.fromkeys(rankings.get(name, ())))}
         for name in query_ids
-        for rank, passage in enumerate(dict.fromkeys(rankings.get(name, ())))
-    ]
+        if rankings.get(name)
+    }
     if found:
         for result in ir_measures.iter_calc(list(measures), wanted, found):
             values[measures[result.measure]][place[result.query_id]] = result.value
     return query_ids, values
 
 
-def chunks(count: int, width: int) -> Iterator[int]:
-    """Yield how many rows of ``width`` numbers to make at a time until there are ``count``.
+def chunks(count: int, width: int, most: int) -> Iterator[int]:
+    """Yield how many rows of ``width`` numbers, ``most`` numbers at a time, to make until there are ``count``.
 
-    >>> list(chunks(5, CHUNK_NUMBERS // 2))
+    >>> list(chunks(5, 10, 25))
     [2, 2, 1]
     """
-    size = max(1, CHUNK_NUMBERS // max(1, width))
+    size = max(1, most // max(1, width))
     for start in range(0, count, size):
         yield min(size, count - start)
 
@@ -94,16 +95,32 @@ def bootstrap_interval(
     >>> bootstrap_interval([0.5, 0.5, 0.5], seed=1)
     Figure(mean=0.5, low=0.5, high=0.5)
     """
-    numbers = np.asarray(values, np.float64)
-    if not len(numbers):
-        return Figure(float("nan"), float("nan"), float("nan"))
+    return bootstrap_intervals({"": values}, seed=seed, resamples=resamples, level=level)[""]
+
+
+def bootstrap_intervals(
+    values: Mapping[str, ArrayLike], *, seed: int, resamples: int = 10_000, level: float = CONFIDENCE_LEVEL
+) -> dict[str, Figure]:
+    """Return the figure of each metric from its values of the same queries, all of them over the same draws.
+
+    >>> bootstrap_intervals({"a": [0.5, 0.5], "b": [1.0, 1.0]}, seed=1)["b"]
+    Figure(mean=1.0, low=1.0, high=1.0)
+    """
+    numbers = {name: np.asarray(one, np.float64) for name, one in values.items()}
+    count = len(next(iter(numbers.values()), ()))
+    if not count:
+        return dict.fromkeys(numbers, Figure(float("nan"), float("nan"), float("nan")))
     random = np.random.default_rng(seed)
-    means = np.concatenate(
-        [numbers[random.integers(len(numbers), size=(rows, len(numbers)))].mean(axis=1)
-         for rows in chunks(resamples, len(numbers))]
-    )  # fmt: skip
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return Figure(float(numbers.mean()), float(low), float(high))
+    means: dict[str, list[Floats]] = {name: [] for name in numbers}
+    for rows in chunks(resamples, count, CHUNK_NUMBERS):
+        drawn = random.integers(count, size=(rows, count))
+        for name, one in numbers.items():
+            means[name].append(one[drawn].mean(axis=1))
+    figures = {}
+    for name, one in numbers.items():
+        low, high = np.quantile(np.concatenate(means[name]), [(1 - level) / 2, (1 + level) / 2])
+        figures[name] = Figure(float(one.mean()), float(low), float(high))
+    return figures
 
 
 def paired_permutation_test(
@@ -133,7 +150,7 @@ def paired_permutation_test(
         return PairedTest(difference, float(np.mean(np.abs(signs @ unequal) >= reached)))
     random = np.random.default_rng(seed)
     extreme = 0
-    for rows in chunks(resamples, len(unequal)):
+    for rows in chunks(resamples, len(unequal), CHUNK_SIGNS):
         signs = random.integers(2, size=(rows, len(unequal)), dtype=np.int8) * 2.0 - 1.0
         extreme += int(np.count_nonzero(np.abs(signs @ unequal) >= reached))
     return PairedTest(difference, (1 + extreme) / (1 + resamples))
@@ -148,14 +165,14 @@ def error_rate(gold: Sequence[Sequence[object]], heard: Sequence[Sequence[object
     >>> error_rate([["the", "old", "gate"], []], [["the", "gate", "way"], ["x"]])
     0.6666666666666666
     """
-    import jiwer
+    from rapidfuzz.distance import Levenshtein
 
     if len(gold) != len(heard):
         raise ValueError(f"{len(gold)} gold passages against {len(heard)} heard")
-    pairs = [(" ".join(map(str, said)), " ".join(map(str, got))) for said, got in zip(gold, heard, strict=True) if said]
+    pairs = [(said, got) for said, got in zip(gold, heard, strict=True) if said]
     if not pairs:
         return None
-    return float(jiwer.process_words([said for said, _ in pairs], [got for _, got in pairs]).wer)
+    return sum(Levenshtein.distance(said, got) for said, got in pairs) / sum(len(said) for said, _ in pairs)
 
 
 def word_error_rate(gold: Sequence[str], heard: Sequence[str]) -> float | None:

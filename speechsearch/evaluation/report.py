@@ -9,7 +9,8 @@ from typing import Any
 
 from speechsearch.evaluation.machine import Machine
 from speechsearch.evaluation.metrics import CONFIDENCE_LEVEL, RANK_METRICS, Figure, PairedTest
-from speechsearch.evaluation.runner import BASELINE, TESTED_METRICS, EngineReport
+from speechsearch.evaluation.runner import TESTED_METRICS, EngineReport
+from speechsearch.retrieval.engine_cards import BASELINE
 
 SCHEMA_VERSION = 1
 """Goes up when a key of the JSON changes its name or meaning."""
@@ -37,7 +38,10 @@ def as_json(report: EvaluationReport) -> dict[str, Any]:
     """Return the report as plain values, its keys always in the same order; a figure that is not a number is null."""
     plain = asdict(report)
     engines = plain.pop("engines")
-    return finite({"schema_version": SCHEMA_VERSION, **plain, "confidence_level": CONFIDENCE_LEVEL, "engines": engines})
+    result: dict[str, Any] = finite(
+        {"schema_version": SCHEMA_VERSION, **plain, "confidence_level": CONFIDENCE_LEVEL, "engines": engines}
+    )
+    return result
 
 
 def finite(value: Any) -> Any:

@@ -32,7 +32,8 @@ def inverse_document_frequency(points: int, points_with_term: NDArray[np.integer
     >>> inverse_document_frequency(10, np.array([1, 10])).round(4).tolist()
     [1.9924, 0.0465]
     """
-    return np.log((points - points_with_term + 0.5) / (points_with_term + 0.5) + 1)
+    result: NDArray[np.float64] = np.log((points - points_with_term + 0.5) / (points_with_term + 0.5) + 1)
+    return result
 
 
 def best_places(scores: Scores, limit: int) -> NDArray[np.intp]:
@@ -83,8 +84,8 @@ class ExactIndex:
             table = snapshot.table(spec)
         places, scores = table.found(query, snapshot.allowed(filters or Filters(), only))
         best = best_places(scores, limit)
-        found = zip(places[best].tolist(), scores[best].tolist(), strict=True)
-        return [ScoredPassage(snapshot.ids[place], score) for place, score in found]
+        ids = map(snapshot.ids.__getitem__, places[best].tolist())
+        return list(map(ScoredPassage, ids, scores[best].tolist()))
 
     def ids(self) -> Iterator[str]:
         """Yield the ids of all points."""

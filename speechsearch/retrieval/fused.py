@@ -66,8 +66,7 @@ class FusedRetriever:
             wanted = sorted(candidates | set(others))
             scores = {part.name: dict(part.score(query, wanted)) for part in active if isinstance(part, Scorer)}
             scales = scales_of(scores, others, self.fusion.typical)
-            summed = weighted_sum(scores, self.fusion.weights, scales)
-            fused = [pair for pair in summed if pair[0] in candidates]
+            fused = weighted_sum(scores, self.fusion.weights, scales, candidates)
         passages = tuple(
             RankedPassage(
                 passage_id,

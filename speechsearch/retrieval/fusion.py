@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from operator import add, itemgetter
 
 Scale = tuple[float, float]
 """A channel's mean and deviation on a background of passages."""
@@ -33,7 +34,7 @@ def background(scores: Sequence[float], size: int, typical: Scale) -> Scale:
     zeros = size - left_out - len(kept)
     total = size - left_out + PRIOR
     mean = (sum(kept) + PRIOR * typical[0]) / total
-    squares = sum((score - mean) ** 2 for score in kept) + zeros * mean**2
+    squares = sum([(score - mean) ** 2 for score in kept]) + zeros * mean**2
     squares += PRIOR * (typical[1] ** 2 + (typical[0] - mean) ** 2)
     return mean, math.sqrt(squares / total)
 
@@ -53,24 +54,26 @@ def scales_of(
 
 
 def weighted_sum(
-    channels: Mapping[str, Mapping[str, float]], weights: Mapping[str, float], scales: Mapping[str, Scale]
+    channels: Mapping[str, Mapping[str, float]],
+    weights: Mapping[str, float],
+    scales: Mapping[str, Scale],
+    candidates: Iterable[str],
 ) -> list[tuple[str, float]]:
     """Return (passage id, score), best first: each channel's score less its mean over its deviation, weighted, summed.
 
-    A passage that a channel does not score has zero there before normalisation. Ties are broken by id.
+    Of the candidates those that no channel scores are left out; one that only some channels score has zero in the
+    others before normalisation. Ties are broken by id.
 
-    >>> weighted_sum({"a": {"x": 2.0}, "b": {"y": 4.0}}, {"a": 0.5, "b": 0.5}, {"a": (0, 1), "b": (0, 1)})
+    >>> weighted_sum({"a": {"x": 2.0}, "b": {"y": 4.0}}, {"a": 0.5, "b": 0.5}, {"a": (0, 1), "b": (0, 1)}, "xyz")
     [('y', 2.0), ('x', 1.0)]
     """
-    ids: Iterable[str] = {passage_id for scores in channels.values() for passage_id in scores}
-    fused = []
-    for passage_id in ids:
-        total = 0.0
-        for name, scores in channels.items():
-            mean, deviation = scales[name]
-            total += weights[name] * (scores.get(passage_id, 0.0) - mean) / deviation
-        fused.append((passage_id, total))
-    return sorted(fused, key=lambda pair: (-pair[1], pair[0]))
+    ids = sorted(set().union(*channels.values()).intersection(candidates))
+    totals = [0.0] * len(ids)
+    for name, scores in channels.items():
+        weight, (mean, deviation) = weights[name], scales[name]
+        parts = (weight * (scores.get(passage_id, 0.0) - mean) / deviation for passage_id in ids)
+        totals = list(map(add, totals, parts))
+    return sorted(zip(ids, totals, strict=True), key=itemgetter(1), reverse=True)  # keeps the order of equal scores
 
 
 def reciprocal_ranks(rankings: Mapping[str, Mapping[str, int]], k: int = 60) -> list[tuple[str, float]]:

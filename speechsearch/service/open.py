@@ -139,9 +139,10 @@ class Service:
 def new_loader(settings: Settings) -> ModelLoader:
     """Return a loader of models as the settings want it."""
     chosen = settings.models
-    may_download = is_on_space() if chosen.download is None else chosen.download
+    may_download = is_on_space() if chosen.may_download is None else chosen.may_download
     folder = Path(chosen.folder).expanduser() if chosen.folder else None
-    return ModelLoader(catalog(), folder, may_download, chosen.device, chosen.dtype)
+    cache_dir = settings.data_dir.expanduser().resolve() / "models"
+    return ModelLoader(catalog(), folder, may_download, chosen.device, chosen.dtype, cache_dir)
 
 
 def makers_of(settings: Settings, loader: ModelLoader) -> Makers:

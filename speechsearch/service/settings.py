@@ -93,12 +93,12 @@ class EngineSettings(Group):
 class ModelSettings(Group):
     """Where the files of models are looked for, and where models compute.
 
-    ``folder``: looked through first, as folder/<model>/<file>. ``download``: whether files that are neither installed
-    nor in the hub's cache may be downloaded; not set, only on a Space.
+    ``folder``: looked through first, as folder/<model>/<file>. ``may_download``: whether files that are neither
+    installed nor in the hub's cache may be downloaded; not set, only on a Space.
     """
 
     folder: str = ""
-    download: bool | None = None
+    may_download: bool | None = None
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     idle_minutes: float = Field(30.0, gt=0, description="models that nobody used for so long leave the memory")

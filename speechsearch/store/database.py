@@ -83,9 +83,9 @@ def upsert(connection: sa.Connection, table: Any, row: dict[str, Any], kept: tup
         connection.execute(statement.on_conflict_do_nothing(index_elements=keys))
 
 
-def rows_of(connection: sa.Connection, statement: sa.Select, column: Any, ids: Sequence[str]) -> list[sa.Row]:
+def rows_of(connection: sa.Connection, statement: sa.Select[Any], column: Any, ids: Sequence[str]) -> list[sa.Row[Any]]:
     """Return the rows with one of the ids in a column, asked for in batches."""
-    found: list[sa.Row] = []
+    found: list[sa.Row[Any]] = []
     for start in range(0, len(ids), BATCH_IDS):
         found += connection.execute(statement.where(column.in_(ids[start : start + BATCH_IDS])))
     return found

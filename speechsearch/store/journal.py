@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -118,7 +119,7 @@ def mark_stored(connection: sa.Connection, which: sa.ColumnElement[bool]) -> Non
     connection.execute(sa.update(JournalRow).where(which, JournalRow.state == "done").values(change))
 
 
-def _entries() -> sa.Select:
+def _entries() -> sa.Select[Any]:
     """Return the query of all entries, columns in the order of ``JournalEntry``."""
     return sa.select(*(getattr(JournalRow, name) for name in JournalEntry.__dataclass_fields__))
 
@@ -136,4 +137,4 @@ def checked_state(state: str) -> str:
 
 def _now() -> str:
     """Return the present time, UTC in ISO 8601."""
-    return datetime.now(timezone.utc).isoformat(timespec="microseconds")
+    return datetime.now(UTC).isoformat(timespec="microseconds")

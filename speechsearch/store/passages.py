@@ -7,7 +7,8 @@ a recording in a channel are always by one maker. The index holds only those who
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -116,9 +117,12 @@ class Passages:
         """Return, for each recording (of some) and channel, what made its vectors and how many passages have one."""
         statement = sa.select(EncodingRow.__table__).order_by(EncodingRow.recording_id, EncodingRow.channel)
         with self._database.reading() as connection:
+            rows: Iterable[sa.Row[Any]]
             if recording_ids is None:
-                return [Encoding(*row) for row in connection.execute(statement)]
-            return [Encoding(*row) for row in rows_of(connection, statement, EncodingRow.recording_id, recording_ids)]
+                rows = connection.execute(statement)
+            else:
+                rows = rows_of(connection, statement, EncodingRow.recording_id, recording_ids)
+            return [Encoding(row.recording_id, row.channel, row.fingerprint, row.passages) for row in rows]
 
     def encode(self, recording_id: str, passages: Sequence[StoredPassage], made_by: Mapping[str, str]) -> None:
         """Write vectors and phonemes of some passages of a recording and mark it "stored", in one transaction.

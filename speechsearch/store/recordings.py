@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
@@ -54,7 +54,8 @@ class Recordings:
         Raises:
             NotFoundError: there is no such recording.
         """
-        return self._row(recording_id).media_name
+        result: str = self._row(recording_id).media_name
+        return result
 
     def media_names(self, collection: str) -> dict[str, str]:
         """Return recording id -> name of its sound file among the media, of a collection's recordings."""
@@ -165,7 +166,7 @@ class Recordings:
             connection.execute(sa.delete(JournalRow).where(JournalRow.recording_id == recording_id))
         return gone
 
-    def _row(self, recording_id: str) -> sa.Row:
+    def _row(self, recording_id: str) -> sa.Row[Any]:
         """Return the row of a recording.
 
         Raises:

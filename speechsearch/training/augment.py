@@ -21,7 +21,8 @@ Samples = NDArray[np.float32]
 def change_speed(samples: Samples, factor: float) -> Samples:
     """Return the samples played ``factor`` times faster (pitch and formants move along)."""
     positions = np.arange(0, len(samples) - 1, factor)
-    return np.interp(positions, np.arange(len(samples)), samples).astype(np.float32)
+    result: Samples = np.interp(positions, np.arange(len(samples)), samples).astype(np.float32)
+    return result
 
 
 def coloured_noise(samples: int, exponent: float, rng: np.random.Generator) -> Samples:
@@ -30,7 +31,8 @@ def coloured_noise(samples: int, exponent: float, rng: np.random.Generator) -> S
     spectrum = rfft(rng.standard_normal(size, dtype=np.float32))
     spectrum *= np.maximum(np.arange(len(spectrum), dtype=np.float32), 1.0) ** np.float32(-exponent / 2)
     noise = irfft(spectrum, size)[:samples]
-    return noise / (noise.std() + 1e-9)
+    result: Samples = noise / (noise.std() + 1e-9)
+    return result
 
 
 def room(rng: np.random.Generator) -> Samples:
@@ -48,7 +50,8 @@ def convolve(samples: Samples, response: Samples) -> Samples:
     """Return the samples heard through an impulse response, cut to the same length."""
     size = next_fast_len(len(samples) + len(response) - 1, real=True)
     heard = irfft(rfft(samples, size) * rfft(response, size), size)
-    return heard[: len(samples)].astype(np.float32)
+    result: Samples = heard[: len(samples)].astype(np.float32)
+    return result
 
 
 def channel(samples: Samples, rng: np.random.Generator) -> Samples:
@@ -59,7 +62,8 @@ def channel(samples: Samples, rng: np.random.Generator) -> Samples:
     gains_db = np.interp(frequencies_hz, np.linspace(0, 8000, 9), rng.uniform(-9, 9, 9))
     if rng.random() < 0.25:
         gains_db = gains_db - 40.0 * ((frequencies_hz < 300) | (frequencies_hz > rng.uniform(3200, 4000)))
-    return irfft(spectrum * (10 ** (gains_db / 20)).astype(np.float32), size)[: len(samples)]
+    result: Samples = irfft(spectrum * (10 ** (gains_db / 20)).astype(np.float32), size)[: len(samples)]
+    return result
 
 
 def through_codec(samples: Samples, rng: np.random.Generator) -> Samples:
@@ -76,7 +80,8 @@ def through_codec(samples: Samples, rng: np.random.Generator) -> Samples:
     )
     buffer.seek(0)
     decoded, _ = soundfile.read(buffer, dtype="float32")
-    return decoded[: len(samples)]
+    result: Samples = decoded[: len(samples)]
+    return result
 
 
 class Augmenter:
@@ -98,7 +103,8 @@ class Augmenter:
             noise = np.resize(np.roll(piece, rng.integers(len(piece))), length)
         else:
             return coloured_noise(length, 1.0, rng)
-        return (noise / (noise.std() + 1e-9)).astype(np.float32)
+        result: Samples = (noise / (noise.std() + 1e-9)).astype(np.float32)
+        return result
 
     def __call__(self, samples: Samples, babble: list[Samples]) -> Samples:
         """Return a distorted copy, about as long; ``babble`` is other speech of the batch."""

@@ -10,11 +10,12 @@ from pathlib import Path
 import typer
 from safetensors import safe_open
 
+from speechsearch.models.device import Device
 from speechsearch.models.mini.acoustic import AcousticConfig, AcousticEncoder
 from speechsearch.models.mini.adapter import AdapterConfig, TokenAdapter
 from speechsearch.models.mini.letter_to_sound import LetterToSound
-from speechsearch.models.mini.network import MiniModel, save_model
-from speechsearch.models.minilm import TextEncoder
+from speechsearch.models.mini.network import CONFIG, WEIGHTS, MiniModel, save_model
+from speechsearch.training import frozen
 from speechsearch.training.checkpoint import load_state
 
 
@@ -28,7 +29,7 @@ def count_layers(state: Path, prefix: str) -> tuple[int, int]:
 
 def main(encoder: Path, adapter: Path, letter_to_sound: Path, folder: Path) -> None:
     """Write FOLDER/model.safetensors and FOLDER/config.json, then load them once to be sure."""
-    text_encoder = TextEncoder()
+    text_encoder = frozen.text_encoder()
     blocks, width = count_layers(encoder, "encoder.blocks.")
     acoustic = AcousticEncoder(AcousticConfig(blocks=blocks, width=width))
     with safe_open(adapter, "pt") as file:
@@ -44,7 +45,7 @@ def main(encoder: Path, adapter: Path, letter_to_sound: Path, folder: Path) -> N
         "letter_to_sound": load_state(letter_to_sound, {"letter_to_sound": network}),
     }
     save_model(folder, acoustic, token_adapter, network)
-    MiniModel(folder)
+    MiniModel(folder / CONFIG, folder / WEIGHTS, text_encoder, Device())
     size_bytes = sum(file.stat().st_size for file in folder.iterdir())
     print(f"wrote {folder} ({size_bytes / 1e6:.1f} MB), steps {steps}")
 

@@ -1,7 +1,8 @@
 """Recipe: learn how to weigh the channels, from which score an answer is likely, and how likely.
 
-``python -m speechsearch.training.fit_fusion FOLDER`` writes ``fusion.json`` beside the shipped model. FOLDER is a
-BEIR-style folder spoken by training voices, with questions that nothing answers, and without reserved voices and texts.
+``python -m speechsearch.training.fit_fusion FOLDER`` writes the rows of the settings' models in ``calibration.json``;
+those of other models stay. FOLDER is a BEIR-style folder spoken by training voices, with questions that nothing
+answers, and without reserved voices and texts.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import typer
@@ -20,25 +22,19 @@ from numpy.typing import NDArray
 from speechsearch.domain.errors import ConfigurationError, EmptyQueryError
 from speechsearch.domain.values import Query
 from speechsearch.evaluation import read_collection
-from speechsearch.evaluation.encoding import Prepared, prepare
-from speechsearch.models.mini.network import ASSETS
-from speechsearch.retrieval.engines import Fusion
+from speechsearch.evaluation.encoding import GOLD, EncodedCollection, encode_collection
+from speechsearch.library.makers import Makers
+from speechsearch.retrieval.calibration import SHIPPED, Calibrations
+from speechsearch.retrieval.engines import Engine
 from speechsearch.retrieval.fused import FusedRetriever, draw_sample
 from speechsearch.retrieval.fusion import LEFT_OUT, Scale, background
 from speechsearch.retrieval.retriever import Retriever
 from speechsearch.retrieval.transcribed import TranscribedRetriever
 from speechsearch.retrieval.vector import VectorRetriever
+from speechsearch.service.open import makers_of, new_loader
+from speechsearch.service.settings import read_settings
 from speechsearch.training.fit_calibration import brier, calibration_error, cross_validated, fit
 
-ENGINES = ("hybrid", "adapter", "phonetic", "asr")
-CHANNELS = {"hybrid": ("adapter", "phonetic", "pieces"), "asr": ("meaning", "words")}
-EVEN: Fusion = {
-    "hybrid": dict.fromkeys(CHANNELS["hybrid"], 1 / 3),
-    "asr": dict.fromkeys(CHANNELS["asr"], 1 / 2),
-    "typical": dict.fromkeys((*CHANNELS["hybrid"], *CHANNELS["asr"]), (0.0, 1.0)),
-    "thresholds": dict.fromkeys(ENGINES, float("-inf")),
-    "calibration": dict.fromkeys(ENGINES, (0.0, 0.0)),
-}
 KEPT = 0.95
 """Share of right first answers that must count as confident: a wrong 'nothing found' is worse than a weak hit."""
 STEPS = 20
@@ -70,26 +66,26 @@ def channels_of(engine: Retriever) -> Sequence[VectorRetriever]:
     """Return the channels of an engine."""
     inner = engine.inner if isinstance(engine, TranscribedRetriever) else engine
     if isinstance(inner, FusedRetriever):
-        return inner.channels
+        return [part for part in inner.parts if isinstance(part, VectorRetriever)]
     if isinstance(inner, VectorRetriever):
         return (inner,)
     raise ConfigurationError(f"The engine {engine.name} is none of vectors.")
 
 
-def scores_of(engine: Retriever, prepared: Prepared) -> dict[str, Scores]:
+def scores_of(engine: Retriever, encoded: EncodedCollection) -> dict[str, Scores]:
     """Return every channel's scores, (questions, passages) float64 with zeros for passages that it does not score."""
-    ids = list(prepared.names)
+    ids = list(encoded.names)
     place_of = {one: place for place, one in enumerate(ids)}
     found: dict[str, Scores] = {}
     for channel in channels_of(engine):
-        rows = found[channel.name] = np.zeros((len(prepared.collection.queries), len(ids)))
-        for row, query in zip(rows, prepared.collection.queries, strict=True):
+        rows = found[channel.name] = np.zeros((len(encoded.collection.queries), len(ids)))
+        for row, query in zip(rows, encoded.collection.queries, strict=True):
             try:
-                vector = channel.encoder.encode_query(Query(query.text))
+                scored = channel.score(Query(query.text), ids)
             except EmptyQueryError:
                 continue  # this channel can look for nothing in it: zeros
-            for one in channel.scores(vector, ids):
-                row[place_of[one.passage_id]] = one.score
+            for passage_id, score in scored.items():
+                row[place_of[passage_id]] = score
     return found
 
 
@@ -108,15 +104,16 @@ def measured(row: NDArray[np.float64]) -> Scale:
 def normalised(scores: Scores, typical: Scale, sample: Sequence[int]) -> Scores:
     """Return the scores against their question's background, as FusedRetriever has them."""
     scales = np.array([background(row[sample].tolist(), len(sample), typical) for row in scores])
-    return (scores - scales[:, :1]) / scales[:, 1:]
+    result: Scores = (scores - scales[:, :1]) / scales[:, 1:]
+    return result
 
 
-def answers(fused: Scores, prepared: Prepared) -> list[Found]:
+def answers(fused: Scores, encoded: EncodedCollection) -> list[Found]:
     """Return the ten best passages of every question, of fused scores or those of one channel."""
-    names = list(prepared.names.values())
+    names = list(encoded.names.values())
     found = []
-    for query, row in zip(prepared.collection.queries, fused, strict=True):
-        relevant = prepared.collection.relevance.get(query.query_id, {})
+    for query, row in zip(encoded.collection.queries, fused, strict=True):
+        relevant = encoded.collection.relevance.get(query.query_id, {})
         best = np.argsort(-row, kind="stable")[:10]
         is_right = tuple(names[place] in relevant for place in best)
         found.append(Found(tuple(float(row[place]) for place in best), is_right, bool(relevant)))
@@ -158,39 +155,61 @@ def calibration_of(found: Sequence[Found]) -> tuple[tuple[float, float], str]:
     return (round(slope, 4), round(intercept, 4)), verdict
 
 
-def main(folder: Path, out: Path = ASSETS / "fusion.json", recognizer: str = "mini") -> None:
-    """Learn on FOLDER and write OUT."""
-    prepared = prepare(read_collection(folder), ENGINES, recognizer)
-    engines = prepared.engines(EVEN)
-    weights: dict[str, Mapping[str, float]] = {}
-    typical: dict[str, Scale] = {}
-    thresholds, calibration = {}, {}
-    ids = list(prepared.names)
+def main(folder: Path, out: Path = SHIPPED) -> None:
+    """Learn on FOLDER with the models of the settings and write OUT."""
+    settings = read_settings()
+    loader = new_loader(settings)
+    makers = makers_of(settings, loader)
+    text_encoder = loader.text_encoder(settings.engines.text_encoder)
+    encoded = encode_collection(read_collection(folder), makers, text_encoder, has_gold=False)
+    engines = {name: one for name, one in encoded.engines(Calibrations()).items() if one.recognizer != GOLD}
+    rows: list[dict[str, Any]] = []
+    ids = list(encoded.names)
     sample = [ids.index(one) for one in draw_sample(ids)]
-    for name in ENGINES:
-        scores = scores_of(engines[name], prepared)
+    for name, engine in engines.items():
+        scores = scores_of(engine.retriever, encoded)
         fused = next(iter(scores.values()))
-        if name in CHANNELS:
-            typical |= {channel: typical_of(rows) for channel, rows in scores.items()}
-            ready = {channel: normalised(rows, typical[channel], sample) for channel, rows in scores.items()}
-            weights[name] = best_weights(name, ready, prepared)
-            fused = weighted(ready, weights[name])
-        found = answers(fused, prepared)
-        thresholds[name], abstention = threshold_of(found)
-        calibration[name], verdict = calibration_of(found)
+        models = models_of(engine, makers)
+        if len(scores) > 1:
+            typical = {channel: typical_of(row) for channel, row in scores.items()}
+            ready = {channel: normalised(row, typical[channel], sample) for channel, row in scores.items()}
+            weights = best_weights(name, ready, encoded)
+            fused = weighted(ready, weights)
+            rows.append({"engine": name, "models": weighed_by(models), "weights": weights, "typical": typical})
+        found = answers(fused, encoded)
+        threshold, abstention = threshold_of(found)
+        curve, verdict = calibration_of(found)
+        rows.append({"engine": name, "models": models, "threshold": threshold, "curve": curve})
         print(
-            f"{name}: quality {quality(found):.3f}; confident from {thresholds[name]:.3f}, "
-            f"which {abstention:.0%} of the unanswerable questions do not reach; likelihood by {calibration[name]}: "
-            f"{verdict}",
+            f"{name}: quality {quality(found):.3f}; confident from {threshold:.3f}, which {abstention:.0%} of the "
+            f"unanswerable questions do not reach; likelihood by {curve}: {verdict}",
             flush=True,
         )
-    document = {**weights, "typical": typical, "thresholds": thresholds, "calibration": calibration}
-    out.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    ours = {(row["engine"], tuple(sorted(row["models"].items()))) for row in rows}
+    known = json.loads(out.read_text(encoding="utf-8")) if out.exists() else []
+    others = [row for row in known if (row["engine"], tuple(sorted(row["models"].items()))) not in ours]
+    out.write_text(json.dumps([*rows, *others], indent=2) + "\n", encoding="utf-8")
+
+
+def models_of(engine: Engine, makers: Makers) -> dict[str, str]:
+    """Return task -> fingerprint of the models that an engine's scores come from."""
+    by_name = {one.name: one.models for one in makers.baselines}
+    return by_name.get(engine.recognizer, {"speech encoder": makers.speech_encoder.fingerprint})
+
+
+def weighed_by(models: Mapping[str, str]) -> dict[str, str]:
+    """Return the models that the weights of an engine's channels depend on: of transcripts, not who wrote them.
+
+    >>> weighed_by({"recognizer": "a-1", "text encoder": "b-2"})
+    {'text encoder': 'b-2'}
+    """
+    return {task: fingerprint for task, fingerprint in models.items() if task != "recognizer"}
 
 
 def weighted(scores: Mapping[str, Scores], weights: Mapping[str, float]) -> Scores:
     """Return the channels' scores, weighted and added."""
-    return np.sum([weights[channel] * rows for channel, rows in scores.items()], axis=0)
+    result: Scores = np.sum([weights[channel] * rows for channel, rows in scores.items()], axis=0)
+    return result
 
 
 def splits(parts: int, steps: int = STEPS) -> Iterator[tuple[float, ...]]:
@@ -204,13 +223,13 @@ def splits(parts: int, steps: int = STEPS) -> Iterator[tuple[float, ...]]:
         yield tuple(round((high - low) / steps, 4) for low, high in itertools.pairwise(bounds))
 
 
-def best_weights(name: str, scores: Mapping[str, Scores], prepared: Prepared) -> dict[str, float]:
+def best_weights(name: str, scores: Mapping[str, Scores], encoded: EncodedCollection) -> dict[str, float]:
     """Return the weights of an engine's channels that answer best.
 
     One peak of a noisy surface says little: they are the mean of all weights within QUALITY_NOISE of the best.
     """
     tried = {
-        shares: quality(answers(weighted(scores, dict(zip(scores, shares, strict=True))), prepared))
+        shares: quality(answers(weighted(scores, dict(zip(scores, shares, strict=True))), encoded))
         for shares in splits(len(scores))
     }
     best = max(tried.values())

@@ -42,7 +42,7 @@ def years_in_words(text: str) -> str:
     'in eighteen seventy four, nineteen oh one and two thousand and two, 1,300 men'
     """
 
-    def year(match: re.Match) -> str:
+    def year(match: re.Match[str]) -> str:
         century, rest = divmod(int(match.group()), 100)
         if rest == 0:
             return "two thousand" if century == 20 else f"{NUMBERS[century]} hundred"

@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -33,7 +34,7 @@ LICENCE = "CC0-1.0"
 COLLECTION = "samples"
 
 
-def read_lines(name: str) -> list[dict]:
+def read_lines(name: str) -> list[dict[str, Any]]:
     """Return the objects of a JSON Lines file in this folder."""
     return [json.loads(line) for line in (SAMPLES / name).read_text(encoding="utf-8").splitlines() if line.strip()]
 
@@ -51,7 +52,8 @@ def level(samples: np.ndarray) -> np.ndarray:
     samples = samples * 10 ** (LEVEL_DBFS / 20) / np.sqrt(np.mean(samples**2))
     knee = PEAK / 2
     over = np.maximum(np.abs(samples) - knee, 0)
-    return np.sign(samples) * (np.minimum(np.abs(samples), knee) + knee * np.tanh(over / knee))
+    result: np.ndarray = np.sign(samples) * (np.minimum(np.abs(samples), knee) + knee * np.tanh(over / knee))
+    return result
 
 
 def speak(text: str, voice: str, folder: Path) -> np.ndarray:
@@ -80,7 +82,7 @@ def write_opus(samples: np.ndarray, path: Path, folder: Path) -> None:
     shutil.move(opus_path, path)
 
 
-def write_derived(passages: list[dict], questions: list[dict]) -> None:
+def write_derived(passages: list[dict[str, Any]], questions: list[dict[str, Any]]) -> None:
     """Write metadata.csv, corpus.jsonl, queries.jsonl and qrels/test.tsv (the layout that BEIR uses)."""
     with open(SAMPLES / "metadata.csv", "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -101,7 +103,7 @@ def write_derived(passages: list[dict], questions: list[dict]) -> None:
         (SAMPLES / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def check(passages: list[dict], questions: list[dict]) -> list[str]:
+def check(passages: list[dict[str, Any]], questions: list[dict[str, Any]]) -> list[str]:
     """Print the figures of the collection and return what is wrong with it, a sentence each."""
     faults: list[str] = []
     seconds: Counter[bool] = Counter()

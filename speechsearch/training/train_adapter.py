@@ -19,10 +19,11 @@ import torch.nn.functional as F
 import typer
 from torch import Tensor
 
+from speechsearch.models.bert import BertTextEncoder
 from speechsearch.models.mini.adapter import AdapterConfig, TokenAdapter
 from speechsearch.models.mini.letter_to_sound import LetterToSound, pronounce
-from speechsearch.models.minilm import TextEncoder
 from speechsearch.text.lexicon import Lexicon
+from speechsearch.training import frozen
 from speechsearch.training.adapter_data import AdapterBatch, AdapterBatches, WordForms, speakable_pieces
 from speechsearch.training.checkpoint import load_state, save_state
 from speechsearch.training.spikes import SpikeBank
@@ -52,7 +53,7 @@ def token_loss(adapter: TokenAdapter, batch: AdapterBatch) -> tuple[Tensor, Tens
 
 
 def distillation_loss(
-    adapter: TokenAdapter, text_encoder: TextEncoder, batch: AdapterBatch, states: Tensor, ends: Tensor, rows: int
+    adapter: TokenAdapter, text_encoder: BertTextEncoder, batch: AdapterBatch, states: Tensor, ends: Tensor, rows: int
 ) -> tuple[Tensor, float]:
     """Return (loss, cosine): the soft tokens' vectors of some rows against their texts', 1 - cosine and InfoNCE."""
     chosen = [row for row in range(min(rows, len(states))) if bool((ends[row, : batch.counts[row]] > 0).any())]
@@ -62,7 +63,7 @@ def distillation_loss(
         embeddings, *_ = adapter.soft_tokens(states[row, :count], ends[row, :count])
         soft.append(embeddings)
     heard = text_encoder.pool(soft)
-    said = torch.from_numpy(text_encoder.embed([batch.texts[row] for row in chosen]))
+    said = torch.from_numpy(text_encoder.encode_passages([batch.texts[row] for row in chosen]))
     cosine = (heard * said).sum(-1)
     contrast = F.cross_entropy(heard @ said.T / 0.05, torch.arange(len(chosen)))
     return 3 * (1 - cosine).mean() + 0.5 * contrast, float(cosine.mean())
@@ -91,7 +92,7 @@ def main(
         steps, layers, width = 10, 1, 64
     network = LetterToSound()
     load_state(letter_to_sound, {"letter_to_sound": network})
-    text_encoder = TextEncoder()
+    text_encoder = frozen.text_encoder()
     vocabulary = speakable_pieces(text_encoder.tokenizer)
     config = AdapterConfig(layers=layers, width=width, heads=width // 64)
     adapter = TokenAdapter(config, vocabulary, text_encoder.word_embeddings)
@@ -116,7 +117,7 @@ def main(
                 extra, cosine = distillation_loss(adapter, text_encoder, batch, states, ends, rows)
                 loss = loss + extra
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(adapter.parameters(), 1.0)
         optimiser.step()
         spikes += int(batch.counts.sum())

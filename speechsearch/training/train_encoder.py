@@ -66,6 +66,11 @@ def padded(sounds: list[Samples], width: int | None = None) -> tuple[Tensor, Ten
     return batch, lengths
 
 
+def wave_files(folder: Path) -> list[Samples]:
+    """Return the first channel of every WAV file of a folder, (samples,) float32."""
+    return [soundfile.read(path, dtype="float32", always_2d=True)[0][:, 0] for path in sorted(folder.glob("*.wav"))]
+
+
 class Batches:
     """Draws utterances by source weight, joins some to longer passages, distorts them, groups them by length."""
 
@@ -78,10 +83,7 @@ class Batches:
             )
         weights = np.array([SOURCE_WEIGHTS[name] for name in self.groups])
         self.weights = weights / weights.sum()
-        read = lambda folder: [  # noqa: E731
-            soundfile.read(path, dtype="float32", always_2d=True)[0][:, 0] for path in sorted(folder.glob("*.wav"))
-        ]
-        found = (read(noises / "noise"), read(noises / "rir")) if noises else ([], [])
+        found = (wave_files(noises / "noise"), wave_files(noises / "rir")) if noises else ([], [])
         rooms = [response[np.abs(response).argmax() :][:12_000] / np.abs(response).max() for response in found[1]]
         self.augment = Augmenter(found[0], rooms, self.rng)
 
@@ -149,7 +151,8 @@ def edit_distance(first: list[int], second: list[int]) -> int:
 def greedy(log_probs: Tensor, count: int) -> list[int]:
     """Return the symbols of the best path of one row: repeats merged, blanks dropped."""
     best = torch.unique_consecutive(log_probs[:count].argmax(-1))
-    return best[best > 0].tolist()
+    result: list[int] = best[best > 0].tolist()
+    return result
 
 
 @torch.inference_mode()
@@ -229,7 +232,7 @@ def main(
         loss = F.ctc_loss(log_probs.transpose(0, 1), targets, counts, sizes, reduction="sum", zero_infinity=True)
         loss = loss / sizes.sum()
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 2.0)
         optimiser.step()
         heard_s += float(lengths.sum()) / SAMPLE_RATE_HZ

@@ -53,7 +53,7 @@ def main(out: Path, steps: int = 3000, batch: int = 128, rate: float = 2e-3, see
         log_probs = network(letters, counts)
         loss = F.ctc_loss(log_probs.transpose(0, 1), targets, counts * PLACES, sizes, zero_infinity=True)
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
         if (step + 1) % 500 == 0 or step + 1 == steps:

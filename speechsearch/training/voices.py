@@ -103,4 +103,5 @@ def speak(text: str, voice: Voice, *, is_evaluation: bool = False) -> NDArray[np
         samples, rate_hz = soundfile.read(path, dtype="float32")
     if rate_hz != SAMPLE_RATE_HZ:
         samples = soxr.resample(samples, rate_hz, SAMPLE_RATE_HZ)
-    return (samples.clip(-1, 1) * 32767).astype(np.int16)
+    result: NDArray[np.int16] = (samples.clip(-1, 1) * 32767).astype(np.int16)
+    return result

@@ -14,7 +14,7 @@ from fastapi import APIRouter, Path, Request
 from fastapi import Query as Parameter
 from starlette.responses import HTMLResponse
 
-from speechsearch.api.errors import status_of
+from speechsearch.api.error_responses import status_of
 from speechsearch.api.identity import visitor_of
 from speechsearch.domain.errors import SpeechSearchError
 from speechsearch.domain.values import Filters, Query, Recording

@@ -29,7 +29,7 @@ CARD = ModelCard(
     licence="Apache-2.0",
     files=(NOT_SAVED,),
     needs=(("text encoder", bert.CARD.name),),
-    channels=(Channel("tiny-hubert", "dense", bert.CARD.dim),),
+    channels=(Channel("tiny-hubert", "dense", bert.CARD.dim, title="adapter"),),
 )
 SHORTEST_SAMPLES = 1_600
 

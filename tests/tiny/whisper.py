@@ -29,7 +29,7 @@ CARD = ModelCard(
     licence="Apache-2.0",
     files=(NOT_SAVED,),
     needs=(("text encoder", bert.CARD.name),),
-    channels=(Channel("tiny-whisper", "dense", bert.CARD.dim, title="tiny"),),
+    channels=(Channel("tiny-whisper", "dense", bert.CARD.dim, title="adapter"),),
 )
 LONGEST_S = 30
 SAMPLES_A_STATE = 320

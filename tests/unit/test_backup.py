@@ -11,9 +11,9 @@ import pytest
 
 from speechsearch.domain.errors import ConfigurationError, StoreError
 from speechsearch.domain.values import Query
-from speechsearch.library.backup import CURRENT, DATABASE, BackupKeeper, backup_folder, kept_safe, restore, save
+from speechsearch.library.backup import CURRENT, DATABASE, BackupKeeper, kept_safe, restore, save
 from speechsearch.service.open import Service
-from speechsearch.service.settings import BackupSettings, Settings, StoreSettings
+from speechsearch.service.settings import BackupSettings, Settings, StoreSettings, backup_folder
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def media(folder: Path) -> set[str]:
     return {file.name for file in (folder / "media").iterdir()}
 
 
-def test_what_was_saved_is_found_again(service, settings, model, folder: Path, tmp_path: Path) -> None:
+def test_what_was_saved_is_found_again(service, settings, loader, folder: Path, tmp_path: Path) -> None:
     question = Query("Why is octopus blood blue?")
     before = [hit.passage for hit in service.search.find(question).hits]
     saved = save(settings.data_dir, folder)  # while the service works
@@ -33,9 +33,9 @@ def test_what_was_saved_is_found_again(service, settings, model, folder: Path, t
     assert save(settings.data_dir, folder).copied_media == 0
     elsewhere = settings.model_copy(update={"data_dir": tmp_path / "elsewhere"})
     assert restore(folder, elsewhere.data_dir) == 7
-    with Service.open(elsewhere, model=model) as restored:
-        assert restored.differences() == []
-        assert [hit.passage for hit in restored.search(question).hits] == before
+    with Service.open(elsewhere, loader=loader) as restored:
+        assert restored.browse.differences() == []
+        assert [hit.passage for hit in restored.search.find(question).hits] == before
     assert restore(folder, elsewhere.data_dir) is None
 
 
@@ -105,7 +105,7 @@ def test_a_start_restores(settings, folder: Path, tmp_path: Path) -> None:
     save(settings.data_dir, folder)
     said: list[str] = []
     new = Settings(data_dir=tmp_path / "new", backup=BackupSettings(folder=str(folder)))
-    with kept_safe(new, said.append):
+    with kept_safe(backup_folder(new), new.data_dir, said.append):
         assert (new.data_dir / DATABASE).exists()
     assert said == [f"Restored 7 recordings from {folder}."]
 

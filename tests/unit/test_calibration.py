@@ -5,9 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from speechsearch.retrieval.engines import learnt_fusion
+from speechsearch.domain.errors import ModelUnavailableError
+from speechsearch.models.catalog import catalog
+from speechsearch.retrieval.calibration import read_calibrations
 from speechsearch.retrieval.fusion import likelihood
 from speechsearch.training.fit_calibration import brier, calibration_error, cross_validated, fit
+
+MODELS = {"speech encoder": "mini", "recognizer": "mini", "text encoder": "all-MiniLM-L6-v2"}
 
 
 def drawn(count: int, slope: float, intercept: float):
@@ -54,10 +58,27 @@ def test_a_question_is_in_one_fold_only() -> None:
 
 @pytest.mark.parametrize("engine", ["hybrid", "adapter", "phonetic", "asr"])
 def test_what_ships_rises_with_the_score(engine: str) -> None:
-    fusion = learnt_fusion()
-    slope, intercept = fusion["calibration"][engine]
-    threshold = fusion["thresholds"][engine]
+    models = {task: catalog().get(task, name).fingerprint for task, name in MODELS.items()}
+    learnt = read_calibrations().likelihood(engine, models)
+    assert learnt is not None, "what ships is for the models that ship"
+    (slope, intercept), threshold = learnt.curve, learnt.threshold
     assert slope > 0
     assert likelihood(0.0, slope, intercept) < 0.02
     assert 0.01 < likelihood(threshold, slope, intercept) < 0.5
     assert likelihood(1e9, slope, intercept) == 1.0
+
+
+def test_another_models_likelihood_is_never_taken() -> None:
+    models = {task: catalog().get(task, name).fingerprint for task, name in MODELS.items()}
+    known = read_calibrations()
+    assert known.likelihood("asr", models | {"recognizer": "pocketsphinx-5"}) is None
+    assert known.likelihood("hybrid", models | {"speech encoder": "mini-0"}) is None
+    assert known.fusion("hybrid", models | {"speech encoder": "mini-0"}) is None
+    assert known.fusion("asr", models | {"recognizer": "pocketsphinx-5"}) is not None  # weighs channels of text
+    assert known.fusion("asr", models | {"text encoder": "other-1"}) is None
+
+
+def test_a_damaged_file_is_said(tmp_path) -> None:
+    (tmp_path / "calibration.json").write_text('[{"engine": "asr"}]', encoding="utf-8")
+    with pytest.raises(ModelUnavailableError, match="cannot be read"):
+        read_calibrations(tmp_path / "calibration.json")

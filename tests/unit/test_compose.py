@@ -54,7 +54,7 @@ def test_the_app_waits_for_healthy_servers_and_knows_its_settings() -> None:
 def test_the_docker_image_holds_what_the_program_needs() -> None:
     copied = re.findall(r"^COPY (.+) \S+$", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
     names = {name for line in copied for name in line.split()}
-    assert {"app.py", "speechsearch", "ingest", "samples", "requirements.txt"} <= names
+    assert {"app.py", "speechsearch", "ingest", "requirements.txt", "requirements-weights.txt"} <= names
     assert all((ROOT / name).exists() for name in names)
 
 

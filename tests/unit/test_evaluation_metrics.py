@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from speechsearch.evaluation.metrics import (
+    Figure,
     bootstrap_interval,
+    bootstrap_intervals,
     error_rate,
     paired_permutation_test,
     rank_metrics,
@@ -68,6 +70,16 @@ def test_the_interval_is_the_same_whatever_the_chunks(monkeypatch):
     whole = bootstrap_interval(values, seed=5, resamples=100)
     monkeypatch.setattr("speechsearch.evaluation.metrics.CHUNK_NUMBERS", 50)
     assert bootstrap_interval(values, seed=5, resamples=100) == whole
+
+
+def test_metrics_drawn_together_have_the_intervals_that_they_have_alone():
+    random = np.random.default_rng(2)
+    values = {"recall@1": (random.random(301) > 0.5) * 1.0, "mrr@10": random.random(301)}
+    alone = {name: bootstrap_interval(numbers, seed=7, resamples=500) for name, numbers in values.items()}
+    assert bootstrap_intervals(values, seed=7, resamples=500) == alone
+    drawn = np.random.default_rng(7).integers(301, size=(500, 301))
+    low, high = np.quantile(values["mrr@10"][drawn].mean(axis=1), [0.025, 0.975])
+    assert alone["mrr@10"] == Figure(values["mrr@10"].mean(), low, high)
 
 
 def test_no_values_have_no_figures():

@@ -15,6 +15,7 @@ from speechsearch.evaluation import (
     evaluate,
     run_engine,
 )
+from speechsearch.retrieval.calibration import Likelihood
 from speechsearch.retrieval.retriever import RankedPassage, Ranking
 
 COLLECTION = EvaluationCollection(
@@ -36,9 +37,8 @@ COLLECTION = EvaluationCollection(
 class TableRetriever:
     """Looks the query up in a table; a spoken query has its number of samples as key."""
 
-    def __init__(self, table: dict[str | int, list[tuple[str, float]]], threshold: float = float("-inf")) -> None:
-        self.name = "table"
-        self.table, self.threshold = table, threshold
+    def __init__(self, table: dict[str | int, list[tuple[str, float]]]) -> None:
+        self.name, self.table = "table", table
         self.asked: list[tuple[str | int, int, int]] = []
 
     def retrieve(self, query: Query, limit: int) -> Ranking:
@@ -47,7 +47,11 @@ class TableRetriever:
         if key not in self.table:
             raise EmptyQueryError(f"nothing to look for in {key}")
         passages = tuple(RankedPassage(name, score, ()) for name, score in self.table[key][:limit])
-        return Ranking(passages, 1.0, 1.0, self.threshold)
+        return Ranking(passages, 1.0, 1.0)
+
+
+def sure_from(threshold: float) -> Likelihood:
+    return Likelihood(threshold, (1.0, 0.0))
 
 
 def load_sound(path: Path) -> Audio:
@@ -60,9 +64,11 @@ BAD = {"gate": [("b", 0.9)], "mill": [("c", 0.8)], 800: [], "harbour": [("a", 0.
 
 
 def test_a_run_keeps_rankings_confidence_and_times():
-    retriever = TableRetriever(GOOD, threshold=5.0)
+    retriever = TableRetriever(GOOD)
     ticks = iter([0.0, 0.010, 1.0, 1.020, 2.0, 2.030, 3.0, 3.040, 4.0, 4.050])
-    run = run_engine("good", retriever, COLLECTION, load_sound=load_sound, clock=lambda: next(ticks))
+    run = run_engine(
+        "good", retriever, COLLECTION, load_sound=load_sound, likelihood=sure_from(5.0), clock=lambda: next(ticks)
+    )
     assert run.rankings == {"q1": ("a", "b"), "q2": ("a", "b"), "q3": ("c",), "none": ("c",), "also none": ()}
     assert run.confident == {"q1": True, "q2": True, "q3": False, "none": True, "also none": False}
     assert run.latencies_ms == pytest.approx((10, 20, 30, 40, 50))
@@ -91,6 +97,34 @@ def test_progress_counts_the_queries():
     assert [(step.name, step.done, step.total) for step in seen] == [("good", n, 5) for n in range(1, 6)]
 
 
+def test_more_is_asked_for_while_the_passages_found_are_of_few_files_and_a_right_one_is_missing():
+    names = {f"a-{number}": "a" for number in range(500)} | {"b-0": "b", "c-0": "c"}
+    ranked = [*(f"a-{number}" for number in range(450)), "b-0", *(f"a-{number}" for number in range(450, 500)), "c-0"]
+    retriever = TableRetriever({key: [(one, 1.0) for one in ranked] for key in ("gate", "mill", 800, "harbour")})
+    ticks = iter(range(100))
+    run = run_engine(
+        "x", retriever, COLLECTION, load_sound=load_sound, passage_names=names, clock=lambda: float(next(ticks))
+    )
+    depths = {key: [limit for asked, limit, _ in retriever.asked if asked == key] for key in ("mill", 800, "harbour")}
+    assert depths == {"mill": [100, 400, 1600], 800: [100, 400, 1600], "harbour": [100]}  # nothing answers "harbour"
+    assert run.rankings == {"q1": ("a",), "q2": ("a", "b", "c"), "q3": ("a", "b", "c"), "none": ("a",), "also none": ()}
+    assert run.first_passages["q2"] == "a-0" and run.latencies_ms == (1000.0,) * 5
+
+
+def test_a_hundred_files_are_enough_and_an_engine_that_finds_no_more_is_not_asked_again():
+    files = {f"f{number}": f"f{number}" for number in range(120)}
+    collection = EvaluationCollection(
+        "many",
+        tuple(SpokenPassage(name, Path(name)) for name in files),
+        (CollectionQuery("q1", "gate"), CollectionQuery("q2", "mill")),
+        {"q1": {"f119": 1}, "q2": {"f119": 1}},
+    )
+    retriever = TableRetriever({"gate": [(name, 1.0) for name in files], "mill": [("f0", 1.0)]})
+    run = run_engine("x", retriever, collection, load_sound=load_sound, passage_names=files)
+    assert {limit for _, limit, _ in retriever.asked} == {100}
+    assert len(run.rankings["q1"]) == 100 and run.rankings["q2"] == ("f0",)
+
+
 def test_figures_of_two_engines():
     facts = IndexingFacts(
         real_time_factor=150.0, index_bytes=2048, peak_memory_bytes=4096,
@@ -98,8 +132,9 @@ def test_figures_of_two_engines():
     )  # fmt: skip
     good, bad = evaluate(
         COLLECTION,
-        {"good": TableRetriever(GOOD, threshold=5.0), "asr": TableRetriever(BAD, threshold=0.85)},
+        {"good": TableRetriever(GOOD), "asr": TableRetriever(BAD)},
         load_sound=load_sound,
+        likelihoods={"good": sure_from(5.0), "asr": sure_from(0.85)},
         facts={"good": facts},
         pronounce=lambda text: [ord(letter) - ord("a") + 1 for letter in text[:3]],
     )
@@ -118,6 +153,19 @@ def test_figures_of_two_engines():
     assert bad.word_error_rate is None and bad.phoneme_error_rate is None
     assert (good.indexing_real_time_factor, good.index_bytes, good.peak_memory_bytes) == (150.0, 2048, 4096)
     assert bad.indexing_real_time_factor is None and bad.peak_memory_bytes > 10 * 2**20
+
+
+def test_what_was_said_is_pronounced_once_for_all_engines():
+    asked = []
+    reports = evaluate(
+        COLLECTION,
+        {"good": TableRetriever(GOOD), "bad": TableRetriever(BAD)},
+        load_sound=load_sound,
+        facts=dict.fromkeys(("good", "bad"), IndexingFacts(phonemes={"a": (1, 2)})),
+        pronounce=lambda text: asked.append(text) or [1, 2],
+    )
+    assert [report.phoneme_error_rate for report in reports] == [0.5, 0.5]
+    assert asked == ["old gate", "mill"]
 
 
 def test_without_the_baseline_there_is_no_test():

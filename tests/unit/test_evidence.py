@@ -98,8 +98,8 @@ def test_silence_and_nothing_sought() -> None:
     assert padded([silence, track("B")]).tolist() == [[PADDING], [sounds("B")[0]]]
 
 
-def test_a_question_of_question_words_is_not_listened_for(model) -> None:
-    pronounce = model.lexicon.pronounce
+def test_a_question_of_question_words_is_not_listened_for(loader) -> None:
+    pronounce = loader.speech_encoder("mini").pronounce
     assert patterns("Who said that to whom?", pronounce) == []
     assert patterns("", pronounce) == []
     assert len(patterns("railway bridge " * 300, pronounce)) == 4  # two words, two pairs

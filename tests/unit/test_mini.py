@@ -4,23 +4,36 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 
-from speechsearch.domain.errors import ModelUnavailableError
-from speechsearch.domain.values import Audio
+from speechsearch.domain.assets import ASSETS, SAMPLES
+from speechsearch.domain.errors import MissingDependencyError, ModelUnavailableError
+from speechsearch.domain.values import Audio, Channel, Query
+from speechsearch.models.catalog import catalog
+from speechsearch.models.device import Device
+from speechsearch.models.load import Located, ModelLoader
 from speechsearch.models.mini.acoustic import AcousticConfig, AcousticEncoder
 from speechsearch.models.mini.adapter import AdapterConfig, TokenAdapter, spikes
+from speechsearch.models.mini.encoder import MiniSpeechEncoder, load
 from speechsearch.models.mini.frontend import LogMel, frame_count
-from speechsearch.models.mini.network import ASSETS, MiniModel
+from speechsearch.models.mini.heard import Heard, Recent, digest
+from speechsearch.models.mini.network import CONFIG, WEIGHTS, MiniModel, save_model
+from speechsearch.models.mini.recognizer import likeliest_words
+from speechsearch.text import lexicon
 from speechsearch.text.lexicon import PHONEMES, Lexicon
 from speechsearch.text.phonetic import expected_counts, ngram_codes, passage_terms, query_terms
 from speechsearch.text.spoken import spoken_words
 
 torch.set_num_threads(1)
+SHIPPED = ASSETS / "mini"
 
 
 def test_frames_do_not_depend_on_padding_or_level() -> None:
@@ -96,10 +109,10 @@ def test_unknown_words_are_spelt_out_and_known_ones_looked_up() -> None:
         asked.append(word)
         return (1,)
 
-    lexicon = Lexicon(spell)
-    assert [PHONEMES[s - 1] for s in lexicon.pronounce("bridge")] == ["B", "R", "IH", "JH"]
-    assert [PHONEMES[s - 1] for s in lexicon.pronounce("bridge's")][-2:] == ["IH", "Z"]
-    assert lexicon.pronounce("zyxquorb") == (1,) and asked == ["zyxquorb"]
+    words = Lexicon(spell)
+    assert [PHONEMES[s - 1] for s in words.pronounce("bridge")] == ["B", "R", "IH", "JH"]
+    assert [PHONEMES[s - 1] for s in words.pronounce("bridge's")][-2:] == ["IH", "Z"]
+    assert words.pronounce("zyxquorb") == (1,) and asked == ["zyxquorb"]
 
 
 def test_ngrams_of_a_word_are_found_in_a_passage_that_holds_it() -> None:
@@ -123,12 +136,28 @@ def test_an_unsure_symbol_counts_for_what_it_may_be() -> None:
 
 
 @pytest.fixture(scope="module")
-def model() -> MiniModel:
-    return MiniModel()
+def loader() -> ModelLoader:
+    return ModelLoader(catalog(), device="cpu", dtype="float32")
+
+
+@pytest.fixture(scope="module")
+def encoder(loader: ModelLoader) -> MiniSpeechEncoder:
+    return loader.model("speech encoder", "mini")
+
+
+@pytest.fixture(scope="module")
+def model(encoder: MiniSpeechEncoder) -> MiniModel:
+    return encoder.model
+
+
+@pytest.fixture(scope="module")
+def speech() -> Audio:
+    samples, _ = soundfile.read(SAMPLES / "audio" / "s015.opus", frames=40_000, dtype="float32")
+    return Audio(samples)
 
 
 def test_the_shipped_files_are_small_and_in_safetensors() -> None:
-    files = list(ASSETS.iterdir())
+    files = list(SHIPPED.iterdir())
     assert sum(file.stat().st_size for file in files) < 40_000_000
     assert {file.suffix for file in files} <= {".safetensors", ".json", ".md"}
 
@@ -137,7 +166,7 @@ def test_silence_and_nothing_give_no_words(model: MiniModel) -> None:
     heard = model.hear([Audio(np.zeros(16_000, np.float32)), Audio(np.zeros(0, np.float32))])
     assert model.embed(heard).shape == (2, 384)
     assert all(np.isfinite(model.embed(heard)).ravel())
-    assert [len(model.words(one)) <= 2 for one in heard] == [True, True]
+    assert all(len(likeliest_words(one, model.text_encoder.tokenizer)) <= 2 for one in heard)
 
 
 def test_letters_become_sounds(model: MiniModel) -> None:
@@ -145,12 +174,88 @@ def test_letters_become_sounds(model: MiniModel) -> None:
     assert said[0] == "B" and "NG" in said and 6 <= len(said) <= 10
 
 
-def test_a_damaged_model_is_refused(tmp_path: Path) -> None:
-    shutil.copytree(ASSETS, tmp_path / "mini")
+def test_a_damaged_model_is_refused(tmp_path: Path, model: MiniModel) -> None:
+    shutil.copytree(SHIPPED, tmp_path / "mini")
     config = json.loads((tmp_path / "mini/config.json").read_text(encoding="utf-8"))
     config["encoder"]["width"] = 128
     (tmp_path / "mini/config.json").write_text(json.dumps(config), encoding="utf-8")
-    with pytest.raises(ModelUnavailableError, match="cannot be loaded"):
-        MiniModel(tmp_path / "mini")
-    with pytest.raises(ModelUnavailableError, match="cannot be loaded"):
-        MiniModel(tmp_path / "absent")
+    for folder in (tmp_path / "mini", tmp_path / "absent"):
+        with pytest.raises(ModelUnavailableError, match="cannot be loaded"):
+            MiniModel(folder / CONFIG, folder / WEIGHTS, model.text_encoder, Device())
+
+
+def test_a_saved_model_hears_the_same(tmp_path: Path, model: MiniModel, speech: Audio) -> None:
+    save_model(tmp_path, model.encoder, model.adapter, model.letter_to_sound)
+    again = MiniModel(tmp_path / CONFIG, tmp_path / WEIGHTS, model.text_encoder, Device())
+    (found,), (expected,) = again.hear([speech]), model.hear([speech])
+    torch.testing.assert_close(found.tokens, expected.tokens, atol=1e-4, rtol=1e-4)
+
+
+def test_the_adapter_wants_the_text_encoder_of_its_card(loader: ModelLoader) -> None:
+    card = loader.catalog.get("speech encoder", "mini")
+    files = {file.name: SHIPPED / file.name for file in card.files}
+    with pytest.raises(ModelUnavailableError, match="cannot feed the text encoder"):
+        load(Located(card, files, Device(), {"other": object()}))
+    channels = (Channel("adapter", "dense", 8), *card.channels[1:])
+    model = loader.model("speech encoder", "mini").model
+    with pytest.raises(ModelUnavailableError, match="says 8 numbers, its text encoder 384"):
+        MiniSpeechEncoder(replace(card, channels=channels), model)
+
+
+def test_a_spoken_question_is_heard_once_in_all_channels(
+    encoder: MiniSpeechEncoder, speech: Audio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[int] = []
+    original = MiniModel._hear_new
+
+    def count(self: MiniModel, sounds: list[Audio]) -> list[Heard]:
+        heard.append(len(sounds))
+        return original(self, sounds)
+
+    monkeypatch.setattr(MiniModel, "_hear_new", count)
+    monkeypatch.setattr(encoder.model, "_recent", Recent(4))
+    for channel in encoder.channels:
+        encoder.encode_query(Query(audio=Audio(speech.samples.copy())), channel.name)
+    assert heard == [1, 0, 0]
+    changed = speech.samples.copy()
+    changed[0] += 0.5
+    encoder.encode_query(Query(audio=Audio(changed)), encoder.channels[0].name)
+    assert heard == [1, 0, 0, 1]
+    same = encoder.encode_passages([speech, speech, Audio(changed[:30_000])])
+    assert heard == [1, 0, 0, 1, 1]
+    np.testing.assert_array_equal(same[0].track.symbols, same[1].track.symbols)
+
+
+def test_only_the_last_sounds_are_remembered(model: MiniModel, speech: Audio) -> None:
+    recent = Recent(2)
+    (heard,) = model.hear([speech])
+    keys = [digest(Audio(np.full(4, level, np.float32))) for level in (0.1, 0.2, 0.3)]
+    recent.keep({keys[0]: heard, keys[1]: heard})
+    recent.keep({keys[0]: heard})
+    recent.keep({keys[2]: heard})
+    assert set(recent.known(keys)) == {keys[0], keys[2]}
+
+
+def test_recogniser_and_encoder_share_one_network(loader: ModelLoader, model: MiniModel) -> None:
+    assert loader.model("recognizer", "mini").model is model
+
+
+def test_the_dictionary_needs_the_files_of_a_package_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = "import sys; from speechsearch.text.lexicon import dictionary; print(len(dictionary()), *sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    words, *imported = done.stdout.split()
+    assert int(words) > 100_000 and "pocketsphinx" not in imported
+    monkeypatch.setattr(lexicon, "CMUDICT", "pocketsphinx/absent.dict")
+    with pytest.raises(MissingDependencyError, match=r"has no file .*absent.dict.*python -m pip install pocketsphinx"):
+        lexicon.dictionary.__wrapped__()
+
+
+@pytest.mark.gpu
+def test_a_graphics_card_hears_what_the_processor_hears(encoder: MiniSpeechEncoder, speech: Audio) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("there is no graphics card")
+    there = ModelLoader(catalog(), device="cuda", dtype="float32").speech_encoder("mini")
+    (found,), (expected,) = there.encode_passages([speech]), encoder.encode_passages([speech])
+    assert found.vectors["adapter"] @ expected.vectors["adapter"] > 0.999
+    typed = Query("Why is octopus blood blue?")
+    assert there.encode_query(typed, "adapter") @ encoder.encode_query(typed, "adapter") > 0.999

@@ -6,14 +6,19 @@ import numpy as np
 import pytest
 import torch
 
-from speechsearch.models.mini.network import MiniModel
+from speechsearch.models.catalog import catalog
+from speechsearch.models.load import ModelLoader
 from speechsearch.models.mini.pieces import AVERAGE_PIECES, LEAST_CHANCE, PieceTerms, term_of
-from speechsearch.models.minilm import TextEncoder
 
 
 @pytest.fixture(scope="module")
-def terms() -> PieceTerms:
-    return PieceTerms(TextEncoder().tokenizer)
+def loader() -> ModelLoader:
+    return ModelLoader(catalog(), device="cpu", dtype="float32")
+
+
+@pytest.fixture(scope="module")
+def terms(loader: ModelLoader) -> PieceTerms:
+    return PieceTerms(loader.model("text encoder", "all-MiniLM-L6-v2").tokenizer)
 
 
 def heard(terms: PieceTerms, *tokens: dict[str, float]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -63,8 +68,8 @@ def test_stop_words_are_known_by_their_chance(terms: PieceTerms) -> None:
     assert found.tolist() == [0.75, 0.25]
 
 
-def test_the_shipped_vocabulary_has_terms_of_its_own() -> None:
-    model = MiniModel()
+def test_the_shipped_vocabulary_has_terms_of_its_own(loader: ModelLoader) -> None:
+    model = loader.model("speech encoder", "mini").model
     known = model.piece_terms.term_of_id[model.adapter.vocabulary.numpy()]
     assert np.count_nonzero(known == 0) < 200  # stop words
     assert len(np.unique(known)) > 15_000

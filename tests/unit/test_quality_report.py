@@ -24,7 +24,7 @@ from speechsearch.domain.values import Audio
 from speechsearch.evaluation import read_collection
 
 ROOT = Path(__file__).parents[2]
-MODULES = ("quality", "quality_figures", "quality_plots", "quality_report", "quality_sets", "quality_tables")
+MODULES = ("__main__", "figures", "plots", "report", "sets", "tables")
 MACHINE = {"processor": "P", "cores": 2, "memory_bytes": 2**30, "system": "S", "python": "3", "torch": ""}
 FACTS = {"date": "2026-01-01", "machine": MACHINE, "command": "run it", "model": "abc", "titles": TITLES}
 
@@ -36,7 +36,7 @@ def shipped() -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", MODULES)
 def test_the_worked_examples_hold(name: str) -> None:
-    assert doctest.testmod(importlib.import_module(f"benchmarks.{name}")).failed == 0
+    assert doctest.testmod(importlib.import_module(f"benchmarks.quality.{name}")).failed == 0
 
 
 def test_the_report_is_that_of_the_figures(shipped: dict[str, Any]) -> None:

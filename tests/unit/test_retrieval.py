@@ -6,35 +6,33 @@ import numpy as np
 import pytest
 
 from speechsearch.domain.errors import EmptyQueryError
-from speechsearch.domain.values import Audio, Channel, Filters, Query, SparseVector, Transcript, Vector
+from speechsearch.domain.values import Audio, Channel, ChannelRank, Filters, Query, SparseVector, Transcript, Vector
 from speechsearch.index import ExactIndex, Point
+from speechsearch.retrieval.calibration import Fusion
 from speechsearch.retrieval.fused import FusedRetriever, draw_sample
 from speechsearch.retrieval.fusion import background
+from speechsearch.retrieval.retriever import RankedPassage, Ranking
 from speechsearch.retrieval.transcribed import TranscribedRetriever
 from speechsearch.retrieval.vector import VectorRetriever
 
 NAMES = [f"00000000-0000-0000-0000-00000000000{number}" for number in range(6)]
 
 
-TYPICAL = {"a": (0.0, 0.1), "b": (0.0, 1.0)}
+BOTH = Fusion({"a": 0.5, "b": 0.5}, {"a": (0.0, 0.1), "b": (0.0, 1.0)})
 
 
-class Direction:
-    """Encodes "0" to "7" as unit vectors."""
-
-    def encode_query(self, query: Query) -> Vector:
-        if not query.text.isdigit():
-            raise EmptyQueryError("no digit")
-        return np.eye(8, dtype=np.float32)[int(query.text)]
+def direction(query: Query) -> Vector:
+    """Encode "0" to "7" as unit vectors."""
+    if not query.text.isdigit():
+        raise EmptyQueryError("no digit")
+    return np.eye(8, dtype=np.float32)[int(query.text)]
 
 
-class Term:
-    """Encodes digits as terms."""
-
-    def encode_query(self, query: Query) -> Vector:
-        if not query.text.strip():
-            raise EmptyQueryError("no term")
-        return SparseVector(np.array([ord(query.text[0])], np.uint32), np.ones(1, np.float32))
+def term(query: Query) -> Vector:
+    """Encode digits as terms."""
+    if not query.text.strip():
+        raise EmptyQueryError("no term")
+    return SparseVector(np.array([ord(query.text[0])], np.uint32), np.ones(1, np.float32))
 
 
 class Listener:
@@ -42,10 +40,8 @@ class Listener:
 
     name = fingerprint = "listener"
 
-    def transcribe(self, passages: list[Audio]) -> list[Transcript]:
-        return [
-            Transcript(str(len(passage.samples)) if len(passage.samples) else "", "listener") for passage in passages
-        ]
+    def transcribe(self, sounds: list[Audio], language: str | None = None) -> list[Transcript]:
+        return [Transcript(str(len(sound.samples)) if len(sound.samples) else "", "listener") for sound in sounds]
 
 
 @pytest.fixture
@@ -58,7 +54,7 @@ def channels() -> tuple[VectorRetriever, VectorRetriever]:
         payload = {"collection": ("even", "odd")[place % 2], "recording_id": name, "speaker": "", "language": "",
                    "start_s": 0.0}  # fmt: skip
         index.upsert([Point(name, {"dense": dense / np.linalg.norm(dense), "sparse": sparse}, payload)])
-    return VectorRetriever("a", "dense", Direction(), index), VectorRetriever("b", "sparse", Term(), index)
+    return VectorRetriever("a", "dense", direction, index), VectorRetriever("b", "sparse", term, index)
 
 
 def test_a_vector_retriever_ranks_and_names_itself(channels: tuple[VectorRetriever, VectorRetriever]) -> None:
@@ -68,7 +64,7 @@ def test_a_vector_retriever_ranks_and_names_itself(channels: tuple[VectorRetriev
 
 
 def test_fusion_says_which_channel_found_what(channels: tuple[VectorRetriever, VectorRetriever]) -> None:
-    fused = FusedRetriever("both", channels, {"a": 0.5, "b": 0.5}, lambda: NAMES, TYPICAL)
+    fused = FusedRetriever("both", channels, BOTH, lambda: NAMES)
     best = fused.retrieve(Query("2"), 3).passages[0]
     assert best.passage_id == NAMES[2]
     assert [(one.channel, one.rank) for one in best.channels] == [("a", 1), ("b", 1)]
@@ -76,14 +72,50 @@ def test_fusion_says_which_channel_found_what(channels: tuple[VectorRetriever, V
     assert [one.channel for one in second.channels] == ["a"]
 
 
+class Ranker:
+    """Ranks, and has no scores that could be compared with others'."""
+
+    name = "c"
+
+    def retrieve(self, query: Query, limit: int) -> Ranking:
+        found = [RankedPassage(name, 0.0, (ChannelRank("c", rank, 0.0),)) for rank, name in enumerate(NAMES[4:], 1)]
+        return Ranking(tuple(found[:limit]), 0.0, 0.0)
+
+
+def test_an_engine_without_scores_is_fused_by_ranks(channels: tuple[VectorRetriever, VectorRetriever]) -> None:
+    found = FusedRetriever("all", [channels[0], Ranker()], BOTH, lambda: NAMES).retrieve(Query("5"), 6).passages
+    assert [one.passage_id for one in found][:2] == [NAMES[5], NAMES[4]]
+    assert found[0].score == pytest.approx(1 / 61 + 1 / 62)
+    assert [(one.channel, one.rank) for one in found[0].channels] == [("a", 1), ("c", 2)]
+
+
+def test_without_learnt_weights_ranks_are_fused(channels: tuple[VectorRetriever, VectorRetriever]) -> None:
+    found = FusedRetriever("both", channels, None, lambda: NAMES).retrieve(Query("2"), 3).passages
+    assert found[0].passage_id == NAMES[2] and found[0].score == pytest.approx(2 / 61)
+
+
+def test_a_query_is_encoded_once_for_candidates_and_scores() -> None:
+    asked = []
+
+    def counted(query: Query) -> Vector:
+        asked.append(query)
+        return direction(query)
+
+    index = ExactIndex((Channel("dense", "dense", 8),))
+    index.upsert([Point(NAMES[1], {"dense": np.eye(8, dtype=np.float32)[1]}, {})])
+    one = VectorRetriever("a", "dense", counted, index)
+    found = FusedRetriever("one", [one], BOTH, lambda: NAMES).retrieve(Query("1"), 3)
+    assert [passage.passage_id for passage in found.passages] == [NAMES[1]] and len(asked) == 1
+
+
 def test_filters_hold_in_fusion(channels: tuple[VectorRetriever, VectorRetriever]) -> None:
-    fused = FusedRetriever("both", channels, {"a": 0.5, "b": 0.5}, lambda: NAMES, TYPICAL)
+    fused = FusedRetriever("both", channels, BOTH, lambda: NAMES)
     found = fused.retrieve(Query("2", filters=Filters(collections=("odd",))), 6).passages
     assert {one.passage_id for one in found} == {NAMES[1], NAMES[3], NAMES[5]}
 
 
 def test_one_channel_without_a_query_leaves_the_other(channels: tuple[VectorRetriever, VectorRetriever]) -> None:
-    fused = FusedRetriever("both", channels, {"a": 0.5, "b": 0.5}, lambda: NAMES, TYPICAL)
+    fused = FusedRetriever("both", channels, BOTH, lambda: NAMES)
     assert fused.retrieve(Query("x"), 3).passages == ()
     with pytest.raises(EmptyQueryError, match="no term"):
         fused.retrieve(Query(" "), 3)
@@ -91,7 +123,7 @@ def test_one_channel_without_a_query_leaves_the_other(channels: tuple[VectorRetr
 
 def test_an_empty_index_finds_nothing() -> None:
     index = ExactIndex((Channel("dense", "dense", 8),))
-    fused = FusedRetriever("one", [VectorRetriever("a", "dense", Direction(), index)], {"a": 1.0}, list, TYPICAL)
+    fused = FusedRetriever("one", [VectorRetriever("a", "dense", direction, index)], BOTH, list)
     assert fused.retrieve(Query("1"), 3).passages == ()
 
 

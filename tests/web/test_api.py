@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from speechsearch.api import create_app
-from speechsearch.api.errors import status_of
+from speechsearch.api.error_responses import status_of
 from speechsearch.api.identity import COOKIE, visitor_id
 from speechsearch.domain import errors
 from speechsearch.domain.values import Query

@@ -7,7 +7,7 @@ from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 
 from speechsearch.api.collection_routes import collection_routes
-from speechsearch.api.errors import add_error_handlers
+from speechsearch.api.error_responses import add_error_handlers
 from speechsearch.domain.values import Filters, Query
 from speechsearch.domain.visitors import Visitor
 

@@ -6,7 +6,7 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 
-from speechsearch.api.errors import add_error_handlers
+from speechsearch.api.error_responses import add_error_handlers
 from speechsearch.domain.values import Recording
 from speechsearch.domain.visitors import Visitor
 from speechsearch.store import CollectionSummary

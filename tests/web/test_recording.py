@@ -14,7 +14,7 @@ from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 
 from speechsearch.api.clip_routes import clip_routes
-from speechsearch.api.errors import add_error_handlers
+from speechsearch.api.error_responses import add_error_handlers
 from speechsearch.api.recording_routes import recording_routes
 from speechsearch.domain.values import Filters, Query, Recording
 from speechsearch.domain.visitors import Visitor

@@ -1,5 +1,7 @@
 """Make the first tables."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -9,11 +11,11 @@ branch_labels = None
 depends_on = None
 
 
-def text(name: str) -> sa.Column:
+def text(name: str) -> sa.Column[Any]:
     return sa.Column(name, sa.Text(), nullable=False)
 
 
-def number(name: str) -> sa.Column:
+def number(name: str) -> sa.Column[Any]:
     return sa.Column(name, sa.Float(53), nullable=False)
 
 

@@ -1,5 +1,7 @@
 """Add what is heard in passages, the queue of jobs, and the visitors' judgements."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -9,11 +11,11 @@ branch_labels = None
 depends_on = None
 
 
-def text(name: str) -> sa.Column:
+def text(name: str) -> sa.Column[Any]:
     return sa.Column(name, sa.Text(), nullable=False)
 
 
-def whole(name: str) -> sa.Column:
+def whole(name: str) -> sa.Column[Any]:
     return sa.Column(name, sa.Integer(), nullable=False)
 
 

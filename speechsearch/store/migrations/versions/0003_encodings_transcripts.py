@@ -4,6 +4,8 @@ Version 2 of the program had one recogniser a library and one fingerprint for al
 text encoder was always the same. What it made stays valid.
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -16,7 +18,7 @@ TRANSCRIPT_ENCODER = "all-MiniLM-L6-v2-53aa51172d142c89:words-1"
 OLD_NAMES = {"asr_dense": "meaning", "asr_words": "words"}
 
 
-def text(name: str) -> sa.Column:
+def text(name: str) -> sa.Column[Any]:
     return sa.Column(name, sa.Text(), nullable=False)
 
 

@@ -1,0 +1,45 @@
+"""The server: settings become a service, its queue of jobs, and an application with the page mounted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from speechsearch.api.server import allowed_hosts, frame_ancestors, listen, run, upload_folder
+from speechsearch.domain.assets import SAMPLES
+from speechsearch.jobs.queue import JobQueue
+from speechsearch.jobs.worker import Runner
+from speechsearch.library.backup import kept_safe
+from speechsearch.service.open import Service
+from speechsearch.service.settings import Settings, backup_folder
+
+Runners = Callable[[Service, Path], Mapping[str, Runner]]
+"""Gives what to do for each kind of job, from the service and the folder of the sample collection."""
+
+
+def serve_page(settings: Settings, runners: Runners) -> int:
+    """Open the port, then the service, begin to index the samples where that is due, and answer until interrupted.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        SpeechSearchError: the port, the data folder or what it needs cannot be used.
+    """
+    with upload_folder(), listen(settings) as listener:
+        from speechsearch.api import create_app
+        from speechsearch.ui.page import build_page, mount
+
+        data_dir = settings.data_dir.expanduser().resolve()
+        with kept_safe(backup_folder(settings), data_dir), Service.open(settings) as service:
+            jobs = JobQueue(service, runners(service, SAMPLES), say=lambda line: print(line, flush=True))
+            page = create_app(
+                service, jobs=jobs, frame_ancestors=frame_ancestors(), allowed_hosts=allowed_hosts(settings)
+            )
+            mount(page, build_page(service, jobs), service, jobs)
+            jobs.submit_once("samples", "samples")
+            jobs.start()
+            try:
+                return run(page, listener)
+            finally:
+                jobs.stop()
