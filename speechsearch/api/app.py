@@ -26,6 +26,7 @@ from speechsearch.api.search_routes import search_routes
 from speechsearch.api.security import Hosts, SecurityMiddleware
 from speechsearch.api.throttle import ThrottleMiddleware
 from speechsearch.api.tools import ToolEndpoint
+from speechsearch.jobs.queue import only_writes_transcripts
 
 if TYPE_CHECKING:
     from speechsearch.jobs.queue import JobQueue
@@ -93,6 +94,8 @@ def create_app(
     def health(request: Request) -> HealthBody:
         """Return that the program answers and what it holds for this visitor."""
         collections, current = service.browse.collections(visitor_of(request)), jobs.current() if jobs else None
+        if current is not None and only_writes_transcripts(*current):
+            current = None
         return HealthBody(
             recordings=sum(collection.recordings for collection in collections),
             passages=sum(collection.passages for collection in collections),

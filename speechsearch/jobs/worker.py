@@ -124,8 +124,13 @@ class Worker:
         """Return the job that runs, or is next, and how far it is; None when there is nothing to do."""
         if current := self._current:
             return current
-        waiting = self._store.find(states=("running", "queued"))
+        waiting = self._waiting()
         return (waiting[0], WAITING) if waiting else None
+
+    def _waiting(self) -> list[Job]:
+        """Return the jobs to be done, next one first: those in the background last."""
+        found = self._store.find(states=("running", "queued"))
+        return sorted(found, key=lambda job: job.kind in self._background)
 
     def progress(self, job_id: str) -> Progress | None:
         """Return how far a job is; None when it is not the current one."""
@@ -160,7 +165,7 @@ class Worker:
     def _take(self) -> Job | None:
         """Return the next job and make it the current one; "running" is one that a killed process left."""
         with self.lock:
-            waiting = self._store.find(states=("running", "queued"))
+            waiting = self._waiting()
             job = self._store.get(waiting[0].job_id) if waiting else None
             if job is not None:
                 self._store.set_state(job.job_id, "running")

@@ -17,6 +17,7 @@ from speechsearch.ui import (
     add_tab,
     bench,
     collections_tab,
+    colours,
     compare_tab,
     programs,
     recording_tab,
@@ -77,7 +78,7 @@ def build_page(service: Service, jobs: JobQueue | None = None) -> gr.Blocks:
                 trials = bench.BenchHandlers(service, root)
                 compare_tab.build(compare_tab.CompareHandlers(service, root), trials, tabs, compare_place)
             with gr.Tab("About", id="about") as about_place:
-                about_tab.build(about_tab.AboutHandlers(service), about_place)
+                about_tab.build(about_tab.AboutHandlers(service, jobs), about_place)
         # The script presses it when a task has ended.
         changed = gr.Button("Look again", elem_id="changed", elem_classes="ss-hidden")
 
@@ -125,7 +126,7 @@ def theme() -> Any:
 
 def mount(app: FastAPI, page: gr.Blocks, service: Service, jobs: JobQueue) -> FastAPI:
     """Serve the page at the root of an application and return the application."""
-    settings = service.settings
+    settings, cards = service.settings, service.search.cards()
     app.include_router(add_tab.page_routes(service, jobs))
     # Each script in a scope of its own.
     scripts = "".join(f"{{\n{(STATIC / name).read_text(encoding='utf-8')}}}\n" for name in SCRIPTS)
@@ -146,7 +147,7 @@ def mount(app: FastAPI, page: gr.Blocks, service: Service, jobs: JobQueue) -> Fa
         enable_monitoring=False,
         pwa=False,
         theme=theme(),
-        css="\n".join((STATIC / name).read_text(encoding="utf-8") for name in STYLES),
+        css="\n".join([*((STATIC / name).read_text(encoding="utf-8") for name in STYLES), colours.stylesheet(cards)]),
         js=f"() => {{\n{scripts}}}",
         head=f"<script>{(STATIC / 'early.js').read_text(encoding='utf-8')}</script>",
     )

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # what the libraries below wa
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory, library_folder: Path, model) -> Iterator[str]:
+def address(tmp_path_factory: pytest.TempPathFactory, library_folder: Path, loader) -> Iterator[str]:
     """A server with the seven samples, on a free port."""
     folder = tmp_path_factory.mktemp("programs")
     with pytest.MonkeyPatch.context() as environment:
@@ -41,7 +41,7 @@ def address(tmp_path_factory: pytest.TempPathFactory, library_folder: Path, mode
         environment.setenv("GRADIO_ANALYTICS_ENABLED", "False")
         copy_data(library_folder, folder / "data")
         users = AuthSettings(users={"ann": hash_password("a tide of bees")}, visitors="read")
-        with Service.open(Settings(data_dir=folder / "data", auth=users), model=model) as service:
+        with Service.open(Settings(data_dir=folder / "data", auth=users), loader=loader) as service:
             yield from serve(service)
     gc.collect()  # the clients' event loops, while what they warn of is still ignored
 
