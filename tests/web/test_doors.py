@@ -131,8 +131,6 @@ def test_only_known_websockets_are_opened(client) -> None:
 
 
 def test_an_event_with_a_queue_cannot_go_round_it(client) -> None:
-    answer = client.post("/gradio_api/run/predict", json={"data": [], "api_name": "search", "session_hash": "a"})
-    assert answer.status_code in (404, 422, 500)
     fns = client.get("/config").json()["dependencies"]
     queued = next(one["id"] for one in fns if one["queue"] is not False and one["backend_fn"])
     refused = client.post("/gradio_api/run/predict", json={"data": [], "fn_index": queued, "session_hash": "a"})
