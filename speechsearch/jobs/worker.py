@@ -129,11 +129,6 @@ class Worker:
         waiting = self._waiting()
         return (waiting[0], WAITING) if waiting else None
 
-    def _waiting(self) -> list[Job]:
-        """Return the jobs to be done, next one first: those in the background last."""
-        found = self._store.find(states=("running", "queued"))
-        return sorted(found, key=lambda job: job.kind in self._background)
-
     def progress(self, job_id: str) -> Progress | None:
         """Return how far a job is; None when it is not the current one."""
         current = self._current
