@@ -303,18 +303,22 @@ def doctor(as_json: Json = False) -> None:
 
 @app.command()
 def models(as_json: Json = False) -> None:
-    """List models and engines."""
+    """List models and engines, and which models the settings use."""
     from speechsearch.models.catalog import catalog
     from speechsearch.retrieval.engine_cards import engine_cards
+    from speechsearch.service.known_models import known_models, used_models
+    from speechsearch.service.settings import read_settings
 
-    cards, engines = catalog().cards, engine_cards()
+    chosen, engines = read_settings().engines, engine_cards()
     if as_json:
-        put({"models": cards, "engines": engines})
+        used = sorted(used_models(catalog(), chosen))
+        put({"models": catalog().cards, "used": used, "engines": engines})
         return
-    for card in cards:
-        print(f"{card.name}  ({card.task}, {card.licence}, {card.download_mb:.0f} MB)  {card.summary}")
+    for model in known_models(catalog(), chosen):
+        facts = f"{model.task}, {model.licence}, {model.languages}, {model.parameters} parameters"
+        print(f"{model.name}  ({facts}{', in use' * model.is_used})  {model.summary}")
     for engine in engines:
-        print(f"{engine.name}  ({engine.title})  {engine.summary}")
+        print(f"{engine.name}  ({engine.label}, searches {engine.searches})  {engine.summary}")
 
 
 @app.command()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel
 
 from speechsearch.domain.progress import Progress
-from speechsearch.domain.values import Comparison, Hit, Results
+from speechsearch.domain.values import Comparison, Coverage, Hit, Results
 from speechsearch.domain.visitors import shown_name
 
 if TYPE_CHECKING:
@@ -41,8 +41,9 @@ class HeardBody(BaseModel):
 class HitBody(BaseModel):
     """One answer; ``clip_url`` plays it from its first second.
 
-    ``likelihood``: the calibrated chance that it is one; ``marked``: stretches of the transcript that match the
-    question, as positions of their first character and of the one after their last.
+    ``likelihood``: the calibrated chance that it is one, null where it was never measured for these models;
+    ``marked``: stretches of the transcript that match the question, as positions of their first character and of the
+    one after their last.
     """
 
     rank: int
@@ -86,17 +87,42 @@ class HitBody(BaseModel):
             heard=[
                 HeardBody(word=one.text, start_s=round(one.start_s, 2), end_s=round(one.end_s, 2)) for one in hit.heard
             ],
-            transcript=hit.transcript,
+            transcript=hit.transcript or "",
             marked=list(hit.marked),
             clip_url=f"/api/v1/clips/{passage.passage_id}",
         )
 
 
+class CoverageBody(BaseModel):
+    """How much of what could be searched was there to be searched: passages, and their length."""
+
+    passages: int
+    of_passages: int
+    duration_s: float
+    of_duration_s: float
+
+    @classmethod
+    def of(cls, coverage: Coverage) -> CoverageBody:
+        """Return the body of a coverage."""
+        return cls(
+            passages=coverage.passages,
+            of_passages=coverage.of_passages,
+            duration_s=round(coverage.duration_s, 2),
+            of_duration_s=round(coverage.of_duration_s, 2),
+        )
+
+
 class ResultsBody(BaseModel):
-    """One engine's answers and the time they took; ``total_ms`` also for reading what is known of the hits."""
+    """One engine's answers and the time they took; ``total_ms`` also for reading what is known of the hits.
+
+    ``recognizer``: whose transcripts were searched, empty for sound. ``is_calibrated``: whether hits have likelihoods.
+    """
 
     engine: str
     has_confident_hit: bool
+    is_calibrated: bool
+    recognizer: str
+    coverage: CoverageBody
     encode_ms: float
     search_ms: float
     total_ms: float
@@ -108,6 +134,9 @@ class ResultsBody(BaseModel):
         return cls(
             engine=results.engine,
             has_confident_hit=results.has_confident_hit,
+            is_calibrated=results.is_calibrated,
+            recognizer=results.recognizer,
+            coverage=CoverageBody.of(results.coverage),
             encode_ms=results.encode_ms,
             search_ms=results.search_ms,
             total_ms=results.total_ms,
@@ -160,7 +189,7 @@ class IndexingBody(BaseModel):
 
 
 class HealthBody(BaseModel):
-    """That the program answers, what it holds, and what it is indexing."""
+    """That the program answers, what it holds, and what it is indexing; writing transcripts is not said here."""
 
     status: str = "ok"
     recordings: int

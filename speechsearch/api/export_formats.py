@@ -50,7 +50,7 @@ def page_link(hit: Hit, root: str) -> str:
 
 
 def as_csv(results: Results, root: str) -> str:
-    """Return results as a table with a line of headings."""
+    """Return results as a table with a line of headings; a likelihood that was never measured is empty."""
     written = io.StringIO()
     table = csv.DictWriter(written, COLUMNS, lineterminator="\r\n")
     table.writeheader()
@@ -64,10 +64,11 @@ def as_csv(results: Results, root: str) -> str:
             "recording_id": recording.recording_id,
             "passage_id": hit.passage.passage_id,
             "channels": " ".join(f"{one.channel}#{one.rank}" for one in hit.channels),
-            "transcript": hit.transcript,
+            "transcript": hit.transcript or "",
             "link": page_link(hit, root),
         }
-        numbers = {"rank": hit.rank, "score": round(hit.score, 4), "likelihood": round(hit.likelihood, 4)}
+        likelihood = "" if hit.likelihood is None else round(hit.likelihood, 4)
+        numbers = {"rank": hit.rank, "score": round(hit.score, 4), "likelihood": likelihood}
         times = {"start_s": round(span.start_s, 2), "end_s": round(span.end_s, 2)}
         table.writerow({**numbers, **times, **{name: cell(one_line(value)) for name, value in texts.items()}})
     return written.getvalue()

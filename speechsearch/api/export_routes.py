@@ -31,11 +31,12 @@ KINDS = {
 def export_routes(service: Service) -> APIRouter:
     """Return the route ``/api/v1/export``."""
     router = APIRouter(prefix="/api/v1", tags=["search"])
+    default = service.search.default()
 
     @router.get(
         "/export", response_class=Response, responses={200: {"content": {kind: {} for kind, _ in KINDS.values()}}}
     )
-    def export(request: Request, query: Asked, format: Format = "csv", engine: str = "hybrid") -> Response:
+    def export(request: Request, query: Asked, format: Format = "csv", engine: str = default) -> Response:
         """Return the answers to a question as a file."""
         results = service.search.find(query, engine, visitor_of(request))
         root = f"{request.url.scheme}://{request.url.netloc}{service.settings.server.root_path.rstrip('/')}"

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from speechsearch.api import export_formats
 from speechsearch.api.clip_routes import attachment
 from speechsearch.api.identity import visitor_of
+from speechsearch.retrieval.engine_cards import DEFAULT
 
 if TYPE_CHECKING:
     from speechsearch.service.open import Service
@@ -26,7 +27,7 @@ class JudgementBody(BaseModel):
     question: str = Field(min_length=1, max_length=1000)
     passage_id: UUID
     relevance: Literal[0, 1] | None
-    engine: str = Field("hybrid", max_length=50, description="which engine had found it")
+    engine: str = Field(DEFAULT, max_length=50, description="which engine had found it")
     rank: int = Field(0, ge=0, le=1_000_000, description="at which place; 0 when it is not known")
 
     @classmethod

@@ -63,8 +63,12 @@ class JobFileBody(BaseModel):
 
 
 class ProgressBody(BaseModel):
-    """How far a job is: files done of all, seconds of sound a second, time left."""
+    """How far a job is: what of all is done (of transcripts, passages), seconds of sound a second, time left.
 
+    ``stage``: of the second pass "encode" (sound is encoded anew) or "transcribe".
+    """
+
+    stage: str
     name: str
     done: float
     total: float

@@ -106,30 +106,31 @@ Spoken = Annotated[bytes, Depends(spoken)]
 def search_routes(service: Service) -> APIRouter:
     """Return the routes below ``/api/v1`` for search and comparison."""
     router = APIRouter(prefix="/api/v1", tags=["search"])
+    default, baseline = service.search.default(), service.search.baseline()
 
     def query_of(sound: bytes, filters: Filters, top_k: int) -> Query:
         return Query(audio=service.search.query_audio(sound), top_k=top_k, filters=filters)
 
     @router.get("/search")
-    def search(request: Request, query: Asked, engine: str = "hybrid") -> ResultsBody:
+    def search(request: Request, query: Asked, engine: str = default) -> ResultsBody:
         """Return the passages that answer a question, best first."""
         return ResultsBody.of(service.search.find(query, engine, visitor_of(request)))
 
     @router.post("/search", openapi_extra=SPOKEN_QUESTION)
     def search_spoken(
-        request: Request, sound: Spoken, filters: Narrowed, k: Count = 5, engine: str = "hybrid"
+        request: Request, sound: Spoken, filters: Narrowed, k: Count = 5, engine: str = default
     ) -> ResultsBody:
         """Return the passages that answer a spoken question, best first."""
         return ResultsBody.of(service.search.find(query_of(sound, filters, k), engine, visitor_of(request)))
 
     @router.get("/compare")
-    def compare(request: Request, query: Asked, left: str = "hybrid", right: str = "asr") -> ComparisonBody:
+    def compare(request: Request, query: Asked, left: str = default, right: str = baseline) -> ComparisonBody:
         """Return two engines' answers to the same question."""
         return ComparisonBody.of(service.search.compare(query, left, right, visitor_of(request)))
 
     @router.post("/compare", openapi_extra=SPOKEN_QUESTION)
     def compare_spoken(
-        request: Request, sound: Spoken, filters: Narrowed, k: Count = 5, left: str = "hybrid", right: str = "asr"
+        request: Request, sound: Spoken, filters: Narrowed, k: Count = 5, left: str = default, right: str = baseline
     ) -> ComparisonBody:
         """Return two engines' answers to the same spoken question."""
         return ComparisonBody.of(service.search.compare(query_of(sound, filters, k), left, right, visitor_of(request)))

@@ -6,7 +6,7 @@ that it takes from the first request's Host header, without the visitor's login.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +19,7 @@ from speechsearch.api.identity import visitor_of
 from speechsearch.api.job_routes import JobBody
 from speechsearch.domain.values import Filters, Query
 from speechsearch.domain.visitors import Visitor
+from speechsearch.retrieval.engine_cards import EngineCard
 
 if TYPE_CHECKING:
     from mcp.server.fastmcp import FastMCP
@@ -33,7 +34,6 @@ INSTRUCTIONS = (
 Words = Annotated[str, Field(max_length=1000, description="A question or a few words, in plain language.")]
 Count = Annotated[int, Field(ge=1, le=100, description="How many passages to return.")]
 In = Annotated[str, Field(max_length=200, description="Only this collection; all when empty.")]
-Engine = Annotated[str, Field(description="hybrid, adapter, phonetic, or asr (a search of transcripts, to compare).")]
 
 
 def tool_server(service: Service, jobs: JobQueue | None) -> FastMCP[Any]:
@@ -43,6 +43,7 @@ def tool_server(service: Service, jobs: JobQueue | None) -> FastMCP[Any]:
 
     from speechsearch.domain.errors import SpeechSearchError
 
+    default, baseline = service.search.default(), service.search.baseline()
     server: FastMCP[Any] = FastMCP("speechsearch", instructions=INSTRUCTIONS, log_level="WARNING")
 
     def visitor() -> Visitor:
@@ -59,15 +60,15 @@ def tool_server(service: Service, jobs: JobQueue | None) -> FastMCP[Any]:
     def query(text: str, top_k: int, collection: str) -> Query:
         return Query(text=text, top_k=top_k, filters=Filters(collections=(collection,) if collection else ()))
 
-    async def search(question: Words, engine: Engine = "hybrid", top_k: Count = 5, collection: In = "") -> ResultsBody:
+    async def search(question: Words, engine: str = default, top_k: Count = 5, collection: In = "") -> ResultsBody:
         """Find the passages of spoken recordings that answer a question, best first."""
         asked = query(question, top_k, collection)
         return ResultsBody.of(await answer(service.search.find, asked, engine, visitor()))
 
     async def compare(
         question: Words,
-        left: Engine = "hybrid",
-        right: Engine = "asr",
+        left: str = default,
+        right: str = baseline,
         top_k: Count = 5,
         collection: In = "",
     ) -> ComparisonBody:
@@ -85,9 +86,23 @@ def tool_server(service: Service, jobs: JobQueue | None) -> FastMCP[Any]:
             return []
         return [JobBody.of(job, jobs.progress(job.job_id)) for job in await answer(jobs.jobs, visitor())]
 
+    engine_word = Annotated[str, Field(description=engines_said(service.search.cards()))]
     for tool in (search, compare, collections, ingest_status):
+        chosen = [name for name in ("engine", "left", "right") if name in tool.__annotations__]
+        tool.__annotations__.update(dict.fromkeys(chosen, engine_word))  # of this service's engines, so not in the text
         server.add_tool(tool)
     return server
+
+
+def engines_said(cards: Sequence[EngineCard]) -> str:
+    """Return what an assistant must know to choose an engine.
+
+    >>> from speechsearch.retrieval.engine_cards import ASR, PHONETIC
+    >>> print(engines_said([PHONETIC, ASR]))
+    phonetic: Sound: runs of three phonemes of your question are looked up in the phonemes of every passage.
+    asr: Transcript first: a recogniser writes passages down; their meaning and words are searched.
+    """
+    return "\n".join(f"{card.name}: {card.summary}{' Experimental.' * card.is_experimental}" for card in cards)
 
 
 class ToolEndpoint:

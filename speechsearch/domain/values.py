@@ -208,6 +208,7 @@ class Hit:
 
     ``is_confident`` by the engine's threshold; ``likelihood`` is the calibrated chance that the passage is relevant,
     None where it was never measured for these models.
+    ``transcript`` is None where none was made, empty where nothing was recognised.
     ``heard`` are the question's words that the phonetic index found in the sound, in seconds from the passage's start;
     ``marked`` the stretches of the transcript that match the question, as (start, end) character positions.
     """
@@ -218,7 +219,7 @@ class Hit:
     recording: Recording
     channels: tuple[ChannelRank, ...]
     is_confident: bool = True
-    transcript: str = ""
+    transcript: str | None = None
     likelihood: float | None = None
     heard: tuple[Word, ...] = ()
     marked: tuple[tuple[int, int], ...] = ()

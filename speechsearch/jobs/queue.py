@@ -239,6 +239,17 @@ class JobQueue:
                 self._store.delete(job.job_id)
 
 
+def only_writes_transcripts(job: Job, progress: Progress) -> bool:
+    """Say whether a job only writes transcripts, so that all there is can be searched by its sound meanwhile.
+
+    >>> job = Job("1", "ann", CATCH_UP, "")
+    >>> stages = ("start", "transcribe", "encode")
+    >>> [only_writes_transcripts(job, Progress(stage, "", 0, 0)) for stage in stages]
+    [True, True, False]
+    """
+    return job.kind == CATCH_UP and progress.stage != "encode"
+
+
 def visitor_of_job(job: Job) -> Visitor:
     """Return the visitor of a job with the rights of that time.
 

@@ -45,6 +45,8 @@ class FileOutcome(Protocol):
     def duration_s(self) -> float: ...  # noqa: D102
     @property
     def message(self) -> str: ...  # noqa: D102
+    @property
+    def recording_id(self) -> str: ...  # noqa: D102
 
 
 Runner = Callable[[Job, ProgressCallback], Generator[FileOutcome, None, None]]
@@ -183,7 +185,9 @@ class Worker:
                 for outcome in outcomes:
                     seen[outcome.name] += 1
                     name = outcome.name + (f" ({seen[outcome.name]})" if seen[outcome.name] > 1 else "")
-                    kept = JobFile(name, outcome.state, outcome.passages, outcome.duration_s, outcome.message)
+                    kept = JobFile(
+                        name, outcome.state, outcome.passages, outcome.duration_s, outcome.message, outcome.recording_id
+                    )
                     self._store.set_file(job.job_id, kept)
                     self._stop_when_asked()
             state = "done"

@@ -6,7 +6,7 @@ No other file names an engine or a channel of one. A user's engine registers thr
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
@@ -27,7 +27,7 @@ class EngineCard:
         channels: the names of the channels that it ranks by, in the order in which a hit lists them.
         factory: "package.module:function", imported when first used; it takes ``EngineParts``.
         colour: of its badges and curves on a light page, and on a dark one (CSS).
-        is_experimental: off by default and marked.
+        is_experimental: off by default, marked, and listed last.
     """
 
     name: str
@@ -38,6 +38,16 @@ class EngineCard:
     factory: str
     colour: tuple[str, str]
     is_experimental: bool = False
+
+    @property
+    def label(self) -> str:
+        """The title, marked where the engine is experimental."""
+        return f"{self.title} (experimental)" if self.is_experimental else self.title
+
+    @property
+    def is_over_transcripts(self) -> bool:
+        """Whether it searches what a recogniser has written, not the sound itself."""
+        return self.searches == "transcript"
 
 
 HYBRID = EngineCard(
@@ -96,7 +106,20 @@ def engine_cards() -> tuple[EngineCard, ...]:
     for entry_point in entry_points(group=ENTRY_POINTS):
         brought = entry_point.load()
         add_cards(found, (brought,) if isinstance(brought, EngineCard) else tuple(brought))
-    return tuple(found)
+    return tuple(sorted(found, key=lambda card: card.is_experimental))
+
+
+def usual_pair(names: Sequence[str]) -> tuple[str, str]:
+    """Return the engine that answers when nobody chose and the one it is compared with, of those that there are.
+
+    Without a recogniser there is no baseline; then the first other engine takes its place.
+
+    >>> usual_pair(["hybrid", "adapter", "asr"]), usual_pair(["hybrid", "adapter"]), usual_pair(["adapter"])
+    (('hybrid', 'asr'), ('hybrid', 'adapter'), ('adapter', 'adapter'))
+    """
+    first = DEFAULT if DEFAULT in names else names[0]
+    others = [name for name in names if name != first] or [first]
+    return first, BASELINE if BASELINE in others else others[0]
 
 
 def add_cards(found: list[EngineCard], cards: Iterable[EngineCard]) -> None:

@@ -9,9 +9,9 @@ from speechsearch import audio
 from speechsearch.audio.peaks import outline
 from speechsearch.domain.errors import NotFoundError
 from speechsearch.domain.limits import Limits
-from speechsearch.domain.values import Audio, Passage, Recording, Transcript
+from speechsearch.domain.values import Audio, Channel, Passage, Recording, Transcript
 from speechsearch.domain.visitors import LOCAL, Visitor, private, shown_name
-from speechsearch.library.contents import Contents, Storage, contents_of, storage_of
+from speechsearch.library.contents import Contents, Storage, contents_of, media_sizes, storage_of
 from speechsearch.library.library import Library
 from speechsearch.library.maps import PassageMap, PassageMaps
 from speechsearch.library.rebuild import differences
@@ -101,6 +101,15 @@ class Browse:
         if not media.exists():
             raise NotFoundError("The audio of this recording is gone.", "Run: speechsearch doctor")
         return recording, media
+
+    def media_bytes(self, recording_id: str, visitor: Visitor = LOCAL) -> int:
+        """Return how large a recording's own file is, 0 when it is gone. Raises NotFoundError."""
+        recording = self.recording(recording_id, visitor)
+        return media_sizes(self._library, recording.collection).get(recording_id, 0)
+
+    def channels(self) -> tuple[Channel, ...]:
+        """Return the vectors that a passage can have, by the present models."""
+        return self._library.makers.channels
 
     def clip(self, passage_id: str, visitor: Visitor = LOCAL) -> bytes:
         """Return a passage as WAV, 16 kHz mono 16 bit, as loud as every other.

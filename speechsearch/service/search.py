@@ -10,11 +10,11 @@ from pathlib import Path
 
 from speechsearch import audio
 from speechsearch.domain.errors import EmptyQueryError
-from speechsearch.domain.values import Audio, Comparison, Filters, Hit, Query, Results
+from speechsearch.domain.values import Audio, Comparison, Coverage, Filters, Hit, Query, Results
 from speechsearch.domain.visitors import LOCAL, Visitor
 from speechsearch.library.coverage import CoverageTable
 from speechsearch.library.library import Library
-from speechsearch.retrieval.engine_cards import BASELINE, DEFAULT, EngineCard, engine_named
+from speechsearch.retrieval.engine_cards import DEFAULT, EngineCard, engine_named, usual_pair
 from speechsearch.retrieval.engines import Engine
 from speechsearch.retrieval.evidence import NOTHING, explain
 from speechsearch.retrieval.fused import draw_sample
@@ -23,6 +23,7 @@ from speechsearch.service.browse import Browse
 
 LONGEST_QUERY = 2_000
 MOST_HITS = 200
+NOTHING_THERE = Coverage(0, 0, 0.0, 0.0)
 
 
 class Search:
@@ -43,9 +44,13 @@ class Search:
         """Return the cards of the engines that can be asked."""
         return [engine.card for engine in self.engines.values()]
 
+    def default(self) -> str:
+        """Return the name of the engine that answers when nobody chose."""
+        return usual_pair(list(self.engines))[0]
+
     def baseline(self) -> str:
-        """Return the name of the engine that the others are compared with; the default one where there is none."""
-        return BASELINE if BASELINE in self.engines else DEFAULT
+        """Return the name of the engine that the others are compared with; another one where there is none."""
+        return usual_pair(list(self.engines))[1]
 
     def find(self, query: Query, engine_name: str = DEFAULT, visitor: Visitor = LOCAL) -> Results:
         """Return one engine's answer from the collections that the visitor sees.
@@ -73,6 +78,12 @@ class Search:
         results = self._results(engine, ranking, "" if query.audio is not None else query.text, visitor)
         coverage = self._coverage.of(engine.channels, filters)
         return replace(results, coverage=coverage, total_ms=(time.perf_counter() - started) * 1000)
+
+    def coverage(self, engine_name: str, visitor: Visitor = LOCAL) -> Coverage:
+        """Return how much an engine can search of what the visitor sees. Raises NotFoundError."""
+        engine_named(engine_name, self.cards())
+        filters = self._allowed(Filters(), visitor)
+        return NOTHING_THERE if filters is None else self._coverage.of(self.engines[engine_name].channels, filters)
 
     def compare(
         self, query: Query, left: str = DEFAULT, right: str | None = None, visitor: Visitor = LOCAL
@@ -130,7 +141,7 @@ class Search:
                 recordings[one.passage_id],
                 one.channels,
                 is_confident=learnt is None or one.score >= learnt.threshold,
-                transcript=transcripts.get(one.passage_id, ""),
+                transcript=transcripts.get(one.passage_id),
                 likelihood=learnt(one.score) if learnt else None,
                 heard=evidence.get(one.passage_id, NOTHING).heard,
                 marked=evidence.get(one.passage_id, NOTHING).marked,

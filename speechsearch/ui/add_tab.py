@@ -6,6 +6,7 @@ what was chosen and asks for the state of the queue, which ``page_routes`` retur
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,12 @@ from pydantic import BaseModel
 
 from speechsearch.api.identity import visitor_of
 from speechsearch.domain.limits import Limits
+from speechsearch.domain.progress import Progress
 from speechsearch.domain.visitors import Visitor, shown_name
+from speechsearch.jobs.queue import CATCH_UP, only_writes_transcripts
+from speechsearch.service.browse import SAMPLES
 from speechsearch.service.manage import LONGEST_NAME
+from speechsearch.store import CollectionSummary, Job
 from speechsearch.ui import job_cards, view
 
 if TYPE_CHECKING:
@@ -25,6 +30,8 @@ if TYPE_CHECKING:
 
 COLLECTION = "my recordings"
 MOST_JOBS = 12
+BUSY_S, BEHIND_S, IDLE_S = 1.0, 2.5, 15.0
+"""How often the page asks: while recordings are indexed, while transcripts are written, and else."""
 FIELDS = ("Title", "Speaker", "Date", "Language", "Licence")
 
 
@@ -38,10 +45,12 @@ class JobCard(BaseModel):
 class PageState(BaseModel):
     """What the page shows of the queue, and what the visitor may do.
 
-    ``closed``: why nothing can be added, as HTML; empty when it can.
+    ``is_busy``: whether recordings are being made searchable; writing transcripts does not count. ``look_again_s``:
+    after how long the page should ask again. ``closed``: why nothing can be added, as HTML; empty when it can.
     """
 
     is_busy: bool
+    look_again_s: float
     banner: str
     held: str
     closed: str
@@ -60,26 +69,40 @@ class QueuePage:
     def state(self, visitor: Visitor) -> PageState:
         """Return what the page shows a visitor now: the newest tasks first."""
         seen, current = self._jobs.jobs(visitor), self._jobs.current()
-        waiting = [job.job_id for job in seen if job.state in ("queued", "running")]
+        unfinished = [job for job in seen if job.state in ("queued", "running")]
+        waiting = [job.job_id for job in sorted(unfinished, key=lambda job: job.kind == CATCH_UP)]
         cards = []
         for job in seen[: -MOST_JOBS - 1 : -1]:
             before = waiting.index(job.job_id) if job.job_id in waiting else 0
             draw = self._ended if job.has_ended else self._card
             is_open = job.has_ended and job is seen[-1]
             cards.append(JobCard(job_id=job.job_id, html=draw(job.job_id, job.updated_at, before, is_open)))
+        is_behind = current is not None and only_writes_transcripts(*current)
         is_told = current is not None and (
-            current[0].kind in ("samples", "reindex") or current[0].job_id in [job.job_id for job in seen]
+            current[0].kind in ("samples", "reindex", CATCH_UP) or current[0].job_id in [job.job_id for job in seen]
         )
+        is_busy = (is_told and not is_behind) or any(job.kind != CATCH_UP for job in unfinished)
         collections = self._service.browse.collections(visitor)
         return PageState(
-            is_busy=is_told or bool(waiting),
-            banner=job_cards.banner(*current) if is_told and current else "",
+            is_busy=is_busy,
+            look_again_s=BUSY_S if is_busy else BEHIND_S if is_behind else IDLE_S,
+            banner=self._banner(current, collections, visitor) if is_told and current else "",
             held=view.holdings(collections),
             closed="" if visitor.may_add else CLOSED,
             may_add_datasets=visitor.is_owner,
             collections=[shown_name(one.name) for one in collections if visitor.may_change(one.name)],
             jobs=cards,
         )
+
+    def _banner(self, current: tuple[Job, Progress], collections: Sequence[CollectionSummary], visitor: Visitor) -> str:
+        """Return the line above the tabs: a bar, or where only transcripts are written a calm line."""
+        if not only_writes_transcripts(*current):
+            return job_cards.banner(*current)
+        coverage = self._service.search.coverage(self._service.search.baseline(), visitor)
+        if coverage.is_whole:  # the visitor's own and everybody's are written; it is another's turn
+            return ""
+        is_only_samples = [one.name for one in collections if one.passages] == [SAMPLES]
+        return job_cards.calm_banner(coverage, is_only_samples, current[1].remaining_s)
 
     def _card(self, job_id: str, updated_at: str, before: int, is_open: bool) -> str:
         """Return a job's card as of the time of its last change."""

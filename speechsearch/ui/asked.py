@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from speechsearch.domain.errors import InputError
 from speechsearch.domain.values import Filters
+from speechsearch.retrieval.engine_cards import BASELINE, DEFAULT, usual_pair
 
 LONGEST_QUESTION = 1000
 LONGEST_VALUE = 200
 MOST_VALUES = 20
 MOST_ANSWERS = 20
 ANSWERS = 5
-LEFT, RIGHT = "hybrid", "asr"
 
 _DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?", re.ASCII)
 
@@ -26,8 +26,8 @@ class Asked:
     text: str = ""
     audio_path: str | None = None
     top_k: float = ANSWERS
-    left: str = LEFT
-    right: str = RIGHT
+    left: str = DEFAULT
+    right: str = BASELINE
     collections: Sequence[str] = ()
     speakers: Sequence[str] = ()
     languages: Sequence[str] = ()
@@ -35,7 +35,7 @@ class Asked:
     date_to: str = ""
 
     @classmethod
-    def of_address(cls, parameters: Iterable[tuple[str, str]], engines: Collection[str]) -> Asked:
+    def of_address(cls, parameters: Iterable[tuple[str, str]], engines: Sequence[str]) -> Asked:
         """Return what an address asks; what makes no sense in it gives way to the default.
 
         >>> Asked.of_address([("q", "honey"), ("k", "999"), ("engine", "none")], ["hybrid", "asr"]).top_k
@@ -52,11 +52,12 @@ class Asked:
             return [value for value in found.get(name, []) if value][:MOST_VALUES]
 
         k = one("k")[:4]
+        left, right = usual_pair(engines)
         return cls(
             text=one("q"),
             top_k=min(MOST_ANSWERS, max(1, int(k))) if k.isascii() and k.isdigit() else ANSWERS,
-            left=one("engine") if one("engine") in engines else LEFT,
-            right=one("right") if one("right") in engines else RIGHT,
+            left=one("engine") if one("engine") in engines else left,
+            right=one("right") if one("right") in engines else right,
             collections=every("collection"),
             speakers=every("speaker"),
             languages=every("language"),

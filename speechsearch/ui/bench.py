@@ -56,14 +56,14 @@ class BenchHandlers:
     def __init__(self, service: Service, root: str = "") -> None:
         self._service, self._root = service, root
         self._bench = RobustnessBench(service)
-        self.titles = {engine.name: engine.title for engine in service.search.cards()}
+        self.engines = {card.name: card for card in service.search.cards()}
 
     def clips(self, text: str, path: str | None, visitor: Visitor = LOCAL) -> tuple[Choices, str]:
         """Return the clips that may be the right one as (label, passage id), likeliest first, and a message."""
         try:
             query = self._query(text, path)
             found: dict[str, tuple[Recording, Span, list[str]]] = {}
-            for engine in ("hybrid", "asr"):
+            for engine in (self._service.search.default(), self._service.search.baseline()):
                 for hit in self._service.search.find(query, engine, visitor).hits:
                     known = found.setdefault(hit.passage.passage_id, (hit.recording, hit.passage.span, []))
                     known[2].append(f"{engine} #{hit.rank}")
@@ -89,10 +89,10 @@ class BenchHandlers:
                     )
                 sound = self._service.search.query_audio(Path(path))
                 value = self._bench.question(passage_id, sound, wanted, visitor)
-                return bench_view.trial(value, bench_view.sound_address(sound), what, self.titles)
+                return bench_view.trial(value, bench_view.sound_address(sound), what, self.engines)
             value = self._bench.clip(passage_id, self._query(text, path), wanted, visitor)
             clean = f"{self._root}/api/v1/clips/{value.passage.passage_id}"
-            return bench_view.trial(value, clean, what, self.titles)
+            return bench_view.trial(value, clean, what, self.engines)
         except SpeechSearchError as error:
             return view.problem(error)
 

@@ -9,6 +9,7 @@ from html import escape
 from speechsearch.audio import to_wav
 from speechsearch.domain.values import Audio
 from speechsearch.evaluation.robustness import Move, Trial
+from speechsearch.retrieval.engine_cards import EngineCard
 from speechsearch.ui import view
 from speechsearch.ui.compare_view import encoded, player, table
 
@@ -45,7 +46,7 @@ def change(move: Move) -> tuple[str, str]:
     return ("worse", f"{after - before} down") if after > before else ("better", f"{before - after} up")
 
 
-def rank_row(move: Move, passages: int, titles: Mapping[str, str]) -> str:
+def rank_row(move: Move, passages: int, engines: Mapping[str, EngineCard]) -> str:
     """Return an engine's line: both ranks, and where they lie between first and last."""
     state, words = change(move)
     before, after = across(move.before, passages), across(move.after, passages)
@@ -53,20 +54,21 @@ def rank_row(move: Move, passages: int, titles: Mapping[str, str]) -> str:
     engine = escape(move.engine)
     return (
         f'<tr data-engine="{engine}"><th scope="row"><span class="ss-key" data-engine="{engine}"></span>'
-        f"{view.text(titles.get(move.engine, move.engine))}</th><td>{move.before or '–'}</td>"
+        f"{view.text(engines[move.engine].label)}</th><td>{move.before or '–'}</td>"
         f'<td><b>{move.after or "–"}</b></td><td><span class="ss-change" data-state="{state}">{words}</span></td>'
         f'<td class="ss-track" aria-hidden="true"><span><i style="left:{low}%;width:{high - low:.1f}%"></i>'
         f'<b class="ss-before" style="left:{before}%"></b><b style="left:{after}%"></b></span></td></tr>'
     )
 
 
-def heard(heading: str, label: str, source: str, said: str) -> str:
-    """Return a sound to listen to and what the recogniser made of it."""
+def heard(heading: str, label: str, source: str, said: str | None) -> str:
+    """Return a sound to listen to and what the recogniser made of it; ``said`` is None where there is none."""
     words = view.text(said, LONGEST_TRANSCRIPT) if said else "<em>nothing recognised</em>"
-    return f'<div class="ss-sound"><h4>{heading}</h4>{player(source, label)}<p class="ss-transcript">{words}</p></div>'
+    words = "" if said is None else f'<p class="ss-transcript">{words}</p>'
+    return f'<div class="ss-sound"><h4>{heading}</h4>{player(source, label)}{words}</div>'
 
 
-def trial(value: Trial, clean: str, what: str, titles: Mapping[str, str]) -> str:
+def trial(value: Trial, clean: str, what: str, engines: Mapping[str, EngineCard]) -> str:
     """Return the ranks before and after, both sounds to listen to, and what the recogniser made of each.
 
     Args:
@@ -74,14 +76,19 @@ def trial(value: Trial, clean: str, what: str, titles: Mapping[str, str]) -> str
         what: "clip" or "question".
     """
     heads = ["Engine", "Before", "After", "Change", "First … last"]
-    rows = "".join(rank_row(move, value.passages, titles) for move in value.moves)
+    rows = "".join(rank_row(move, value.passages, engines) for move in value.moves)
     among = f"{value.passages:,} passages" + (f" drawn from {value.of:,}" if value.of > value.passages else "")
     title, where = value.recording.title, view.span(value.passage.span)
-    sounds = heard("As it was", f"the {what} as it was: {title}", clean, value.said_before)
-    sounds += heard("Degraded", f"the degraded {what}: {title}", sound_address(value.sound), value.said_after)
+    over_transcripts = [engine for engine in engines.values() if engine.is_over_transcripts]
+    said = (value.said_before, value.said_after) if over_transcripts else (None, None)
+    sounds = heard("As it was", f"the {what} as it was: {title}", clean, said[0])
+    sounds += heard("Degraded", f"the degraded {what}: {title}", sound_address(value.sound), said[1])
+    texts = ""
+    if over_transcripts:
+        only = f"{view.text(over_transcripts[0].title)} searches them."
+        texts = f'<p class="ss-about">The texts are what the recogniser wrote down; only {only}</p>'
     return (
         f'<p class="ss-about" role="status">Where {view.text(title, 90)}, {where}, ranks among {among}.</p>'
         f"{table(heads, rows, 'Rank of the right clip in every engine')}"
-        f'<div class="ss-sounds">{sounds}</div><p class="ss-about">The texts are what the recogniser wrote down; only '
-        f"{view.text(titles.get('asr', 'asr'))} searches them.</p>"
+        f'<div class="ss-sounds">{sounds}</div>{texts}'
     )

@@ -9,9 +9,11 @@ from urllib.parse import quote, urlencode
 
 from speechsearch.domain.values import ChannelRank, Hit, Results, Word
 from speechsearch.domain.visitors import shown_name
-from speechsearch.ui.differences import TRANSCRIBING, Engine, Relation
+from speechsearch.retrieval.engine_cards import EngineCard
+from speechsearch.ui.differences import Relation
 from speechsearch.ui.icons import icon
-from speechsearch.ui.view import LONGEST_TITLE, clock, count, notice, span, text
+from speechsearch.ui.known import nothing_convincing, nothing_found, remarks
+from speechsearch.ui.view import LONGEST_TITLE, clock, count, span, text
 
 LONGEST_TRANSCRIPT = 1500
 LONGEST_WORD = 40
@@ -22,46 +24,51 @@ class Place:
     """Where cards stand and what was asked.
 
     ``side``: "left" or "right". ``root``: the path below which the program is served. ``question``: empty when it was
-    spoken. ``address``: the search as the parameters of an address.
+    spoken. ``address``: the search as the parameters of an address. ``has_recognizers``: whether there are several, so
+    that a column of transcripts must say whose they are. ``are_transcripts_coming``: whether those that lack will be
+    written.
     """
 
     side: str = "left"
     root: str = ""
     question: str = ""
     address: Sequence[tuple[str, str]] = ()
+    has_recognizers: bool = False
+    are_transcripts_coming: bool = True
 
 
-def about_engine(engine: Engine) -> str:
+def about_engine(engine: EngineCard) -> str:
     """Return one sentence on how an engine works."""
     return f'<p class="ss-about">{text(engine.summary, 400)}</p>'
 
 
-def column(results: Results, engine: Engine, relations: Mapping[str, Relation], place: Place) -> str:
+def column(results: Results, engine: EngineCard, relations: Mapping[str, Relation], place: Place) -> str:
     """Return one engine's answers: how it works, the time it took, the cards or why there are none."""
     took = (
         f'<p class="ss-took">{count(len(results.hits), "passage")} in '
         f"<b>{results.encode_ms + results.search_ms:.0f} ms</b> "
         f"<span>question {results.encode_ms:.1f} ms, search {results.search_ms:.1f} ms</span></p>"
     )
-    is_transcribing = results.engine in TRANSCRIBING
+    is_searched = engine.is_over_transcripts
     cards = "".join(
-        card(hit, relations[hit.passage.passage_id], place, is_transcribing=is_transcribing) for hit in results.hits
+        card(hit, relations[hit.passage.passage_id], place, is_transcript_searched=is_searched) for hit in results.hits
     )
     cards = f'<ol class="ss-hits">{cards}</ol>'
     if not results.hits:
-        cards = notice("Nothing relevant found.", "No passage matches. Other words, or another engine, may.")
+        cards = nothing_found(results, engine, are_transcripts_coming=place.are_transcripts_coming)
     elif not results.has_confident_hit:
-        none = notice("Nothing relevant found.", "No passage is a convincing answer to this question.")
+        none = nothing_convincing(results, engine)
         label = f"Show {count(len(results.hits), 'weak answer')}"
         cards = f'{none}<details class="ss-more"><summary>{label}</summary>{cards}</details>'
     return (
         f'<section class="ss-column" aria-label="Answers of {escape(engine.title)}" '
         f'data-engine="{escape(results.engine)}" data-question="{escape(place.question)}">'
-        f"{about_engine(engine)}{took}{cards}</section>"
+        f"{about_engine(engine)}{took}"
+        f"{remarks(results, engine, is_recognizer_named=place.has_recognizers)}{cards}</section>"
     )
 
 
-def card(hit: Hit, relation: Relation, place: Place, *, is_transcribing: bool = False) -> str:
+def card(hit: Hit, relation: Relation, place: Place, *, is_transcript_searched: bool = False) -> str:
     """Return the card of one hit: what it is, a player that starts there, what found it, and what can be done."""
     passage, recording = hit.passage, hit.recording
     name = f"{place.side}-hit-{hit.rank}"
@@ -70,21 +77,46 @@ def card(hit: Hit, relation: Relation, place: Place, *, is_transcribing: bool = 
     kinds = "ss-hit" + ("" if hit.is_confident else " ss-weak")
     kinds += " ss-alone" if relation.other_rank is None else " ss-common"
     label = escape(f"Play {recording.title[:LONGEST_TITLE]}, {where}")
-    percent = round(100 * min(1.0, max(0.0, hit.likelihood)))
     return (
         f'<li class="{kinds}" id="{name}" tabindex="-1" aria-labelledby="{name}-title" style="--ss-hue:{relation.hue}" '
         f'data-passage="{escape(passage.passage_id)}" data-rank="{hit.rank}">'
         f'<div class="ss-head"><span class="ss-rank">{hit.rank}</span>'
         f'<div class="ss-what"><h2 id="{name}-title">{text(recording.title)}</h2>'
         f'<p class="ss-where">{" <i>·</i> ".join(text(part) for part in known)}</p></div>'
-        f'<div class="ss-score" title="score {hit.score:.4f}"><span>{percent} % likely</span>'
-        f'<span class="ss-bar"><span style="width:{percent}%"></span></span></div></div>'
+        f"{score(hit)}</div>"
         f'<audio controls preload="none" aria-label="{label}" '
         f'src="{escape(place.root)}/api/v1/clips/{quote(passage.passage_id, safe="")}"></audio>'
-        f"{_actions(hit, place)}{_heard(hit)}{_transcript(hit, is_transcribing=is_transcribing)}"
+        f"{_actions(hit, place)}{_heard(hit)}{_transcript(hit, is_searched=is_transcript_searched)}"
         f'<p class="ss-badges">{_relation(relation, hit, place.side)}'
         f"{''.join(badge(channel) for channel in hit.channels)}</p></li>"
     )
+
+
+def score_words(score: float, likelihood: float | None) -> str:
+    """Return how likely an answer is, in words; its score where that was never measured.
+
+    >>> score_words(0.8, 0.617), score_words(0.8, None)
+    ('62 % likely', 'score 0.800')
+    """
+    return f"score {score:.3f}" if likelihood is None else f"{percent(likelihood)} % likely"
+
+
+def percent(likelihood: float) -> int:
+    """Return a chance in percent.
+
+    >>> percent(0.617), percent(1.2)
+    (62, 100)
+    """
+    return round(100 * min(1.0, max(0.0, likelihood)))
+
+
+def score(hit: Hit) -> str:
+    """Return how good an answer is: how likely, with a bar, or only its score."""
+    bar = ""
+    if hit.likelihood is not None:
+        bar = f'<span class="ss-bar"><span style="width:{percent(hit.likelihood)}%"></span></span>'
+    said = score_words(hit.score, hit.likelihood)
+    return f'<div class="ss-score" title="score {hit.score:.4f}"><span>{said}</span>{bar}</div>'
 
 
 def badge(channel: ChannelRank) -> str:
@@ -188,10 +220,12 @@ def _heard_word(word: Word, length_s: float) -> tuple[str, str]:
     )
 
 
-def _transcript(hit: Hit, *, is_transcribing: bool) -> str:
+def _transcript(hit: Hit, *, is_searched: bool) -> str:
+    if hit.transcript is None:
+        return ""
     said = marked(hit.transcript, hit.marked) if hit.transcript else "<em>nothing recognised</em>"
     paragraph = f'<p class="ss-transcript">{said}</p>'
-    if is_transcribing:
+    if is_searched:
         return paragraph
     return (
         '<details class="ss-said"><summary>Transcript, for display: not used for ranking</summary>'

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from speechsearch.domain.values import Channel
 from speechsearch.domain.visitors import shown_name
 from speechsearch.library.contents import LONGEST_PAGE, Contents, RecordingState, Storage
 from speechsearch.store import CollectionSummary, JournalEntry
 from speechsearch.ui.view import clock, count, duration, holdings, text
 
 LONGEST_DESCRIPTION = 2_000
-VECTORS = {
-    "adapter": "adapter",
-    "phonetic": "phonetic",
-    "pieces": "pieces",
-    "asr_dense": "meaning",
-    "asr_words": "words",
-}
-"""Name of a vector -> the channel that searches it, as in the cards of hits."""
 STATES = {"stored": "half done", "deleting": "half deleted", "failed": "failed", "done": "searchable"}
 
 
@@ -103,8 +97,20 @@ def amount(summary: CollectionSummary) -> str:
     return f"{recordings} · {duration(summary.duration_s)} · {passages}"
 
 
-def detail(name: str, contents: Contents, rights: Rights, words: str, page: int, root: str) -> str:
-    """Return one collection: what is said about it, its map, its recordings, and what could not be added."""
+def detail(
+    name: str, contents: Contents, rights: Rights, words: str, page: int, root: str, channels: Sequence[Channel]
+) -> str:
+    """Return one collection: what is said about it, its map, its recordings, and what could not be added.
+
+    Args:
+        name: by which requests call it.
+        contents: what is in it.
+        rights: of the visitor.
+        words: that recordings are looked for by.
+        page: of the recordings.
+        root: the path below which the program is served.
+        channels: that recordings can be indexed for.
+    """
     summary = contents.summary
     actions = ""
     if rights.may_change:
@@ -123,7 +129,8 @@ def detail(name: str, contents: Contents, rights: Rights, words: str, page: int,
         f'<p class="ss-c-amount">{amount(summary)}{room}</p></div><div class="ss-c-actions">{actions}</div></div>'
         f"{description if summary.description else ''}"
         f"{f'<dl>{said}</dl>' if said else ''}"
-        f"{drawn}{recordings(name, contents, rights, words, page, root)}{failures(contents.failures)}</section>"
+        f"{drawn}{recordings(name, contents, rights, words, page, root, channels)}"
+        f"{failures(contents.failures)}</section>"
     )
 
 
@@ -143,13 +150,15 @@ def map_frame(name: str, root: str) -> str:
     )
 
 
-def recordings(name: str, contents: Contents, rights: Rights, words: str, page: int, root: str) -> str:
+def recordings(
+    name: str, contents: Contents, rights: Rights, words: str, page: int, root: str, channels: Sequence[Channel]
+) -> str:
     """Return a page of a collection's recordings as a table, with a box to look for one."""
     if not contents.summary.recordings:
         return '<p class="ss-c-hint">No recordings yet. Add some on the tab Add recordings.</p>'
     heads = ("Recording", "Length", "Passages", "Indexed for", "State", *(("",) if rights.may_change else ()))
     head = "".join(f'<th scope="col">{one or _HIDDEN_HEAD}</th>' for one in heads)
-    rows = "".join(row(state, rights.may_change, root) for state in contents.recordings)
+    rows = "".join(row(state, rights.may_change, root, channels) for state in contents.recordings)
     table = f'<div class="ss-table ss-c-table"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
     if not contents.found:
         table = '<p class="ss-c-hint">No recording has these words in its title, speaker, date or file name.</p>'
@@ -168,7 +177,7 @@ def recordings(name: str, contents: Contents, rights: Rights, words: str, page: 
 _HIDDEN_HEAD = '<span class="ss-c-unseen">Change</span>'
 
 
-def row(state: RecordingState, may_change: bool, root: str) -> str:
+def row(state: RecordingState, may_change: bool, root: str, channels: Sequence[Channel]) -> str:
     """Return one recording as a row of the table."""
     one = state.recording
     about = [part for part in (one.speaker, one.date, one.language) if part]
@@ -177,6 +186,7 @@ def row(state: RecordingState, may_change: bool, root: str) -> str:
         f'<a class="ss-open" href="?recording={escape(one.recording_id)}&amp;t=0" data-recording="'
         f'{escape(one.recording_id)}" data-start="0">{text(one.title)}</a>'
     )
+    made = badges(state.vectors, state.passages, channels)
     label, kind, why = STATES.get(state.state, state.state), "indexed", ""
     if state.state != "done":
         kind, why = "warning", "A start of the program finishes it."
@@ -194,23 +204,28 @@ def row(state: RecordingState, may_change: bool, root: str) -> str:
     return (
         f'<tr><th scope="row">{title}{said}</th><td data-label="Length">{clock(one.duration_s)}</td>'
         f'<td data-label="Passages">{state.passages:,}</td>'
-        f'<td data-label="Indexed for"><span class="ss-c-badges">{badges(state.vectors, state.passages)}</span></td>'
+        f'<td data-label="Indexed for"><span class="ss-c-badges">{made}</span></td>'
         f'<td data-label="State"><span class="ss-state" data-state="{kind}" title="{why}">{escape(label)}</span></td>'
         f"{change}</tr>"
     )
 
 
-def badges(vectors: Mapping[str, int], passages: int) -> str:
+def badges(vectors: Mapping[str, int], passages: int, channels: Sequence[Channel]) -> str:
     """Return which channels a recording is indexed for, in the colours of the hits' cards.
 
-    >>> badges({"phonetic": 2}, 3)
-    '<span class="ss-badge" data-channel="phonetic" title="2 of 3 passages">phonetic 2/3</span>'
+    Titles that several channels share, as those of two recognisers' transcripts do, give way to the channels' names.
+
+    >>> badges({"words@mini": 2}, 3, [Channel("words@mini", "sparse", title="words")])
+    '<span class="ss-badge" data-channel="words" title="2 of 3 passages">words 2/3</span>'
     """
+    titles = Counter(one.title for one in channels)
     return "".join(
-        f'<span class="ss-badge" data-channel="{label}" title="{vectors[name]:,} of {passages:,} passages">'
-        f"{label}{'' if vectors[name] == passages else f' {vectors[name]}/{passages}'}</span>"
-        for name, label in VECTORS.items()
-        if vectors.get(name)
+        f'<span class="ss-badge" data-channel="{escape(one.title or one.name, quote=True)}" '
+        f'title="{vectors[one.name]:,} of {passages:,} passages">'
+        f"{escape(one.title if titles[one.title] == 1 and one.title else one.name)}"
+        f"{'' if vectors[one.name] == passages else f' {vectors[one.name]}/{passages}'}</span>"
+        for one in channels
+        if vectors.get(one.name)
     )
 
 

@@ -17,7 +17,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from speechsearch.api.identity import visitor_of
 from speechsearch.domain.errors import NotFoundError
 from speechsearch.domain.visitors import Visitor
-from speechsearch.library.contents import LONGEST_PAGE, media_sizes
+from speechsearch.library.contents import LONGEST_PAGE
 from speechsearch.service.manage import LONGEST_NAME
 from speechsearch.store import CollectionSummary
 from speechsearch.ui import collection_forms as forms
@@ -78,7 +78,7 @@ def panel_routes(service: Service) -> APIRouter:
     def delete(request: Request, name: Name) -> str:
         """Return the question whether a collection is to be deleted."""
         summary = _summary(service, name, visitor_of(request))
-        body = forms.farewell(summary, sum(media_sizes(service.library, summary.name).values()))
+        body = forms.farewell(summary, service.browse.contents(name, visitor=visitor_of(request)).media_bytes)
         action = f"{root}{API}/collections?name={quote(name, safe='')}"
         return forms.dialog("Delete this collection?", body, "DELETE", action, "Delete")
 
@@ -93,7 +93,7 @@ def panel_routes(service: Service) -> APIRouter:
         """Return the question whether a recording is to be deleted."""
         visitor = visitor_of(request)
         found, passages = service.browse.recording(id, visitor), service.browse.passages_of(id, visitor)
-        media_bytes = media_sizes(service.library, found.collection)[id]
+        media_bytes = service.browse.media_bytes(id, visitor)
         body = forms.farewell_recording(found, len(passages), media_bytes)
         action = f"{root}{API}/recordings/{id}"
         return forms.dialog("Delete this recording?", body, "DELETE", action, "Delete")
@@ -133,5 +133,5 @@ def _panel(service: Service, visitor: Visitor, name: str, words: str, page: int,
         if page > last:
             contents, page = service.browse.contents(key, words, last, visitor), last
         called = views.named(contents.summary, visitor.sees_all)
-        shown = views.detail(called, contents, rights, words, page, root)
+        shown = views.detail(called, contents, rights, words, page, root, service.browse.channels())
     return views.panel(seen, key, bar, shown)

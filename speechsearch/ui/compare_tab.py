@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 MOST_SHOWN = 10
 """Questions in each list of what only one engine answers."""
 REPORT_EVERY_S = 0.4
-BASELINE = "asr"
 KEPT_S = 3600
 
 ABOUT = (
@@ -40,7 +39,10 @@ class CompareHandlers:
 
     def __init__(self, service: Service, root: str = "") -> None:
         self._service, self._root = service, root
-        self.titles = {engine.name: engine.title for engine in service.search.cards()}
+        cards = service.search.cards()
+        self.titles = {card.name: card.label for card in cards}
+        self.usual = [card.name for card in cards if not card.is_experimental]
+        self.default, self.baseline = service.search.default(), service.search.baseline()
 
     def collections(self, visitor: Visitor = LOCAL) -> list[str]:
         """Return the names of the collections that hold something, those with questions first."""
@@ -150,8 +152,8 @@ def measure(handlers: CompareHandlers, tab: gr.Tab) -> None:
     gr.HTML(f'<p class="ss-about">{ABOUT}</p>', apply_default_css=False, js_on_load=None)
     with gr.Row(elem_id="measure-what"):
         collection = gr.Dropdown(names, value=names[0] if names else None, label="Collection", min_width=180)
-        engines = gr.CheckboxGroup(choices, value=list(handlers.titles), label="Engines", scale=2, min_width=280)
-        baseline = gr.Dropdown(choices, value=BASELINE, label="Tested against", min_width=180)
+        engines = gr.CheckboxGroup(choices, value=handlers.usual, label="Engines", scale=2, min_width=280)
+        baseline = gr.Dropdown(choices, value=handlers.baseline, label="Tested against", min_width=180)
     with gr.Accordion("Questions of your own", open=False, elem_id="measure-own"):
         gr.HTML(f'<p class="ss-about">{OWN_QUESTIONS}</p>', apply_default_css=False, js_on_load=None)
         files = gr.File(
@@ -169,8 +171,8 @@ def measure(handlers: CompareHandlers, tab: gr.Tab) -> None:
             '<h3 class="ss-title">Questions that only one side answers</h3>', apply_default_css=False, js_on_load=None
         )
         with gr.Row(elem_id="measure-pair"):
-            ours = gr.Dropdown(choices, value="hybrid", label="One engine", min_width=160)
-            theirs = gr.Dropdown(choices, value=BASELINE, label="The other", min_width=160)
+            ours = gr.Dropdown(choices, value=handlers.default, label="One engine", min_width=160)
+            theirs = gr.Dropdown(choices, value=handlers.baseline, label="The other", min_width=160)
             k = gr.Radio(
                 [("the first answer", 1), ("the first five", 5)], value=1, label="Answered within", min_width=220
             )

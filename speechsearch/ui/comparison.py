@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from html import escape
 from urllib.parse import urlencode
 
 from speechsearch.domain.values import Comparison
+from speechsearch.retrieval.engine_cards import EngineCard
 from speechsearch.ui.asked import Asked
 from speechsearch.ui.cards import Place, column
-from speechsearch.ui.differences import Engine, picture, reason, relations, summary
+from speechsearch.ui.differences import picture, reason, relations, summary
 from speechsearch.ui.view import text
 
 EXPORTS = {"csv": "CSV", "json": "JSON", "m3u": "M3U", "vtt": "WebVTT"}
@@ -18,19 +20,34 @@ Shown = tuple[str, str, str]
 """HTML of what stands above the columns, of the left column and of the right one."""
 
 
-def comparison(found: Comparison, asked: Asked, engines: Mapping[str, Engine], root: str, *, is_spoken: bool) -> Shown:
+def comparison(
+    found: Comparison,
+    asked: Asked,
+    engines: Mapping[str, EngineCard],
+    root: str,
+    *,
+    is_spoken: bool,
+    are_transcripts_coming: bool = True,
+) -> Shown:
     """Return two engines' answers to one question; a spoken one has no address, so no exports either."""
     left, right = engines[found.left.engine], engines[found.right.engine]
     on_left, on_right = relations(found, left, right)
     question, address = ("", asked.narrowing()) if is_spoken else (asked.text.strip(), asked.address())
+    place = Place(
+        root=root,
+        question=question,
+        address=address,
+        has_recognizers=sum(engine.is_over_transcripts for engine in engines.values()) > 1,
+        are_transcripts_coming=are_transcripts_coming,
+    )
     return (
         _why(found, asked, left, right, root, is_spoken=is_spoken),
-        column(found.left, left, on_left, Place("left", root, question, address)),
-        column(found.right, right, on_right, Place("right", root, question, address)),
+        column(found.left, left, on_left, replace(place, side="left")),
+        column(found.right, right, on_right, replace(place, side="right")),
     )
 
 
-def _why(found: Comparison, asked: Asked, left: Engine, right: Engine, root: str, *, is_spoken: bool) -> str:
+def _why(found: Comparison, asked: Asked, left: EngineCard, right: EngineCard, root: str, *, is_spoken: bool) -> str:
     hits = found.left.hits or found.right.hits
     more = "" if is_spoken else reason(found, left, right)
     folded = _fold("Picture of the ranks", picture(found, left, right)) if hits else ""
@@ -50,7 +67,7 @@ def _fold(label: str, content: str) -> str:
     return f'<details class="ss-fold"><summary>{label}</summary>{content}</details>'
 
 
-def _exports(asked: Asked, engine: Engine, root: str) -> str:
+def _exports(asked: Asked, engine: EngineCard, root: str) -> str:
     kept = [pair for pair in asked.address() if pair[0] not in ("engine", "right")]
     links = []
     for name, title in EXPORTS.items():

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from speechsearch.domain.values import Comparison, Hit
+from speechsearch.retrieval.engine_cards import BASELINE, EngineCard
 from speechsearch.ui.view import count, span, text
-
-TRANSCRIBING = ("asr",)
-"""Engines that search what a recogniser has written; all others search the sound."""
 
 HUE_STEP_DEGREES = 137.5
 """The golden angle: however many colours are taken, the next lies far from all of them."""
@@ -19,22 +16,6 @@ ROW = 10
 """Height of a row of the picture, in its own units."""
 
 LONGEST_LABEL = 60
-
-
-class Engine(Protocol):
-    """What the page says about an engine."""
-
-    @property
-    def name(self) -> str:
-        """The name in the catalog."""
-
-    @property
-    def title(self) -> str:
-        """The name for people."""
-
-    @property
-    def summary(self) -> str:
-        """One sentence: how it works."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +38,22 @@ def ranks(hits: Sequence[Hit]) -> dict[str, int]:
     return {hit.passage.passage_id: hit.rank for hit in hits}
 
 
-def only_words(left: Engine, right: Engine) -> tuple[str, str]:
+def only_words(left: EngineCard, right: EngineCard) -> tuple[str, str]:
     """Return what hits of one side alone carry: the kind of search where the sides differ in it, else the engine.
 
-    >>> from speechsearch.models.catalog import engine
-    >>> only_words(engine("hybrid"), engine("asr")), only_words(engine("adapter"), engine("phonetic"))[0]
+    >>> from speechsearch.retrieval.engine_cards import ADAPTER, ASR, HYBRID, PHONETIC
+    >>> only_words(HYBRID, ASR), only_words(ADAPTER, PHONETIC)[0]
     (('only by sound', 'only by transcript'), 'only by Speech adapter')
     """
-    if (left.name in TRANSCRIBING) == (right.name in TRANSCRIBING):
+    if left.searches == right.searches:
         return f"only by {left.title}", f"only by {right.title}"
     words = ("only by transcript", "only by sound")
-    return words if left.name in TRANSCRIBING else (words[1], words[0])
+    return words if left.is_over_transcripts else (words[1], words[0])
 
 
-def relations(found: Comparison, left: Engine, right: Engine) -> tuple[dict[str, Relation], dict[str, Relation]]:
+def relations(
+    found: Comparison, left: EngineCard, right: EngineCard
+) -> tuple[dict[str, Relation], dict[str, Relation]]:
     """Return for both columns how the other one sees each passage, by the passage's id."""
     on_left, on_right = ranks(found.left.hits), ranks(found.right.hits)
     common = [one for one in on_left if one in on_right]
@@ -83,7 +66,7 @@ def relations(found: Comparison, left: Engine, right: Engine) -> tuple[dict[str,
     return side(on_left, on_right, right.title, only_left), side(on_right, on_left, left.title, only_right)
 
 
-def summary(found: Comparison, left: Engine, right: Engine) -> str:
+def summary(found: Comparison, left: EngineCard, right: EngineCard) -> str:
     """Return one sentence that counts what both sides found and what one side alone did."""
     on_left, on_right = ranks(found.left.hits), ranks(found.right.hits)
     every, common = on_left.keys() | on_right.keys(), on_left.keys() & on_right.keys()
@@ -98,12 +81,15 @@ def summary(found: Comparison, left: Engine, right: Engine) -> str:
     return ", ".join(parts) + "."
 
 
-def reason(found: Comparison, left: Engine, right: Engine) -> str:
-    """Return why a search of the transcripts could miss what only sound found; empty when there is nothing to say."""
+def reason(found: Comparison, left: EngineCard, right: EngineCard) -> str:
+    """Return why a search of the transcripts could miss what only sound found; empty when there is nothing to say.
+
+    It can be said of the first recogniser, whose transcripts all hits carry, and once they are whole.
+    """
     sides = [(left, found.left), (right, found.right)]
-    by_sound = [results for engine, results in sides if engine.name not in TRANSCRIBING]
-    by_transcript = [results for engine, results in sides if engine.name in TRANSCRIBING]
-    if not by_sound or not by_transcript:
+    by_sound = [results for engine, results in sides if not engine.is_over_transcripts]
+    by_transcript = [results for engine, results in sides if engine.name == BASELINE]
+    if not by_sound or not by_transcript or not by_transcript[0].coverage.is_whole:
         return ""
     known = ranks(by_transcript[0].hits)
     missed = [hit for hit in by_sound[0].hits if hit.passage.passage_id not in known]
@@ -119,7 +105,7 @@ def reason(found: Comparison, left: Engine, right: Engine) -> str:
     return f"The recogniser wrote down no word of the question in {which}."
 
 
-def picture(found: Comparison, left: Engine, right: Engine) -> str:
+def picture(found: Comparison, left: EngineCard, right: EngineCard) -> str:
     """Return the ranks of both sides as a slope chart, with the same in sentences for those who do not see it."""
     on_left, on_right = relations(found, left, right)
     height = ROW * max(len(found.left.hits), len(found.right.hits))
@@ -141,7 +127,7 @@ def picture(found: Comparison, left: Engine, right: Engine) -> str:
     )
 
 
-def _names(hits: Sequence[Hit], side: Mapping[str, Relation], engine: Engine) -> str:
+def _names(hits: Sequence[Hit], side: Mapping[str, Relation], engine: EngineCard) -> str:
     def row(hit: Hit) -> str:
         relation = side[hit.passage.passage_id]
         kind = "ss-alone" if relation.other_rank is None else "ss-common"
@@ -153,14 +139,14 @@ def _names(hits: Sequence[Hit], side: Mapping[str, Relation], engine: Engine) ->
     return f"<div><p>{text(engine.title)}</p><ol>{''.join(row(hit) for hit in hits)}</ol></div>"
 
 
-def _sentences(found: Comparison, left: Engine, right: Engine) -> list[str]:
+def _sentences(found: Comparison, left: EngineCard, right: EngineCard) -> list[str]:
     on_left, on_right = ranks(found.left.hits), ranks(found.right.hits)
     titles = {
         hit.passage.passage_id: f"{text(hit.recording.title, LONGEST_LABEL)}, {span(hit.passage.span)}"
         for hit in (*found.left.hits, *found.right.hits)
     }
 
-    def place(own: Mapping[str, int], passage_id: str, engine: Engine) -> str:
+    def place(own: Mapping[str, int], passage_id: str, engine: EngineCard) -> str:
         where = f"rank {own[passage_id]} in" if passage_id in own else "not in"
         return f"{where} {text(engine.title)}"
 

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from speechsearch.domain.progress import Progress
+from speechsearch.domain.values import Coverage
 from speechsearch.domain.visitors import shown_name
+from speechsearch.jobs.queue import CATCH_UP
 from speechsearch.store import Job, JobFile
 from speechsearch.ui import view
 
@@ -26,6 +28,8 @@ ACTIONS = {
     "paused": ("resume", "cancel"),
 }
 ORDER = {"failed": 0, "warning": 1, "duplicate": 2, "indexed": 3, "unchanged": 4}
+STAGES = {"encode": "Hearing again:", "transcribe": "Writing down:"}
+"""What the second pass does with a recording."""
 RESULTS = {
     "indexed": "added",
     "unchanged": "known already",
@@ -45,6 +49,8 @@ def title(job: Job) -> str:
         return "The sample collection"
     if job.kind == "reindex":
         return "The index anew"
+    if job.kind == CATCH_UP:
+        return "Writing transcripts"
     about = job.message if job.state != "failed" and job.message else "Recordings"
     return f"{about} to {shown_name(job.collection)}"
 
@@ -63,21 +69,34 @@ def card(
     chip = f'<span class="ss-state" data-state="{escape(job.state)}">{escape(STATES[job.state])}</span>'
     buttons = "".join(
         f'<button type="button" class="ss-small" data-job="{escape(job.job_id)}" data-action="{action}" '
-        f'aria-label="{action.capitalize()}: {escape(about[: view.LONGEST_TITLE], quote=True)}">'
-        f"{action.capitalize()}</button>"
+        f'aria-label="{verb(action, job.kind)}: {escape(about[: view.LONGEST_TITLE], quote=True)}">'
+        f"{verb(action, job.kind)}</button>"
         for action in ACTIONS.get(job.state, ())
     )
     return (
         f'<article class="ss-job" data-state="{escape(job.state)}"><header><h2>{view.text(about)}</h2>{chip}'
         f'<span class="ss-job-actions">{buttons}</span></header>'
-        f"{_bar(progress) if progress else ''}{_words(job, files, before)}{_results(files, is_open)}</article>"
+        f"{_bar(progress, job.kind) if progress else ''}{_words(job, files, before)}{_results(files, is_open)}"
+        "</article>"
     )
 
 
-def _bar(progress: Progress) -> str:
+def verb(action: str, kind: str) -> str:
+    """Return what the button of an action says.
+
+    >>> verb("cancel", CATCH_UP), verb("cancel", "files")
+    ('Stop', 'Cancel')
+    """
+    return "Stop" if action == "cancel" and kind == CATCH_UP else action.capitalize()
+
+
+def _bar(progress: Progress, kind: str) -> str:
     """Return how far the running job is, how fast, and how long it will take."""
     percent = round(100 * progress.fraction)
-    parts = [f"{int(progress.done):,} of {int(progress.total):,}"] if progress.total else []
+    done = f"{int(progress.done):,} of {int(progress.total):,}"
+    parts = [f"{done} passages" if kind == CATCH_UP else done] if progress.total else []
+    stage = STAGES.get(progress.stage, "") if kind == CATCH_UP else ""
+    name = f"{stage} {progress.name}".strip()
     if progress.rate:
         parts.append(f"{progress.rate:.0f} × real time")
     if progress.remaining_s is not None:
@@ -85,7 +104,7 @@ def _bar(progress: Progress) -> str:
     return (
         f'<div class="ss-bar" role="progressbar" aria-label="Done" aria-valuenow="{percent}" aria-valuemin="0" '
         f'aria-valuemax="100"><span style="width:{percent}%"></span></div>'
-        f'<p class="ss-about"><span>{view.text(progress.name or "Beginning …")}</span>'
+        f'<p class="ss-about"><span>{view.text(name or "Beginning …")}</span>'
         f"<span>{view.text(' · '.join(parts))}</span></p>"
     )
 
@@ -95,6 +114,8 @@ def _words(job: Job, files: Iterable[JobFile], before: int) -> str:
         return view.notice("This task has failed.", job.message, "problem")
     if job.state == "queued" and before:
         return f'<p class="ss-about">{view.count(before, "task")} before it.</p>'
+    if job.state == "cancelled" and job.kind == CATCH_UP:
+        return '<p class="ss-about">What is written stays. The rest is written after the next task.</p>'
     if job.state == "cancelled":
         return '<p class="ss-about">What had been added before stays.</p>'
     return ""
@@ -144,7 +165,20 @@ def _file(file: JobFile) -> str:
     )
 
 
+def calm_banner(coverage: Coverage, is_only_samples: bool, remaining_s: float | None) -> str:
+    """Return the line above the tabs while transcripts are written, which is no reason to wait.
+
+    >>> calm_banner(Coverage(12, 95, 100.0, 900.0), True, None)
+    '<p class="ss-calm">Sample collection ready; transcripts 12 of 95.</p>'
+    """
+    ready = "Sample collection ready" if is_only_samples else "Ready to search by sound"
+    left = f", {view.duration(remaining_s)} left" if remaining_s is not None else ""
+    return f'<p class="ss-calm">{ready}; transcripts {coverage.passages:,} of {coverage.of_passages:,}{left}.</p>'
+
+
 def banner(job: Job, progress: Progress) -> str:
     """Return the line above the tabs while a job runs."""
-    name = {"samples": "the sample collection", "reindex": "all recordings anew"}.get(job.kind, progress.name)
+    name = {"samples": "the sample collection", "reindex": "all recordings anew", CATCH_UP: "all recordings anew"}.get(
+        job.kind, progress.name
+    )
     return view.progress_bar(progress, name)

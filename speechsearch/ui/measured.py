@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from speechsearch.evaluation import Figure, PairedTest
-from speechsearch.models.catalog import ENGINES
+from speechsearch.retrieval.engine_cards import BASELINE, BUILT_IN, DEFAULT
 from speechsearch.ui import view
 from speechsearch.ui.compare_view import difference_cell, measure, table
 
@@ -29,10 +29,10 @@ def figures(file: Path) -> str:
         made = f"{found['date']}, {on['processor']}, {on['cores']} cores; {found['command']}"
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         return f"<p>speechsearch/assets/evaluation.json cannot be read: {view.text(error)}.</p>"
-    titles = {engine.name: engine.title for engine in ENGINES}
-    against = f"{titles['hybrid']} against {titles['asr']}"
+    titles = {card.name: card.title for card in BUILT_IN}
+    against = f"{titles[DEFAULT]} against {titles[BASELINE]}"
     heads = ["Collection", "n", "Gold transcript", *titles.values(), against]
-    noisy = ["The recordings", "n", titles["hybrid"], titles["asr"], against, "Sounds misheard", "Words misheard"]
+    noisy = ["The recordings", "n", titles[DEFAULT], titles[BASELINE], against, "Sounds misheard", "Words misheard"]
     return (
         "<p>Share of questions whose right passage is among the first five answers, with 95 % intervals. Gold "
         "transcript: a search through what was really said, about the most that can be hoped for.</p>"
@@ -45,8 +45,8 @@ def figures(file: Path) -> str:
 
 
 def figure_row(name: str, passages: int, record: Mapping[str, Any]) -> str:
-    """Return a collection's line: recall at 5 of every engine, and the hybrid against the baseline."""
-    cells = "".join(recall(record, engine) for engine in (CEILING, *(engine.name for engine in ENGINES)))
+    """Return a collection's line: recall at 5 of every built-in engine, and the default one against the baseline."""
+    cells = "".join(recall(record, engine) for engine in (CEILING, *(card.name for card in BUILT_IN)))
     return (
         f'<tr><th scope="row">{view.text(name)}<br><small>{view.text(passages)} passages</small></th>'
         f"<td>{view.text(record['n'])}</td>{cells}{against_baseline(record)}</tr>"
@@ -54,11 +54,11 @@ def figure_row(name: str, passages: int, record: Mapping[str, Any]) -> str:
 
 
 def condition_row(title: str, record: Mapping[str, Any]) -> str:
-    """Return a condition's line: recall at 5 of hybrid and baseline, their difference, and how much was misheard."""
-    errors = (record["phoneme_error_rate"], record["word_error_rate"]["asr"])
+    """Return a condition's line: recall at 5 of two engines, their difference, and how much was misheard."""
+    errors = (record["phoneme_error_rate"], record["word_error_rate"][BASELINE])
     return (
         f'<tr><th scope="row">{view.text(title)}</th><td>{view.text(record["n"])}</td>'
-        f"{recall(record, 'hybrid')}{recall(record, 'asr')}{against_baseline(record)}"
+        f"{recall(record, DEFAULT)}{recall(record, BASELINE)}{against_baseline(record)}"
         f"{''.join(f'<td>{percent(one)}</td>' for one in errors)}</tr>"
     )
 
@@ -70,8 +70,8 @@ def recall(record: Mapping[str, Any], engine: str) -> str:
 
 
 def against_baseline(record: Mapping[str, Any]) -> str:
-    """Return the hybrid's difference from the baseline as a cell."""
-    test = record["tests"]["asr"]["recall@5"]
+    """Return the default engine's difference from the baseline as a cell."""
+    test = record["tests"][BASELINE]["recall@5"]
     return difference_cell(PairedTest(test["difference"], test["p_value"]))
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from speechsearch.api.doors import LONGEST_QUESTION_BYTES
+from speechsearch.api.question_files import question_file_routes
 from speechsearch.domain.errors import SpeechSearchError
 from speechsearch.domain.visitors import Visitor
 from speechsearch.ui import (
@@ -15,6 +17,7 @@ from speechsearch.ui import (
     add_tab,
     bench,
     collections_tab,
+    colours,
     compare_tab,
     programs,
     recording_tab,
@@ -75,7 +78,7 @@ def build_page(service: Service, jobs: JobQueue | None = None) -> gr.Blocks:
                 trials = bench.BenchHandlers(service, root)
                 compare_tab.build(compare_tab.CompareHandlers(service, root), trials, tabs, compare_place)
             with gr.Tab("About", id="about") as about_place:
-                about_tab.build(about_tab.AboutHandlers(service), about_place)
+                about_tab.build(about_tab.AboutHandlers(service, jobs), about_place)
         # The script presses it when a task has ended.
         changed = gr.Button("Look again", elem_id="changed", elem_classes="ss-hidden")
 
@@ -88,7 +91,8 @@ def build_page(service: Service, jobs: JobQueue | None = None) -> gr.Blocks:
     for control in [block for block in page.blocks.values() if isinstance(block, gr.Audio | gr.File)]:
         _take_uploads_only(control)
     page.queue(default_concurrency_limit=4, max_size=64)
-    return page
+    built: gr.Blocks = page
+    return built
 
 
 def _take_uploads_only(control: Any) -> None:
@@ -123,12 +127,13 @@ def theme() -> Any:
 
 def mount(app: FastAPI, page: gr.Blocks, service: Service, jobs: JobQueue) -> FastAPI:
     """Serve the page at the root of an application and return the application."""
-    settings = service.settings
+    settings, cards = service.settings, service.search.cards()
     app.include_router(add_tab.page_routes(service, jobs))
     # Each script in a scope of its own.
     scripts = "".join(f"{{\n{(STATIC / name).read_text(encoding='utf-8')}}}\n" for name in SCRIPTS)
     app.include_router(collections_tab.panel_routes(service))
     app.include_router(recording_tab.panel_routes(service))
+    app.include_router(question_file_routes(Path(gr.utils.get_upload_folder()), service.limits))
     gr.mount_gradio_app(
         app,
         page,
@@ -138,15 +143,17 @@ def mount(app: FastAPI, page: gr.Blocks, service: Service, jobs: JobQueue) -> Fa
         footer_links=[],
         run_history=False,
         show_error=False,
-        max_file_size=settings.limits.file_bytes,
+        max_file_size=LONGEST_QUESTION_BYTES,
         ssr_mode=False,
         enable_monitoring=False,
         pwa=False,
         theme=theme(),
-        css="\n".join((STATIC / name).read_text(encoding="utf-8") for name in STYLES),
+        css="\n".join([*((STATIC / name).read_text(encoding="utf-8") for name in STYLES), colours.stylesheet(cards)]),
         js=f"() => {{\n{scripts}}}",
         head=f"<script>{(STATIC / 'early.js').read_text(encoding='utf-8')}</script>",
     )
     # Gradio checks that a path in a request is the visitor's own upload only once this is set, and mounting does not.
     page.has_launched = True
+    # Events that have a queue are answered only there, where each visitor has a turn.
+    page.api_open = False
     return app

@@ -21,12 +21,13 @@ if TYPE_CHECKING:
 
 def build(service: Service, jobs: JobQueue | None) -> None:
     """Add the endpoints to the open Blocks: search, compare, collections and ingest_status."""
+    default, baseline = service.search.default(), service.search.baseline()
 
     def query(question: str, top_k: int, collection: str) -> Query:
         return Query(text=question, top_k=top_k, filters=Filters(collections=(collection,) if collection else ()))
 
     def search(
-        question: str, request: gr.Request, engine: str = "hybrid", top_k: int = 5, collection: str = ""
+        question: str, request: gr.Request, engine: str = default, top_k: int = 5, collection: str = ""
     ) -> dict[str, Any]:
         """Find the passages of spoken recordings that answer a question, best first."""
         with _said_to_the_client():
@@ -36,8 +37,8 @@ def build(service: Service, jobs: JobQueue | None) -> None:
     def compare(
         question: str,
         request: gr.Request,
-        left: str = "hybrid",
-        right: str = "asr",
+        left: str = default,
+        right: str = baseline,
         top_k: int = 5,
         collection: str = "",
     ) -> dict[str, Any]:
@@ -58,7 +59,7 @@ def build(service: Service, jobs: JobQueue | None) -> None:
         return [JobBody.of(job, jobs.progress(job.job_id)).model_dump() for job in found]
 
     for endpoint in (search, compare, collections, ingest_status):
-        gr.api(endpoint, api_name=endpoint.__name__)
+        gr.api(endpoint, api_name=endpoint.__name__)  # type: ignore[attr-defined]
 
 
 @contextmanager

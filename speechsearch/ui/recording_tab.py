@@ -20,7 +20,7 @@ from speechsearch.domain.errors import SpeechSearchError
 from speechsearch.domain.values import Filters, Query, Recording
 from speechsearch.domain.visitors import Visitor
 from speechsearch.ui import recording_view, view
-from speechsearch.ui.asked import LEFT, LONGEST_QUESTION
+from speechsearch.ui.asked import LONGEST_QUESTION
 
 if TYPE_CHECKING:
     from speechsearch.service.open import Service
@@ -39,7 +39,7 @@ class RecordingHandlers:
 
     def __init__(self, service: Service, root: str = "") -> None:
         self._service, self._root = service, root
-        self._engines = service.search.cards()
+        self._engines = {card.name: card for card in service.search.cards()}
 
     def listed(self, words: str, visitor: Visitor) -> str:
         """Return the recordings that hold all the words, in title, speaker, collection, date or file name."""
@@ -50,13 +50,14 @@ class RecordingHandlers:
     def whole(self, recording_id: str, question: str, engine: str, visitor: Visitor) -> str:
         """Return a recording with its player and, if there is a question, where it is answered."""
         found = self._service.browse.recording(recording_id, visitor)
-        engine = engine if engine in {one.name for one in self._engines} else LEFT
+        engine = engine if engine in self._engines else self._service.search.default()
         return recording_view.whole(
             found,
             self._service.browse.passages_of(recording_id, visitor),
-            recording_view.search_form(self._engines, question, engine),
+            recording_view.search_form(list(self._engines.values()), question, engine),
             self._answers_or_problem(found, question, engine, visitor),
             self._root,
+            has_transcripts=any(card.is_over_transcripts for card in self._engines.values()),
         )
 
     def answers(self, recording_id: str, question: str, engine: str, visitor: Visitor) -> str:
@@ -74,7 +75,9 @@ class RecordingHandlers:
         filters = Filters(recording_ids=(found.recording_id,))
         query = Query(text=question.strip(), top_k=MOST_ANSWERS, filters=filters)
         try:
-            return recording_view.answers(self._service.search.find(query, engine, visitor))
+            results = self._service.search.find(query, engine or self._service.search.default(), visitor)
+            several = sum(card.is_over_transcripts for card in self._engines.values()) > 1
+            return recording_view.answers(results, self._engines[results.engine], is_recognizer_named=several)
         except SpeechSearchError as error:
             return view.problem(error)
 
@@ -96,12 +99,12 @@ def panel_routes(service: Service) -> APIRouter:
         return answer(lambda: handlers.listed(words, visitor_of(request)))
 
     @router.get("/{recording_id}")
-    def whole(request: Request, recording_id: RecordingId, q: Question = "", engine: Name = LEFT) -> HTMLResponse:
+    def whole(request: Request, recording_id: RecordingId, q: Question = "", engine: Name = "") -> HTMLResponse:
         """Return one recording."""
         return answer(lambda: handlers.whole(recording_id, q, engine, visitor_of(request)))
 
     @router.get("/{recording_id}/answers")
-    def answers(request: Request, recording_id: RecordingId, q: Question = "", engine: Name = LEFT) -> HTMLResponse:
+    def answers(request: Request, recording_id: RecordingId, q: Question = "", engine: Name = "") -> HTMLResponse:
         """Return where a question is answered in it."""
         return answer(lambda: handlers.answers(recording_id, q, engine, visitor_of(request)))
 

@@ -8,9 +8,10 @@ from urllib.parse import quote, urlencode
 
 from speechsearch.domain.values import Hit, Passage, Recording, Results, Transcript
 from speechsearch.domain.visitors import shown_name
-from speechsearch.ui.cards import badge, marked
-from speechsearch.ui.differences import TRANSCRIBING, Engine
+from speechsearch.retrieval.engine_cards import EngineCard
+from speechsearch.ui.cards import badge, marked, score, score_words
 from speechsearch.ui.icons import icon
+from speechsearch.ui.known import nothing_convincing, nothing_found, remarks
 from speechsearch.ui.view import LONGEST_TITLE, clock, count, duration, notice, span, text
 
 LONGEST_TRANSCRIPT = 2_000
@@ -73,8 +74,17 @@ def address(recording_id: str, root: str = "") -> str:
     return f"{root}/?{urlencode({'recording': recording_id})}"
 
 
-def whole(recording: Recording, passages: Sequence[Passage], form: str, answers_html: str, root: str = "") -> str:
+def whole(
+    recording: Recording,
+    passages: Sequence[Passage],
+    form: str,
+    answers_html: str,
+    root: str = "",
+    *,
+    has_transcripts: bool = True,
+) -> str:
     """Return a recording with its player, a form to search within it, the answers, and its passages."""
+    said = f" with transcripts, {DISPLAY_ONLY}" if has_transcripts else ""
     own = f"{escape(root)}/api/v1/recordings/{quote(recording.recording_id, safe='')}"
     title = escape(recording.title[:LONGEST_TITLE])
     return (
@@ -87,8 +97,8 @@ def whole(recording: Recording, passages: Sequence[Passage], form: str, answers_
         f"{_time_line(recording, passages)}{_controls(recording, own)}"
         f'<p class="ss-rec-note" role="status"></p></section>{form}'
         f'<div class="ss-rec-found" aria-live="polite">{answers_html}</div>'
-        f'<details class="ss-rec-all"><summary>{count(len(passages), "passage")} with transcripts, {DISPLAY_ONLY}'
-        "</summary><div></div></details></article>"
+        f'<details class="ss-rec-all"><summary>{count(len(passages), "passage")}{said}</summary>'
+        "<div></div></details></article>"
     )
 
 
@@ -139,10 +149,10 @@ def _controls(recording: Recording, own: str) -> str:
     )
 
 
-def search_form(engines: Sequence[Engine], question: str, engine: str) -> str:
+def search_form(engines: Sequence[EngineCard], question: str, engine: str) -> str:
     """Return the form that searches within the recording."""
     options = "".join(
-        f'<option value="{escape(one.name)}"{" selected" * (one.name == engine)}>{escape(one.title)}</option>'
+        f'<option value="{escape(one.name)}"{" selected" * (one.name == engine)}>{escape(one.label)}</option>'
         for one in engines
     )
     return (
@@ -153,7 +163,7 @@ def search_form(engines: Sequence[Engine], question: str, engine: str) -> str:
     )
 
 
-def answers(results: Results) -> str:
+def answers(results: Results, engine: EngineCard, *, is_recognizer_named: bool = False) -> str:
     """Return the answers in one recording; those that are not convincing are folded."""
     likely = [hit for hit in results.hits if hit.is_confident]
     weak = [hit for hit in results.hits if not hit.is_confident]
@@ -164,24 +174,29 @@ def answers(results: Results) -> str:
         '<button type="button" data-order="rank" aria-pressed="true">Best first</button>'
         '<button type="button" data-order="start" aria-pressed="false">By time</button></span>'
     )
-    is_transcribing = results.engine in TRANSCRIBING
-    first, rest = ("".join(_answer(hit, is_transcribing) for hit in part) for part in (likely, weak))
+    is_searched = engine.is_over_transcripts
+    first, rest = ("".join(_answer(hit, is_searched) for hit in part) for part in (likely, weak))
     shown = f'<ol class="ss-rec-answers">{first}</ol>' if likely else ""
-    if not likely:
-        shown = notice("Nothing relevant found.", "No passage of this recording is a convincing answer.")
+    if not results.hits and not results.coverage.is_whole:
+        shown = nothing_found(results, engine)
+    elif not likely:
+        shown = nothing_convincing(results, engine)
     if weak:
         label = f"Show {count(len(weak), 'weak answer')}"
         shown += f'<details class="ss-more"><summary>{label}</summary><ol class="ss-rec-answers">{rest}</ol></details>'
-    return f'<div class="ss-rec-head">{took}{order if len(results.hits) > 1 else ""}</div>{shown}'
+    known = remarks(results, engine, is_recognizer_named=is_recognizer_named)
+    return f'<div class="ss-rec-head">{took}{order if len(results.hits) > 1 else ""}</div>{known}{shown}'
 
 
-def _answer(hit: Hit, is_transcribing: bool) -> str:
+def _answer(hit: Hit, is_searched: bool) -> str:
     found = hit.passage.span
-    percent = round(100 * min(1.0, max(0.0, hit.likelihood)))
-    said = marked(hit.transcript, hit.marked) if hit.transcript else "<em>nothing recognised</em>"
-    said = f'<p class="ss-transcript">{said}</p>'
-    if not is_transcribing:
+    said = ""
+    if hit.transcript is not None:
+        words = marked(hit.transcript, hit.marked) if hit.transcript else "<em>nothing recognised</em>"
+        said = f'<p class="ss-transcript">{words}</p>'
+    if said and not is_searched:
         said = f'<details class="ss-said"><summary>Transcript, {DISPLAY_ONLY}</summary>{said}</details>'
+    how_good = score_words(hit.score, hit.likelihood)
     heard = "".join(
         f'<button type="button" class="ss-rec-from" data-start="{found.start_s + word.start_s:.2f}">'
         f"{text(word.text, 40)} <small>{clock(found.start_s + word.start_s)}</small></button>"
@@ -190,10 +205,9 @@ def _answer(hit: Hit, is_transcribing: bool) -> str:
     heard = f'<p class="ss-rec-heard"><span>Heard</span>{heard}</p>' if heard else ""
     return (
         f'<li class="ss-rec-answer{"" if hit.is_confident else " ss-weak"}" data-rank="{hit.rank}" '
-        f'data-start="{found.start_s:.2f}" data-end="{found.end_s:.2f}" data-percent="{percent}">'
+        f'data-start="{found.start_s:.2f}" data-end="{found.end_s:.2f}" data-said="{how_good}">'
         f'<div class="ss-head"><span class="ss-rank">{hit.rank}</span>{_play(found.start_s, span(found))}'
-        f'<div class="ss-score" title="score {hit.score:.4f}"><span>{percent} % likely</span>'
-        f'<span class="ss-bar"><span style="width:{percent}%"></span></span></div></div>{heard}{said}'
+        f"{score(hit)}</div>{heard}{said}"
         f'<p class="ss-badges">{"".join(badge(channel) for channel in hit.channels)}</p></li>'
     )
 
@@ -217,6 +231,8 @@ def passage_list(said: Sequence[tuple[Passage, Transcript | None]]) -> str:
 
 
 def _said(transcript: Transcript | None) -> str:
-    if transcript is None or not transcript.text:
+    if transcript is None:
+        return "<em>no transcript</em>"
+    if not transcript.text:
         return "<em>nothing recognised</em>"
     return text(transcript.text, LONGEST_TRANSCRIPT)

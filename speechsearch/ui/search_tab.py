@@ -13,7 +13,7 @@ from speechsearch.domain.errors import EmptyQueryError, SpeechSearchError
 from speechsearch.domain.values import Audio, Query
 from speechsearch.domain.visitors import Visitor
 from speechsearch.ui import view
-from speechsearch.ui.asked import ANSWERS, LEFT, LONGEST_QUESTION, MOST_ANSWERS, RIGHT, Asked
+from speechsearch.ui.asked import ANSWERS, LONGEST_QUESTION, MOST_ANSWERS, Asked
 from speechsearch.ui.cards import about_engine
 from speechsearch.ui.comparison import Shown, comparison
 from speechsearch.ui.visitor import visitor_of
@@ -42,10 +42,14 @@ class SearchHandlers:
         self._service = service
         self._root = root
         self.engines = {engine.name: engine for engine in service.search.cards()}
+        self.left, self.right = service.search.default(), service.search.baseline()
 
     def intro(self, asked: Asked) -> Shown:
         """Return the columns before a search: how each engine works."""
-        return "", about_engine(self.engines[asked.left]), about_engine(self.engines[asked.right])
+        return "", self._about(asked.left), self._about(asked.right)
+
+    def _about(self, engine: str) -> str:
+        return about_engine(self.engines[engine]) if engine in self.engines else ""
 
     def typed(self, asked: Asked, visitor: Visitor) -> Shown:
         """Return both engines' answers to a typed question."""
@@ -98,7 +102,7 @@ class SearchHandlers:
             parameters: of the address.
             typed: what the visitor has typed meanwhile; it is left alone.
         """
-        asked = Asked.of_address(parameters, self.engines)
+        asked = Asked.of_address(parameters, list(self.engines))
         if not asked.text.strip() or typed.strip():
             return [gr.skip()] * 4 + self.narrowing(visitor) + [gr.skip()] * 3
         controls = [asked.text, asked.top_k, asked.left, asked.right]
@@ -113,7 +117,15 @@ class SearchHandlers:
             raise EmptyQueryError("There is nothing to search yet.", "Add recordings on the second tab.")
         query = Query(text=asked.text, audio=sound, top_k=int(asked.top_k), filters=asked.filters())
         found = self._service.search.compare(query, asked.left, asked.right, visitor)
-        return comparison(found, asked, self.engines, self._root, is_spoken=sound is not None)
+        lacking = [one for one in (found.left, found.right) if not one.hits and not one.coverage.is_whole]
+        return comparison(
+            found,
+            asked,
+            self.engines,
+            self._root,
+            is_spoken=sound is not None,
+            are_transcripts_coming=not lacking or bool(self._service.manage.missing()),
+        )
 
 
 def build(handlers: SearchHandlers) -> gr.Dataset:
@@ -155,8 +167,8 @@ def build(handlers: SearchHandlers) -> gr.Dataset:
             top_k, *narrowing = _narrowing()
     message = gr.HTML(elem_id="message", apply_default_css=False, js_on_load=None)
     with gr.Row(elem_id="columns"):
-        left, left_html = _column(handlers, "left", LEFT)
-        right, right_html = _column(handlers, "right", RIGHT)
+        left, left_html = _column(handlers, "left", handlers.left)
+        right, right_html = _column(handlers, "right", handlers.right)
     gr.HTML(HELP, elem_id="help", apply_default_css=False, js_on_load=None)
     controls = [text, audio, top_k, left, right, *narrowing]
     _bind(handlers, controls, button, narrow, [message, left_html, right_html], examples)
@@ -188,7 +200,7 @@ def _narrowing() -> list[Any]:
 
 def _column(handlers: SearchHandlers, side: str, engine: str) -> tuple[gr.Radio, gr.HTML]:
     with gr.Column(min_width=320, elem_id=side):
-        choices = [(info.title, info.name) for info in handlers.engines.values()]
+        choices = [(card.label, card.name) for card in handlers.engines.values()]
         radio = gr.Radio(
             choices, value=engine, label=f"Engine of the {side} column", container=False, elem_classes="ss-engines"
         )

@@ -9,7 +9,7 @@ import pytest
 
 from speechsearch.domain.assets import EVALUATION
 from speechsearch.domain.visitors import Visitor
-from speechsearch.ui.about_tab import PAGES, AboutHandlers, card, packages
+from speechsearch.ui.about_tab import PAGES, AboutHandlers, packages
 from speechsearch.ui.compare_view import short
 from speechsearch.ui.measured import figures
 
@@ -74,7 +74,7 @@ def test_a_damaged_report_is_said(tmp_path: Path, content: str) -> None:
 
 
 def test_without_the_report_the_tab_says_so(tmp_path: Path) -> None:
-    assert "is not beside the program" in card(tmp_path / "evaluation.json")
+    assert "is not beside the program" in figures(tmp_path / "evaluation.json")
 
 
 def test_the_pages_to_read_are_there() -> None:
@@ -97,6 +97,6 @@ def test_health_is_for_owners(handlers) -> None:
 
 def test_differences_are_listed(handlers, service) -> None:
     recording = service.browse.recordings()[0]
-    service.browse.media(recording.recording_id).unlink()
+    service.browse.media(recording.recording_id)[1].unlink()
     found = handlers.checked()
     assert "is gone" in found and 'role="alert"' in found

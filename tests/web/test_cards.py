@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from html.parser import HTMLParser
-from types import SimpleNamespace
 
 import pytest
 
 from speechsearch.domain.values import ChannelRank, Comparison, Hit, Passage, Recording, Results, Span, Word
-from speechsearch.models.catalog import engine
+from speechsearch.retrieval.engine_cards import BUILT_IN, EngineCard
 from speechsearch.ui import differences
 from speechsearch.ui.asked import Asked
 from speechsearch.ui.cards import Place, card, column, marked
@@ -28,7 +27,7 @@ ALLOWED = set(
     "section ol ul li div span p h2 i b bdi em strong small mark audio button a svg path line details summary "
     "figure figcaption".split()
 )
-ENGINES = {name: engine(name) for name in ("hybrid", "adapter", "phonetic", "asr")}
+ENGINES = {card.name: card for card in BUILT_IN}
 FIRST, SECOND, THIRD = (f"0000000{number}-b469-59bd-b109-0aa052084b09" for number in (1, 2, 3))
 
 
@@ -141,7 +140,8 @@ def test_transcripts_are_folded_where_they_were_not_searched() -> None:
     baseline = one_column(results(value, engine="asr"))
     assert "a <mark>red</mark> sun" in baseline
     assert "for display" not in baseline
-    assert "nothing recognised" in one_column(results(hit(), engine="asr"))
+    assert "nothing recognised" in one_column(results(hit(transcript=""), engine="asr"))
+    assert "ranking" not in one_column(results(hit()))  # none was made
 
 
 @pytest.mark.parametrize(
@@ -240,8 +240,8 @@ def test_picture_has_a_line_for_every_common_passage_and_says_the_same_in_words(
     assert "Talk 3, 1:02–1:15: not in Adapter + phonetic, rank 2 in ASR baseline" in text
 
 
-def test_an_engine_is_any_object_that_says_what_it_is() -> None:
-    other = SimpleNamespace(name="later", title="Later engine", summary="How it works.")
+def test_a_plug_ins_engine_is_shown_by_its_card() -> None:
+    other = EngineCard("later", "Later engine", "How it works.", "sound", (), "later:make", ("#000", "#fff"))
     relation = differences.Relation(None, "ASR baseline", "only by sound")
     html = column(results(hit(), engine="later"), other, {FIRST: relation}, Place())
     assert "How it works." in html

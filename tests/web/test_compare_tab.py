@@ -63,10 +63,12 @@ def test_the_samples_are_measured_with_their_own_questions(handlers, service) ->
 
 
 def test_an_evaluation_transcribes_and_encodes_nothing(handlers, service, monkeypatch) -> None:
-    def refuse(passages):
+    def refuse(sounds):
         raise AssertionError("sound was encoded")
 
-    monkeypatch.setattr(service.model, "hear", refuse)
+    makers = service.library.makers
+    monkeypatch.setattr(type(makers.speech_encoder), "encode_passages", lambda self, sounds: refuse(sounds))
+    monkeypatch.setattr(type(makers.baselines[0].recognizer), "transcribe", lambda self, sounds: refuse(sounds))
     assert finished(handlers, engines=["hybrid", "asr"])[2] is not None
 
 

@@ -44,7 +44,7 @@ class House:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory, library_folder: Path, model) -> Iterator[House]:
+def house(tmp_path_factory: pytest.TempPathFactory, library_folder: Path, loader) -> Iterator[House]:
     """The whole application with one recording and one task of the owner's own; visitors' additions are private."""
     from speechsearch.domain.limits import Limits
     from speechsearch.service.settings import ServerSettings, Settings
@@ -55,7 +55,7 @@ def house(tmp_path_factory: pytest.TempPathFactory, library_folder: Path, model)
     settings = Settings(data_dir=folder / "data", server=ServerSettings(uploads="private"), limits=limits)
     sound = folder / f"{SECRET}.opus"
     shutil.copyfile(ASSETS / "samples" / "audio" / "s001.opus", sound)
-    with pytest.MonkeyPatch.context() as environment, Service.open(settings, model=model) as service:
+    with pytest.MonkeyPatch.context() as environment, Service.open(settings, loader=loader) as service:
         environment.setenv("GRADIO_TEMP_DIR", str(folder / "uploads"))
         key = private(COLLECTION, OWNER.visitor_id)
         (result,) = run(service.manage, discover([sound], limits, folder), collection=key)

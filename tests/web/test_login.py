@@ -22,11 +22,11 @@ PAGE = {"Accept": "text/html"}
 
 
 @pytest.fixture
-def guarded(settings, model, request: pytest.FixtureRequest):
+def guarded(settings, loader, request: pytest.FixtureRequest):
     """The application with one person who may log in; others may do what the parameter says."""
     visitors = getattr(request, "param", "none")
     settings = settings.model_copy(update={"auth": AuthSettings(users={"ann": HASH}, visitors=visitors)})
-    with Service.open(settings, model=model) as service:
+    with Service.open(settings, loader=loader) as service:
         yield create_app(service)
 
 
@@ -187,9 +187,9 @@ def test_visitors_may_search_and_change_nothing(client) -> None:
     assert client.get("/api/v1/account").json()["may_add"] is True
 
 
-def test_cookies_in_a_frame_are_kept_apart(settings, model) -> None:
+def test_cookies_in_a_frame_are_kept_apart(settings, loader) -> None:
     settings = settings.model_copy(update={"auth": AuthSettings(users={"ann": HASH})})
-    with Service.open(settings, model=model) as service:
+    with Service.open(settings, loader=loader) as service:
         app = create_app(service, frame_ancestors=("'self'", "https://huggingface.co"))
         with TestClient(app, base_url="https://a.hf.space", follow_redirects=False) as client:
             header = log_in(client).headers["set-cookie"]

@@ -5,7 +5,6 @@ const SOUND = /^(audio|video)\//;
 const PACKED = /\.(zip|tar|tgz|tbz2?|txz|tar\.(gz|bz2|xz))$/i;
 const TABLE = /(^|\/)metadata\.csv$/i;
 const MOST_ROWS = 200;
-const BUSY_MS = 1000;
 const IDLE_MS = 15000;
 
 let chosen = []; // { file, name, fields }
@@ -236,6 +235,7 @@ async function post(path, body) {
 const drawn = new Map(); // job -> HTML as it came
 let timer = 0;
 let wasBusy = false;
+let waitMs = IDLE_MS;
 
 async function look() {
   clearTimeout(timer);
@@ -243,7 +243,7 @@ async function look() {
   const state = answer?.ok ? await answer.json() : null;
   if (state) show(state);
   clearTimeout(timer);
-  timer = setTimeout(look, wasBusy ? BUSY_MS : IDLE_MS);
+  timer = setTimeout(look, waitMs);
 }
 
 function show(state) {
@@ -253,6 +253,7 @@ function show(state) {
   // There is more to search now: what the server drew for the page is drawn anew.
   if (wasBusy && !state.is_busy) byId("changed")?.click();
   wasBusy = state.is_busy;
+  waitMs = 1000 * state.look_again_s;
   if (!byId("add-form")) return;
   byId("add-closed").innerHTML = state.closed;
   byId("add-form").hidden = Boolean(state.closed);

@@ -84,7 +84,7 @@ class Recording extends HTMLElement {
     this.classList.add("ss-rec-open");
     if (!isSame) {
       const turn = (this.turn = {});
-      const html = await this.html(`/${encodeURIComponent(id)}`, { q: question, engine: engine || "hybrid" });
+      const html = await this.html(`/${encodeURIComponent(id)}`, { q: question, engine });
       if (this.turn !== turn) return;
       this.player?.pause();
       this.chosen.innerHTML = html;
@@ -128,14 +128,14 @@ class Recording extends HTMLElement {
   // The answers on the time line, the best above all others.
   mark() {
     const marks = this.answers.map((answer) => {
-      const { rank, start, end, percent } = answer.dataset;
+      const { rank, start, end, said } = answer.dataset;
       const mark = document.createElement("div");
       mark.className = answer.classList.contains("ss-weak") ? "ss-weak" : "";
       mark.style.insetInlineStart = `${(100 * start) / this.length}%`;
       mark.style.width = `${(100 * (end - start)) / this.length}%`;
       mark.style.zIndex = 100 - rank;
       mark.dataset.start = start;
-      mark.title = `Answer ${rank}, ${clock(start)}–${clock(end)}, ${percent} % likely`;
+      mark.title = `Answer ${rank}, ${clock(start)}–${clock(end)}, ${said}`;
       mark.append(Object.assign(document.createElement("b"), { textContent: rank }));
       return mark;
     });

@@ -1,0 +1,70 @@
+"""What models there are, as the page and the command line say it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from speechsearch.models.card import ModelCard, Task
+from speechsearch.models.catalog import Catalog
+from speechsearch.service.settings import EngineSettings
+
+
+@dataclass(frozen=True, slots=True)
+class KnownModel:
+    """A model in words. ``is_used``: the settings name it, or one that they name needs it."""
+
+    name: str
+    task: Task
+    licence: str
+    languages: str
+    parameters: str
+    summary: str
+    is_used: bool
+
+
+def known_models(catalog: Catalog, chosen: EngineSettings) -> list[KnownModel]:
+    """Return the models of a catalog in words, in its order. Raises NotFoundError where the settings name others."""
+    used = used_models(catalog, chosen)
+    return [
+        KnownModel(
+            card.name,
+            card.task,
+            card.licence,
+            languages(card.languages),
+            parameters(card),
+            card.summary,
+            (card.task, card.name) in used,
+        )
+        for card in catalog.cards
+    ]
+
+
+def used_models(catalog: Catalog, chosen: EngineSettings) -> set[tuple[Task, str]]:
+    """Return (task, name) of the models that the settings name, and of those that these need. Raises NotFoundError."""
+    waiting: list[tuple[Task, str]] = [("speech encoder", chosen.encoder)]
+    waiting += [("recognizer", name) for name in chosen.recognizers]
+    waiting += [("text encoder", chosen.text_encoder)] if chosen.recognizers else []
+    used: set[tuple[Task, str]] = set()
+    while waiting:
+        model = waiting.pop()
+        if model not in used:
+            used.add(model)
+            waiting += catalog.get(*model).needs
+    return used
+
+
+def languages(codes: Sequence[str]) -> str:
+    """Return languages in words.
+
+    >>> languages(("en", "de")), languages(()), languages("abcdefgh")
+    ('en, de', 'any', '8 languages')
+    """
+    if len(codes) > 6:
+        return f"{len(codes)} languages"
+    return ", ".join(codes) or "any"
+
+
+def parameters(card: ModelCard) -> str:
+    """Return how large a model is in words; a dash where nobody counts."""
+    return f"{card.parameters_m:,.1f} M" if card.parameters_m else "–"
