@@ -1,10 +1,13 @@
 """Zip and tar archives, read one member at a time and never trusted.
 
 Nothing is unpacked under a name from the archive. Sizes in headers are not believed: bytes are counted as they come.
+``contents`` runs this in a child process, for what the libraries do with memory and time in spite of the care here.
 """
 
 from __future__ import annotations
 
+import bz2
+import copy
 import lzma
 import re
 import stat
@@ -20,7 +23,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
 from ingest.sources import LONGEST_NAME, clean
-from ingest.unpacking import CHUNK_BYTES, CarefulFile, Meter, Metered, unpacked
+from ingest.unpacking import CHUNK_BYTES, CarefulFile, Checked, Meter, Metered, unpacked, unpacking
 from speechsearch.domain.errors import ArchiveError, SpeechSearchError
 from speechsearch.domain.limits import Limits
 
@@ -31,8 +34,16 @@ OTHER_ARCHIVES = (*ARCHIVE_SUFFIXES, ".gz", ".bz2", ".xz", ".7z", ".rar", ".tar.
 HEADER_BYTES = 1000
 """A directory entry with a long name; more an entry is refused before it is read into memory."""
 
+LONGEST_PATH, DEEPEST_PATH = 4096, 100
+"""Characters and folders; every folder above a file is looked at for its metadata."""
+
 ZIP_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2}
 """LZMA is left out because a zip can ask it for 4 GB of memory."""
+
+LONG_HEADERS = (
+    tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK,
+)  # fmt: skip
+"""Entries of a tar that only tell more of the next one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +81,8 @@ def member_path(name: str) -> PurePosixPath:
     path = PurePosixPath(*(part for part in text.split("/") if part not in {"", "."}))
     if text.startswith("/") or ".." in path.parts or re.match(r"[A-Za-z]:/", text):
         raise ArchiveError(f"'{clean(name, LONGEST_NAME)}' points outside of the archive.")
+    if len(text) > LONGEST_PATH or len(path.parts) > DEEPEST_PATH:
+        raise ArchiveError(f"'{clean(name, LONGEST_NAME)}' has too long a path.")
     return path
 
 
@@ -136,7 +149,17 @@ def _zip_members(raw: CarefulFile, meter: Meter) -> Iterator[Member]:
 
 
 def _open_zip(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, meter: Meter) -> BinaryIO:
+    if entry.compress_type == zipfile.ZIP_BZIP2:
+        return cast(BinaryIO, Metered(cast(BinaryIO, Checked(_unpacked_bzip2(archive, entry), entry.CRC)), meter))
     return cast(BinaryIO, Metered(cast(BinaryIO, archive.open(entry)), meter))
+
+
+def _unpacked_bzip2(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> BinaryIO:
+    """Return what a member holds; ``zipfile`` would unpack all that comes of 4 KB at once, which may be gigabytes."""
+    packed = copy.copy(entry)
+    packed.compress_type, packed.file_size = zipfile.ZIP_STORED, entry.compress_size
+    del packed.CRC  # it is that of the unpacked bytes; without one, nothing is compared
+    return unpacking(cast(BinaryIO, archive.open(packed)), bz2.BZ2Decompressor)
 
 
 def _zip_error(entry: zipfile.ZipInfo) -> str:
@@ -148,10 +171,19 @@ def _zip_error(entry: zipfile.ZipInfo) -> str:
     return "" if entry.compress_type in ZIP_METHODS else "is packed by a method that is not supported"
 
 
+class CarefulInfo(tarfile.TarInfo):
+    """A header that announces what else of it is read, before ``tarfile`` reads it."""
+
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        if self.type in LONG_HEADERS:
+            cast(Metered, archive.fileobj).expect_header(self.size)
+        return cast(tarfile.TarInfo, super()._proc_member(archive))  # type: ignore[misc]  # made for this
+
+
 def _tar_members(raw: CarefulFile, meter: Meter) -> Iterator[Member]:
     """Yield the members of a tar archive, plain or packed; links, devices and holes with the reason."""
     stream = Metered(unpacked(raw), meter)
-    with tarfile.open(fileobj=stream, mode="r:") as archive:
+    with tarfile.open(fileobj=stream, mode="r:", tarinfo=CarefulInfo) as archive:
         for entry in archive:
             meter.add_file()
             archive.members.clear()  # type: ignore[attr-defined]  # it would keep every header for random access

@@ -8,42 +8,20 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from ingest import archives
-from ingest.metadata import FILE_NAME, LARGEST_BYTES, Metadata, describe, edited, parse
+from ingest import archives, contents
+from ingest.metadata import FILE_NAME, LARGEST_BYTES, Metadata, describe, edited
+from ingest.plan import Plan, Tables
 from ingest.sources import LONGEST_NAME, SOUND_SUFFIXES, Found, Rejected, Selection, Source, clean, disk_name
-from ingest.unpacking import ExhaustedError
 from speechsearch.domain.errors import ArchiveError, InputError, TooLargeError
 from speechsearch.domain.limits import Limits
 
-Tables = dict[PurePosixPath, Metadata]
-"""The metadata.csv files of a folder or an archive, by the folder they lie in."""
-
-
-@dataclass(slots=True)
-class Plan:
-    """What was found on the first look: parts to go through in order, and their size."""
-
-    limits: Limits
-    workspace: Path
-    parts: list[Callable[[], Iterable[Found]]] = field(default_factory=list)
-    files: int = 0
-    size_bytes: int = 0
-
-    def add(self, found: Iterable[Found]) -> None:
-        """Add sources that lie on the disk as they are, and refusals."""
-        listed = list(found)
-        self.count(listed)
-        self.parts.append(lambda: listed)
-
-    def count(self, found: Sequence[Found]) -> None:
-        """Count files and bytes, warnings left out."""
-        self.files += sum(isinstance(one, Source) or not one.is_warning for one in found)
-        self.size_bytes += sum(one.size_bytes for one in found if isinstance(one, Source))
+MOST_NAMED = 100
+"""So many members of an archive that are refused are named one by one."""
 
 
 def discover(paths: Sequence[Path], limits: Limits, workspace: Path) -> Selection:
@@ -55,13 +33,14 @@ def discover(paths: Sequence[Path], limits: Limits, workspace: Path) -> Selectio
     """
     plan = Plan(limits, workspace)
     given = [path for path in paths if path.is_file() and path.name.lower() == FILE_NAME]
-    beside = {path.parent: _read_table(path, path.name, limits) for path in given}
+    beside = {path.parent: _read_table(path, path.name, plan) for path in given}
     dropped = Metadata(
         FILE_NAME,
         {key: row for table in beside.values() for key, row in table.rows.items()},
         tuple(problem for table in beside.values() for problem in table.problems),
     )
     plan.add(dropped.problems)
+    lying: dict[Path, Metadata] = {}
     for path in paths:
         if path in given:
             continue
@@ -70,9 +49,9 @@ def discover(paths: Sequence[Path], limits: Limits, workspace: Path) -> Selectio
         elif path.is_file() and archives.is_archive(path.name):
             _plan_archive(plan, path, path.name)
         else:
-            tables = _tables_beside(path, dropped, limits)
+            tables = _tables_beside(path, dropped, lying, plan)
             plan.add([_file(path, path.name, PurePosixPath(path.name), tables, limits)[0]])
-    return Selection(_walk(plan.parts), files=plan.files, size_bytes=plan.size_bytes)
+    return plan.selection()
 
 
 def discover_uploaded(
@@ -99,29 +78,29 @@ def discover_uploaded(
         edits[inside] = descriptions.get(name, {})
     if not _plan_files(plan, named, "", edits):
         plan.add([Rejected("upload", InputError("There are no sound files in what was uploaded."))])
-    return Selection(_walk(plan.parts), files=plan.files, size_bytes=plan.size_bytes)
+    return plan.selection()
 
 
-def _walk(parts: Iterable[Callable[[], Iterable[Found]]]) -> Iterator[Found]:
-    for part in parts:
-        yield from part()
+def _tables_beside(path: Path, dropped: Metadata, lying: dict[Path, Metadata], plan: Plan) -> Tables:
+    """Return the metadata for a file that was named directly: given with it, or lying next to it.
 
-
-def _tables_beside(path: Path, dropped: Metadata, limits: Limits) -> Tables:
-    """Return the metadata for a file that was named directly: given with it, or lying next to it."""
+    ``lying``: what was found of the latter kind, by folder.
+    """
     beside = path.parent / FILE_NAME
     if path.name not in dropped.rows and beside.is_file():
-        return {PurePosixPath("."): _read_table(beside, FILE_NAME, limits)}
+        if path.parent not in lying:
+            lying[path.parent] = _read_table(beside, FILE_NAME, plan)
+        return {PurePosixPath("."): lying[path.parent]}
     return {PurePosixPath("."): dropped}
 
 
-def _read_table(path: Path, name: str, limits: Limits) -> Metadata:
+def _read_table(path: Path, name: str, plan: Plan) -> Metadata:
     try:
         with path.open("rb") as stream:
             content = stream.read(LARGEST_BYTES + 1)
     except OSError as error:
         return Metadata(name, problems=(_unreadable(name, error, is_warning=True),))
-    return parse(content, name, limits.archive_files)
+    return plan.room.parse(content, name, plan.limits.archive_files)
 
 
 def _unreadable(name: str, error: OSError, is_warning: bool = False) -> Rejected:
@@ -169,11 +148,11 @@ def _plan_files(
 
     ``prefix`` goes before the paths when they are shown; without one, files at the top count as named directly.
     """
-    tables: Tables = {
-        inside.parent: _read_table(path, f"{prefix}{inside}", plan.limits)
-        for inside, path in files
-        if inside.name.lower() == FILE_NAME
-    }
+    tables: Tables = {}
+    problems: list[Found] = []
+    for inside, path in files:
+        if inside.name.lower() == FILE_NAME:
+            problems += plan.keep(inside.parent, _read_table(path, f"{prefix}{inside}", plan), tables)
     used: dict[PurePosixPath, set[str]] = {folder: set() for folder in tables}
     found: list[Found] = []
     is_empty = True
@@ -195,8 +174,9 @@ def _plan_files(
             continue
         is_empty = False
     for folder, table in tables.items():
-        found.extend([*table.problems, *table.unused(used[folder])])
+        problems += plan.few(table.unused(used[folder]))
     plan.add(found)
+    plan.parts.append(lambda: problems)
     return not is_empty
 
 
@@ -221,39 +201,47 @@ def _plan_archive(plan: Plan, path: Path, name: str) -> None:
     tables: Tables = {}
     sizes: dict[PurePosixPath, int] = {}
     found: list[Found] = []
+    refused = 0
     shown = clean(name, 2 * LONGEST_NAME)
     try:
-        with closing(archives.members(path, plan.limits)) as members:
-            for member in members:
-                if member.error is not None:
-                    found.append(Rejected(clean(f"{shown}/{member.path}", 2 * LONGEST_NAME), member.error))
-                elif member.path.name.lower() == FILE_NAME:
-                    tables[member.path.parent] = _read_member(member, f"{shown}/{member.path}", plan.limits)
-                elif member.path.suffix.lower() in SOUND_SUFFIXES:
-                    sizes[member.path] = member.size_bytes
+        with closing(contents.entries(path, shown, plan.limits, "tables")) as entries:
+            for entry in entries:
+                if contents.is_table(entry.path) and entry.error is None:
+                    found += _read_entry(entry, shown, tables, plan)
+                elif entry.error is not None:
+                    refused += 1
+                    if refused <= MOST_NAMED:
+                        found.append(Rejected(clean(f"{shown}/{entry.path}", 2 * LONGEST_NAME), entry.error))
+                elif contents.is_sound(entry.path):
+                    sizes[entry.path] = entry.size_bytes
     except ArchiveError as error:
         plan.add([Rejected(shown, _named(error, path, shown))])
         return
     except OSError as error:
         plan.add([_unreadable(shown, error)])
         return
+    if refused > MOST_NAMED:
+        message = f"'{shown}' holds {refused - MOST_NAMED:,} more files that cannot be taken in."
+        found.append(Rejected(shown, ArchiveError(message)))
     if not sizes and not found:
         found.append(Rejected(shown, ArchiveError(f"'{shown}' holds no sound files.")))
+    used: dict[PurePosixPath, set[str]] = {folder: set() for folder in tables}
+    for inside in sizes:
+        _, folder, key = describe(inside, tables)
+        used.get(folder, set()).add(key)
     for folder, table in tables.items():
-        matched = {describe(inside, {folder: table})[2] for inside in sizes if inside.is_relative_to(folder)}
-        found.extend([*table.problems, *table.unused(matched)])
+        found += plan.few(table.unused(used[folder]))
     plan.count([*found, *(Source("", path, size_bytes) for size_bytes in sizes.values())])
     plan.parts.append(lambda: _unpack(path, shown, found, tables, plan))
 
 
-def _read_member(member: archives.Member, name: str, limits: Limits) -> Metadata:
-    content = b""
-    with archives.errors_of(name), member.open() as stream:
-        for chunk in archives.chunks(stream):
-            content += chunk
-            if len(content) > LARGEST_BYTES:
-                break
-    return parse(content, clean(name, 2 * LONGEST_NAME), limits.archive_files)
+def _read_entry(entry: contents.Entry, archive: str, tables: Tables, plan: Plan) -> list[Found]:
+    """Keep a table of an archive, and return what is wrong with it."""
+    content = b"".join(entry.chunks)
+    name = clean(f"{archive}/{entry.path}", 2 * LONGEST_NAME)
+    if entry.error is not None:
+        return plan.few([Rejected(name, entry.error, is_warning=True)])
+    return plan.keep(entry.path.parent, plan.room.parse(content, name, plan.limits.archive_files), tables)
 
 
 def _unpack(path: Path, name: str, found: Sequence[Found], tables: Tables, plan: Plan) -> Iterator[Found]:
@@ -261,13 +249,11 @@ def _unpack(path: Path, name: str, found: Sequence[Found], tables: Tables, plan:
     plan.workspace.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="ingest-", dir=plan.workspace) as folder:
         try:
-            with closing(archives.members(path, plan.limits)) as members:
-                for member in members:
-                    suffix = member.path.suffix.lower()
-                    if member.error is None and suffix in SOUND_SUFFIXES:
-                        yield from _unpack_member(
-                            member, name, Path(folder, disk_name(member.path.name)), tables, plan.limits
-                        )
+            with closing(contents.entries(path, name, plan.limits, "sounds")) as entries:
+                for entry in entries:
+                    if entry.error is None and contents.is_sound(entry.path):
+                        target = Path(folder, disk_name(entry.path.name))
+                        yield from _unpack_entry(entry, clean(f"{name}/{entry.path}", 2 * LONGEST_NAME), target, tables)
         except ArchiveError as error:
             yield Rejected(name, _named(error, path, name))
     yield from found
@@ -278,25 +264,15 @@ def _named(error: ArchiveError, path: Path, name: str) -> ArchiveError:
     return type(error)(error.message.replace(path.name, name.rsplit("/", 1)[-1]), error.hint)
 
 
-def _unpack_member(
-    member: archives.Member, archive: str, target: Path, tables: Tables, limits: Limits
-) -> Iterator[Found]:
+def _unpack_entry(entry: contents.Entry, name: str, target: Path, tables: Tables) -> Iterator[Found]:
     """Yield one member as a source and remove it; a damaged one as a refusal while the archive can be read on."""
-    name = clean(f"{archive}/{member.path}", 2 * LONGEST_NAME)
-    size_bytes = 0
     try:
-        try:
-            with archives.errors_of(name), member.open() as stream, target.open("wb") as unpacked:
-                for chunk in archives.chunks(stream):
-                    size_bytes += len(chunk)
-                    if size_bytes > limits.file_bytes:
-                        raise TooLargeError(f"'{name}' has more than {limits.file_bytes:,} bytes.")
-                    unpacked.write(chunk)
-        except ExhaustedError:
-            raise
-        except InputError as error:
-            yield Rejected(name, error)
+        with target.open("wb") as unpacked:
+            for chunk in entry.chunks:
+                unpacked.write(chunk)
+        if entry.error is not None:
+            yield Rejected(name, entry.error)
         else:
-            yield Source(name, target, size_bytes, describe(member.path, tables)[0])
+            yield Source(name, target, target.stat().st_size, describe(entry.path, tables)[0])
     finally:
         target.unlink(missing_ok=True)

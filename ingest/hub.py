@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ingest.cards import check_card, check_files
 from ingest.rows import ALIASES, NAME_COLUMNS, TEXT_COLUMNS, Origin, errors_of, library, rows_of
 from ingest.sources import Selection, clean
 from speechsearch.domain.errors import InputError, NotFoundError
@@ -89,8 +90,8 @@ def _load(
         if path.is_dir() and ((path / "state.json").is_file() or (path / "dataset_dict.json").is_file()):
             return Origin(path.name, (path,)), _pick_split(datasets.load_from_disk(str(path)), split, path.name)
         if path.is_dir():
-            loaded = datasets.load_dataset(str(path), configuration, split=split, streaming=streaming)
-            return Origin(path.name, (path,)), loaded
+            builder = datasets.load_dataset_builder(str(path), configuration)
+            return _opened(builder, Origin(path.name, (path,)), split, streaming)
         if path.is_file():
             if path.suffix.lower() not in TABLE_SUFFIXES:
                 raise InputError(f"'{path.name}' is not a table.", f"Known are {', '.join(sorted(TABLE_SUFFIXES))}.")
@@ -100,11 +101,23 @@ def _load(
             return Origin(path.name, (path.parent,)), loaded
         if not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", name_or_path):
             raise NotFoundError(f"'{clean(name_or_path)}' is neither a file or folder nor a name on the hub.")
-        loaded = datasets.load_dataset(
-            name_or_path, configuration, split=split, revision=revision, streaming=streaming
-        )  # fmt: skip
-        caches = (Path(datasets.config.HF_DATASETS_CACHE), Path(datasets.config.HF_HUB_CACHE))
-        return Origin(name_or_path, caches, f"hf://datasets/{name_or_path}"), loaded
+        from huggingface_hub.constants import HF_HUB_CACHE
+
+        caches = (Path(datasets.config.HF_DATASETS_CACHE), Path(HF_HUB_CACHE))
+        origin = Origin(name_or_path, caches, f"hf://datasets/{name_or_path}")
+        if not datasets.config.HF_HUB_OFFLINE:  # then only what was taken before can be opened
+            check_card(origin, revision)
+        builder = datasets.load_dataset_builder(name_or_path, configuration, revision=revision)
+        return _opened(builder, origin, split, streaming)
+
+
+def _opened(builder: Any, origin: Origin, split: str, streaming: bool) -> tuple[Origin, Any]:
+    """Return a split of a dataset, if all its files are its own."""
+    check_files(builder.config.data_files or {}, origin)
+    if streaming:
+        return origin, builder.as_streaming_dataset(split=split)
+    builder.download_and_prepare()
+    return origin, builder.as_dataset(split=split)
 
 
 def _pick_split(dataset: Any, split: str, name: str) -> Any:

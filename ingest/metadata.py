@@ -12,8 +12,11 @@ from ingest.sources import LONGEST_LINE, LONGEST_NAME, LONGEST_TEXT, Description
 from speechsearch.domain.errors import InputError
 
 FILE_NAME = "metadata.csv"
-LARGEST_BYTES = 16_000_000
+LARGEST_BYTES = 8_000_000
 """A metadata file of 10,000 rows has about 2 MB."""
+MOST_COLUMNS = 100
+MOST_PROBLEMS = 50
+"""So many rows that cannot be used are named one by one."""
 
 LONGEST = {"title": LONGEST_NAME, "source": LONGEST_TEXT}
 FIELDS = ("title", "speaker", "date", "language", "licence", "source", "collection")
@@ -30,11 +33,37 @@ class Metadata:
     problems: tuple[Rejected, ...] = ()
 
     def unused(self, used: Iterable[str]) -> list[Rejected]:
-        """Return a warning for every row whose file is not in ``used``."""
-        return [
+        """Return warnings for the rows whose file is not in ``used``; of many, all but the first share one."""
+        missing = sorted(self.rows.keys() - set(used))
+        found = [
             _warning(self.name, f"'{self.name}' describes '{clean(key, LONGEST_NAME)}', which is not there.")
-            for key in self.rows.keys() - set(used)
+            for key in missing[:MOST_PROBLEMS]
         ]
+        if left := len(missing) - len(found):
+            found.append(_warning(self.name, f"'{self.name}' describes {left:,} more files that are not there."))
+        return found
+
+
+@dataclass(slots=True)
+class Room:
+    """How much metadata a selection may still bring: every table by itself may be small."""
+
+    rows: int
+    size_bytes: int = 4 * LARGEST_BYTES
+
+    def parse(self, content: bytes, name: str, most_rows: int) -> Metadata:
+        r"""Return the rows of one more metadata.csv, as ``parse``.
+
+        >>> room = Room(rows=1)
+        >>> [len(room.parse(b"file\na.mp3\nb.mp3\n", "metadata.csv", 100).rows) for _ in range(2)]
+        [1, 0]
+        """
+        if self.rows <= 0 or len(content) > self.size_bytes:
+            return _unusable(name, "comes after too much other metadata")
+        table = parse(content, name, min(most_rows, self.rows))
+        self.rows -= len(table.rows) + len(table.problems)
+        self.size_bytes -= len(content)
+        return table
 
 
 def row_key(path: str) -> str:
@@ -56,10 +85,10 @@ def describe(path: PurePosixPath, tables: Mapping[PurePosixPath, Metadata]) -> t
     'Opening'
     """
     for folder in path.parents:
-        table = tables.get(folder)
-        key = str(path.relative_to(folder))
-        if table and key in table.rows:
-            return table.rows[key], folder, key
+        if table := tables.get(folder):
+            key = str(path.relative_to(folder))
+            if key in table.rows:
+                return table.rows[key], folder, key
     return Description(), PurePosixPath(), ""
 
 
@@ -81,22 +110,30 @@ def parse(content: bytes, name: str, most_rows: int) -> Metadata:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count))
     rows: dict[str, Description] = {}
     problems: list[Rejected] = []
+    end: list[Rejected] = []
+    bad_rows = 0
     try:
         columns = [ALIASES.get(column, column) for column in (cell.strip().lower() for cell in next(reader, []))]
         if "file_name" not in columns:
             return _unusable(name, "has no column 'file' or 'file_name'")
+        if len(columns) > MOST_COLUMNS:
+            return _unusable(name, f"has more than {MOST_COLUMNS} columns")
         for cells in reader:
             if not any(cell.strip() for cell in cells):
                 continue
-            if len(rows) + len(problems) >= most_rows:
-                problems.append(_warning(name, f"'{name}' has more than {most_rows:,} rows; the rest was left out."))
+            if len(rows) + bad_rows >= most_rows:
+                end.append(_warning(name, f"'{name}' has more than {most_rows:,} rows; the rest was left out."))
                 break
             problem = _add(rows, columns, cells)
-            if problem:
+            bad_rows += bool(problem)
+            if problem and bad_rows <= MOST_PROBLEMS:
                 problems.append(_warning(name, f"Line {reader.line_num} of '{name}' {problem}."))
     except csv.Error as error:
-        problems.append(_warning(name, f"'{name}' cannot be read after line {reader.line_num}: {error}."))
-    return Metadata(name, rows, tuple(problems))
+        end.append(_warning(name, f"'{name}' cannot be read after line {reader.line_num}: {error}."))
+    if bad_rows > MOST_PROBLEMS:
+        message = f"{bad_rows - MOST_PROBLEMS:,} more rows of '{name}' cannot be used."
+        problems.append(_warning(name, message))
+    return Metadata(name, rows, tuple(problems + end))
 
 
 def _add(rows: dict[str, Description], columns: list[str], cells: list[str]) -> str:

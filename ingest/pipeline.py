@@ -37,7 +37,7 @@ class Outcome(Protocol):
 
 
 class Indexer(Protocol):
-    """The part of ``speechsearch.indexer.Manage`` that ingest needs."""
+    """The part of ``speechsearch.service.manage.Manage`` that ingest needs."""
 
     @property
     def limits(self) -> Limits:

@@ -43,6 +43,10 @@ class Origin:
     folders: tuple[Path, ...]
     url: str = ""
 
+    def has(self, url: str) -> bool:
+        """Tell whether an address, or that of an archive around it, is one of something in the dataset."""
+        return bool(self.url) and re.match(re.escape(self.url) + r"[@/]", url.rpartition("::")[2]) is not None
+
 
 def library() -> Any:
     """Return the module ``datasets``, imported only when one is asked for: it takes a second."""
@@ -113,7 +117,7 @@ def _on_disk(
     elif "://" in path:
         import fsspec
 
-        if not (origin.url and re.match(re.escape(origin.url) + r"[@/]", path.rpartition("::")[2])):
+        if not origin.has(path):
             raise InputError(f"'{name}' names a file outside of its dataset, which is not opened.")
         with fsspec.open(path, "rb") as stream:
             _write(iter(lambda: stream.read(1 << 20), b""), target, name, limits)

@@ -1,4 +1,4 @@
-"""What the queue's jobs do: take in uploaded files, a dataset or the samples, and make the index anew."""
+"""What the queue's jobs do: take in uploaded files, a dataset or the samples, make what is missing, rebuild."""
 
 from __future__ import annotations
 
@@ -6,27 +6,28 @@ import tempfile
 from collections.abc import Callable, Generator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from ingest.discover import discover, discover_uploaded
 from ingest.hub import hub_sources
 from ingest.pipeline import FileResult, run
 from ingest.sources import Selection
 from speechsearch.domain.progress import ProgressCallback
-from speechsearch.jobs.queue import CATCH_UP, visitor_of_job
-from speechsearch.jobs.worker import Runner
-from speechsearch.library.second_pass import Unmade
-from speechsearch.store import Job
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # the children that read archives import this package, and need no database
+    from speechsearch.jobs.worker import Runner
+    from speechsearch.library.second_pass import Unmade
     from speechsearch.service.open import Service
+    from speechsearch.store import Job
 
-Finder = Callable[[Job, Path], Selection]
+Finder: TypeAlias = "Callable[[Job, Path], Selection]"
 """Finds a job's recordings, with a folder for what is unpacked."""
 
 
 def runners(service: Service, samples: Path) -> Mapping[str, Runner]:
     """Return the runner of each kind of job. ``samples``: the folder of the sample collection."""
+    from speechsearch.jobs.queue import CATCH_UP
+
     jobs_dir, limits = service.settings.data_dir.expanduser().resolve() / "jobs", service.limits
 
     def uploaded(job: Job, workspace: Path) -> Selection:
@@ -59,6 +60,8 @@ def runners(service: Service, samples: Path) -> Mapping[str, Runner]:
 
 def take_in(service: Service, find: Finder, job: Job, report: ProgressCallback) -> Generator[FileResult, None, None]:
     """Index what a job brings and yield what became of each file."""
+    from speechsearch.jobs.queue import visitor_of_job
+
     visitor = visitor_of_job(job)
     jobs_dir = service.settings.data_dir.expanduser().resolve() / "jobs"
     with tempfile.TemporaryDirectory(prefix="work-", dir=jobs_dir) as workspace:  # the queue clears up after a kill

@@ -44,11 +44,13 @@ def clean(text: object, longest: int = LONGEST_LINE) -> str:
     >>> clean("abcdef", longest=4)
     'abc…'
     """
-    kept = "".join(
-        " " if character.isspace() else character
-        for character in str(text)[: 8 * longest]
-        if character.isspace() or unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Co", "Cn"}
-    )
+    kept = str(text)[: 8 * longest]
+    if not kept.isprintable():
+        kept = "".join(
+            " " if character.isspace() else character
+            for character in kept
+            if character.isspace() or unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Co", "Cn"}
+        )
     line = " ".join(kept.split())
     return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
 

@@ -6,8 +6,11 @@ import bz2
 import gzip
 import io
 import lzma
+import re
+import zlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, Protocol, cast
 
 from speechsearch.domain.errors import ArchiveError
 from speechsearch.domain.limits import Limits
@@ -19,6 +22,27 @@ FREE_BYTES = 4 << 20
 
 XZ_MEMORY_BYTES = 256 << 20
 """What ``xz -9`` asks for is 65 MB."""
+
+
+PACKED_BYTES = 1 << 16
+"""So much of packed data is read at a time."""
+
+LARGEST_HEADER_BYTES = 1 << 16
+"""What a tar may say of one member besides its 512 bytes: names, links, attributes."""
+
+LONGEST_NUMBER = re.compile(rb"\d{1000}")
+
+
+class Decoder(Protocol):
+    """What the decoders of ``lzma`` and ``bz2`` have in common."""
+
+    @property
+    def eof(self) -> bool: ...  # noqa: D102
+    @property
+    def needs_input(self) -> bool: ...  # noqa: D102
+    @property
+    def unused_data(self) -> bytes: ...  # noqa: D102
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...  # noqa: D102
 
 
 class ExhaustedError(ArchiveError):
@@ -83,21 +107,19 @@ def unpacked(raw: CarefulFile) -> BinaryIO:
     if magic[:2] == b"\x1f\x8b":
         return cast(BinaryIO, gzip.GzipFile(fileobj=raw))
     if magic[:3] == b"BZh":
-        return cast(BinaryIO, bz2.BZ2File(raw))
+        return unpacking(cast(BinaryIO, raw), bz2.BZ2Decompressor)
     if magic == b"\xfd7zXZ\0":
-        return cast(BinaryIO, io.BufferedReader(XzReader(raw), CHUNK_BYTES))
+        return unpacking(cast(BinaryIO, raw), xz_decoder)
     return cast(BinaryIO, raw)
 
 
-class XzReader(io.RawIOBase):
-    """Unpacks xz with bounded memory, which ``lzma.LZMAFile`` cannot."""
+class Unpacker(io.RawIOBase):
+    """Unpacks xz or bzip2 with bounded memory, which ``lzma.LZMAFile`` and ``zipfile`` do not."""
 
-    def __init__(self, raw: CarefulFile) -> None:
+    def __init__(self, raw: BinaryIO, new_decoder: Callable[[], Decoder]) -> None:
         self.raw = raw
-        self.decoder = self._new_decoder()
-
-    def _new_decoder(self) -> lzma.LZMADecompressor:
-        return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY_BYTES)
+        self.new_decoder = new_decoder
+        self.decoder = new_decoder()
 
     def readable(self) -> bool:
         """Say yes."""
@@ -108,18 +130,45 @@ class XzReader(io.RawIOBase):
         while True:
             packed = b""
             if self.decoder.eof:
-                packed = self.decoder.unused_data.lstrip(b"\0") or self.raw.read(CHUNK_BYTES).lstrip(b"\0")
+                packed = self.decoder.unused_data.lstrip(b"\0") or self.raw.read(PACKED_BYTES).lstrip(b"\0")
                 if not packed:
                     return 0
-                self.decoder = self._new_decoder()
+                self.decoder = self.new_decoder()
             elif self.decoder.needs_input:
-                packed = self.raw.read(CHUNK_BYTES)
+                packed = self.raw.read(PACKED_BYTES)
                 if not packed:
                     raise EOFError("the packed data ends too early")
             data = self.decoder.decompress(packed, len(buffer))
             if data:
                 buffer[: len(data)] = data
                 return len(data)
+
+
+def unpacking(raw: BinaryIO, new_decoder: Callable[[], Decoder]) -> BinaryIO:
+    """Return the stream inside a packed one."""
+    return cast(BinaryIO, io.BufferedReader(Unpacker(raw, new_decoder), CHUNK_BYTES))
+
+
+def xz_decoder() -> lzma.LZMADecompressor:
+    """Return a decoder that does not take all the memory that a file asks for."""
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY_BYTES)
+
+
+class Checked(io.RawIOBase):
+    """Passes bytes on and compares their checksum with the one they should have."""
+
+    def __init__(self, stream: BinaryIO, crc: int) -> None:
+        self.stream = stream
+        self.expected = crc
+        self.found = 0
+
+    def read(self, size: int = -1) -> bytes:
+        """Read up to ``size`` bytes."""
+        content = self.stream.read(size)
+        self.found = zlib.crc32(content, self.found)
+        if not content and size and self.found != self.expected:
+            raise ValueError("its checksum (CRC) is wrong")
+        return content
 
 
 class Metered(io.RawIOBase):
@@ -130,12 +179,23 @@ class Metered(io.RawIOBase):
         self.meter = meter
         self.position = 0
         self.last = b""
+        self.is_header = False
+
+    def expect_header(self, size_bytes: int) -> None:
+        """Be told that ``tarfile`` reads more of a header next, of so many bytes."""
+        if size_bytes > LARGEST_HEADER_BYTES:
+            raise ExhaustedError(f"'{self.meter.name}' has a header that is too large.")
+        self.is_header = True
 
     def read(self, size: int = -1) -> bytes:
         """Read up to ``size`` bytes."""
         if size < 0 or size > LARGEST_READ_BYTES:
             raise ExhaustedError(f"'{self.meter.name}' has a header that is too large.")
         self.last = self.stream.read(size)
+        # Up to Python 3.11.9 a regular expression tries every digit of a number as its first (CVE-2024-6232).
+        if self.is_header and LONGEST_NUMBER.search(self.last):
+            raise ExhaustedError(f"'{self.meter.name}' has a header with a number of more than 1,000 digits.")
+        self.is_header = False
         self.position += len(self.last)
         self.meter.add_bytes(len(self.last))
         return self.last

@@ -1,4 +1,8 @@
-"""Read sound files as 16 kHz mono float32, in bounded memory and within the limits of the settings."""
+"""Read sound files as 16 kHz mono float32, in bounded memory and within the limits of the settings.
+
+All of this runs in the calling process. Files that come from outside are read by ``untrusted``, which runs it in a
+child; ``read_span`` is also called directly, for clips of recordings that were decoded whole when they were taken in.
+"""
 
 from __future__ import annotations
 
@@ -29,34 +33,14 @@ def probe(path: Path, limits: Limits) -> SoundInfo:
         TooLongError: it is longer than ``limits.duration_s``.
         TooLargeError: it has too many bytes, channels or samples a second.
     """
-    _check_bytes(path, limits)
+    check_bytes(path, limits)
     with open_reader(path) as reader:
         _check(reader.info, limits, limits.duration_s, path.name)
         if reader.info.duration_s:
             return reader.info
-    return replace(reader.info, duration_s=sum(block.duration_s for block in stream(path, limits)))
-
-
-def stream(path: Path, limits: Limits, block_s: float = 30.0) -> Iterator[Audio]:
-    """Yield the sound of a file in consecutive blocks of ``block_s`` seconds; the last one may be shorter.
-
-    Raises:
-        DecodeError: it is not readable sound, is cut off, or holds samples that are not numbers.
-        TooLongError: it is longer than ``limits.duration_s``.
-        TooLargeError: it has too many bytes, channels or samples a second.
-    """
-    return _blocks(path, limits, limits.duration_s, block_s)
-
-
-def load(source: Path | bytes, limits: Limits, longest_s: float) -> Audio:
-    """Return a short sound whole.
-
-    Raises:
-        DecodeError: it is not readable sound, is cut off, or holds samples that are not numbers.
-        TooLongError: it is longer than ``longest_s``.
-        TooLargeError: it has too many bytes, channels or samples a second.
-    """
-    return Audio(np.concatenate([block.samples for block in _blocks(source, limits, longest_s, block_s=30.0)]))
+    return replace(
+        reader.info, duration_s=sum(block.duration_s for block in blocks(path, limits, limits.duration_s, block_s=30.0))
+    )
 
 
 def read_span(path: Path, span: Span) -> Audio:
@@ -75,13 +59,20 @@ def read_span(path: Path, span: Span) -> Audio:
     return Audio(samples[begin:end])
 
 
-def _blocks(source: Path | bytes, limits: Limits, longest_s: float, block_s: float) -> Iterator[Audio]:
+def blocks(source: Path | bytes, limits: Limits, longest_s: float, block_s: float) -> Iterator[Audio]:
+    """Yield the sound of a file, or of its content, in consecutive blocks; the last one may be shorter.
+
+    Raises:
+        DecodeError: it is not readable sound, is cut off, or holds samples that are not numbers.
+        TooLongError: it is longer than ``longest_s``.
+        TooLargeError: it has too many bytes, channels or samples a second.
+    """
     name = name_of(source)
-    _check_bytes(source, limits)
+    check_bytes(source, limits)
     with open_reader(source) as reader:
         _check(reader.info, limits, longest_s, name)
         total_samples = 0
-        for block in _regrouped(_resampled(reader), round(block_s * SAMPLE_RATE_HZ)):
+        for block in regrouped(_resampled(reader), round(block_s * SAMPLE_RATE_HZ)):
             total_samples += len(block)
             _check_length(total_samples / SAMPLE_RATE_HZ, longest_s, name)
             yield Audio(block)
@@ -92,10 +83,10 @@ def _resampled(reader: Reader) -> Iterator[NDArray[np.float32]]:
     return resample(reader.blocks(), reader.info.sample_rate_hz)
 
 
-def _regrouped(parts: Iterable[NDArray[np.float32]], size: int) -> Iterator[NDArray[np.float32]]:
+def regrouped(parts: Iterable[NDArray[np.float32]], size: int) -> Iterator[NDArray[np.float32]]:
     """Yield the same samples in arrays of ``size``, the last one shorter.
 
-    >>> [block.tolist() for block in _regrouped([np.arange(3), np.arange(2)], 2)]
+    >>> [block.tolist() for block in regrouped([np.arange(3), np.arange(2)], 2)]
     [[0, 1], [2, 0], [1]]
     """
     waiting: list[NDArray[np.float32]] = []
@@ -112,7 +103,8 @@ def _regrouped(parts: Iterable[NDArray[np.float32]], size: int) -> Iterator[NDAr
         yield np.concatenate(waiting)
 
 
-def _check_bytes(source: Path | bytes, limits: Limits) -> None:
+def check_bytes(source: Path | bytes, limits: Limits) -> None:
+    """Refuse a file or its content for the number of its bytes. Raises TooLargeError."""
     is_readable = not isinstance(source, Path) or source.is_file()
     size_bytes = (source.stat().st_size if isinstance(source, Path) else len(source)) if is_readable else 0
     if size_bytes > limits.file_bytes:

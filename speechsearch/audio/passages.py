@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from speechsearch.audio.decode import load, read_span, stream
 from speechsearch.audio.segmentation import passage_spans
+from speechsearch.audio.untrusted import load, read_span, stream
 from speechsearch.audio.voice_activity import speech_spans
 from speechsearch.domain.errors import SilentError
 from speechsearch.domain.limits import Limits, Segmentation
@@ -26,10 +26,11 @@ def passages(
 ) -> Iterator[tuple[Span, Audio]]:
     """Yield the passages of a file and their sound while it is read; memory does not grow with its length.
 
-    ``on_block`` gets all of the sound, block by block.
+    It is decoded in a child process. ``on_block`` gets all of the sound, block by block.
 
     Raises:
-        DecodeError: it is not readable sound, is cut off, or holds samples that are not numbers.
+        DecodeError: it is not readable sound, is cut off, holds samples that are not numbers, or takes too much memory
+            or time.
         TooLongError: it is longer than the limits or, uncut, than ``segmentation.longest_whole_s``.
         TooLargeError: it has too many bytes, channels or samples a second.
         SilentError: there is no speech in it or, uncut, no sound.

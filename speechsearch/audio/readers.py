@@ -15,6 +15,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from speechsearch.audio.container import CUT_OFF, READABLE, Container, identify
+from speechsearch.audio.mpeg import Rest, place_of
 from speechsearch.domain.errors import DecodeError, MissingDependencyError
 
 PREROLL_S = 0.5  # a decoder needs some packets before the first sound is right
@@ -117,7 +118,8 @@ def _ffmpeg(file: BinaryIO, container: Container, name: str) -> Iterator[Reader]
         with av.open(file, format=container.name, metadata_errors="ignore") as opened:
             if not opened.streams.audio:
                 raise DecodeError(f"{name} holds no sound.", READABLE)
-            yield FfmpegReader(opened, container, name)
+            reader = FfmpegReader(opened, container, name)
+            yield MpegReader(file, reader, container, name) if container.name == "mp3" else reader
     except av.FFmpegError as error:
         raise DecodeError(f"{name} is damaged or not sound: {error.strerror}.", CUT_OFF) from error
 
@@ -201,6 +203,28 @@ class FfmpegReader:
                     yield frame.pts, _mixed(part.to_ndarray())
         if bad > good:
             raise DecodeError(f"{self._name} is damaged or not sound.", READABLE)
+
+
+class MpegReader:
+    """Reads an MP3 without a length header: late moments from a frame shortly before them on, not from the start."""
+
+    def __init__(self, file: BinaryIO, reader: FfmpegReader, container: Container, name: str) -> None:
+        self._file, self._reader, self._container, self._name = file, reader, container, name
+        self.info = reader.info
+
+    def blocks(self, start_s: float = 0.0) -> Iterator[NDArray[np.float32]]:
+        """Yield the sound from ``start_s`` on, mixed to (samples, 1) float32, in blocks of about a second."""
+        early = round((start_s - PREROLL_S) * self.info.sample_rate_hz)
+        place = place_of(self._file, early) if early > 0 and not isinstance(self._file, io.BytesIO) else None
+        if place is None:
+            yield from self._reader.blocks(start_s)
+            return
+        import av
+
+        start_bytes, start_samples = place
+        with av.open(Rest(self._file, start_bytes), format="mp3", metadata_errors="ignore") as opened:
+            rest = FfmpegReader(opened, self._container, self._name)
+            yield from rest.blocks(start_s - start_samples / self.info.sample_rate_hz)
 
 
 def _mixed(planes: NDArray[Any]) -> NDArray[np.float32]:

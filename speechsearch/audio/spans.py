@@ -1,14 +1,16 @@
-"""The sound of known stretches of a recording, read once from its start."""
+"""The sound of known stretches of a recording of the library, read once from its start."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from speechsearch.audio.decode import read_span, stream
+from speechsearch.audio.decode import blocks, read_span
 from speechsearch.audio.passages import Recent
 from speechsearch.domain.limits import Limits
 from speechsearch.domain.values import Audio, Span
+
+BLOCK_S = 30.0
 
 
 def sounds_at(path: Path, spans: Sequence[Span], limits: Limits) -> Iterator[Audio]:
@@ -20,9 +22,9 @@ def sounds_at(path: Path, spans: Sequence[Span], limits: Limits) -> Iterator[Aud
     """
     if not spans:
         return
-    recent = Recent(stream(path, limits), 2 * max(span.duration_s for span in spans) + 60.0)
-    blocks = iter(recent)
+    recent = Recent(blocks(path, limits, limits.duration_s, BLOCK_S), 2 * max(span.duration_s for span in spans) + 60.0)
+    coming = iter(recent)
     for span in spans:
-        while recent.end_s < span.end_s and next(blocks, None) is not None:
+        while recent.end_s < span.end_s and next(coming, None) is not None:
             pass
         yield recent.part(span) or read_span(path, span)

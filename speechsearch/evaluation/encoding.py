@@ -31,21 +31,22 @@ from speechsearch.models.base import TextEncoder
 from speechsearch.models.baseline import Baseline
 from speechsearch.models.transcripts import TranscriptEncoder
 from speechsearch.retrieval.calibration import Calibrations
-from speechsearch.retrieval.engine_cards import EngineCard, engine_cards
+from speechsearch.retrieval.engine_cards import ASR, EngineCard, engine_cards
 from speechsearch.retrieval.engines import Engine, build_engines
 from speechsearch.retrieval.fused import draw_sample
 
 BATCH_S = 240.0
 SOUND, GOLD = "", "gold"
 """What the speech encoder made, and the recogniser that is never wrong."""
+MEANING, WORDS = ASR.channels
 GREYS = ("#475569", "#94a3b8")
 CEILINGS = (
-    EngineCard("text", "Text, meaning", "What was said, by meaning.", "transcript", ("meaning",),
+    EngineCard("text", "Text, meaning", "What was said, by meaning.", "transcript", (MEANING,),
                "speechsearch.retrieval.engines:single", GREYS),
-    EngineCard("text-bm25", "Text, words", "What was said, by its words.", "transcript", ("words",),
+    EngineCard("text-bm25", "Text, words", "What was said, by its words.", "transcript", (WORDS,),
                "speechsearch.retrieval.engines:single", GREYS),
     EngineCard("text-hybrid", "Text, both", "What was said, by meaning and words.", "transcript",
-               ("meaning", "words"), "speechsearch.retrieval.engines:fused", GREYS),
+               (MEANING, WORDS), "speechsearch.retrieval.engines:fused", GREYS),
 )  # fmt: skip
 
 

@@ -21,6 +21,16 @@ from speechsearch.domain.errors import (
 )
 from speechsearch.domain.folder_lock import DataFolderLock
 from speechsearch.domain.values import Channel, Filters, ScoredPassage, SparseVector, Vector
+from speechsearch.index.edge_rewrite import (
+    BATCH_POINTS,
+    DRAFT,
+    REWRITTEN_AT_ONCE,
+    SHARD,
+    TRACES,
+    copy_points,
+    finish_replacing,
+    replace_shard,
+)
 from speechsearch.index.prepare import (
     best_of,
     canonical_id,
@@ -32,10 +42,8 @@ from speechsearch.index.prepare import (
 )
 from speechsearch.index.vector_index import FILTER_FIELDS, REBUILD_HINT, Point
 
-BATCH_POINTS = 500
 OVERSAMPLING = 2.0
 SPECS_FILE = "vectors.json"
-SHARD_FOLDER = "shard"
 
 
 class EdgeIndex:
@@ -53,6 +61,8 @@ class EdgeIndex:
         self._exact_points = exact_points
         self._written_points = 0
         self._write_lock = threading.Lock()
+        self._shard_lock = threading.RLock()
+        """Held by whoever uses the shard; Edge holds the interpreter's lock all the same."""
         self._is_open = False
         # Edge has a lock of its own, but takes it after it has begun to mend files that the other process writes.
         self._folder_lock = DataFolderLock(path)
@@ -62,6 +72,7 @@ class EdgeIndex:
                     self._drop()
                 self._shard = self._open()
                 self._is_open = True
+                self._rewrite()
         except BaseException:
             self._folder_lock.release()
             raise
@@ -83,12 +94,19 @@ class EdgeIndex:
 
     def delete(self, passage_ids: Sequence[str]) -> None:
         """Remove points; unknown ids are ignored."""
-        from qdrant_edge import UpdateOperation
+        from qdrant_edge import CountRequest, UpdateOperation
 
         gone: list[Any] = [canonical_id(passage_id) for passage_id in passage_ids]
-        with self._write_lock, self._opened() as shard:
-            shard.update(UpdateOperation.delete_points(gone))
-            shard.flush()
+        if not gone:
+            return
+        with self._write_lock:
+            (self._path / TRACES).touch()
+            with self._opened() as shard:
+                shard.update(UpdateOperation.delete_points(gone))
+                shard.flush()
+                is_small = shard.count(CountRequest(exact=False)) <= REWRITTEN_AT_ONCE
+            if is_small:
+                self._rewrite()
 
     def search(
         self, name: str, vector: Vector, limit: int, filters: Filters | None = None, only: Sequence[str] | None = None
@@ -135,51 +153,73 @@ class EdgeIndex:
         """Write everything and let go of the folder."""
         with self._write_lock, _edge_errors(self._path):
             if self._is_open:
+                self._rewrite()
                 self._is_open = False
                 self._shard.flush()
                 self._shard.close()
         self._folder_lock.release()
 
+    def _rewrite(self) -> None:
+        """Copy what there is into a new shard if something was deleted; searches go on until it takes the place."""
+        traces = self._path / TRACES
+        if not traces.exists():
+            return
+        with _edge_errors(self._path):
+            draft = self._new_draft()
+            try:
+                copy_points(self._shard, draft, self._specs)
+                draft.flush()
+            finally:
+                draft.close()
+            with self._shard_lock:
+                self._shard.close()
+                replace_shard(self._path)
+                self._shard = self._open()
+            traces.unlink()
+
     @contextmanager
     def _opened(self) -> Iterator[Any]:
         """Give the shard to a block whose errors become ours."""
-        if not self._is_open:
-            raise IndexUnavailableError(f"The index in {self._path} is closed.")
-        with _edge_errors(self._path):
+        with self._shard_lock, _edge_errors(self._path):
+            if not self._is_open:
+                raise IndexUnavailableError(f"The index in {self._path} is closed.")
             yield self._shard
 
     def _open(self) -> Any:
         """Return the folder's shard; make it when there is none."""
         from qdrant_edge import EdgeShard
 
-        folder, specs_file = self._path / SHARD_FOLDER, self._path / SPECS_FILE
+        finish_replacing(self._path)
+        folder, specs_file = self._path / SHARD, self._path / SPECS_FILE
         if folder.exists():
             kept = specs_file.read_text(encoding="utf-8")
             if kept != describe(self._specs):
                 raise FingerprintMismatchError(f"The index in {self._path} was made for other vectors.", REBUILD_HINT)
             return EdgeShard.load(str(folder), _edge_config(self._specs, self._exact_points))
-        self._create(folder, specs_file)
-        return EdgeShard.load(str(folder))
-
-    def _create(self, folder: Path, specs_file: Path) -> None:
-        """Make an empty shard beside its place and rename it, so that a kill leaves all of it or nothing."""
-        from qdrant_edge import EdgeShard, PayloadSchemaType, UpdateOperation
-
+        # Made beside its place and renamed, so that a kill leaves all of it or nothing.
         self._path.mkdir(parents=True, exist_ok=True)
         specs_file.write_text(describe(self._specs), encoding="utf-8")
-        draft = self._path / f"{SHARD_FOLDER}.draft"
+        shard = self._new_draft()
+        shard.flush()
+        shard.close()
+        (self._path / DRAFT).rename(folder)
+        return EdgeShard.load(str(folder))
+
+    def _new_draft(self) -> Any:
+        """Return an empty shard beside the place of the real one."""
+        from qdrant_edge import EdgeShard, PayloadSchemaType, UpdateOperation
+
+        draft = self._path / DRAFT
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir()
         shard = EdgeShard.create(str(draft), _edge_config(self._specs, self._exact_points))
         for field in FILTER_FIELDS:
             shard.update(UpdateOperation.create_field_index(field, PayloadSchemaType.Keyword))
-        shard.flush()
-        shard.close()
-        draft.rename(folder)
+        return shard
 
     def _drop(self) -> None:
         """Delete the shard; it is renamed first, so that a kill leaves all of it or nothing that looks like one."""
-        folder, draft = self._path / SHARD_FOLDER, self._path / f"{SHARD_FOLDER}.draft"
+        folder, draft = self._path / SHARD, self._path / DRAFT
         if folder.exists():
             shutil.rmtree(draft, ignore_errors=True)
             folder.rename(draft)

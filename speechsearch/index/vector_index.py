@@ -47,7 +47,11 @@ class VectorIndex(Protocol):
         """Write points, over older ones of the same id; durable when it returns."""
 
     def delete(self, passage_ids: Sequence[str]) -> None:
-        """Remove points; unknown ids are ignored."""
+        """Remove points; unknown ids are ignored.
+
+        What an embedded index held of them is gone from its files when this returns or, from a large one, when it is
+        closed or opened again.
+        """
 
     def search(
         self, name: str, vector: Vector, limit: int, filters: Filters | None = None, only: Sequence[str] | None = None

@@ -20,7 +20,7 @@ from speechsearch.domain.errors import InputError, NotAllowedError, NotFoundErro
 from speechsearch.domain.progress import Progress
 from speechsearch.domain.visitors import LOCAL, Visitor, owner_of
 from speechsearch.jobs.quotas import Quotas
-from speechsearch.jobs.worker import Runner, Worker
+from speechsearch.jobs.worker import MOST_CRASHES, Runner, Worker
 from speechsearch.store import Job, JobFile, JobState
 from speechsearch.store.jobs import time_ago
 
@@ -66,7 +66,7 @@ class JobQueue:
                 self._hold(job.job_id, Visitor(job.visitor_id))
             else:  # a backup does not keep them
                 self._store.set_state(job.job_id, "failed", "The uploaded files are gone. Add them again.")
-        if not any(job.state == "cancelled" for job in self._of_kind(CATCH_UP)[-1:]):
+        if not any(job.state == "cancelled" or job.crashes >= MOST_CRASHES for job in self._of_kind(CATCH_UP)[-1:]):
             self.catch_up()
         self.worker.start()
 
@@ -221,6 +221,8 @@ class JobQueue:
             self._store.set_state(job_id, state)
             if not self.worker.interrupt(job_id) and state == "cancelled":
                 self.worker.clear(job_id)
+        if state == "queued":
+            self.worker.make_way(job)
         self.worker.wake()
         return self.job(job_id, visitor)
 

@@ -50,6 +50,8 @@ class FileOutcome(Protocol):
     def duration_s(self) -> float: ...  # noqa: D102
     @property
     def message(self) -> str: ...  # noqa: D102
+    @property
+    def recording_id(self) -> str: ...  # noqa: D102
 
 
 Runner = Callable[[Job, ProgressCallback], Generator[FileOutcome, None, None]]
@@ -80,9 +82,9 @@ class Worker:
         say: Callable[[str], None],
         background: Collection[str] = (),
     ) -> None:
-        self.runners, self.lock = runners, threading.Lock()
-        self._background = background
-        """The lock is held while a job's state is changed."""
+        self.runners, self._background = runners, background
+        self.lock = threading.Lock()
+        """Held while a job's state is changed."""
         self.on_done: list[Callable[[Job], None]] = []
         """Called in the worker's thread with every job that has ended after some work."""
         self._store, self._folder, self._sweep, self._say = store, folder, sweep, say
@@ -107,11 +109,12 @@ class Worker:
 
     def make_way(self, job: Job) -> None:
         """Have the job that runs wait for one that has come: at once in the background, or after its turn."""
-        if (current := self._current) is None or job.kind in self._background:
-            return
-        if current[0].kind in self._background:
-            self._is_interrupted = True
-        self._has_rivals = self._has_rivals or job.visitor_id != current[0].visitor_id
+        with self.lock:
+            if self._current is None or job.kind in self._background:
+                return
+            running = self._current[0]
+            self._is_interrupted = self._is_interrupted or running.kind in self._background
+            self._has_rivals = self._has_rivals or job.visitor_id != running.visitor_id
 
     def stop(self, wait_s: float) -> None:
         """End the current job after its batch and wait for that; the next process takes it up again."""
@@ -136,11 +139,6 @@ class Worker:
             return current
         waiting = self._waiting()
         return (waiting[0], WAITING) if waiting else None
-
-    def _waiting(self) -> list[Job]:
-        """Return the jobs to be done, next one first: background last, then whose visitor was served longest ago."""
-        found = self._store.find(states=("running", "queued"))
-        return sorted(found, key=lambda job: (job.kind in self._background, self._served.get(job.visitor_id, 0)))
 
     def progress(self, job_id: str) -> Progress | None:
         """Return how far a job is; None when it is not the current one."""
@@ -172,8 +170,13 @@ class Worker:
                 continue
             self._wake.wait(SWEEP_EVERY_S)
 
+    def _waiting(self) -> list[Job]:
+        """Return the jobs to be done, next one first: background last, then whose visitor was served longest ago."""
+        found = self._store.find(states=("running", "queued"))
+        return sorted(found, key=lambda job: (job.kind in self._background, self._served.get(job.visitor_id, 0)))
+
     def _take(self) -> Job | None:
-        """Return the next job and make it the current one; "running" is one that a killed process left."""
+        """Return the next job and make it the current one."""
         with self.lock:
             waiting = self._waiting()
             job = self._store.get(waiting[0].job_id) if waiting else None
@@ -197,7 +200,9 @@ class Worker:
                 for outcome in outcomes:
                     seen[outcome.name] += 1
                     name = outcome.name + (f" ({seen[outcome.name]})" if seen[outcome.name] > 1 else "")
-                    kept = JobFile(name, outcome.state, outcome.passages, outcome.duration_s, outcome.message)
+                    kept = JobFile(
+                        name, outcome.state, outcome.passages, outcome.duration_s, outcome.message, outcome.recording_id
+                    )
                     self._store.set_file(job.job_id, kept)
                     self._stop_when_asked()
             state = "done"
@@ -213,13 +218,14 @@ class Worker:
 
     def _end(self, job: Job, state: JobState | None, message: str) -> None:
         with self.lock:
+            ended = self._store.get(job.job_id)
+            if state is None and ended is not None and ended.state == "running":
+                state = "queued"  # it made way, or the program stops: that is no crash
             if state is not None:
                 self._store.set_state(job.job_id, state, message)
-            ended = self._store.get(job.job_id)
+                ended = self._store.get(job.job_id)
             if ended is None or ended.has_ended:
                 self.clear(job.job_id)
-            elif ended.state == "running":  # it was interrupted; the next turn, or process, goes on with it
-                self._store.set_state(job.job_id, "queued")
             self._current = None
         if ended is not None and ended.has_ended:
             for call in self.on_done:

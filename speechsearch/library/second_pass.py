@@ -45,6 +45,7 @@ class Unmade:
 
     name: str
     message: str
+    recording_id: str = ""
     state: Literal["failed"] = "failed"
     passages: int = 0
     duration_s: float = 0.0
@@ -86,7 +87,11 @@ class SecondPass:
                 self._make(task, meter)
             except SpeechSearchError as error:
                 log.warning("%s of recording %s: %s", task.maker or "sound", task.recording_id[:12], error)
-                yield Unmade(self._title(task.recording_id), str(error))
+                yield Unmade(self._title(task.recording_id), str(error), task.recording_id)
+            except Exception as error:  # a model may fail at one recording; the others are not to wait for that
+                log.exception("%s of recording %s", task.maker or "sound", task.recording_id[:12])
+                reason = f"{type(error).__name__}: {error} (the log has more)."
+                yield Unmade(self._title(task.recording_id), reason, task.recording_id)
         return meter.done
 
     def _title(self, recording_id: str) -> str:

@@ -7,7 +7,12 @@ from types import TracebackType
 from typing import Literal
 
 from speechsearch import audio
-from speechsearch.domain.errors import FingerprintMismatchError, MissingDependencyError
+from speechsearch.domain.errors import (
+    ConfigurationError,
+    FingerprintMismatchError,
+    MissingDependencyError,
+    NotFoundError,
+)
 from speechsearch.domain.folder_lock import DataFolderLock
 from speechsearch.domain.limits import Limits
 from speechsearch.domain.values import Passage
@@ -71,6 +76,7 @@ class Service:
         already. What other models made is not searched until the second pass has made it anew.
 
         Raises:
+            ConfigurationError: the settings name a model that there is not.
             DataFolderInUseError: another process works on it.
             FingerprintMismatchError: a server's index is for other channels, or an index is to be checked that is.
         """
@@ -146,14 +152,21 @@ def new_loader(settings: Settings) -> ModelLoader:
 
 
 def makers_of(settings: Settings, loader: ModelLoader) -> Makers:
-    """Return the models that the settings name."""
+    """Return the models that the settings name.
+
+    Raises:
+        ConfigurationError: there is no model of such a name.
+    """
     engines = settings.engines
-    names = engines.recognizers
-    text_encoder = loader.text_encoder(engines.text_encoder) if names else None
-    baselines = tuple(
-        Baseline(loader.recognizer(name), TranscriptEncoder(text_encoder, name)) for name in names if text_encoder
-    )
-    return Makers(loader.speech_encoder(engines.encoder), baselines)
+    try:
+        baselines: list[Baseline] = []
+        if engines.recognizers:
+            text_encoder = loader.text_encoder(engines.text_encoder)
+            for name in engines.recognizers:
+                baselines.append(Baseline(loader.recognizer(name), TranscriptEncoder(text_encoder, name)))
+        return Makers(loader.speech_encoder(engines.encoder), tuple(baselines))
+    except NotFoundError as error:
+        raise ConfigurationError(error.message, error.hint) from error
 
 
 def index_of(settings: Settings, data_dir: Path, store: Store, makers: Makers, purpose: Purpose) -> VectorIndex:

@@ -7,9 +7,9 @@ import sqlalchemy as sa
 from speechsearch.domain.errors import DuplicateError, NotFoundError
 from speechsearch.store.database import Database, upsert
 from speechsearch.store.journal import mark_stored
-from speechsearch.store.records import CollectionSummary
+from speechsearch.store.records import ENDED, CollectionSummary
 from speechsearch.store.rows import checked_name, collection_row
-from speechsearch.store.tables import CollectionRow, JournalRow, PassageRow, RecordingRow
+from speechsearch.store.tables import CollectionRow, JobFileRow, JobRow, JournalRow, PassageRow, RecordingRow
 
 
 class Collections:
@@ -101,7 +101,7 @@ class Collections:
             connection.execute(sa.delete(CollectionRow).where(CollectionRow.name == name))
 
     def delete(self, name: str) -> list[str]:
-        """Delete a collection with its recordings and their journal entries; return the ids of its passages.
+        """Delete a collection with its recordings, in journal and jobs too; return the ids of its passages.
 
         An unknown collection is no error.
         """
@@ -111,5 +111,9 @@ class Collections:
             gone = sorted(connection.scalars(sa.select(PassageRow.passage_id).where(of_collection)))
             mentions = (JournalRow.collection == name) | JournalRow.recording_id.in_(in_collection)
             connection.execute(sa.delete(JournalRow).where(mentions))
+            connection.execute(sa.delete(JobFileRow).where(JobFileRow.recording_id.in_(in_collection)))
+            ended = (JobRow.collection == name) & JobRow.state.in_(ENDED)
+            connection.execute(sa.delete(JobRow).where(ended))
             connection.execute(sa.delete(CollectionRow).where(CollectionRow.name == name))
+        self._database.forget()
         return gone

@@ -62,6 +62,18 @@ class Database:
             with connection.begin():
                 yield connection
 
+    def forget(self) -> None:
+        """Have nothing of what was deleted left in the log beside a SQLite file; a server sees to that itself.
+
+        While others read, the log stays; the next deletion, or closing the database, empties it.
+        """
+        if self._engine.dialect.name != "sqlite":
+            return
+        with _store_errors(), self._engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            assert driver is not None, "a connection that was just opened"
+            driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
         """Close all connections."""
         with _store_errors():
@@ -89,6 +101,12 @@ def rows_of(connection: sa.Connection, statement: sa.Select[Any], column: Any, i
     for start in range(0, len(ids), BATCH_IDS):
         found += connection.execute(statement.where(column.in_(ids[start : start + BATCH_IDS])))
     return found
+
+
+def delete_rows(connection: sa.Connection, column: Any, ids: Sequence[str], *which: sa.ColumnElement[bool]) -> None:
+    """Delete the rows with one of the ids in a column (and what else is asked for), in batches."""
+    for start in range(0, len(ids), BATCH_IDS):
+        connection.execute(sa.delete(column.class_).where(column.in_(ids[start : start + BATCH_IDS]), *which))
 
 
 def _engine(url: str) -> sa.Engine:
@@ -129,6 +147,8 @@ def _sqlite_engine(url: sa.URL) -> sa.Engine:
         # What is committed survives a power cut, not only a killed process. Commits are one a recording: cheap.
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
+        # What is deleted is overwritten, however SQLite was built.
+        connection.execute("PRAGMA secure_delete = ON")
 
     @sa.event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:

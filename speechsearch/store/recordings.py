@@ -9,12 +9,12 @@ import sqlalchemy as sa
 
 from speechsearch.domain.errors import InputError, NotFoundError
 from speechsearch.domain.values import Recording
-from speechsearch.store.database import Database, rows_of, upsert
+from speechsearch.store.database import Database, delete_rows, rows_of, upsert
 from speechsearch.store.journal import journal_row, mark_stored
 from speechsearch.store.passages import write_encoded
 from speechsearch.store.records import StoredPassage
 from speechsearch.store.rows import passage_row, recording_of, recording_row
-from speechsearch.store.tables import CollectionRow, JournalRow, PassageRow, RecordingRow
+from speechsearch.store.tables import CollectionRow, JobFileRow, JournalRow, PassageRow, RecordingRow
 
 
 class Recordings:
@@ -147,23 +147,23 @@ class Recordings:
             of_recording = PassageRow.recording_id == recording_id
             old_ids = set(connection.scalars(sa.select(PassageRow.passage_id).where(of_recording)))
             gone = sorted(old_ids - new_rows.keys())
-            for passage_id in gone:
-                connection.execute(sa.delete(PassageRow).where(PassageRow.passage_id == passage_id))
+            delete_rows(connection, PassageRow.passage_id, gone)
             if added := [one for passage_id, one in new_rows.items() if passage_id not in old_ids]:
                 connection.execute(sa.insert(PassageRow), added)
             write_encoded(connection, recording_id, passages, made_by)
         return gone
 
     def delete(self, recording_id: str) -> list[str]:
-        """Delete a recording with everything of it, its journal entry too; return the ids of its passages.
+        """Delete a recording with everything of it, in journal and jobs too; return the ids of its passages.
 
         An unknown recording is no error, so that a deletion that was interrupted can be repeated.
         """
         with self._database.writing() as connection:
             of_recording = PassageRow.recording_id == recording_id
             gone = sorted(connection.scalars(sa.select(PassageRow.passage_id).where(of_recording)))
-            connection.execute(sa.delete(RecordingRow).where(RecordingRow.recording_id == recording_id))
-            connection.execute(sa.delete(JournalRow).where(JournalRow.recording_id == recording_id))
+            for table in (RecordingRow, JournalRow, JobFileRow):
+                connection.execute(sa.delete(table).where(table.recording_id == recording_id))
+        self._database.forget()
         return gone
 
     def _row(self, recording_id: str) -> sa.Row[Any]:

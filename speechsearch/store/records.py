@@ -117,10 +117,11 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class JobFile:
-    """What became of one file of a job: indexed, unchanged, duplicate, failed or warning."""
+    """What became of one file of a job: indexed, unchanged, duplicate, failed or warning; and which recording it is."""
 
     name: str
     state: str
     passages: int = 0
     duration_s: float = 0.0
     message: str = ""
+    recording_id: str = ""

@@ -139,6 +139,7 @@ class JobFileRow(Base):
     passages: Mapped[int]
     duration_s: Mapped[float]
     message: Mapped[str]
+    recording_id: Mapped[str] = mapped_column(server_default="", index=True)
 
 
 class FeedbackRow(Base):

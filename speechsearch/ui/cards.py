@@ -12,8 +12,8 @@ from speechsearch.domain.visitors import shown_name
 from speechsearch.retrieval.engine_cards import EngineCard
 from speechsearch.ui.differences import Relation
 from speechsearch.ui.icons import icon
-from speechsearch.ui.known import nothing_found, remarks
-from speechsearch.ui.view import LONGEST_TITLE, clock, count, notice, span, text
+from speechsearch.ui.known import nothing_convincing, nothing_found, remarks
+from speechsearch.ui.view import LONGEST_TITLE, clock, count, span, text
 
 LONGEST_TRANSCRIPT = 1500
 LONGEST_WORD = 40
@@ -57,7 +57,7 @@ def column(results: Results, engine: EngineCard, relations: Mapping[str, Relatio
     if not results.hits:
         cards = nothing_found(results, engine, are_transcripts_coming=place.are_transcripts_coming)
     elif not results.has_confident_hit:
-        none = notice("Nothing relevant found.", "No passage is a convincing answer to this question.")
+        none = nothing_convincing(results, engine)
         label = f"Show {count(len(results.hits), 'weak answer')}"
         cards = f'{none}<details class="ss-more"><summary>{label}</summary>{cards}</details>'
     return (

@@ -54,3 +54,10 @@ def nothing_found(results: Results, engine: EngineCard, *, are_transcripts_comin
             return notice("Transcripts are still being written.", f"{written} Search by sound works meanwhile.")
         return notice("Nothing found so far.", f"Transcripts are still being written: {written}")
     return notice("Nothing relevant found.", "No passage matches. Other words, or another engine, may.")
+
+
+def nothing_convincing(results: Results, engine: EngineCard) -> str:
+    """Return what stands above answers that are all weak."""
+    if engine.is_over_transcripts and not results.coverage.is_whole:
+        return notice("Nothing relevant found so far.", "No passage that has a transcript is a convincing answer.")
+    return notice("Nothing relevant found.", "No passage is a convincing answer to this question.")

@@ -92,7 +92,8 @@ def build_page(service: Service, jobs: JobQueue | None = None) -> gr.Blocks:
     for control in [block for block in page.blocks.values() if isinstance(block, gr.Audio | gr.File)]:
         _take_uploads_only(control)
     page.queue(default_concurrency_limit=4, max_size=64)
-    return page
+    built: gr.Blocks = page
+    return built
 
 
 def _take_uploads_only(control: Any) -> None:

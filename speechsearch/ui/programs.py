@@ -59,7 +59,7 @@ def build(service: Service, jobs: JobQueue | None) -> None:
         return [JobBody.of(job, jobs.progress(job.job_id)).model_dump() for job in found]
 
     for endpoint in (search, compare, collections, ingest_status):
-        gr.api(endpoint, api_name=endpoint.__name__)
+        gr.api(endpoint, api_name=endpoint.__name__)  # type: ignore[attr-defined]
 
 
 @contextmanager

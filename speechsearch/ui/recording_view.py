@@ -11,7 +11,7 @@ from speechsearch.domain.visitors import shown_name
 from speechsearch.retrieval.engine_cards import EngineCard
 from speechsearch.ui.cards import badge, marked, score, score_words
 from speechsearch.ui.icons import icon
-from speechsearch.ui.known import nothing_found, remarks
+from speechsearch.ui.known import nothing_convincing, nothing_found, remarks
 from speechsearch.ui.view import LONGEST_TITLE, clock, count, duration, notice, span, text
 
 LONGEST_TRANSCRIPT = 2_000
@@ -180,7 +180,7 @@ def answers(results: Results, engine: EngineCard, *, is_recognizer_named: bool =
     if not results.hits and not results.coverage.is_whole:
         shown = nothing_found(results, engine)
     elif not likely:
-        shown = notice("Nothing relevant found.", "No passage of this recording is a convincing answer.")
+        shown = nothing_convincing(results, engine)
     if weak:
         label = f"Show {count(len(weak), 'weak answer')}"
         shown += f'<details class="ss-more"><summary>{label}</summary><ol class="ss-rec-answers">{rest}</ol></details>'

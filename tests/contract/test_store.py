@@ -13,11 +13,22 @@ import numpy as np
 import pytest
 
 from speechsearch.domain.errors import DuplicateError, InputError, NotFoundError, StoreError
-from speechsearch.domain.values import Passage, Recording, Span, SparseVector, Transcript, Word, passage_id
-from speechsearch.store import CollectionSummary, Judgement, Store, StoredPassage
+from speechsearch.domain.values import (
+    Passage,
+    PhonemeTrack,
+    Recording,
+    Span,
+    SparseVector,
+    Transcript,
+    Word,
+    passage_id,
+)
+from speechsearch.store import CollectionSummary, Encoding, Job, Judgement, Store, StoredPassage
+from speechsearch.store.records import PassageCount
 
 SERVER_URL = os.environ.get("SPEECHSEARCH_TEST_DATABASE_URL", "")
 TALK = Recording("a" * 64, "talks", "A talk", 60.0, "talk.mp3", "Ada", "2024-05-01", "en", "CC0", "https://example.org")
+MADE_BY = {"adapter": "encoder-1", "phonetic": "encoder-1"}
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.server)])
@@ -26,16 +37,18 @@ def url(request, tmp_path):
         return f"sqlite:///{tmp_path / 'db'}"
     if not SERVER_URL:
         pytest.skip("SPEECHSEARCH_TEST_DATABASE_URL is not set")
-    with closing(Store(SERVER_URL)) as repository:
-        for collection in repository.collections.summaries():
-            repository.collections.delete(collection.name)
-        for entry in repository.journal.entries():
-            repository.recordings.delete(entry.recording_id)
+    with closing(Store(SERVER_URL)) as store:
+        for collection in store.collections.summaries():
+            store.collections.delete(collection.name)
+        for entry in store.journal.entries():
+            store.recordings.delete(entry.recording_id)
+        for job in store.jobs.find():
+            store.jobs.delete(job.job_id)
     return SERVER_URL
 
 
 @pytest.fixture
-def repository(url):
+def store(url):
     with closing(Store(url)) as opened:
         yield opened
 
@@ -50,160 +63,195 @@ def stored_passages(recording, count, length_s=10.0, seed=0):
             "adapter": random.standard_normal(384).astype(np.float32),
             "phonetic": SparseVector(terms, random.random(len(terms)).astype(np.float32)),
         }
-        yield StoredPassage(passage, vectors, Transcript(f"words {number}", "mini", (Word("words", 0.0, 0.5),)))
+        symbols = random.integers(1, 40, number).astype(np.uint8)
+        yield StoredPassage(passage, vectors, PhonemeTrack(symbols, np.arange(number, dtype=np.float32)))
+
+
+def save(store, recording, media_name, passages, fingerprint, made_by=MADE_BY, **options):
+    """Save a recording that one encoder has heard."""
+    return store.recordings.save(recording, media_name, passages, fingerprint, made_by, **options)
+
+
+def write_down(store, recording, passages, name="mini", fingerprint="mini-1", encoder="text-1", text="words"):
+    """Save transcripts of some passages with their vectors; return them by passage id."""
+    said = {
+        stored.passage.passage_id: Transcript(f"{text} {number}", name, (Word("words", 0.0, 0.5),))
+        for number, stored in enumerate(passages)
+    }
+    channel = f"meaning@{name}"
+    vectors = [StoredPassage(stored.passage, {channel: np.ones(4, np.float32)}) for stored in passages]
+    store.transcripts.save(recording.recording_id, said, fingerprint, vectors, {channel: f"{fingerprint}+{encoder}"})
+    return said
+
+
+def ids_of(passages):
+    return [stored.passage.passage_id for stored in passages]
 
 
 def assert_same(ours, theirs):
     assert [stored.passage for stored in ours] == [stored.passage for stored in theirs]
-    assert [stored.transcript for stored in ours] == [stored.transcript for stored in theirs]
     for one, other in zip(ours, theirs, strict=True):
         assert one.vectors.keys() == other.vectors.keys()
+        assert np.array_equal(one.track.symbols, other.track.symbols)
+        assert np.array_equal(one.track.starts_s, other.track.starts_s)
         assert np.array_equal(one.vectors["adapter"], other.vectors["adapter"])
         assert np.array_equal(one.vectors["phonetic"].indices, other.vectors["phonetic"].indices)
         assert np.array_equal(one.vectors["phonetic"].values, other.vectors["phonetic"].values)
 
 
-def test_an_empty_database_answers(repository):
-    assert repository.collections.summaries() == []
-    assert repository.recordings.find() == []
-    assert repository.recordings.find("nothing") == []
-    assert (
-        repository.passages.get([]) == repository.transcripts.texts([]) == repository.recordings.of_passages([]) == {}
-    )
-    assert repository.passages.of("nothing") == repository.passages.stored("nothing") == []
-    assert repository.passages.ids() == set()
-    assert repository.passages.count() == 0
-    assert repository.journal.entry("nothing") is None
-    assert repository.kept_values.get("nothing") is None
-    assert repository.recordings.delete("nothing") == repository.collections.delete("nothing") == []
+def test_an_empty_database_answers(store):
+    assert store.collections.summaries() == []
+    assert store.recordings.find() == []
+    assert store.recordings.find("nothing") == []
+    assert store.passages.get([]) == store.transcripts.get([], "mini") == store.recordings.of_passages([]) == {}
+    assert store.transcripts.of("nothing", "mini") == store.passages.counts() == {}
+    assert store.transcripts.wanted() == store.passages.ids_with("nothing", "adapter") == set()
+    assert store.passages.encodings() == store.passages.encodings(["nothing"]) == []
+    assert store.passages.of("nothing") == store.passages.stored("nothing") == []
+    assert store.passages.ids() == set()
+    assert store.passages.count() == 0
+    assert store.journal.entry("nothing") is None
+    assert store.kept_values.get("nothing") is None
+    assert store.recordings.delete("nothing") == store.collections.delete("nothing") == []
     with pytest.raises(NotFoundError, match="no recording 'nothing'"):
-        repository.recordings.get("nothing")
+        store.recordings.get("nothing")
     with pytest.raises(NotFoundError, match="no recording 'nothing'"):
-        repository.recordings.media_name("nothing")
+        store.recordings.media_name("nothing")
+    with pytest.raises(NotFoundError, match="no recording 'nothing'"):
+        store.recordings.with_media("nothing")
 
 
-def test_what_is_saved_comes_back(repository):
+def test_what_is_saved_comes_back(store):
     passages = list(stored_passages(TALK, 3))
-    passages[2] = replace(passages[2], transcript=None)
-    assert repository.recordings.save(TALK, "a.opus", passages[::-1], "print 1") == []
-    assert repository.recordings.get(TALK.recording_id) == TALK
-    assert repository.recordings.find() == repository.recordings.find("talks") == [TALK]
-    assert repository.recordings.media_name(TALK.recording_id) == "a.opus"
-    assert_same(repository.passages.stored(TALK.recording_id), passages)
-    ids = [stored.passage.passage_id for stored in passages]
-    assert repository.passages.ids() == set(ids)
-    assert repository.passages.count() == 3
-    assert repository.passages.of(TALK.recording_id) == [stored.passage for stored in passages]
-    assert repository.passages.get([*ids[1:], "unknown"]) == {
-        key: passages[1 + n].passage for n, key in enumerate(ids[1:])
-    }
-    assert repository.transcripts.texts(ids) == {ids[0]: "words 0", ids[1]: "words 1"}
-    assert repository.recordings.of_passages([ids[0], "unknown"]) == {ids[0]: TALK}
-    entry = repository.journal.entry(TALK.recording_id)
+    assert save(store, TALK, "a.opus", passages[::-1], "print 1") == []
+    said = write_down(store, TALK, passages[:2])
+    assert store.recordings.get(TALK.recording_id) == TALK
+    assert store.recordings.find() == store.recordings.find("talks") == [TALK]
+    assert store.recordings.media_name(TALK.recording_id) == "a.opus"
+    assert store.recordings.with_media(TALK.recording_id) == (TALK, "a.opus")
+    ids = ids_of(passages)
+    kept = store.passages.stored(TALK.recording_id)
+    assert [sorted(one.vectors) for one in kept] == [["adapter", "meaning@mini", "phonetic"]] * 2 + [
+        ["adapter", "phonetic"]
+    ]
+    assert_same([replace(one, vectors={name: one.vectors[name] for name in MADE_BY}) for one in kept], passages)
+    assert ids_of(store.passages.stored(TALK.recording_id, ids[1:])) == ids[1:]
+    assert store.passages.ids() == set(ids)
+    assert store.passages.count() == 3
+    assert store.passages.of(TALK.recording_id) == [stored.passage for stored in passages]
+    assert store.passages.get([*ids[1:], "unknown"]) == {key: passages[1 + n].passage for n, key in enumerate(ids[1:])}
+    assert store.transcripts.get(ids, "mini") == store.transcripts.of(TALK.recording_id, "mini") == said
+    assert [said[one].text for one in ids[:2]] == ["words 0", "words 1"]
+    heard = store.passages.tracks([*ids[1:], "unknown"])
+    assert [heard[one].symbols.tolist() for one in ids[1:]] == [one.track.symbols.tolist() for one in passages[1:]]
+    assert store.recordings.of_passages([ids[0], "unknown"]) == {ids[0]: TALK}
+    entry = store.journal.entry(TALK.recording_id)
     assert (entry.state, entry.fingerprint, entry.file_name, entry.collection) == (
         "stored", "print 1", "talk.mp3", "talks",
     )  # fmt: skip
     assert entry.updated_at.startswith("20")
 
 
-def test_collections_are_counted(repository):
-    repository.collections.add("empty", "nothing in it", "CC0", "here")
+def test_collections_are_counted(store):
+    store.collections.add("empty", "nothing in it", "CC0", "here")
     for number in range(2):
         talk = replace(TALK, recording_id=f"r{number}", title=f"{9 - number}")
-        repository.recordings.save(talk, f"{number}.opus", list(stored_passages(talk, 3)), "1")
+        save(store, talk, f"{number}.opus", list(stored_passages(talk, 3)), "1")
     silent = replace(TALK, recording_id="silent", title="0")
-    repository.recordings.save(silent, "s.opus", [], "1")
-    assert repository.collections.summaries() == [
+    save(store, silent, "s.opus", [], "1")
+    assert store.collections.summaries() == [
         CollectionSummary("empty", "nothing in it", "CC0", "here", 0, 0, 0.0),
         CollectionSummary("talks", "", "", "", 3, 6, 180.0),
     ]
-    assert [recording.title for recording in repository.recordings.find("talks")] == ["0", "8", "9"]
+    assert [recording.title for recording in store.recordings.find("talks")] == ["0", "8", "9"]
 
 
-def test_adding_a_collection_again_changes_only_what_is_given(repository):
-    repository.collections.add("talks", "about", "CC0", "here")
-    repository.collections.add("talks")
-    repository.collections.add("talks", licence="CC-BY")
-    repository.recordings.save(TALK, "a.opus", [], "1")
-    assert repository.collections.summaries() == [CollectionSummary("talks", "about", "CC-BY", "here", 1, 0, 60.0)]
+def test_adding_a_collection_again_changes_only_what_is_given(store):
+    store.collections.add("talks", "about", "CC0", "here")
+    store.collections.add("talks")
+    store.collections.add("talks", licence="CC-BY")
+    save(store, TALK, "a.opus", [], "1")
+    assert store.collections.summaries() == [CollectionSummary("talks", "about", "CC-BY", "here", 1, 0, 60.0)]
 
 
-def test_saving_with_another_fingerprint_replaces_and_returns_what_vanished(repository):
+def test_saving_with_another_fingerprint_replaces_and_returns_what_vanished(store):
     old = list(stored_passages(TALK, 4, length_s=10.0))
-    repository.recordings.save(TALK, "a.opus", old, "1")
-    repository.journal.mark(TALK.recording_id, "done")
-    new = [*stored_passages(TALK, 2, length_s=5.0, seed=1), replace(old[3], transcript=None)]
-    vanished = repository.recordings.save(replace(TALK, title="New"), "b.opus", new, "2")
+    save(store, TALK, "a.opus", old, "1")
+    store.journal.mark(TALK.recording_id, "done")
+    new = [*stored_passages(TALK, 2, length_s=5.0, seed=1), old[3]]
+    vanished = save(store, replace(TALK, title="New"), "b.opus", new, "2")
     assert vanished == sorted(stored.passage.passage_id for stored in old[:3])
-    assert_same(repository.passages.stored(TALK.recording_id), new)
-    assert repository.recordings.get(TALK.recording_id).title == "New"
-    assert repository.recordings.media_name(TALK.recording_id) == "b.opus"
-    entry = repository.journal.entry(TALK.recording_id)
+    assert_same(store.passages.stored(TALK.recording_id), new)
+    assert store.recordings.get(TALK.recording_id).title == "New"
+    assert store.recordings.media_name(TALK.recording_id) == "b.opus"
+    entry = store.journal.entry(TALK.recording_id)
     assert (entry.state, entry.fingerprint) == ("stored", "2")
-    assert repository.recordings.save(TALK, "b.opus", new, "2") == []
+    assert save(store, TALK, "b.opus", new, "2") == []
 
 
-def test_saving_into_another_collection_moves(repository):
-    repository.recordings.save(TALK, "a.opus", list(stored_passages(TALK, 1)), "1")
-    repository.recordings.save(replace(TALK, collection="other"), "a.opus", list(stored_passages(TALK, 1)), "1")
-    assert [(item.name, item.recordings) for item in repository.collections.summaries()] == [("other", 1), ("talks", 0)]
+def test_saving_into_another_collection_moves(store):
+    save(store, TALK, "a.opus", list(stored_passages(TALK, 1)), "1")
+    save(store, replace(TALK, collection="other"), "a.opus", list(stored_passages(TALK, 1)), "1")
+    assert [(item.name, item.recordings) for item in store.collections.summaries()] == [("other", 1), ("talks", 0)]
 
 
-def test_a_refused_save_leaves_what_was_there(repository):
+def test_a_refused_save_leaves_what_was_there(store):
     passages = list(stored_passages(TALK, 2))
-    repository.recordings.save(TALK, "a.opus", passages, "1")
+    save(store, TALK, "a.opus", passages, "1")
     broken = replace(passages[1], vectors={"adapter": np.array([np.nan], np.float32)})
     with pytest.raises(InputError, match="finite"):
-        repository.recordings.save(TALK, "a.opus", [passages[0], broken], "2")
+        save(store, TALK, "a.opus", [passages[0], broken], "2")
     with pytest.raises(InputError, match="not all different"):
-        repository.recordings.save(TALK, "a.opus", [passages[0], passages[0]], "2")
+        save(store, TALK, "a.opus", [passages[0], passages[0]], "2")
     other = replace(TALK, recording_id="b" * 64)
     with pytest.raises(InputError, match="of another recording"):
-        repository.recordings.save(other, "b.opus", passages, "1")
-    assert_same(repository.passages.stored(TALK.recording_id), passages)
-    assert repository.journal.entry(TALK.recording_id).fingerprint == "1"
-    assert repository.recordings.find() == [TALK]
+        save(store, other, "b.opus", passages, "1")
+    assert_same(store.passages.stored(TALK.recording_id), passages)
+    assert store.journal.entry(TALK.recording_id).fingerprint == "1"
+    assert store.recordings.find() == [TALK]
 
 
-def test_the_journal_keeps_what_it_is_not_told_anew(repository):
-    repository.journal.mark("r1", "failed", "no sound in it", "a.mp3", "talks")
-    entry = repository.journal.entry("r1")
+def test_the_journal_keeps_what_it_is_not_told_anew(store):
+    store.journal.mark("r1", "failed", "no sound in it", "a.mp3", "talks")
+    entry = store.journal.entry("r1")
     assert (entry.state, entry.message, entry.file_name, entry.collection, entry.fingerprint) == (
         "failed", "no sound in it", "a.mp3", "talks", "",
     )  # fmt: skip
-    repository.recordings.save(TALK, "a.opus", [], "print")
-    repository.journal.mark(TALK.recording_id, "done")
-    done = repository.journal.entry(TALK.recording_id)
+    save(store, TALK, "a.opus", [], "print")
+    store.journal.mark(TALK.recording_id, "done")
+    done = store.journal.entry(TALK.recording_id)
     assert (done.state, done.fingerprint, done.file_name, done.message) == ("done", "print", "talk.mp3", "")
-    assert [item.recording_id for item in repository.journal.entries()] == ["r1", TALK.recording_id]
-    assert [item.recording_id for item in repository.journal.entries("failed")] == ["r1"]
-    assert repository.journal.entries("deleting") == []
+    assert [item.recording_id for item in store.journal.entries()] == ["r1", TALK.recording_id]
+    assert [item.recording_id for item in store.journal.entries("failed")] == ["r1"]
+    assert store.journal.entries("deleting") == []
     with pytest.raises(InputError, match="'lost' is no state"):
-        repository.journal.mark("r1", "lost")
+        store.journal.mark("r1", "lost")
 
 
-def test_settings_are_kept(repository):
-    repository.kept_values.put("index fingerprint", "1")
-    repository.kept_values.put("index fingerprint", "2")
-    assert repository.kept_values.get("index fingerprint") == "2"
+def test_settings_are_kept(store):
+    store.kept_values.put("index fingerprint", "1")
+    store.kept_values.put("index fingerprint", "2")
+    assert store.kept_values.get("index fingerprint") == "2"
 
 
-def test_deleting_takes_everything_with_it(repository):
+def test_deleting_takes_everything_with_it(store):
     other = replace(TALK, recording_id="b" * 64, collection="other")
-    repository.recordings.save(TALK, "a.opus", list(stored_passages(TALK, 3)), "1")
-    repository.recordings.save(other, "b.opus", list(stored_passages(other, 2)), "1")
-    repository.journal.mark("failed one", "failed", collection="other")
-    ids = sorted(stored.passage.passage_id for stored in stored_passages(TALK, 3))
-    assert repository.recordings.delete(TALK.recording_id) == ids
-    assert repository.transcripts.texts(ids) == {}
-    assert repository.passages.stored(TALK.recording_id) == []
-    assert repository.journal.entry(TALK.recording_id) is None
-    assert repository.passages.count() == 2
-    assert len(repository.collections.delete("other")) == 2
-    assert repository.journal.entries() == []
-    assert [item.name for item in repository.collections.summaries()] == ["talks"]
-    with repository._database.reading() as connection:
-        for table in ("recordings", "passages", "vectors", "transcripts", "journal"):
+    save(store, TALK, "a.opus", list(stored_passages(TALK, 3)), "1")
+    save(store, other, "b.opus", list(stored_passages(other, 2)), "1")
+    store.journal.mark("failed one", "failed", collection="other")
+    write_down(store, TALK, list(stored_passages(TALK, 3)))
+    ids = sorted(ids_of(stored_passages(TALK, 3)))
+    assert len(store.transcripts.get(ids, "mini")) == 3
+    assert store.recordings.delete(TALK.recording_id) == ids
+    assert store.transcripts.get(ids, "mini") == store.passages.tracks(ids) == {}
+    assert store.passages.stored(TALK.recording_id) == []
+    assert store.journal.entry(TALK.recording_id) is None
+    assert store.passages.count() == 2
+    assert len(store.collections.delete("other")) == 2
+    assert store.journal.entries() == []
+    assert [item.name for item in store.collections.summaries()] == ["talks"]
+    with store._database.reading() as connection:
+        for table in ("recordings", "passages", "vectors", "encodings", "transcripts", "tracks", "journal"):
             assert connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar() == 0
 
 
@@ -211,76 +259,63 @@ NAMES = ["Robert'); DROP TABLE recordings;--", '"quoted" %s %(x)s :name ?', "\u2
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_hostile_names_are_kept_as_they_are(repository, name):
+def test_hostile_names_are_kept_as_they_are(store, name):
     talk = replace(TALK, collection=name, title=name * 20, speaker=name, file_name="x" * 5000)
-    repository.collections.add(name, name)
-    repository.recordings.save(talk, "a.opus", [], name)
-    assert repository.recordings.find(name) == [talk]
-    assert repository.journal.entry(TALK.recording_id).fingerprint == name
-    assert [item.name for item in repository.collections.summaries()] == [name]
-    repository.collections.delete(name)
-    assert repository.collections.summaries() == []
+    store.collections.add(name, name)
+    save(store, talk, "a.opus", [], name)
+    assert store.recordings.find(name) == [talk]
+    assert store.journal.entry(TALK.recording_id).fingerprint == name
+    assert [item.name for item in store.collections.summaries()] == [name]
+    store.collections.delete(name)
+    assert store.collections.summaries() == []
 
 
 @pytest.mark.parametrize("name", ["", "nul\0", "\ud800", "x" * 5000])
-def test_names_that_cannot_be_kept_are_refused(repository, name):
+def test_names_that_cannot_be_kept_are_refused(store, name):
     with pytest.raises(InputError, match="collection's name"):
-        repository.collections.add(name)
+        store.collections.add(name)
     with pytest.raises(InputError, match="collection"):
-        repository.recordings.save(replace(TALK, collection=name), "a.opus", [], "1")
-    assert repository.collections.summaries() == []
+        save(store, replace(TALK, collection=name), "a.opus", [], "1")
+    assert store.collections.summaries() == []
 
 
 @pytest.mark.parametrize("text", ["nul\0", "\ud800"])
-def test_questions_about_what_cannot_be_kept_find_nothing_or_are_refused(repository, text):
-    repository.recordings.save(TALK, "a.opus", list(stored_passages(TALK, 1)), "1")
-    questions = [repository.recordings, repository.passages_of, repository.stored, repository.journal]
-    questions += [repository.delete_recording, repository.delete_collection, repository.recording]
-    questions += [lambda text: repository.passages.get([text]), lambda text: repository.transcripts.texts([text])]
+def test_questions_about_what_cannot_be_kept_find_nothing_or_are_refused(store, text):
+    save(store, TALK, "a.opus", list(stored_passages(TALK, 1)), "1")
+    questions = [store.recordings.find, store.passages.of, store.passages.stored, store.journal.entry]
+    questions += [store.recordings.delete, store.collections.delete, store.recordings.get, store.jobs.get]
+    questions += [lambda text: store.passages.get([text]), lambda text: store.transcripts.get([text], "mini")]
+    questions += [lambda text: store.transcripts.of("a" * 64, text), lambda text: store.passages.encodings([text])]
     for ask in questions:
         try:
             assert not ask(text)
         except (InputError, NotFoundError) as error:
             assert error.code in ("input", "not_found")
-    assert repository.recordings.find() == [TALK]
+    assert store.recordings.find() == [TALK]
 
 
-def test_more_ids_than_a_statement_takes(repository):
-    repository.recordings.save(TALK, "a.opus", list(stored_passages(TALK, 3)), "1")
-    ids = [*(f"unknown {number}" for number in range(40_000)), *repository.passages.ids()]
-    assert (
-        len(repository.passages.get(ids))
-        == len(repository.transcripts.texts(ids))
-        == len(repository.recordings.of_passages(ids))
-        == 3
-    )
+def test_more_ids_than_a_statement_takes(store):
+    save(store, TALK, "a.opus", list(stored_passages(TALK, 3)), "1")
+    write_down(store, TALK, list(stored_passages(TALK, 3)))
+    ids = [*(f"unknown {number}" for number in range(40_000)), *store.passages.ids()]
+    asked = [store.passages.get, store.recordings.of_passages, store.passages.tracks]
+    asked += [lambda ids: store.transcripts.get(ids, "mini"), lambda ids: store.passages.vectors("adapter", ids)]
+    assert [len(ask(ids)) for ask in asked] == [3] * 5
 
 
-def test_rebuilding_reads_every_recording_and_lets_others_write_meanwhile(repository):
-    talks = [replace(TALK, recording_id=f"r{number}", title=f"{number}") for number in range(3)]
-    for talk in talks:
-        repository.recordings.save(talk, f"{talk.recording_id}.opus", list(stored_passages(talk, 2)), "1")
-    seen = []
-    for recording, passages in repository.each_recording_with_vectors():
-        repository.journal.mark(recording.recording_id, "done")
-        seen.append(recording)
-        assert_same(passages, list(stored_passages(recording, 2)))
-    assert seen == talks
-
-
-def test_several_threads_write_and_read(repository):
+def test_several_threads_write_and_read(store):
     failures = []
 
     def work(thread):
         try:
             for number in range(6):
                 talk = replace(TALK, recording_id=f"r{thread}-{number}", collection=f"c{number % 2}")
-                repository.recordings.save(talk, "a.opus", list(stored_passages(talk, 5)), "1")
-                repository.journal.mark(talk.recording_id, "done")
-                assert len(repository.passages.stored(talk.recording_id)) == 5
-                repository.collections.summaries()
+                save(store, talk, "a.opus", list(stored_passages(talk, 5)), "1")
+                store.journal.mark(talk.recording_id, "done")
+                assert len(store.passages.stored(talk.recording_id)) == 5
+                store.collections.summaries()
                 # The same recording from every thread at once.
-                repository.recordings.save(TALK, "a.opus", list(stored_passages(TALK, 4)), f"{thread}")
+                save(store, TALK, "a.opus", list(stored_passages(TALK, 4)), f"{thread}")
         except Exception as error:
             failures.append(error)
 
@@ -290,31 +325,31 @@ def test_several_threads_write_and_read(repository):
     for thread in threads:
         thread.join()
     assert failures == []
-    assert repository.passages.count() == 5 * 6 * 5 + 4
-    assert len(repository.journal.entries("done")) == 30
+    assert store.passages.count() == 5 * 6 * 5 + 4
+    assert len(store.journal.entries("done")) == 30
 
 
-def test_a_three_hour_recording_is_saved_well_under_a_second(repository):
+def test_a_three_hour_recording_is_saved_well_under_a_second(store):
     passages = list(stored_passages(TALK, 600))
     started = time.thread_time()
-    repository.recordings.save(TALK, "a.opus", passages, "1")
-    repository.recordings.save(TALK, "a.opus", passages, "2")
+    save(store, TALK, "a.opus", passages, "1")
+    save(store, TALK, "a.opus", passages, "2")
     assert (time.thread_time() - started) / 2 < 1.0
-    assert len(repository.passages.stored(TALK.recording_id)) == 600
+    assert len(store.passages.stored(TALK.recording_id)) == 600
 
 
 def test_a_save_that_is_killed_leaves_the_old_state_or_the_new(url):
-    with closing(Store(url)) as repository:
-        repository.recordings.save(TALK, "a.opus", list(stored_passages(TALK, 50, length_s=1.0)), "0")
+    with closing(Store(url)) as store:
+        save(store, TALK, "a.opus", list(stored_passages(TALK, 50, length_s=1.0)), "0")
     script = """
 import sys
 sys.path.insert(0, "tests/contract")
-from test_store import TALK, Store, stored_passages
-repository = Store(sys.argv[1])
+from test_store import TALK, Store, save, stored_passages
+store = Store(sys.argv[1])
 versions = [list(stored_passages(TALK, 100, length_s=1.0 + n)) for n in range(2)]
 print("ready", flush=True)
 for number in range(1, 100000):
-    repository.recordings.save(TALK, f"{number}.opus", versions[number % 2], str(number))
+    save(store, TALK, f"{number}.opus", versions[number % 2], str(number))
     print(number, flush=True)
 """
     for delay_s in (0.0, 0.013):
@@ -324,150 +359,284 @@ for number in range(1, 100000):
         time.sleep(delay_s)
         process.send_signal(signal.SIGKILL)
         acknowledged = int((process.communicate()[0].split() or [b"1"])[-1])
-        with closing(Store(url)) as repository:
-            fingerprint = int(repository.journal.entry(TALK.recording_id).fingerprint)
+        with closing(Store(url)) as store:
+            fingerprint = int(store.journal.entry(TALK.recording_id).fingerprint)
             assert fingerprint in (acknowledged, acknowledged + 1)
-            assert repository.recordings.media_name(TALK.recording_id) == f"{fingerprint}.opus"
+            assert store.recordings.media_name(TALK.recording_id) == f"{fingerprint}.opus"
             assert_same(
-                repository.passages.stored(TALK.recording_id),
+                store.passages.stored(TALK.recording_id),
                 list(stored_passages(TALK, 100, length_s=1.0 + fingerprint % 2)),
             )
 
 
 def test_a_closed_or_lost_database_is_reported(tmp_path):
-    with closing(Store(f"sqlite:///{tmp_path / 'db'}")) as repository:
-        repository.recordings.save(TALK, "a.opus", list(stored_passages(TALK, 1)), "1")
-        with repository._database.writing() as connection:
+    with closing(Store(f"sqlite:///{tmp_path / 'db'}")) as store:
+        save(store, TALK, "a.opus", list(stored_passages(TALK, 1)), "1")
+        with store._database.writing() as connection:
             connection.exec_driver_sql("UPDATE vectors SET weights = x'00'")
         with pytest.raises(StoreError, match="is damaged"):
-            repository.passages.stored(TALK.recording_id)
-        with repository._database.writing() as connection:
+            store.passages.stored(TALK.recording_id)
+        with store._database.writing() as connection:
             connection.exec_driver_sql("DROP TABLE journal")
         with pytest.raises(StoreError, match="no such table: journal"):
-            repository.journal.mark("r", "done")
+            store.journal.mark("r", "done")
 
 
-def test_a_renamed_collection_takes_everything_along(repository):
-    repository.collections.add("talks", "about", "CC0", "here")
-    repository.recordings.save(TALK, "a.opus", list(stored_passages(TALK, 2)), "1")
-    repository.journal.mark(TALK.recording_id, "done")
-    repository.journal.mark("broken", "failed", "no sound", "b.mp3", "talks")
-    repository.collections.rename("talks", "lectures / 2024")
-    assert repository.collections.summaries() == [
-        CollectionSummary("lectures / 2024", "about", "CC0", "here", 1, 2, 60.0)
-    ]
-    assert repository.recordings.get(TALK.recording_id).collection == "lectures / 2024"
-    entries = {entry.recording_id: (entry.collection, entry.state) for entry in repository.journal.entries()}
+def test_a_renamed_collection_takes_everything_along(store):
+    store.collections.add("talks", "about", "CC0", "here")
+    save(store, TALK, "a.opus", list(stored_passages(TALK, 2)), "1")
+    store.journal.mark(TALK.recording_id, "done")
+    store.journal.mark("broken", "failed", "no sound", "b.mp3", "talks")
+    store.collections.rename("talks", "lectures / 2024")
+    assert store.collections.summaries() == [CollectionSummary("lectures / 2024", "about", "CC0", "here", 1, 2, 60.0)]
+    assert store.recordings.get(TALK.recording_id).collection == "lectures / 2024"
+    entries = {entry.recording_id: (entry.collection, entry.state) for entry in store.journal.entries()}
     assert entries == {TALK.recording_id: ("lectures / 2024", "stored"), "broken": ("lectures / 2024", "failed")}
-    assert len(repository.passages.stored(TALK.recording_id)) == 2
+    assert len(store.passages.stored(TALK.recording_id)) == 2
 
 
-def test_a_collection_is_not_renamed_over_another(repository):
+def test_a_collection_is_not_renamed_over_another(store):
     for name in ("one", "two"):
-        repository.collections.add(name)
+        store.collections.add(name)
     with pytest.raises(DuplicateError, match="a collection 'two' already"):
-        repository.collections.rename("one", "two")
+        store.collections.rename("one", "two")
     with pytest.raises(NotFoundError, match="no collection 'three'"):
-        repository.collections.rename("three", "four")
+        store.collections.rename("three", "four")
     with pytest.raises(InputError, match="name is empty"):
-        repository.collections.rename("one", " ")
-    assert repository.collections.names() == ["one", "two"]
+        store.collections.rename("one", " ")
+    assert store.collections.names() == ["one", "two"]
 
 
-def test_a_description_can_be_taken_back(repository):
-    repository.collections.add("talks", "about", "CC0", "here")
-    repository.collections.describe("talks", "", "CC-BY", "")
-    assert repository.collections.summaries() == [CollectionSummary("talks", "", "CC-BY", "", 0, 0, 0.0)]
+def test_a_description_can_be_taken_back(store):
+    store.collections.add("talks", "about", "CC0", "here")
+    store.collections.describe("talks", "", "CC-BY", "")
+    assert store.collections.summaries() == [CollectionSummary("talks", "", "CC-BY", "", 0, 0, 0.0)]
     with pytest.raises(NotFoundError, match="no collection 'none'"):
-        repository.collections.describe("none", "", "", "")
+        store.collections.describe("none", "", "", "")
 
 
-def test_a_described_recording_keeps_its_passages_and_is_to_be_indexed_again(repository):
-    repository.recordings.save(TALK, "a.opus", list(stored_passages(TALK, 2)), "1")
-    repository.journal.mark(TALK.recording_id, "done")
+def test_a_described_recording_keeps_its_passages_and_is_to_be_indexed_again(store):
+    save(store, TALK, "a.opus", list(stored_passages(TALK, 2)), "1")
+    store.journal.mark(TALK.recording_id, "done")
     described = replace(TALK, title="New", speaker="Eve", date="", language="cs", licence="", source="x")
-    repository.recordings.describe(replace(described, collection="other", duration_s=1.0, file_name="x"))
-    assert repository.recordings.get(TALK.recording_id) == described
-    assert repository.recordings.media_name(TALK.recording_id) == "a.opus"
-    assert repository.journal.entry(TALK.recording_id).state == "stored"
-    assert len(repository.passages.stored(TALK.recording_id)) == 2
+    store.recordings.describe(replace(described, collection="other", duration_s=1.0, file_name="x"))
+    assert store.recordings.get(TALK.recording_id) == described
+    assert store.recordings.media_name(TALK.recording_id) == "a.opus"
+    assert store.journal.entry(TALK.recording_id).state == "stored"
+    assert len(store.passages.stored(TALK.recording_id)) == 2
     with pytest.raises(NotFoundError, match="no recording 'none'"):
-        repository.recordings.describe(replace(TALK, recording_id="none"))
+        store.recordings.describe(replace(TALK, recording_id="none"))
 
 
-def test_vectors_and_media_of_a_collection(repository):
+def test_vectors_and_media_of_a_collection(store):
     other = replace(TALK, recording_id="b" * 64, collection="other")
     first, second = list(stored_passages(TALK, 3)), list(stored_passages(other, 1, seed=1))
-    repository.recordings.save(TALK, "a.opus", first, "1")
-    repository.recordings.save(other, "b.mp3", second, "1")
-    assert repository.passages.within("talks") == [stored.passage for stored in first]
-    assert repository.passages.within("none") == []
-    assert repository.recordings.media_names("other") == {other.recording_id: "b.mp3"}
-    found = repository.passages.vectors("adapter", [second[0].passage.passage_id, "unknown"])
+    save(store, TALK, "a.opus", first, "1")
+    save(store, other, "b.mp3", second, "1")
+    assert store.passages.within("talks") == [stored.passage for stored in first]
+    assert store.passages.within("none") == []
+    assert store.recordings.media_names("other") == {other.recording_id: "b.mp3"}
+    found = store.passages.vectors("adapter", [second[0].passage.passage_id, "unknown"])
     assert found.keys() == {second[0].passage.passage_id}
     assert np.array_equal(found[second[0].passage.passage_id], second[0].vectors["adapter"])
-    assert repository.count_vectors([TALK.recording_id, "unknown"]) == {
-        TALK.recording_id: {"": 3, "adapter": 3, "phonetic": 3},
-        "unknown": {"": 0},
+    assert store.passages.encodings([TALK.recording_id, "unknown"]) == [
+        Encoding(TALK.recording_id, name, "encoder-1", 3) for name in ("adapter", "phonetic")
+    ]
+    assert store.passages.counts() == {
+        TALK.recording_id: PassageCount("talks", "Ada", "en", 3, 30.0),
+        other.recording_id: PassageCount("other", "Ada", "en", 1, 10.0),
     }
 
 
-def test_many_recordings_are_marked_at_once(repository):
+def test_many_recordings_are_marked_at_once(store):
     ids = [f"r{number}" for number in range(1203)]
     for recording_id in ids[:3]:
-        repository.journal.mark(recording_id, "stored", "a message", "a.mp3", "talks")
-    repository.journal.mark_all([*ids[3:], *ids[:2]], "done")
-    states = {entry.recording_id: (entry.state, entry.message) for entry in repository.journal.entries()}
+        store.journal.mark(recording_id, "stored", "a message", "a.mp3", "talks")
+    store.journal.mark_all([*ids[3:], *ids[:2]], "done")
+    states = {entry.recording_id: (entry.state, entry.message) for entry in store.journal.entries()}
     assert states == {"r0": ("done", ""), "r1": ("done", ""), "r2": ("stored", "a message")}
     with pytest.raises(InputError, match="'lost' is no state"):
-        repository.journal.mark_all(ids, "lost")
+        store.journal.mark_all(ids, "lost")
 
 
-def test_judgements_are_kept_changed_and_taken_back(repository):
+def test_judgements_are_kept_changed_and_taken_back(store):
     passages = list(stored_passages(TALK, 2))
-    repository.recordings.save(TALK, "a.opus", passages, "1")
+    save(store, TALK, "a.opus", passages, "1")
     one, two = (stored.passage.passage_id for stored in passages)
-    assert repository.judgements.find() == [] and repository.judgements.count("ann") == 0
-    repository.judgements.put(Judgement("ann", "who?", one, 1, "hybrid", 1))
-    repository.judgements.put(Judgement("ann", "who?", two, 0, "hybrid", 2))
-    repository.judgements.put(Judgement("bob", "who?", one, 0, "asr", 3))
-    repository.judgements.put(Judgement("ann", "=x\u202e😀", one, 0, "asr", 0))
-    found = repository.judgements.find("ann", "who?")
+    assert store.judgements.find() == [] and store.judgements.count("ann") == 0
+    store.judgements.put(Judgement("ann", "who?", one, 1, "hybrid", 1))
+    store.judgements.put(Judgement("ann", "who?", two, 0, "hybrid", 2))
+    store.judgements.put(Judgement("bob", "who?", one, 0, "asr", 3))
+    store.judgements.put(Judgement("ann", "=x\u202e😀", one, 0, "asr", 0))
+    found = store.judgements.find("ann", "who?")
     assert [(kept.passage_id, kept.relevance, kept.engine, kept.rank) for kept in found] == [
         (one, 1, "hybrid", 1), (two, 0, "hybrid", 2),
     ]  # fmt: skip
     assert found[0].created_at.startswith("20")
-    repository.judgements.put(Judgement("ann", "who?", one, 0, "asr", 4))
-    assert [kept.rank for kept in repository.judgements.find("ann", "who?")] == [2, 4]
-    assert (repository.judgements.count("ann"), len(repository.judgements.find())) == (3, 4)
-    repository.judgements.clear("ann", "who?", one)
-    repository.judgements.clear("ann", "who?", "nothing")
-    assert [kept.passage_id for kept in repository.judgements.find("ann", "who?")] == [two]
-    assert len(repository.judgements.find("bob")) == 1
+    store.judgements.put(Judgement("ann", "who?", one, 0, "asr", 4))
+    assert [kept.rank for kept in store.judgements.find("ann", "who?")] == [2, 4]
+    assert (store.judgements.count("ann"), len(store.judgements.find())) == (3, 4)
+    store.judgements.clear("ann", "who?", one)
+    store.judgements.clear("ann", "who?", "nothing")
+    assert [kept.passage_id for kept in store.judgements.find("ann", "who?")] == [two]
+    assert len(store.judgements.find("bob")) == 1
 
 
-def test_judgements_outlive_a_new_fingerprint_and_go_with_their_passage(repository):
+def test_judgements_outlive_a_new_fingerprint_and_go_with_their_passage(store):
     passages = list(stored_passages(TALK, 3))
-    repository.recordings.save(TALK, "a.opus", passages, "1")
+    save(store, TALK, "a.opus", passages, "1")
     for stored in passages:
-        repository.judgements.put(Judgement("ann", "who?", stored.passage.passage_id, 1, "hybrid", 1))
-    before = repository.judgements.find()
-    repository.recordings.save(TALK, "a.opus", list(stored_passages(TALK, 2, seed=1)), "2")
-    assert repository.judgements.find() == [one for one in before if one.passage_id != passages[2].passage.passage_id]
-    repository.recordings.delete(TALK.recording_id)
-    assert repository.judgements.find() == []
+        store.judgements.put(Judgement("ann", "who?", stored.passage.passage_id, 1, "hybrid", 1))
+    before = store.judgements.find()
+    save(store, TALK, "a.opus", list(stored_passages(TALK, 2, seed=1)), "2")
+    assert store.judgements.find() == [one for one in before if one.passage_id != passages[2].passage.passage_id]
+    store.recordings.delete(TALK.recording_id)
+    assert store.judgements.find() == []
 
 
 @pytest.mark.parametrize(
     "change",
     [{"question": " "}, {"question": "nul\0"}, {"question": "😀" * 600}, {"relevance": 2}, {"visitor_id": "\ud800"}],
 )
-def test_judgements_that_cannot_be_kept_are_refused(repository, change):
+def test_judgements_that_cannot_be_kept_are_refused(store, change):
     passages = list(stored_passages(TALK, 1))
-    repository.recordings.save(TALK, "a.opus", passages, "1")
+    save(store, TALK, "a.opus", passages, "1")
     judgement = Judgement("ann", "who?", passages[0].passage.passage_id, 1, "hybrid", 1)
     with pytest.raises(InputError, match=r"question|relevant|visitor id|cannot"):
-        repository.judgements.put(replace(judgement, **change))
+        store.judgements.put(replace(judgement, **change))
     with pytest.raises(StoreError, match="database cannot be used"):
-        repository.judgements.put(replace(judgement, passage_id="nothing"))
-    assert repository.judgements.find() == []
+        store.judgements.put(replace(judgement, passage_id="nothing"))
+    assert store.judgements.find() == []
+
+
+def encoded(store):
+    return {one.channel: (one.fingerprint, one.passages) for one in store.passages.encodings()}
+
+
+def test_vectors_of_a_channel_are_counted_and_all_by_one_maker(store):
+    passages = list(stored_passages(TALK, 3))
+    save(store, TALK, "a.opus", passages, "1")
+    store.journal.mark(TALK.recording_id, "done")
+    assert encoded(store) == {"adapter": ("encoder-1", 3), "phonetic": ("encoder-1", 3)}
+    first, *others = [
+        StoredPassage(one.passage, {"adapter": np.full(384, number, np.float32)}) for number, one in enumerate(passages)
+    ]
+    store.passages.encode(TALK.recording_id, [first], {"adapter": "encoder-2"})
+    assert encoded(store) == {"adapter": ("encoder-2", 1), "phonetic": ("encoder-1", 3)}
+    assert store.passages.ids_with(TALK.recording_id, "adapter") == {first.passage.passage_id}
+    assert store.journal.entry(TALK.recording_id).state == "stored"
+    store.passages.encode(TALK.recording_id, others, {"adapter": "encoder-2"})
+    store.passages.encode(TALK.recording_id, others, {"adapter": "encoder-2"})
+    assert encoded(store) == {"adapter": ("encoder-2", 3), "phonetic": ("encoder-1", 3)}
+    assert [one.vectors["adapter"][0] for one in store.passages.stored(TALK.recording_id)] == [0.0, 1.0, 2.0]
+    assert [len(one.track.symbols) for one in store.passages.stored(TALK.recording_id)] == [0, 1, 2]  # as it was
+
+
+def test_an_encoding_that_is_refused_leaves_what_was_there(store):
+    passages = list(stored_passages(TALK, 2))
+    save(store, TALK, "a.opus", passages, "1")
+    store.journal.mark(TALK.recording_id, "done")
+    broken = replace(passages[1], vectors={"adapter": np.array([np.nan], np.float32)})
+    with pytest.raises(InputError, match="finite"):
+        store.passages.encode(TALK.recording_id, [passages[0], broken], {"adapter": "encoder-2"})
+    assert_same(store.passages.stored(TALK.recording_id), passages)
+    assert encoded(store) == {"adapter": ("encoder-1", 2), "phonetic": ("encoder-1", 2)}
+    assert store.journal.entry(TALK.recording_id).state == "done"
+
+
+def test_transcripts_of_two_recognisers_stand_side_by_side(store):
+    passages = list(stored_passages(TALK, 3))
+    ids = ids_of(passages)
+    save(store, TALK, "a.opus", passages, "1")
+    store.journal.mark(TALK.recording_id, "done")
+    mini = write_down(store, TALK, passages)
+    assert store.journal.entry(TALK.recording_id).state == "stored"
+    other = write_down(store, TALK, passages[:2], "other", "other-1", text="said")
+    assert store.transcripts.get(ids, "mini") == mini and store.transcripts.get(ids, "other") == other
+    assert store.transcripts.get(ids, "none") == {}
+    assert encoded(store) == {
+        "adapter": ("encoder-1", 3), "phonetic": ("encoder-1", 3), "meaning@mini": ("mini-1+text-1", 3),
+        "meaning@other": ("other-1+text-1", 2),
+    }  # fmt: skip
+    newer = write_down(store, TALK, passages[:1], fingerprint="mini-2", text="better")
+    assert store.transcripts.of(TALK.recording_id, "mini", "mini-2") == newer
+    assert store.transcripts.of(TALK.recording_id, "mini", "mini-1") == {one: mini[one] for one in ids[1:]}
+    assert store.transcripts.of(TALK.recording_id, "mini") == mini | newer
+    assert encoded(store)["meaning@mini"] == ("mini-2+text-1", 1)  # those of the older one went with its vectors
+    assert encoded(store)["meaning@other"] == ("other-1+text-1", 2)
+    assert store.transcripts.of(TALK.recording_id, "other", "other-1") == other
+
+
+def test_new_vectors_of_known_transcripts_leave_the_transcripts(store):
+    passages = list(stored_passages(TALK, 2))
+    save(store, TALK, "a.opus", passages, "1")
+    said = write_down(store, TALK, passages)
+    vectors = [StoredPassage(one.passage, {"meaning@mini": np.zeros(8, np.float32)}) for one in passages]
+    store.transcripts.save(TALK.recording_id, {}, "mini-1", vectors, {"meaning@mini": "mini-1+text-2"})
+    assert store.transcripts.of(TALK.recording_id, "mini", "mini-1") == said
+    assert encoded(store)["meaning@mini"] == ("mini-1+text-2", 2)
+    assert len(store.passages.stored(TALK.recording_id)[0].vectors["meaning@mini"]) == 8
+
+
+def test_transcripts_that_are_refused_leave_nothing(store):
+    passages = list(stored_passages(TALK, 2))
+    save(store, TALK, "a.opus", passages, "1")
+    said = {one.passage.passage_id: Transcript("nul\0" * number, "mini") for number, one in enumerate(passages)}
+    vectors = [StoredPassage(one.passage, {"meaning@mini": np.zeros(4, np.float32)}) for one in passages]
+    with pytest.raises(InputError, match="transcript has characters"):
+        store.transcripts.save(TALK.recording_id, said, "mini-1", vectors, {"meaning@mini": "mini-1"})
+    assert store.transcripts.of(TALK.recording_id, "mini") == {} and "meaning@mini" not in encoded(store)
+
+
+def test_a_new_cut_keeps_what_unchanged_passages_have_and_drops_the_rest(store):
+    old = list(stored_passages(TALK, 4))
+    save(store, TALK, "a.opus", old, "cut 1")
+    said = write_down(store, TALK, old)
+    for one in old:
+        store.judgements.put(Judgement("ann", "who?", one.passage.passage_id, 1, "hybrid", 1))
+    fresh = [replace(one, track=None) for one in stored_passages(TALK, 2, length_s=7.0, seed=1)]
+    kept = [StoredPassage(one.passage, {}) for one in old[2:]]
+    assert save(store, TALK, "a.opus", [*fresh, *kept], "cut 2") == sorted(ids_of(old[:2]))
+    ids = ids_of(old[2:])
+    found = {one.passage.passage_id: one for one in store.passages.stored(TALK.recording_id)}
+    assert found.keys() == {*ids, *ids_of(fresh)}
+    for one in old[2:]:
+        now = found[one.passage.passage_id]
+        assert now.vectors.keys() == {"adapter", "phonetic", "meaning@mini"}
+        assert np.array_equal(now.vectors["adapter"], one.vectors["adapter"])
+        assert np.array_equal(now.track.symbols, one.track.symbols)
+    assert store.transcripts.of(TALK.recording_id, "mini") == {one: said[one] for one in ids}
+    assert sorted(one.passage_id for one in store.judgements.find("ann")) == sorted(ids)
+    assert encoded(store) == {
+        "adapter": ("encoder-1", 4), "phonetic": ("encoder-1", 4), "meaning@mini": ("mini-1+text-1", 2),
+    }  # fmt: skip
+
+
+def test_a_new_cut_with_nothing_of_the_old_one_has_no_transcripts(store):
+    old = list(stored_passages(TALK, 3))
+    save(store, TALK, "a.opus", old, "cut 1")
+    write_down(store, TALK, old)
+    save(store, TALK, "a.opus", list(stored_passages(TALK, 2, length_s=7.0)), "cut 2")
+    assert encoded(store) == {"adapter": ("encoder-1", 2), "phonetic": ("encoder-1", 2)}
+    save(store, TALK, "a.opus", [], "cut 3")
+    assert encoded(store) == {} == store.passages.counts()
+
+
+def test_a_recording_says_whether_it_is_to_be_written_down(store):
+    other = replace(TALK, recording_id="b" * 64)
+    save(store, TALK, "a.opus", [], "1")
+    save(store, other, "b.opus", [], "1", wants_transcripts=False)
+    assert store.transcripts.wanted() == {TALK.recording_id}
+    save(store, other, "b.opus", [], "2", wants_transcripts=True)
+    assert store.transcripts.wanted() == {TALK.recording_id, other.recording_id}
+
+
+def test_processes_that_ended_in_a_job_are_counted(store):
+    added = store.jobs.add(Job("1", "ann", "files", "talks", {"files": [["00000.wav", "a.wav"]]}))
+    assert (added.crashes, store.jobs.get("1")) == (0, added)
+    assert [store.jobs.count_crash("1"), store.jobs.count_crash("1"), store.jobs.count_crash("unknown")] == [1, 2, 0]
+    assert [job.crashes for job in store.jobs.find("ann")] == [2]
+    store.jobs.set_state("1", "failed", "It ended twice.")
+    assert replace(store.jobs.get("1"), updated_at="") == replace(
+        added, crashes=2, state="failed", message="It ended twice.", task={}, updated_at=""
+    )

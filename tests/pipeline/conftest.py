@@ -19,7 +19,7 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory, library_folder: Path) -> 
 
 
 @pytest.fixture(scope="session")
-def service(data_dir: Path, model) -> Iterator[Service]:
+def service(data_dir: Path, loader) -> Iterator[Service]:
     """An open service over the data folder."""
-    with Service.open(Settings(data_dir=data_dir), model=model) as opened:
+    with Service.open(Settings(data_dir=data_dir), loader=loader) as opened:
         yield opened

@@ -10,16 +10,15 @@ from speechsearch.domain.errors import DuplicateError, InputError, NotAllowedErr
 from speechsearch.domain.values import Filters, Query
 from speechsearch.domain.visitors import Visitor
 from speechsearch.library.contents import contents_of, storage_of
-from speechsearch.retrieval.engines import SPECS
 from speechsearch.service.open import Service
 
 QUESTION = "Why is octopus blood blue?"
 
 
 @pytest.fixture
-def service(settings, model):
+def service(settings, loader):
     """A service in a data folder of the test's own, because these tests change it."""
-    with Service.open(settings, model=model) as opened:
+    with Service.open(settings, loader=loader) as opened:
         yield opened
 
 
@@ -38,21 +37,21 @@ def test_a_rename_reaches_the_index(service: Service) -> None:
     assert {entry.state for entry in service.store.journal.entries()} == {"done"}
 
 
-def test_a_rename_that_is_killed_before_the_index_is_finished_at_the_next_start(settings, model) -> None:
-    with Service.open(settings, model=model) as service:
+def test_a_rename_that_is_killed_before_the_index_is_finished_at_the_next_start(settings, loader) -> None:
+    with Service.open(settings, loader=loader) as service:
         before = found_in(service, "samples")
         service.store.collections.rename("samples", "talks")  # and then the process is gone
         assert len(service.browse.differences()) == 7
-    with Service.open(settings, model=model) as service:
+    with Service.open(settings, loader=loader) as service:
         assert service.browse.differences() == []
         assert found_in(service, "talks") == before
 
 
-def test_a_new_speaker_reaches_the_index_also_when_the_process_is_killed(settings, model) -> None:
-    with Service.open(settings, model=model) as service:
+def test_a_new_speaker_reaches_the_index_also_when_the_process_is_killed(settings, loader) -> None:
+    with Service.open(settings, loader=loader) as service:
         recording = service.search.find(Query(QUESTION)).hits[0].recording
         service.store.recordings.describe(replace(recording, speaker="Ada"))
-    with Service.open(settings, model=model) as service:
+    with Service.open(settings, loader=loader) as service:
         hits = service.search.find(Query(QUESTION, filters=Filters(speakers=("Ada",)))).hits
         assert {hit.recording.recording_id for hit in hits} == {recording.recording_id}
         assert service.browse.differences() == []
@@ -69,12 +68,12 @@ def test_a_collection_that_is_deleted_leaves_nothing(service: Service, settings)
     assert storage_of(settings.data_dir).audio_bytes == 0
 
 
-def test_a_deletion_that_is_killed_half_way_is_finished_at_the_next_start(settings, model) -> None:
-    with Service.open(settings, model=model) as service:
+def test_a_deletion_that_is_killed_half_way_is_finished_at_the_next_start(settings, loader) -> None:
+    with Service.open(settings, loader=loader) as service:
         ids = [one.recording_id for one in service.browse.recordings()]
         service.store.journal.mark_all(ids, "deleting")
         (service.library.media_dir / service.store.recordings.media_name(ids[0])).unlink()
-    with Service.open(settings, model=model) as service:
+    with Service.open(settings, loader=loader) as service:
         assert service.browse.recordings() == [] == service.browse.differences()
         assert list(service.library.media_dir.iterdir()) == []
 
@@ -84,7 +83,9 @@ def test_contents_tell_what_each_recording_is_indexed_for(service: Service) -> N
     assert contents.found == len(contents.recordings) == 7
     assert sum(state.media_bytes for state in contents.recordings) == contents.media_bytes
     for state in contents.recordings:
-        assert state.vectors == dict.fromkeys((spec.name for spec in SPECS), state.passages)
+        assert state.vectors == dict.fromkeys(
+            (channel.name for channel in service.library.makers.channels), state.passages
+        )
         assert (state.state, state.is_current) == ("done", True)
     assert sum(state.passages for state in contents.recordings) == contents.summary.passages
     assert service.browse.storage().total_bytes >= contents.media_bytes + service.browse.storage().database_bytes

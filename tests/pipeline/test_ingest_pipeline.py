@@ -14,7 +14,7 @@ from speechsearch.domain.errors import InputError, SilentError, StoreError
 from speechsearch.domain.limits import Limits
 from speechsearch.domain.progress import Progress
 from speechsearch.domain.values import Recording
-from speechsearch.library.library import IndexOutcome
+from speechsearch.library.intake import IndexOutcome
 
 
 class SmallService:
@@ -25,7 +25,7 @@ class SmallService:
         self.kept: dict[str, Recording] = {}
         self.journal: dict[str, tuple[str, str, str]] = {}
 
-    def index_recording(self, path, recording, on_passages=None):
+    def take_in(self, path, recording, on_passages=None, wants_transcripts=True):
         samples, rate_hz = soundfile.read(path)
         seconds = int(len(samples) / rate_hz)
         if known := self.kept.get(recording.recording_id):
@@ -56,7 +56,7 @@ def tone(path: Path, frequency_hz: float, duration_s: float = 2.0, loudness: flo
 
 def ingest(service, *paths: Path, collection="talks", progress=None) -> list[FileResult]:
     selection = discover(paths, service.limits, paths[0].parent / "work")
-    return list(run(service.manage, selection, collection=collection, progress=progress))
+    return list(run(service, selection, collection=collection, progress=progress))
 
 
 def test_recordings_get_their_hash_title_length_and_metadata(tmp_path):
@@ -100,7 +100,7 @@ def test_the_collection_of_a_table_goes_through_the_callers_check(tmp_path):
         tone(tmp_path / "in" / f"{name}.wav", frequency_hz)
     (tmp_path / "in" / "metadata.csv").write_text("file,collection\na.wav,notes\nb.wav,@bob/notes\n")
     selection = discover([tmp_path / "in"], service.limits, tmp_path / "work")
-    first, second = run(service.manage, selection, collection="@ann/talks", target=target)
+    first, second = run(service, selection, collection="@ann/talks", target=target)
     assert service.kept[first.recording_id].collection == "@ann/notes"
     assert (second.state, second.message) == ("failed", "A collection cannot be named @bob/notes.")
 
@@ -163,7 +163,7 @@ def test_what_fails_is_a_result_and_a_journal_row_and_the_rest_goes_on(tmp_path,
 
 def test_a_file_that_vanishes_is_a_failure(tmp_path):
     service = SmallService()
-    (result,) = run(service.manage, [Source("gone.wav", tmp_path / "gone.wav")], collection="talks")
+    (result,) = run(service, [Source("gone.wav", tmp_path / "gone.wav")], collection="talks")
     assert (result.state, result.recording_id) == ("failed", "")
     assert "FileNotFoundError" in result.message
     assert not service.journal
@@ -199,7 +199,7 @@ def test_a_journal_that_cannot_be_written_stops_the_run(tmp_path):
 
 def test_an_interrupt_passes_and_leaves_nothing_unpacked(tmp_path):
     class Interrupted(SmallService):
-        def index_recording(self, path, recording, on_passages=None):
+        def take_in(self, path, recording, on_passages=None, wants_transcripts=True):
             raise KeyboardInterrupt
 
     tone(tmp_path / "a.wav", 300)

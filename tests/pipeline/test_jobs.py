@@ -30,9 +30,9 @@ ANN, BOB = Visitor("ann", may_add=True), Visitor("bob", may_add=True)
 
 
 @pytest.fixture
-def service(settings: Settings, model) -> Iterator[Service]:
+def service(settings: Settings, loader) -> Iterator[Service]:
     """A service of the test's own."""
-    with Service.open(settings, model=model) as opened:
+    with Service.open(settings, loader=loader) as opened:
         yield opened
 
 
@@ -133,7 +133,7 @@ def test_a_table_cannot_write_into_other_collections(queue, service, uploads, tm
 
 def test_a_quota_holds_for_every_file(queue, service, uploads) -> None:
     limits = service.limits.model_copy(update={"visitor_duration_s": 40.0})
-    service.settings = service.settings.model_copy(update={"limits": limits})
+    service.manage.limits = limits
     job = queue.submit_files(uploads(s001="a.opus", s002="b.opus"), "notes", ANN)
     run_out(queue)
     assert states(queue, job) == {"a.opus": "indexed", "b.opus": "failed"}
@@ -158,7 +158,7 @@ def interrupting(queue: JobQueue, act: Callable[[str], object]) -> None:
 @pytest.fixture
 def long_recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sequence[tuple[Path, str]]:
     """A recording of several batches."""
-    monkeypatch.setattr("speechsearch.library.library.BATCH_S", 20.0)
+    monkeypatch.setattr("speechsearch.library.intake.BATCH_S", 20.0)
     sounds = [soundfile.read(SAMPLES / f"s00{number}.opus", dtype="float32") for number in (1, 2, 3)]
     soundfile.write(tmp_path / "long.wav", np.concatenate([sound for sound, _ in sounds]), sounds[0][1])
     return [(tmp_path / "long.wav", "long.wav")]
@@ -214,7 +214,7 @@ with Service.open(Settings(data_dir=folder, engines={"threads": 1})) as service:
 """
 
 
-def test_a_killed_process_loses_nothing_and_does_nothing_twice(tmp_path: Path, model) -> None:
+def test_a_killed_process_loses_nothing_and_does_nothing_twice(tmp_path: Path, loader) -> None:
     names = ("s001", "s002", "s003", "s005", "s006")
     files = [Path(shutil.copy(SAMPLES / f"{name}.opus", tmp_path)) for name in names]
     with subprocess.Popen(
@@ -224,7 +224,7 @@ def test_a_killed_process_loses_nothing_and_does_nothing_twice(tmp_path: Path, m
         assert process.stdout is not None
         assert process.stdout.readline() == "one is done\n"
         process.kill()
-    with Service.open(Settings(data_dir=tmp_path / "data"), model=model) as service:
+    with Service.open(Settings(data_dir=tmp_path / "data"), loader=loader) as service:
         queue = JobQueue(service, runners(service, tmp_path))
         (job,) = queue.jobs()
         assert job.state == "running"

@@ -63,7 +63,7 @@ def test_a_new_model_goes_the_whole_way(
         assert again.manage.missing() == []
 
 
-PLUG_IN = '''
+PLUG_IN = """
 from dataclasses import replace
 from speechsearch.domain.values import ChannelRank
 from speechsearch.retrieval.engine_cards import EngineCard
@@ -87,7 +87,7 @@ class Backwards:
 
 def make(parts):
     return Backwards(single(parts))
-'''
+"""
 ASK = """
 import sys
 from pathlib import Path

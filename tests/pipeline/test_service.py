@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +20,11 @@ from speechsearch.domain.errors import (
     NotFoundError,
 )
 from speechsearch.domain.values import Filters, Query
+from speechsearch.index import open_index
+from speechsearch.retrieval.calibration import read_calibrations
 from speechsearch.service.open import Service
-from speechsearch.service.settings import EngineSettings, Settings
+from speechsearch.service.settings import EngineSettings, IndexSettings, Settings
+from tests.tiny.fakes import FakeLoader, FakeTextEncoder, fake_settings, open_fakes, take_in
 
 CHOSEN = 7
 
@@ -159,47 +161,93 @@ def test_a_second_process_is_refused(service: Service, data_dir: Path) -> None:
 def test_an_unknown_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="no speech encoder 'large'"):
         Service.open(Settings(data_dir=tmp_path, engines=EngineSettings(encoder="large")))
-    with pytest.raises(ConfigurationError, match="no recogniser 'oracle'"):
+    with pytest.raises(ConfigurationError, match="no recognizer 'oracle'"):
         Service.open(Settings(data_dir=tmp_path, engines=EngineSettings(recognizer="oracle")))
+    with pytest.raises(ConfigurationError, match="no text encoder 'dictionary'"):
+        Service.open(Settings(data_dir=tmp_path, engines=EngineSettings(text_encoder="dictionary")))
     Service.open(Settings(data_dir=tmp_path)).close()  # the failed openings let go of the folder
 
 
-def test_an_index_of_other_models_is_refused_until_rebuilt(tmp_path: Path) -> None:
-    settings = Settings(data_dir=tmp_path / "data")
-    file = tmp_path / "one.opus"
-    file.write_bytes((SAMPLES / "audio" / "s004.opus").read_bytes())
-    with Service.open(settings) as opened:
-        (result,) = run(opened.manage, discover([file], opened.limits, tmp_path), collection="one")
-        assert result.state == "indexed"
-        opened.library.store.kept_values.put("models", "older")
+def test_an_embedded_index_for_other_channels_is_made_anew_at_once(tmp_path: Path) -> None:
+    with open_fakes(tmp_path / "data", FakeLoader()) as service:
+        assert take_in(service, SAMPLES / "audio" / "s004.opus") == ["indexed"]
+        assert list(service.manage.catch_up()) == []
+        passages = service.store.passages.count()
+    other = FakeLoader(text=FakeTextEncoder("other", dim=24))
+    with open_fakes(tmp_path / "data", other) as service:
+        assert service.browse.differences() == []
+        assert len(service.search.find(Query("anything", top_k=99), "adapter").hits) == passages
+        assert service.search.find(Query("anything"), "asr").hits == ()
+        assert other.counted() == {}
+        assert list(service.manage.catch_up()) == []
+        assert len(service.search.find(Query("anything", top_k=99), "asr").hits) == passages
+        assert other.counted() == {"text": passages}
+
+
+def test_to_be_checked_an_index_for_other_channels_is_refused(tmp_path: Path) -> None:
+    with open_fakes(tmp_path / "data", FakeLoader()) as service:
+        service.store.collections.add("talks")
+    other = FakeLoader(text=FakeTextEncoder("other", dim=24))
+    settings = fake_settings(tmp_path / "data", other)
     with pytest.raises(FingerprintMismatchError, match="rebuild"):
-        Service.open(settings)
-    with Service.open(settings, "rebuild") as opened:
-        assert opened.manage.rebuild() == result.passages
-    with Service.open(settings) as opened:
-        assert opened.search.find(Query("ferry and bridge")).hits[0].passage.recording_id == result.recording_id
+        Service.open(settings, "check", loader=other)
+    with Service.open(settings, "rebuild", loader=other) as service:
+        assert service.manage.rebuild() == 0
+
+
+def test_a_servers_index_for_other_channels_is_refused_until_rebuilt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server is stood for by a folder: what matters is who may replace what is there."""
+
+    def on_server(channels, *, path: Path, url: str, api_key: str, name: str, is_new: bool):
+        assert url == "http://server"
+        return open_index(channels, path=tmp_path / "server", is_new=is_new)
+
+    monkeypatch.setattr("speechsearch.service.open.open_index", on_server)
+
+    def settings(models: FakeLoader) -> Settings:
+        found = fake_settings(tmp_path / "data", models)
+        return found.model_copy(update={"index": IndexSettings(url="http://server")})
+
+    first, other = FakeLoader(), FakeLoader(text=FakeTextEncoder("other", dim=24))
+    with Service.open(settings(first), loader=first) as service:
+        take_in(service, SAMPLES / "audio" / "s004.opus")
+        passages = service.store.passages.count()
+    with pytest.raises(FingerprintMismatchError, match="rebuild"):
+        Service.open(settings(other), loader=other)
+    with Service.open(settings(first), loader=first) as service:  # it was left as it is
+        assert service.browse.differences() == []
+    with Service.open(settings(other), "rebuild", loader=other) as service:
+        assert service.manage.rebuild() == passages
+    with Service.open(settings(other), loader=other) as service:
+        assert len(service.search.find(Query("anything", top_k=99)).hits) == passages
 
 
 def test_what_a_killed_process_left_is_finished(tmp_path: Path) -> None:
-    settings = Settings(data_dir=tmp_path / "data")
     file = tmp_path / "one.opus"
     file.write_bytes((SAMPLES / "audio" / "s004.opus").read_bytes())
-    with Service.open(settings) as opened:
-        (result,) = run(opened.manage, discover([file], opened.limits, tmp_path), collection="one")
+    models = FakeLoader()
+    with open_fakes(tmp_path / "data", models) as opened:
+        assert take_in(opened, file) == ["indexed"]
+        (recording,) = opened.browse.recordings()
         opened.library.index.delete(sorted(opened.library.store.passages.ids()))
-        opened.library.store.journal.mark(result.recording_id, "stored")
+        opened.library.store.journal.mark(recording.recording_id, "stored")
         (opened.library.media_dir / "half.unfinished").write_bytes(b"x")
-    with Service.open(settings) as opened:
+    with open_fakes(tmp_path / "data", models) as opened:
         assert opened.browse.differences() == []
-        assert [file.stem for file in opened.library.media_dir.iterdir()] == [result.recording_id]
-        opened.library.store.journal.mark(result.recording_id, "deleting")
-    with Service.open(settings) as opened:
+        assert [file.stem for file in opened.library.media_dir.iterdir()] == [recording.recording_id]
+        opened.library.store.journal.mark(recording.recording_id, "deleting")
+    with open_fakes(tmp_path / "data", models) as opened:
         assert opened.browse.recordings() == [] and list(opened.library.media_dir.iterdir()) == []
 
 
-def test_pieces_of_the_fusion_are_learnt_numbers() -> None:
-    fusion = json.loads((SAMPLES.parent / "speechsearch/assets/mini/fusion.json").read_text(encoding="utf-8"))
-    assert set(fusion["thresholds"]) == {"hybrid", "adapter", "phonetic", "asr"}
-    assert all(0 <= weight <= 1 for weight in [*fusion["hybrid"].values(), *fusion["asr"].values()])
-    assert set(fusion["typical"]) == {*fusion["hybrid"], *fusion["asr"]}
-    assert all(deviation > 0 for _, deviation in fusion["typical"].values())
+def test_what_was_learnt_of_the_fusion_are_numbers_that_fit() -> None:
+    rows = read_calibrations().rows
+    assert {row.engine for row in rows if row.likelihood} == {"hybrid", "adapter", "phonetic", "asr"}
+    fusions = {row.engine: row.fusion for row in rows if row.fusion}
+    assert fusions.keys() == {"hybrid", "asr", "text-hybrid"}
+    for fusion in fusions.values():
+        assert all(0 <= weight <= 1 for weight in fusion.weights.values())
+        assert fusion.typical.keys() == fusion.weights.keys()
+        assert all(deviation > 0 for _, deviation in fusion.typical.values())

@@ -3,6 +3,7 @@
 import io
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import soundfile
 
 from speechsearch.audio import load, probe, read_span, stream, to_wav
+from speechsearch.audio.mpeg import frame, place_of
 from speechsearch.domain.errors import DecodeError, TooLargeError, TooLongError
 from speechsearch.domain.limits import Limits
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio, Span
@@ -86,6 +88,52 @@ def test_a_span_is_the_same_slice_of_the_whole(tmp_path: Path, kind: str) -> Non
         slack_samples = 16 if kind in ("webm", "mka") else 0  # Matroska rounds its time stamps to a millisecond
         assert abs(shift) <= slack_samples
         assert abs(len(part) - len(expected)) <= slack_samples + 1
+
+
+def mpeg_frames(sound: np.ndarray, rate_hz: int) -> list[bytes]:
+    """Return the frames of an MP3 of varying bit rate, without the one that tells the length."""
+    file = io.BytesIO()
+    soundfile.write(file, sound, rate_hz, format="MP3", bitrate_mode="VARIABLE", compression_level=0.6)
+    content, place, frames = file.getvalue(), 0, []
+    while found := frame(content[place : place + 3]):
+        frames.append(content[place : place + found[0]])
+        place += found[0]
+    assert b"Xing" in frames[0]
+    assert place == len(content)
+    assert len({len(one) for one in frames}) > 3
+    return frames[1:]
+
+
+@pytest.mark.parametrize(("rate_hz", "tag"), [(44_100, b""), (16_000, b"ID3\x03\0\0\0\0\x02\x01" + bytes(257))])
+def test_a_late_clip_of_an_hour_without_a_table_is_right_and_quick(tmp_path: Path, rate_hz: int, tag: bytes) -> None:
+    noise = np.random.default_rng(0).normal(0, 0.05, 8 * rate_hz) * np.repeat([0.01, 1.0], 4 * rate_hz)
+    filler, marked = mpeg_frames(noise, rate_hz), mpeg_frames(sweep(12.0, rate_hz), rate_hz)
+    frame_s = frame(marked[0])[1] / rate_hz
+    count = round(3000 / (len(filler) * frame_s))
+    path = tmp_path / "hour.mp3"
+    path.write_bytes(tag + b"".join(count * filler + marked + count // 4 * filler))
+    (tmp_path / "alone.mp3").write_bytes(b"".join(marked))
+    alone, start_s = whole(tmp_path / "alone.mp3"), count * len(filler) * frame_s
+    assert 2990 < start_s < 3010
+    started = time.process_time()
+    part = read_span(path, Span(start_s + 3.37, start_s + 8.11)).samples
+    assert time.process_time() - started < 2.0  # from the start it takes ten times as long
+    likeness, shift = alignment(part, alone[round(3.37 * SAMPLE_RATE_HZ) : round(8.11 * SAMPLE_RATE_HZ)])
+    assert likeness > 0.99
+    assert abs(shift) <= 1  # the frame does not begin on a sample of ours
+
+
+def test_a_clip_of_an_mp3_with_something_between_its_frames_is_counted_as_the_whole_is(tmp_path: Path) -> None:
+    frames = mpeg_frames(sweep(20.0), 44_100)
+    path = tmp_path / "gap.mp3"
+    path.write_bytes(b"".join(frames[:300]) + b"junk" * 50 + b"".join(frames[300:]))
+    with path.open("rb") as file:
+        assert place_of(file, 299 * 1152) == (sum(map(len, frames[:299])), 299 * 1152)
+        assert place_of(file, 400 * 1152) is None
+    part = read_span(path, Span(12.0, 15.0)).samples
+    likeness, shift = alignment(part, whole(path)[12 * SAMPLE_RATE_HZ : 15 * SAMPLE_RATE_HZ])
+    assert likeness > 0.99
+    assert shift == 0
 
 
 @pytest.mark.parametrize(("kind", "name"), [("mp3", "a.wav"), ("wav", "a.mp3"), ("flac", "a.txt"), ("opus", "a.raw"),

@@ -15,7 +15,7 @@ import pytest
 
 from ingest import Rejected, Source, discover
 from ingest.archives import members
-from ingest.unpacking import CarefulFile, XzReader
+from ingest.unpacking import CarefulFile, unpacking, xz_decoder
 from speechsearch.domain.errors import ArchiveError
 from speechsearch.domain.limits import Limits
 
@@ -275,7 +275,7 @@ def test_xz_reads_several_streams_and_padding(tmp_path):
     path = tmp_path / "a.xz"
     path.write_bytes(lzma.compress(NOISE) + bytes(8) + lzma.compress(b"end"))
     with CarefulFile(path, 0) as raw:
-        assert io.BufferedReader(XzReader(raw)).read() == NOISE + b"end"
+        assert unpacking(raw, xz_decoder).read() == NOISE + b"end"
 
 
 def test_xz_may_not_ask_for_any_memory(tmp_path):

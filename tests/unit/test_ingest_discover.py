@@ -143,7 +143,7 @@ def test_variants_of_metadata_read_the_same(content):
         (b"file\na.wav\na.wav\n", "a second time"),
         (b"file\n" + b"x" * 200_000, "field larger than field limit"),
         (b"file\n" + b"a.wav\nb.wav\n" * 60, "more than 100 rows"),
-        (b"x" * 16_000_001, "has more than 16,000,000 bytes"),
+        (b"x" * 8_000_001, "has more than 8,000,000 bytes"),
     ],
 )
 def test_what_is_wrong_with_metadata_is_a_warning(content, message):

@@ -133,6 +133,58 @@ def test_rows_may_not_name_files_outside(tmp_path, outside):
     assert contents[1:] == SOUNDS[1:]
 
 
+@pytest.mark.parametrize("outside", ["{}/secret/t.parquet", "file://{}/secret/t.parquet", "../secret/t.parquet"])
+@pytest.mark.parametrize("card", ["data_files: '{}'", "data_files: [{{split: train, path: ['{}']}}]"])
+def test_a_card_may_not_name_files_outside_of_its_folder(tmp_path, outside, card):
+    for name in ("secret", "talks"):
+        (tmp_path / name).mkdir()
+        table(tmp_path / name / "t.parquet", audio=embedded())
+    named = card.format(outside.format(tmp_path))
+    (tmp_path / "talks" / "README.md").write_text(f"---\nconfigs:\n- config_name: default\n  {named}\n---\n")
+    with pytest.raises(InputError, match=r"names '.*secret/t.parquet', which is not part of it"):
+        take(tmp_path / "talks", tmp_path)
+    (tmp_path / "talks" / "README.md").write_text(
+        "---\nconfigs:\n- config_name: default\n  data_files: t.parquet\n---\n"
+    )
+    assert take(tmp_path / "talks", tmp_path)[1] == SOUNDS
+
+
+@pytest.mark.parametrize("key", ["data_files: '{}'", "data_dir: '{}'", "data_files: {{train: ['a.csv', '{}']}}"])
+@pytest.mark.parametrize(
+    "named", ["/etc/passwd", "file:///etc/passwd", "~/a.csv", "../../a", "http://127.0.0.1/a", "C:/a"]
+)
+@pytest.mark.parametrize("file_name", ["README.md", ".huggingface.yaml"])
+def test_a_card_of_the_hub_is_refused_before_what_it_names_is_looked_for(tmp_path, monkeypatch, key, named, file_name):
+    told = f"configs:\n- config_name: default\n  {key.format(named)}\n"
+    cards = {
+        "datasets/ann/talks@main/README.md": "---\nconfigs: []\n---\n",
+        f"datasets/ann/talks@main/{file_name}": f"---\n{told}---\n" if file_name == "README.md" else told,
+    }
+
+    def read_text(hub, path, **_):
+        if path in cards:
+            return cards[path]
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr("huggingface_hub.HfFileSystem.read_text", read_text)
+    monkeypatch.setattr("datasets.load_dataset_builder", lambda *_, **__: pytest.fail("the library was asked"))
+    with pytest.raises(InputError, match=rf"'ann/talks' names '{named}', which is not part of it"):
+        take("ann/talks", tmp_path)
+
+
+def test_what_the_library_finds_for_a_dataset_of_the_hub_must_lie_there(tmp_path, monkeypatch):
+    """Whatever a card says in a way that the first check does not know."""
+    import datasets
+
+    (tmp_path / "talks").mkdir()
+    table(tmp_path / "talks" / "t.parquet", audio=embedded())
+    builder = datasets.load_dataset_builder(str(tmp_path / "talks"))
+    monkeypatch.setattr("huggingface_hub.HfFileSystem.read_text", lambda *_, **__: "")
+    monkeypatch.setattr("datasets.load_dataset_builder", lambda *_, **__: builder)
+    with pytest.raises(InputError, match=r"'ann/talks' names '.*t.parquet', which is not part of it"):
+        take("ann/talks", tmp_path)
+
+
 def test_rows_without_sound_or_with_too_much_are_named_and_the_rest_goes_on(tmp_path):
     path = table(tmp_path / "t.parquet", audio=embedded((None, "b.wav", "c.wav"), [None, bytes(5000), SOUNDS[2]]))
     found, contents = take(path, tmp_path, Limits(file_bytes=4000))

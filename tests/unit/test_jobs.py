@@ -219,9 +219,8 @@ def test_only_names_of_the_hub_are_datasets(make, name: str) -> None:
 
 
 def with_limits(service, **limits: float) -> None:
-    service.settings = service.settings.model_copy(
-        update={"limits": service.settings.limits.model_copy(update=limits)}
-    )  # fmt: skip
+    changed = service.settings.limits.model_copy(update=limits)
+    service.settings, service.manage.limits = service.settings.model_copy(update={"limits": changed}), changed
 
 
 def test_checks_before_a_job(make, service, tmp_path: Path) -> None:

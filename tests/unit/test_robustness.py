@@ -56,7 +56,7 @@ def test_babble_is_made_of_other_recordings(bench, right) -> None:
 
 def test_a_spoken_question_is_degraded_instead(bench, service, right) -> None:
     passage = service.browse.passage(right)
-    sound = audio.read_span(service.browse.media(passage.recording_id), passage.span)
+    sound = audio.read_span(service.browse.media(passage.recording_id)[1], passage.span)
     trial = bench.question(right, sound, Degradation("pink", 20.0))
     assert {move.before for move in trial.moves} == {1}
     assert trial.said_before

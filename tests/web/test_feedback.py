@@ -13,8 +13,8 @@ from speechsearch.api.export_formats import question_id
 from speechsearch.domain.errors import NotAllowedError, TooManyError
 from speechsearch.domain.values import Query
 from speechsearch.domain.visitors import LOCAL, Visitor, private
-from speechsearch.service import open as service_module
-from speechsearch.service.settings import AuthSettings
+from speechsearch.service import feedback as feedback_module
+from speechsearch.service.feedback import Feedback
 
 PATH = "/api/v1/feedback"
 QUESTION = "Why is octopus blood blue?"
@@ -127,16 +127,16 @@ def test_everybodys_judgements_are_for_owners_who_have_logged_in(ann, bob, servi
     owner = Visitor("eve", is_owner=True, may_add=True)
     with pytest.raises(NotAllowedError, match="Only an owner"):
         service.feedback.judgements(None, owner, of_everybody=True)
-    service.settings = service.settings.model_copy(update={"auth": AuthSettings(users={"eve": "hash"})})
-    assert len(service.feedback.judgements(None, owner, of_everybody=True)) == 2
+    logged_in = Feedback(service.library, service.browse, service.search.engines, has_logins=True)
+    assert len(logged_in.judgements(None, owner, of_everybody=True)) == 2
     with pytest.raises(NotAllowedError, match="Only an owner"):
-        service.feedback.judgements(None, Visitor("bob"), of_everybody=True)
+        logged_in.judgements(None, Visitor("bob"), of_everybody=True)
     service.library.rename_collection("samples", private("samples", "bob"))
-    assert service.feedback.judgements(None, owner, of_everybody=True) == []
+    assert logged_in.judgements(None, owner, of_everybody=True) == []
 
 
 def test_judgements_have_a_limit_and_go_with_their_passage(service, passages, monkeypatch) -> None:
-    monkeypatch.setattr(service_module, "MOST_JUDGEMENTS", 2)
+    monkeypatch.setattr(feedback_module, "MOST_JUDGEMENTS", 2)
     for passage_id in passages[:2]:
         service.feedback.judge(QUESTION, passage_id, 1)
     with pytest.raises(TooManyError, match="2 judgements"):

@@ -20,6 +20,7 @@ import uvicorn
 from ingest import runners
 from speechsearch.api import create_app
 from speechsearch.api.passwords import hash_password
+from speechsearch.domain.assets import SAMPLES
 from speechsearch.jobs.queue import JobQueue
 from speechsearch.service.open import Service
 from speechsearch.service.settings import AuthSettings, Settings
@@ -47,7 +48,7 @@ def address(tmp_path_factory: pytest.TempPathFactory, library_folder: Path, load
 
 
 def serve(service: Service) -> Iterator[str]:
-    jobs = JobQueue(service, runners(service, Path("samples")))
+    jobs = JobQueue(service, runners(service, SAMPLES))
     app = create_app(service, jobs=jobs)
     mount(app, asyncio.run(_built(service, jobs)), service, jobs)
     jobs.start()
@@ -131,7 +132,7 @@ def test_gradios_client_can_log_in(address: str) -> None:
 
 @pytest.mark.parametrize(("language", "code"), EXAMPLES, ids=[f"{n}-{kind}" for n, (kind, _) in enumerate(EXAMPLES)])
 def test_the_documents_examples_run(address: str, language: str, code: str, tmp_path: Path) -> None:
-    (tmp_path / "talk.opus").write_bytes((Path("samples") / "audio" / "s001.opus").read_bytes())
+    (tmp_path / "talk.opus").write_bytes((SAMPLES / "audio" / "s001.opus").read_bytes())
     code = code.replace("http://127.0.0.1:7860", address)
     command = ["bash", "-euo", "pipefail", "-c", code] if language == "sh" else [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=90)

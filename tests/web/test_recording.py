@@ -92,7 +92,7 @@ def test_neighbours_of_passages(client, service) -> None:
 
 
 def test_sound_is_the_file_itself_whole_or_in_part(client, service, octopus) -> None:
-    content = service.browse.media(octopus.recording_id).read_bytes()
+    content = service.browse.media(octopus.recording_id)[1].read_bytes()
     whole = client.get(own(octopus, "/audio"))
     assert whole.content == content
     assert whole.headers["content-type"] == "audio/ogg"
@@ -122,7 +122,7 @@ def test_names_of_saved_files_are_safe(client, service, hostile) -> None:
 def test_what_browsers_do_not_play_comes_as_a_copy_until_it_is_deleted(client, service, tmp_path) -> None:
     from ingest import discover, run
 
-    source = service.browse.media(service.search.find(Query(QUESTION, top_k=1)).hits[0].recording.recording_id)
+    source = service.browse.media(service.search.find(Query(QUESTION, top_k=1)).hits[0].recording.recording_id)[1]
     samples, rate_hz = soundfile.read(source, dtype="float32")
     (tmp_path / "in").mkdir()
     soundfile.write(tmp_path / "in" / "talk.aiff", samples, rate_hz)
@@ -148,7 +148,7 @@ def test_peaks_follow_the_loudness(client, service, octopus) -> None:
     at_ingest = kept.read_bytes()
     body = client.get(own(octopus, "/peaks"), params={"points": 50}).json()
     assert (len(body["peaks"]), body["duration_s"]) == (50, octopus.duration_s)
-    samples, _ = soundfile.read(service.browse.media(octopus.recording_id), dtype="float32")
+    samples, _ = soundfile.read(service.browse.media(octopus.recording_id)[1], dtype="float32")
     loud = [np.sqrt(np.mean(np.square(part))) for part in np.array_split(samples, 50)]
     assert np.corrcoef(loud, body["peaks"])[0, 1] > 0.8
     kept.unlink()

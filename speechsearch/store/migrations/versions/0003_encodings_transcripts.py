@@ -29,6 +29,8 @@ def belongs_to(table: str, column: str, target: str) -> sa.ForeignKeyConstraint:
 def upgrade() -> None:
     op.add_column("recordings", sa.Column("wants_transcripts", sa.Boolean(), nullable=False, server_default=sa.true()))
     op.add_column("jobs", sa.Column("crashes", sa.Integer(), nullable=False, server_default="0"))
+    op.add_column("job_files", sa.Column("recording_id", sa.Text(), nullable=False, server_default=""))
+    op.create_index("ix_job_files_recording_id", "job_files", ["recording_id"])
     op.create_table(
         "encodings",
         *map(text, ("recording_id", "channel", "fingerprint")),

@@ -1,0 +1,127 @@
+"""What an archive holds, read in a child process: it may be made to take all memory, or hours (see ``children``)."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+from ingest.archives import Member, chunks, errors_of, members
+from ingest.metadata import FILE_NAME, LARGEST_BYTES
+from ingest.sources import LONGEST_NAME, SOUND_SUFFIXES, clean
+from ingest.unpacking import FREE_BYTES, ExhaustedError
+from speechsearch.audio.children import Allowance, described, error_of, in_child
+from speechsearch.domain.errors import ArchiveError, InputError, TooLargeError
+from speechsearch.domain.limits import Limits
+
+Wanted = Literal["tables", "sounds"]
+
+MEMORY_BYTES = 512 << 20
+"""An xz may ask for half of it; the directory of a zip with 10,000 entries takes 20 MB."""
+SLOWEST_BYTES_A_S = 10e6
+"""bzip2, the slowest of all, unpacks about 30 MB a second."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """A file in an archive.
+
+    ``chunks``: what it holds, if that was asked for; to be read before the next entry is. ``error``: why it cannot be
+    used, complete only after the chunks. ``size_bytes`` is what the archive says.
+    """
+
+    path: PurePosixPath
+    size_bytes: int
+    error: InputError | None
+    chunks: Iterator[bytes]
+
+
+def is_table(path: PurePosixPath) -> bool:
+    """Tell whether a file describes others."""
+    return path.name.lower() == FILE_NAME
+
+
+def is_sound(path: PurePosixPath) -> bool:
+    """Tell whether a file is to be taken in, by its name."""
+    return path.suffix.lower() in SOUND_SUFFIXES
+
+
+def allowance(packed_bytes: int, limits: Limits) -> Allowance:
+    """Return what reading an archive of so many bytes may take."""
+    unpacked_bytes = min(limits.archive_bytes, max(FREE_BYTES, limits.archive_ratio * packed_bytes))
+    cpu_s = 20.0 + unpacked_bytes / SLOWEST_BYTES_A_S
+    return Allowance(MEMORY_BYTES, cpu_s, wait_s=60.0 + 4 * cpu_s)
+
+
+def entries(path: Path, name: str, limits: Limits, wanted: Wanted) -> Generator[Entry, None, None]:
+    """Yield the files of an archive in its order, with the contents of those that are wanted.
+
+    ``name``: how the archive is called in messages about its members; those about all of it have its name on the disk.
+
+    Raises:
+        ArchiveError: it is damaged, not an archive, or past the limits, those of memory and time included.
+        OSError: it cannot be read.
+    """
+    arguments = {"path": str(path.absolute()), "name": name, "limits": limits.model_dump(), "wanted": wanted}
+    allowed = allowance(path.stat().st_size, limits)
+    with closing(in_child(f"{__name__}:read_in_child", arguments, allowed, f"'{path.name}'", ArchiveError)) as values:
+        for value in values:
+            entry = Entry(PurePosixPath(value["path"]), value["size_bytes"], _error(value), iter(()))
+            if value["has_content"]:
+                entry.chunks = _chunks(values, entry)
+            yield entry
+            for _ in entry.chunks:
+                pass
+
+
+def _chunks(values: Iterator[Any], entry: Entry) -> Iterator[bytes]:
+    """Yield the content of an entry and note what went wrong with it."""
+    for value in values:
+        if not isinstance(value, bytes):
+            entry.error = _error(value)
+            return
+        yield value
+
+
+def _error(value: dict[str, Any]) -> InputError | None:
+    if value["error"] is None:
+        return None
+    error = error_of(value["error"])
+    return error if isinstance(error, InputError) else ArchiveError(str(error))
+
+
+def read_in_child(
+    content: bytes, path: str, name: str, limits: dict[str, Any], wanted: Wanted
+) -> Iterator[dict[str, Any] | bytes]:
+    """Yield, for each member, what is known of it and, where it is wanted, its content and how that ended."""
+    allowed = Limits(**limits)
+    is_wanted, most_bytes = (is_table, LARGEST_BYTES) if wanted == "tables" else (is_sound, allowed.file_bytes)
+    for member in members(Path(path), allowed):
+        has_content = member.error is None and is_wanted(member.path)
+        error = member.error and described(member.error)
+        yield {
+            "path": str(member.path),
+            "size_bytes": member.size_bytes,
+            "error": error,
+            "has_content": has_content,
+        }
+        if has_content:
+            try:
+                yield from _content(member, clean(f"{name}/{member.path}", 2 * LONGEST_NAME), most_bytes)
+            except ExhaustedError:
+                raise
+            except InputError as found:
+                error = described(found)
+            yield {"error": error}
+
+
+def _content(member: Member, name: str, most_bytes: int) -> Iterator[bytes]:
+    size_bytes = 0
+    with errors_of(name), member.open() as stream:
+        for chunk in chunks(stream):
+            size_bytes += len(chunk)
+            if size_bytes > most_bytes:
+                raise TooLargeError(f"'{name}' has more than {most_bytes:,} bytes.")
+            yield chunk

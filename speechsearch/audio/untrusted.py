@@ -1,0 +1,117 @@
+"""What ``decode`` does, done in a child process with limited memory and time: for files that come from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from speechsearch.audio import decode
+from speechsearch.audio.children import Allowance, in_child
+from speechsearch.audio.readers import SoundInfo, name_of
+from speechsearch.domain.errors import DecodeError
+from speechsearch.domain.limits import Limits
+from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio, Span
+
+MEMORY_BYTES = 1 << 30
+"""Decoding an hour of any format took 15 MB besides the libraries; large pictures and indexes of films take more."""
+BLOCK_S = 30.0
+
+
+def allowance(longest_s: float) -> Allowance:
+    """Return what reading a sound of at most so many seconds may take.
+
+    One core decodes common formats at 100 times real time and more; this asks for 20.
+    """
+    cpu_s = 20.0 + longest_s / 20
+    return Allowance(MEMORY_BYTES, cpu_s, wait_s=60.0 + 4 * cpu_s)
+
+
+def probe(path: Path, limits: Limits) -> SoundInfo:
+    """Return what a file holds; where its header does not tell the length, the file is decoded to measure it.
+
+    Raises:
+        DecodeError: it is not readable sound, or takes too much memory or time.
+        TooLongError: it is longer than ``limits.duration_s``.
+        TooLargeError: it has too many bytes, channels or samples a second.
+    """
+    (found,) = _task("probed_in_child", path, limits.duration_s, limits=limits.model_dump())
+    return SoundInfo(**found)
+
+
+def stream(path: Path, limits: Limits, block_s: float = BLOCK_S) -> Iterator[Audio]:
+    """Yield the sound of a file in consecutive blocks of ``block_s`` seconds; the last one may be shorter.
+
+    Raises:
+        DecodeError: it is not readable sound, is cut off, holds samples that are not numbers, or takes too much.
+        TooLongError: it is longer than ``limits.duration_s``.
+        TooLargeError: it has too many bytes, channels or samples a second.
+    """
+    size = round(block_s * SAMPLE_RATE_HZ)
+    return map(Audio, decode.regrouped(_sent(path, limits, limits.duration_s), size))
+
+
+def load(source: Path | bytes, limits: Limits, longest_s: float) -> Audio:
+    """Return a short sound whole.
+
+    Raises:
+        DecodeError: it is not readable sound, is cut off, holds samples that are not numbers, or takes too much.
+        TooLongError: it is longer than ``longest_s``.
+        TooLargeError: it has too many bytes, channels or samples a second.
+    """
+    return Audio(np.concatenate(list(_sent(source, limits, longest_s))))
+
+
+def read_span(path: Path, span: Span) -> Audio:
+    """Return a stretch of a recording; what lies past the end of the file is left out.
+
+    Raises:
+        DecodeError: the file is not readable sound, or takes too much.
+    """
+    parts = _task("span_in_child", path, span.end_s, start_s=span.start_s, end_s=span.end_s)
+    return Audio(np.concatenate([np.zeros(0, np.float32), *map(_samples, parts)]))
+
+
+def _sent(source: Path | bytes, limits: Limits, longest_s: float) -> Iterator[NDArray[np.float32]]:
+    decode.check_bytes(source, limits)
+    return map(_samples, _task("blocks_in_child", source, longest_s, limits=limits.model_dump(), longest_s=longest_s))
+
+
+def _task(function: str, source: Path | bytes, allowed_s: float, **arguments: Any) -> Generator[Any, None, None]:
+    # A path is made absolute, because the child's folder is where it was started.
+    path, content = (str(source.absolute()), b"") if isinstance(source, Path) else ("", source)
+    return in_child(
+        f"{__name__}:{function}",
+        {"path": path, **arguments},
+        allowance(allowed_s),
+        name_of(source),
+        DecodeError,
+        content,
+    )
+
+
+def _samples(content: bytes) -> NDArray[np.float32]:
+    return np.frombuffer(content, np.float32)
+
+
+def probed_in_child(content: bytes, path: str, limits: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield what a file holds."""
+    yield asdict(decode.probe(Path(path), Limits(**limits)))
+
+
+def blocks_in_child(content: bytes, path: str, limits: dict[str, Any], longest_s: float) -> Iterator[bytes]:
+    """Yield the samples of a file or, without a path, of its content."""
+    for block in decode.blocks(Path(path) if path else content, Limits(**limits), longest_s, BLOCK_S):
+        yield block.samples.tobytes()
+
+
+def span_in_child(content: bytes, path: str, start_s: float, end_s: float) -> Iterator[bytes]:
+    """Yield the samples of a stretch of a file, in parts that fit into a frame."""
+    samples = decode.read_span(Path(path), Span(start_s, end_s)).samples
+    size = round(BLOCK_S * SAMPLE_RATE_HZ)
+    for start in range(0, len(samples), size):
+        yield samples[start : start + size].tobytes()

@@ -1,0 +1,158 @@
+"""Models that count how often they are asked: plain arithmetic, so that what they make can be foretold.
+
+Every sound has a word of its own. The speech encoder hears it, a recogniser writes it down, and the text encoder gives
+each word a direction of its own; the fingerprint goes into all that is made, so that it tells who made it.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ingest import discover, run
+from speechsearch.domain.errors import EmptyQueryError, NotFoundError
+from speechsearch.domain.limits import Segmentation
+from speechsearch.domain.values import Audio, Channel, FloatMatrix, PhonemeTrack, Query, Transcript, Vector, Word
+from speechsearch.models.base import EncodedPassage
+from speechsearch.service.open import Service
+from speechsearch.service.settings import EngineSettings, Settings
+
+DIM = 16
+SHORT = Segmentation(shortest_s=2, longest_s=4)
+
+
+def word_of(sound: Audio) -> str:
+    """The word that a sound is: the same for the same samples."""
+    return f"w{zlib.crc32((sound.samples * 8000).round().astype(np.int16).tobytes())}"
+
+
+def direction(text: str, maker: str, dim: int = DIM) -> FloatMatrix:
+    """The unit vector of a text's words as one maker sees them, (dim,) float32."""
+    rows = [np.random.default_rng(zlib.crc32(f"{maker} {word}".encode())).standard_normal(dim) for word in text.split()]
+    total = np.sum(rows, axis=0) if rows else np.zeros(dim)
+    return (total / max(1e-9, float(np.linalg.norm(total)))).astype(np.float32)
+
+
+class FakeSpeechEncoder:
+    """Hears the word of each sound."""
+
+    def __init__(self, version: str = "1", channels: Sequence[str] = ("adapter",)) -> None:
+        self.fingerprint = f"fake-speech-{version}"
+        self.channels = tuple(Channel(name, "dense", DIM) for name in channels)
+        self.passages = 0
+
+    def encode_passages(self, sounds: Sequence[Audio]) -> list[EncodedPassage]:
+        """The direction of each sound's word in every channel, and a track of one phoneme."""
+        self.passages += len(sounds)
+        track = PhonemeTrack(np.ones(1, np.uint8), np.zeros(1, np.float32))
+        return [EncodedPassage(self.vectors(word_of(sound)), track) for sound in sounds]
+
+    def vectors(self, word: str) -> dict[str, FloatMatrix]:
+        """What passages get whose sound is a word."""
+        return {channel.name: direction(word, f"{self.fingerprint} {channel.name}") for channel in self.channels}
+
+    def encode_query(self, query: Query, channel: str) -> Vector:
+        """The direction of typed words, or of the word that is spoken."""
+        if query.audio is None and not query.text.strip():
+            raise EmptyQueryError("The question is empty.")
+        return direction(word_of(query.audio) if query.audio else query.text, f"{self.fingerprint} {channel}")
+
+    def pronounce(self, word: str) -> tuple[int, ...]:
+        """One phoneme."""
+        return (1,)
+
+
+class FakeTextEncoder:
+    """Gives each word a direction of its own."""
+
+    def __init__(self, version: str = "1", dim: int = DIM) -> None:
+        self.fingerprint, self.dim = f"fake-text-{version}", dim
+        self.passages = 0
+
+    def encode_queries(self, texts: Sequence[str]) -> FloatMatrix:
+        """One row a question."""
+        return np.stack([direction(text, self.fingerprint, self.dim) for text in texts])
+
+    def encode_passages(self, texts: Sequence[str]) -> FloatMatrix:
+        """One row a transcript."""
+        self.passages += len(texts)
+        return self.encode_queries(texts)
+
+
+class FakeRecognizer:
+    """Writes down the word of each sound, and its own fingerprint."""
+
+    def __init__(self, name: str = "first", version: str = "1", log: Path | None = None) -> None:
+        """``log``: a file that gets a line for each passage, when another process is to count."""
+        self.name, self.fingerprint, self.log = name, f"fake-{name}-{version}", log
+        self.passages = 0
+
+    def transcribe(self, sounds: Sequence[Audio], language: str | None = None) -> list[Transcript]:
+        """One transcript a sound."""
+        self.passages += len(sounds)
+        texts = [f"{word_of(sound)} {self.fingerprint}" for sound in sounds]
+        if self.log is not None:
+            with self.log.open("a") as log:
+                log.writelines(f"{text}\n" for text in texts)
+        return [Transcript(text, self.name, (Word(text.split()[0], 0.0, 0.5),)) for text in texts]
+
+
+@dataclass
+class FakeLoader:
+    """Stands where ``ModelLoader`` stands; the models' names are those of ``engines``."""
+
+    speech: FakeSpeechEncoder = field(default_factory=FakeSpeechEncoder)
+    text: FakeTextEncoder = field(default_factory=FakeTextEncoder)
+    recognizers: tuple[FakeRecognizer, ...] = field(default_factory=lambda: (FakeRecognizer(),))
+
+    def speech_encoder(self, name: str) -> FakeSpeechEncoder:
+        """The speech encoder."""
+        return self.speech
+
+    def text_encoder(self, name: str) -> FakeTextEncoder:
+        """The text encoder."""
+        return self.text
+
+    def recognizer(self, name: str) -> FakeRecognizer:
+        """A recogniser by its name."""
+        found = {one.name: one for one in self.recognizers}
+        if name not in found:
+            raise NotFoundError(f"There is no recognizer '{name}'.")
+        return found[name]
+
+    def release_idle(self, older_than_s: float) -> list[Any]:
+        """Nothing is let go of."""
+        return []
+
+    def counted(self) -> dict[str, int]:
+        """How many passages each model has been given since this was asked last, those that have any."""
+        counts = Counter({"sound": self.speech.passages, "text": self.text.passages})
+        self.speech.passages = self.text.passages = 0
+        for one in self.recognizers:
+            counts[one.name], one.passages = one.passages, 0
+        return dict(+counts)
+
+
+def fake_settings(data_dir: Path, models: FakeLoader, segmentation: Segmentation = SHORT) -> Settings:
+    """Settings that name the models, and cut into short passages."""
+    names = ",".join(one.name for one in models.recognizers) or "none"
+    return Settings(data_dir=data_dir, segmentation=segmentation, engines=EngineSettings(recognizer=names))
+
+
+def open_fakes(data_dir: Path, models: FakeLoader, segmentation: Segmentation = SHORT) -> Service:
+    """The real service, store and index in a data folder, with these models."""
+    return Service.open(fake_settings(data_dir, models, segmentation), loader=models)
+
+
+def take_in(service: Service, *paths: Path, collection: str = "talks", wants_transcripts: bool = True) -> list[str]:
+    """Take in files and return what became of each."""
+    workspace = service.settings.data_dir / "work"
+    found = discover(paths, service.limits, workspace)
+    done = run(service.manage, found, collection=collection, wants_transcripts=wants_transcripts)
+    return [result.state for result in done]

@@ -1,0 +1,100 @@
+"""What is deleted is gone: a byte search of the whole data folder and of a backup finds nothing of it."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+import pytest
+
+from speechsearch.domain.values import Query
+from speechsearch.index import EdgeIndex
+from speechsearch.index import edge_rewrite as rewrite
+from speechsearch.library.backup import save
+from speechsearch.service.open import Service
+from speechsearch.service.settings import Settings
+from speechsearch.store import Job, JobFile
+
+QUESTION = "Where is the zinnwaldite of Bohuslava?"
+
+
+def traces(folder: Path, words: list[bytes]) -> dict[str, list[bytes]]:
+    """Return which files of a folder hold which of the words."""
+    files = [file for file in folder.rglob("*") if file.is_file()]
+    found = {str(file.relative_to(folder)): [word for word in words if word in file.read_bytes()] for file in files}
+    return {name: words for name, words in found.items() if words}
+
+
+def words_of(service: Service, recording_id: str) -> list[bytes]:
+    recording, media = service.browse.media(recording_id)
+    passages = [one.passage_id for one in service.browse.passages_of(recording_id)]
+    ids = [part for one in passages for part in (one.encode(), uuid.UUID(one).bytes)]
+    said = [recording.recording_id, recording.title, recording.speaker, recording.file_name, media.name, QUESTION]
+    return [*ids, *(word.encode() for word in said)]
+
+
+def leave_traces(service: Service, recording_id: str, collection: str) -> None:
+    """Have everything that keeps things keep something of a recording."""
+    recording = service.browse.recording(recording_id)
+    jobs = service.store.jobs
+    jobs.add(Job("job", "local", "files", collection, {"files": [["00000.opus", recording.file_name]]}))
+    jobs.set_file("job", JobFile(recording.file_name, "indexed", 1, 9.0, recording.title, recording_id))
+    jobs.set_state("job", "done", "1 file")
+    for passage in service.browse.passages_of(recording_id):
+        service.feedback.judge(QUESTION, passage.passage_id, 1)
+    service.search.find(Query(QUESTION))
+    service.browse.outline(recording_id, 10)
+
+
+def test_a_deleted_recording_leaves_no_trace(service: Service, settings: Settings, tmp_path: Path) -> None:
+    recording_id = service.search.find(Query("Why is octopus blood blue?")).hits[0].recording.recording_id
+    leave_traces(service, recording_id, "samples")
+    words = words_of(service, recording_id)
+    assert traces(settings.data_dir, words), "there is something to be found"
+    service.manage.delete_recording(recording_id)
+    assert traces(settings.data_dir, words) == {}
+    save(settings.data_dir, tmp_path / "bucket")
+    assert traces(tmp_path / "bucket", words) == {}
+    assert service.browse.differences() == [] and len(service.browse.recordings()) == 6
+
+
+def test_a_deleted_collection_leaves_no_trace(service: Service, settings: Settings) -> None:
+    service.manage.change_collection("samples", {"description": "from Bohuslava"}, "Zanzibar notes")
+    recordings = service.browse.recordings()
+    leave_traces(service, recordings[0].recording_id, "Zanzibar notes")
+    words = [b"Zanzibar notes", b"Bohuslava", *(w for one in recordings for w in words_of(service, one.recording_id))]
+    service.manage.delete_collection("Zanzibar notes")
+    assert traces(settings.data_dir, words) == {}
+
+
+def test_a_large_index_forgets_when_it_is_closed(
+    service: Service, settings: Settings, loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("speechsearch.index.edge.REWRITTEN_AT_ONCE", 2)
+    recording_id = service.browse.recordings()[0].recording_id
+    words = words_of(service, recording_id)
+    service.manage.delete_recording(recording_id)
+    assert traces(settings.data_dir / "index", words) != {}
+    service.close()
+    assert traces(settings.data_dir, words) == {}
+    with Service.open(settings, loader=loader) as again:
+        assert again.browse.differences() == []
+
+
+def test_a_kill_while_the_shard_is_replaced_loses_nothing(service: Service, settings: Settings, loader) -> None:
+    channels = service.library.makers.channels
+    service.close()
+    folder = settings.data_dir / "index"
+    before = traces(folder, [b"samples"])
+    (folder / rewrite.SHARD).rename(folder / rewrite.OLD)
+    (folder / rewrite.OLD).rename(folder / rewrite.DRAFT)  # a finished draft stands for the new shard
+    (folder / rewrite.OLD).mkdir()  # and the old one is still there
+    (folder / rewrite.TRACES).touch()
+    index = EdgeIndex(channels, folder)
+    try:
+        assert len(list(index.ids())) > 6 and before
+        assert not (folder / rewrite.OLD).exists() and not (folder / rewrite.TRACES).exists()
+    finally:
+        index.close()
+    with Service.open(settings, loader=loader) as again:
+        assert again.browse.differences() == []
