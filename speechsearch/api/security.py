@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -111,9 +111,6 @@ class SecurityMiddleware:
         allowed_hosts: Hosts | None = None,
     ) -> None:
         self.app, self.allowed_hosts, self.doors = app, allowed_hosts, tuple(open_doors)
-        self.limited = {
-            longest: RequestBodyLimitMiddleware(app, longest) for longest in {one.longest_body_bytes for one in open_doors}
-        }
         self.headers = {
             "X-Content-Type-Options": "nosniff",
             "Referrer-Policy": "same-origin",
@@ -148,8 +145,10 @@ class SecurityMiddleware:
                     del headers[name]
             await send(message)
 
-        app = self.limited[found.longest_body_bytes] if isinstance(found, Door) else found
-        await app(scope, receive, send_with_headers)
+        if isinstance(found, Door):
+            await answer_limited(self.app, found.longest_body_bytes, scope, receive, send_with_headers)
+        else:
+            await found(scope, receive, send_with_headers)
 
     def _door(self, scope: Scope, headers: Headers) -> Door | Response:
         """Return the door that a request goes through, or the answer to one that is not let in."""
@@ -166,9 +165,41 @@ class SecurityMiddleware:
             return _refused(403, "A page of another site may change nothing here.")
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length[:20]) > door.longest_body_bytes:
-            message = f"More than {door.longest_body_bytes:,} bytes are not taken at once."
-            return JSONResponse({"code": "too_large", "message": message, "hint": ""}, 413)
+            return _too_large(door.longest_body_bytes)
         return door
+
+
+async def answer_limited(app: ASGIApp, longest_bytes: int, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a request, but with 413 as soon as its body proves to be too long, whatever the route makes of that."""
+    read_bytes, is_over, has_begun = 0, False, False
+
+    async def counted() -> Message:
+        nonlocal read_bytes, is_over
+        message = await receive()
+        read_bytes += len(message.get("body", b""))
+        is_over = read_bytes > longest_bytes
+        if is_over:
+            raise HTTPException(413)
+        return message
+
+    async def send_unless_over(message: Message) -> None:
+        nonlocal has_begun
+        if has_begun or not is_over:
+            has_begun = True
+            await send(message)
+
+    try:
+        await app(scope, counted, send_unless_over)
+    except HTTPException:
+        if not is_over:
+            raise
+    if is_over and not has_begun:
+        await _too_large(longest_bytes)(scope, receive, send)
+
+
+def _too_large(longest_bytes: int) -> Response:
+    message = f"More than {longest_bytes:,} bytes are not taken at once."
+    return JSONResponse({"code": "too_large", "message": message, "hint": ""}, 413)
 
 
 def _refused(status: int, message: str, hint: str = "") -> Response:

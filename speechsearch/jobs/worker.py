@@ -1,8 +1,10 @@
-"""The thread that does the jobs of the queue, one after the other in the order in which they came.
+"""The thread that does the jobs of the queue, one after the other: of each visitor in the order in which they came.
 
-Between files, and between the batches of a long one, a job can be interrupted; the recording it was at is then as if it
-had never been begun. Background jobs wait until nothing else does, and make way for what comes. A job that the database
-calls running when the program starts is one that a killed process left; it is taken up again, but not a third time.
+The next job is one of the visitor who was served longest ago, and a job that has had its turn makes way for another
+visitor's. Between files, and between the batches of a long one, a job can be interrupted; the recording it was at is
+then as if it had never been begun. Background jobs wait until nothing else does, and make way for what comes. A job
+that the database calls running when the program starts is one that a killed process left; it is taken up again, but
+not a third time.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import logging
 import shutil
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import closing
@@ -29,6 +32,8 @@ SWEEP_EVERY_S = 600.0
 MOST_CRASHES = 2
 """A job that was running when so many processes ended has ended them, for all we know."""
 RETRY_S = 10.0
+TURN_S = 120.0
+"""How long a job goes on while another visitor waits; a new turn reads again what the last one had unpacked."""
 WAITING = Progress("wait", "", 0, 0)
 
 
@@ -85,7 +90,10 @@ class Worker:
         self._store, self._folder, self._sweep, self._say = store, folder, sweep, say
         self._wake = threading.Event()
         self._current: tuple[Job, Progress] | None = None
-        self._is_interrupted = self._is_stopping = False
+        self._is_interrupted = self._is_stopping = self._has_rivals = False
+        self._served: dict[str, int] = {}
+        """Visitor -> the number of the turn that was the last of his."""
+        self._turns, self._begun_s = 0, 0.0
         self.thread = threading.Thread(target=self._work, name="jobs", daemon=True)
 
     def start(self) -> None:
@@ -99,11 +107,14 @@ class Worker:
                 self._store.set_state(job.job_id, "failed", reason)
         self.thread.start()
 
-    def make_way(self, kind: str) -> None:
-        """Have a background job that runs wait, because one of another kind has come."""
+    def make_way(self, job: Job) -> None:
+        """Have the job that runs wait for one that has come: at once in the background, or after its turn."""
         with self.lock:
-            is_background = self._current is not None and self._current[0].kind in self._background
-            self._is_interrupted = self._is_interrupted or (is_background and kind not in self._background)
+            if self._current is None or job.kind in self._background:
+                return
+            running = self._current[0]
+            self._is_interrupted = self._is_interrupted or running.kind in self._background
+            self._has_rivals = self._has_rivals or job.visitor_id != running.visitor_id
 
     def stop(self, wait_s: float) -> None:
         """End the current job after its batch and wait for that; the next process takes it up again."""
@@ -160,9 +171,9 @@ class Worker:
             self._wake.wait(SWEEP_EVERY_S)
 
     def _waiting(self) -> list[Job]:
-        """Return the jobs to be done, the next one first; "running" is one that an error of the database left."""
+        """Return the jobs to be done, next one first: background last, then whose visitor was served longest ago."""
         found = self._store.find(states=("running", "queued"))
-        return sorted(found, key=lambda job: job.kind in self._background)
+        return sorted(found, key=lambda job: (job.kind in self._background, self._served.get(job.visitor_id, 0)))
 
     def _take(self) -> Job | None:
         """Return the next job and make it the current one."""
@@ -172,6 +183,10 @@ class Worker:
             if job is not None:
                 self._store.set_state(job.job_id, "running")
                 self._current, self._is_interrupted = (job, Progress("start", "", 0, 0)), False
+                self._turns, self._begun_s = self._turns + 1, time.monotonic()
+                self._served[job.visitor_id] = self._turns
+                rivals = [one for one in waiting if one.kind not in self._background]
+                self._has_rivals = any(one.visitor_id != job.visitor_id for one in rivals)
         return job
 
     def _run(self, job: Job) -> None:
@@ -225,5 +240,6 @@ class Worker:
             self._current = (self._current[0], progress)
 
     def _stop_when_asked(self) -> None:
-        if self._is_stopping or self._is_interrupted:
+        is_turn_over = self._has_rivals and time.monotonic() - self._begun_s > TURN_S
+        if self._is_stopping or self._is_interrupted or is_turn_over:
             raise Interruption
