@@ -12,6 +12,7 @@ from speechsearch.api.accounts import Accounts
 from speechsearch.api.bodies import ErrorBody, HealthBody, IndexingBody
 from speechsearch.api.clip_routes import clip_routes
 from speechsearch.api.collection_routes import collection_routes, reindex_routes
+from speechsearch.api.doors import doors
 from speechsearch.api.error_responses import add_error_handlers
 from speechsearch.api.export_routes import export_routes
 from speechsearch.api.feedback_routes import feedback_routes
@@ -22,7 +23,7 @@ from speechsearch.api.rate_limit import RateLimit
 from speechsearch.api.recording_routes import recording_routes
 from speechsearch.api.reference import add_reference
 from speechsearch.api.search_routes import search_routes
-from speechsearch.api.security import SecurityMiddleware
+from speechsearch.api.security import Hosts, SecurityMiddleware
 from speechsearch.api.throttle import ThrottleMiddleware
 from speechsearch.api.tools import ToolEndpoint
 from speechsearch.jobs.queue import only_writes_transcripts
@@ -44,7 +45,7 @@ def create_app(
     *,
     jobs: JobQueue | None = None,
     frame_ancestors: Sequence[str] = ("'self'",),
-    allowed_hosts: Sequence[str] = (),
+    allowed_hosts: Hosts | None = None,
 ) -> FastAPI:
     """Return the application with all REST routes.
 
@@ -52,7 +53,7 @@ def create_app(
         service: answers the requests.
         jobs: takes recordings in; without it there are no routes that add any.
         frame_ancestors: who may show the page in a frame, as words of a Content-Security-Policy.
-        allowed_hosts: names under which the server may be addressed; any when empty.
+        allowed_hosts: what the server may be addressed as; anything when None.
     """
     settings, tools = service.settings, ToolEndpoint(service, jobs)
     access = access_of(service, is_framed=len(frame_ancestors) > 1)
@@ -73,7 +74,7 @@ def create_app(
         SecurityMiddleware,
         frame_ancestors=frame_ancestors,
         allowed_hosts=allowed_hosts,
-        upload_bytes=settings.limits.archive_bytes,
+        open_doors=doors(settings.limits.archive_bytes),
     )
     add_error_handlers(app)
     add_reference(app, access.root_path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import ipaddress
 import re
 import secrets
 from dataclasses import dataclass
@@ -57,12 +58,23 @@ def visitor_of(connection: HTTPConnection) -> Visitor:
 
 
 def address_of(scope: Scope) -> str:
-    """Return the address that a request came from.
+    """Return what counts as the address of a request; of IPv6, where everybody has many, the network's part.
 
     >>> address_of({"client": ("10.0.0.7", 5123)}), address_of({"client": None})
     ('10.0.0.7', '')
+    >>> address_of({"client": ("2001:db8:1:2:3:4:5:6", 1)}), address_of({"client": ("::ffff:10.0.0.7", 1)})
+    ('2001:db8:1:2::/64', '10.0.0.7')
     """
-    return scope["client"][0] if scope.get("client") else ""
+    given: str = scope["client"][0] if scope.get("client") else ""
+    if ":" not in given:
+        return given
+    try:
+        address = ipaddress.IPv6Address(given)
+    except ValueError:
+        return given
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(address), 64), strict=False))
 
 
 class IdentityMiddleware:
@@ -92,7 +104,7 @@ class IdentityMiddleware:
         state["is_new_visitor"] = not state["person"] and not _COOKIE_VALUE.fullmatch(cookie)
         if state["is_new_visitor"]:
             cookie = secrets.token_hex(16)
-        state["visitor"] = self._visitor(state["person"], cookie)
+        state["visitor"] = self._visitor(state["person"], cookie, address_of(scope))
 
         async def send_with_cookie(message: Message) -> None:
             if message["type"] == "http.response.start" and state["is_new_visitor"]:
@@ -102,12 +114,12 @@ class IdentityMiddleware:
 
         await self.app(scope, receive, send_with_cookie)
 
-    def _visitor(self, person: str, cookie: str) -> Visitor:
+    def _visitor(self, person: str, cookie: str, address: str) -> Visitor:
         access = self.access
         if person:
-            return Visitor(person, access.is_owner, access.may_add)
+            return Visitor(person, access.is_owner, access.may_add, address=address)
         is_free = not access.accounts
-        return Visitor(visitor_id(cookie), access.is_owner and is_free, access.may_add and is_free)
+        return Visitor(visitor_id(cookie), access.is_owner and is_free, access.may_add and is_free, address=address)
 
     async def _check(self, given: tuple[str, str], scope: Scope) -> Response | None:
         """Return why a name and password are refused; None when they are right."""

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import anyio
@@ -135,10 +133,9 @@ def job_routes(service: Service, jobs: JobQueue) -> APIRouter:
         length = request.headers.get("content-length", "")
         announced_bytes = int(length) if length.isdecimal() and len(length) < 18 else 0
         await run_in_threadpool(jobs.check, "any", visitor, announced_bytes)
-        jobs.folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="incoming-", dir=jobs.folder) as folder:
+        with jobs.arriving(visitor) as (folder, arrived):
             try:
-                upload = await receive(request, Path(folder), service.limits)
+                upload = await receive(request, folder, service.limits, arrived)
             except ClientDisconnect:
                 raise InputError("The upload broke off.", "Send it again.") from None
             descriptions = descriptions_of(upload.fields.get("metadata", ""))

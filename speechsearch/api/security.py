@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-LONGEST_BODY_BYTES = 8 * 2**20
-UPLOADS = ("/gradio_api/upload", "/api/v1/recordings")
-SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-_PROXY = re.compile(r"/(file=\s*/*\w+:/|proxy=)", re.IGNORECASE)
-"""Gradio would fetch these addresses on behalf of the visitor: an open proxy."""
+from speechsearch.api.doors import WEBSOCKET, Door, door_of
+
+SAFE_METHODS = ("GET", "HEAD")
 
 
 def content_policy(frame_ancestors: Sequence[str]) -> str:
@@ -70,26 +70,47 @@ def is_foreign(headers: Headers) -> bool:
     return origin == "null" or urlsplit(origin).netloc.lower() != headers.get("host", "").lower()
 
 
+@dataclass(frozen=True, slots=True)
+class Hosts:
+    """The names under which a server may be addressed; ``has_numbers``: by any IP address, too."""
+
+    names: frozenset[str]
+    has_numbers: bool = False
+
+    def answers_to(self, host: str) -> bool:
+        """Say whether a request with this Host header is for this server.
+
+        >>> ours = Hosts(frozenset({"tower"}), has_numbers=True)
+        >>> [ours.answers_to(host) for host in ("Tower:7860", "192.168.1.7:7860", "[fe80::1]", "evil.org", "")]
+        [True, True, True, False, False]
+        """
+        name = host_name(host)
+        if name in self.names or not self.has_numbers:
+            return name in self.names
+        try:
+            ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))
+        except ValueError:
+            return False
+        return True
+
+
 class SecurityMiddleware:
-    """Adds the security headers to every response and refuses what no page of ours would ask for.
+    """Adds the security headers to every response and refuses what is not among the doors.
 
     Args:
+        open_doors: the requests that are let in.
         frame_ancestors: who may show the page in a frame.
-        allowed_hosts: names that a request may be addressed to; any when empty.
-        upload_bytes: how long the body of an upload may be.
+        allowed_hosts: what a request may be addressed to; anything when None.
     """
 
     def __init__(
         self,
         app: ASGIApp,
+        open_doors: Sequence[Door],
         frame_ancestors: Sequence[str] = ("'self'",),
-        allowed_hosts: Sequence[str] = (),
-        upload_bytes: int = LONGEST_BODY_BYTES,
+        allowed_hosts: Hosts | None = None,
     ) -> None:
-        self.app, self.allowed_hosts = app, frozenset(allowed_hosts)
-        self.upload_bytes = max(upload_bytes, LONGEST_BODY_BYTES)
-        self.limited = RequestBodyLimitMiddleware(app, LONGEST_BODY_BYTES)
-        self.limited_upload = RequestBodyLimitMiddleware(app, self.upload_bytes)
+        self.app, self.allowed_hosts, self.doors = app, allowed_hosts, tuple(open_doors)
         self.headers = {
             "X-Content-Type-Options": "nosniff",
             "Referrer-Policy": "same-origin",
@@ -106,9 +127,9 @@ class SecurityMiddleware:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        refusal = self._refusal(scope, Headers(scope=scope))
+        found = self._door(scope, Headers(scope=scope))
         if scope["type"] == "websocket":
-            if refusal is None:
+            if isinstance(found, Door):
                 await self.app(scope, receive, send)
             else:
                 await send({"type": "websocket.close", "code": 1008, "reason": ""})
@@ -124,28 +145,61 @@ class SecurityMiddleware:
                     del headers[name]
             await send(message)
 
-        app: ASGIApp = self.limited_upload if scope["path"].startswith(UPLOADS) else self.limited
-        await (refusal or app)(scope, receive, send_with_headers)
+        if isinstance(found, Door):
+            await answer_limited(self.app, found.longest_body_bytes, scope, receive, send_with_headers)
+        else:
+            await found(scope, receive, send_with_headers)
 
-    def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
-        """Return the answer to a request that is not let in; None for others."""
-        if self.allowed_hosts and host_name(headers.get("host", "")) not in self.allowed_hosts:
+    def _door(self, scope: Scope, headers: Headers) -> Door | Response:
+        """Return the door that a request goes through, or the answer to one that is not let in."""
+        if self.allowed_hosts is not None and not self.allowed_hosts.answers_to(headers.get("host", "")):
             # A site could give its own name this machine's address, and its pages would then read what is here.
             return _refused(
                 421, "This server does not answer to that name.", "SPEECHSEARCH_SERVER__HOSTS names the others it has."
             )
+        door = door_of(scope.get("method", WEBSOCKET), scope["path"], self.doors)
+        if door is None:
+            return _refused(403, "This server has no such door.", "/api/docs lists those for programs.")
         is_change = scope["type"] == "websocket" or scope["method"] not in SAFE_METHODS
         if is_change and is_foreign(headers):
             return _refused(403, "A page of another site may change nothing here.")
-        if scope["type"] == "http" and _PROXY.search(scope["path"]):
-            return _refused(403, "This server does not fetch addresses.")
         length = headers.get("content-length", "0")
-        longest = self.upload_bytes if scope["path"].startswith(UPLOADS) else LONGEST_BODY_BYTES
-        if not length.isdecimal() or int(length[:20]) > longest:
-            return JSONResponse(
-                {"code": "too_large", "message": f"More than {longest:,} bytes are not taken at once.", "hint": ""}, 413
-            )
-        return None
+        if not length.isdecimal() or int(length[:20]) > door.longest_body_bytes:
+            return _too_large(door.longest_body_bytes)
+        return door
+
+
+async def answer_limited(app: ASGIApp, longest_bytes: int, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a request, but with 413 as soon as its body proves to be too long, whatever the route makes of that."""
+    read_bytes, is_over, has_begun = 0, False, False
+
+    async def counted() -> Message:
+        nonlocal read_bytes, is_over
+        message = await receive()
+        read_bytes += len(message.get("body", b""))
+        is_over = read_bytes > longest_bytes
+        if is_over:
+            raise HTTPException(413)
+        return message
+
+    async def send_unless_over(message: Message) -> None:
+        nonlocal has_begun
+        if has_begun or not is_over:
+            has_begun = True
+            await send(message)
+
+    try:
+        await app(scope, counted, send_unless_over)
+    except HTTPException:
+        if not is_over:
+            raise
+    if is_over and not has_begun:
+        await _too_large(longest_bytes)(scope, receive, send)
+
+
+def _too_large(longest_bytes: int) -> Response:
+    message = f"More than {longest_bytes:,} bytes are not taken at once."
+    return JSONResponse({"code": "too_large", "message": message, "hint": ""}, 413)
 
 
 def _refused(status: int, message: str, hint: str = "") -> Response:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from speechsearch.api.security import Hosts
 from speechsearch.domain.errors import ConfigurationError
 from speechsearch.service.settings import Settings, is_on_space
 
@@ -39,15 +40,19 @@ def frame_ancestors() -> tuple[str, ...]:
     return ("'self'", "https://huggingface.co", "https://*.hf.space") if is_on_space() else ("'self'",)
 
 
-def allowed_hosts(settings: Settings) -> tuple[str, ...]:
-    """Return the names under which the server may be addressed; empty for any.
+def allowed_hosts(settings: Settings) -> Hosts | None:
+    """Return what the server may be addressed as; None for anything, on a Space, whose proxy has names of its own.
 
-    Where only this machine reaches it, those are the machine's own names for itself. Otherwise a web site could give
-    its own name this machine's address, and its scripts would read the recordings (DNS rebinding).
+    A web site could give its own name this machine's address, and its scripts would then read the recordings (DNS
+    rebinding). So a name counts only if it is this machine's or in the settings; numbers cannot be given away.
     """
-    if is_on_space() or settings.server.host not in LOOPBACK:
-        return settings.server.hosts
-    return ("localhost", "127.0.0.1", "[::1]", *settings.server.hosts)
+    if is_on_space():
+        return None
+    names = frozenset(("localhost", "127.0.0.1", "[::1]", *(host.lower() for host in settings.server.hosts)))
+    if settings.server.host in LOOPBACK:
+        return Hosts(names)
+    own = socket.gethostname().lower()
+    return Hosts(names | {own, own.partition(".")[0], f"{own.partition('.')[0]}.local"}, has_numbers=True)
 
 
 def listen(settings: Settings) -> socket.socket:

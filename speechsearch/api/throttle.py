@@ -17,9 +17,8 @@ COUNTED = (
     "/api/v1/feedback",
     "/page/recordings/",
     "/gradio_api/queue/join",
-    "/gradio_api/call/",
     "/gradio_api/run/",
-    "/gradio_api/api/",
+    "/gradio_api/upload",
     "/mcp",
 )
 

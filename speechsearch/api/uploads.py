@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 LONGEST_NAME = 1000
 LARGEST_FIELD_BYTES = 2_000_000
 MOST_FIELDS = 20
+LOOK_EVERY_BYTES = 2**24
+"""How often the room on the disk is looked at; others upload at the same time."""
 
 
 @dataclass(slots=True)
@@ -31,8 +34,13 @@ class Upload:
     fields: dict[str, str] = field(default_factory=dict)
 
 
-async def receive(request: Request, folder: Path, limits: Limits) -> Upload:
+async def receive(
+    request: Request, folder: Path, limits: Limits, arrived: Callable[[int], None] = lambda size_bytes: None
+) -> Upload:
     """Write the files of a multipart request into a folder, under numbers, and return what there is.
+
+    Args:
+        arrived: told of every piece of a file before it is written, in bytes; may raise.
 
     Raises:
         TooLargeError: a file, all together or their number is past the limits.
@@ -42,7 +50,7 @@ async def receive(request: Request, folder: Path, limits: Limits) -> Upload:
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     if kind != b"multipart/form-data" or not options.get(b"boundary"):
         raise InputError("Files are sent as multipart/form-data.", "For example: curl -F files=@talk.mp3")
-    parts = _Parts(folder, limits)
+    parts = _Parts(folder, limits, arrived)
     try:
         parser = MultipartParser(options[b"boundary"], parts.callbacks())
         async for chunk in request.stream():
@@ -60,10 +68,11 @@ async def receive(request: Request, folder: Path, limits: Limits) -> Upload:
 class _Parts:
     """Writes the parts of a form as the parser finds them."""
 
-    def __init__(self, folder: Path, limits: Limits) -> None:
+    def __init__(self, folder: Path, limits: Limits, arrived: Callable[[int], None]) -> None:
         self.upload = Upload()
         self.is_open = False
-        self._folder, self._limits = folder, limits
+        self._folder, self._limits, self._arrived = folder, limits, arrived
+        self._next_look_bytes = 0
         self._header = self._disposition = self._value = b""
         self._name = ""
         self._file: BinaryIO | None = None
@@ -116,8 +125,6 @@ class _Parts:
             return
         if len(self.upload.files) >= self._limits.archive_files:
             raise TooLargeError(f"More than {self._limits.archive_files:,} files at once.", "Send them in parts.")
-        if shutil.disk_usage(self._folder).free < self._limits.free_disk_bytes:
-            raise StoreError("The disk is nearly full.", "Delete recordings or make room.")
         path = self._folder / f"{len(self.upload.files):05d}"
         self.upload.files.append((path, name[-LONGEST_NAME:]))
         self._file, self._file_bytes = path.open("wb"), 0
@@ -138,6 +145,11 @@ class _Parts:
             )
         if self._total_bytes > self._limits.archive_bytes:
             raise TooLargeError(f"More than {self._limits.archive_bytes:,} bytes at once.", "Send them in parts.")
+        self._arrived(end - start)
+        if self._total_bytes > self._next_look_bytes:
+            self._next_look_bytes = self._total_bytes + LOOK_EVERY_BYTES
+            if shutil.disk_usage(self._folder).free < self._limits.free_disk_bytes + LOOK_EVERY_BYTES:
+                raise StoreError("The disk is nearly full.", "Delete recordings or make room.")
         self._file.write(data[start:end])
 
     def _end(self) -> None:

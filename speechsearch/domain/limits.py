@@ -35,6 +35,9 @@ class Limits(Group):
     query_audio_s: float = Field(60.0, gt=0)
     visitor_duration_s: float = Field(3600.0, gt=0, description="speech that one visitor's own collections may hold")
     visitor_hours: float = Field(24.0, gt=0, description="how long a visitor's own collections are kept")
+    waiting_bytes: int = Field(
+        8_000_000_000, gt=0, description="uploads of one visitor that may wait in the queue, of an address three times"
+    )
     jobs_an_hour: int = Field(60, gt=0, description="tasks that one visitor may start an hour")
     searches_a_minute: int = Field(600, gt=0, description="questions that one visitor may ask a minute")
     free_disk_bytes: int = Field(1_000_000_000, ge=0, description="no job starts with less space left")

@@ -6,7 +6,7 @@ private collection needs no table of its own, and two visitors may both have "my
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,12 +15,14 @@ class Visitor:
 
     ``visitor_id`` is a random number from a cookie, or the name of a person who has logged in. ``is_owner``: may change
     what belongs to everybody. ``may_add``: may add recordings. ``sees_all``: the person at the machine itself.
+    ``address``: where the request came from, by which those are counted who come with a new cookie each time.
     """
 
     visitor_id: str
     is_owner: bool = False
     may_add: bool = False
     sees_all: bool = False
+    address: str = field(default="", compare=False, repr=False)
 
     def sees(self, collection: str) -> bool:
         """Say whether the visitor may find what is in a collection.

@@ -9,25 +9,65 @@ from __future__ import annotations
 import re
 import secrets
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from speechsearch.domain.errors import InputError, NotAllowedError, NotFoundError, StoreError, TooManyError
+from speechsearch.domain.limits import Limits
 from speechsearch.domain.progress import Progress
 from speechsearch.domain.visitors import LOCAL, Visitor, owner_of
-from speechsearch.jobs.worker import Runner, Worker
-from speechsearch.store import Job, JobFile, JobState
+from speechsearch.jobs.quotas import Quotas
+from speechsearch.jobs.worker import MOST_CRASHES, Runner, Worker
+from speechsearch.store import Job, JobFile, JobState, Store
 from speechsearch.store.jobs import time_ago
-
-if TYPE_CHECKING:
-    from speechsearch.service.open import Service
 
 CATCH_UP = "transcripts"
 """The kind of the job that makes what recordings lack after they were taken in; it waits for all others."""
 KEPT_S = 30 * 24 * 3600.0
 """How long the results of a job on everybody's collections are kept; a visitor's own go with his collections."""
+
+
+class Keeper(Protocol):
+    """The part of ``service.manage.Manage`` that the queue needs."""
+
+    def target(self, collection: str, visitor: Visitor) -> str:
+        """Return the name in the store of the collection that a visitor's recordings go to."""
+
+    def check_quota(self, collection: str) -> None:
+        """Refuse more than a visitor may have."""
+
+    def missing(self) -> Sequence[object]:
+        """Return what recordings still lack."""
+
+    def sweep(self, before: str) -> None:
+        """Delete visitors' own collections that nothing was added to since a time."""
+
+
+class Host(Protocol):
+    """The part of ``service.open.Service`` that the queue needs."""
+
+    @property
+    def data_dir(self) -> Path:
+        """The data folder."""
+
+    @property
+    def limits(self) -> Limits:
+        """What a recording, an upload and a visitor may be."""
+
+    @property
+    def store(self) -> Store:
+        """The database."""
+
+    @property
+    def manage(self) -> Keeper:
+        """What changes the library."""
+
+    def release_idle(self) -> None:
+        """Let go of models that nobody has used for a while."""
 
 
 class JobQueue:
@@ -39,11 +79,12 @@ class JobQueue:
     """
 
     def __init__(
-        self, service: Service, runners: Mapping[str, Runner], say: Callable[[str], None] = lambda line: None
+        self, service: Host, runners: Mapping[str, Runner], say: Callable[[str], None] = lambda line: None
     ) -> None:
         self.service = service
-        self.folder = service.settings.data_dir.expanduser().resolve() / "jobs"
+        self.folder = service.data_dir / "jobs"
         self._store = service.store.jobs
+        self.quotas = Quotas(lambda: service.limits)
         self.worker = Worker(self._store, self.folder, runners, self.sweep, say, (CATCH_UP,))
         self.on_done = self.worker.on_done
         self.on_done.append(self._after)
@@ -56,9 +97,13 @@ class JobQueue:
             if left.name not in alive:
                 shutil.rmtree(left)
         for job in alive.values():
-            if job.kind == "files" and not (self.folder / job.job_id).exists():  # a backup does not keep them
+            if job.kind != "files":
+                continue
+            if (self.folder / job.job_id).exists():
+                self._hold(job.job_id, Visitor(job.visitor_id))
+            else:  # a backup does not keep them
                 self._store.set_state(job.job_id, "failed", "The uploaded files are gone. Add them again.")
-        if not any(job.state == "cancelled" for job in self._of_kind(CATCH_UP)[-1:]):
+        if not any(job.state == "cancelled" or job.crashes >= MOST_CRASHES for job in self._of_kind(CATCH_UP)[-1:]):
             self.catch_up()
         self.worker.start()
 
@@ -75,15 +120,16 @@ class JobQueue:
         Raises:
             NotAllowedError: the visitor may not add any.
             InputError: the collection's name cannot be used.
-            TooManyError: the visitor has started too many jobs.
+            TooManyError: the visitor, or his address, has started too many jobs.
             TooLongError: the visitor's own collections are full.
             StoreError: the disk is nearly full.
         """
         key, limits = self.service.manage.target(collection, visitor), self.service.limits
         if not visitor.sees_all and self._store.count(visitor.visitor_id, time_ago(3600)) >= limits.jobs_an_hour:
             raise TooManyError(f"{limits.jobs_an_hour} tasks an hour can be started.", "Try again in an hour.")
+        self.quotas.check(visitor)
         self.service.manage.check_quota(key)
-        free_bytes = shutil.disk_usage(self.service.settings.data_dir).free - upload_bytes
+        free_bytes = shutil.disk_usage(self.service.data_dir).free - upload_bytes
         if free_bytes < limits.free_disk_bytes:
             raise StoreError(
                 f"The disk would have {max(0, free_bytes) / 1e9:.1f} GB left, too little to go on.",
@@ -116,6 +162,7 @@ class JobQueue:
                 kept = f"{number:05d}{disk_suffix(name)}"
                 shutil.move(path, folder / kept)
                 files.append([kept, name])
+            self._hold(job_id, visitor)
             task = {"files": files, "descriptions": descriptions or {}}
             count = sum(not name.lower().endswith("metadata.csv") for _, name in files)
             about = f"{count:,} file{'' if count == 1 else 's'}"
@@ -162,7 +209,8 @@ class JobQueue:
             raise InputError(f"There is no task of the kind {job.kind!r:.80}.")
         rights = {"is_owner": visitor.is_owner, "may_add": visitor.may_add, "sees_all": visitor.sees_all}
         added = self._store.add(replace(job, task={**job.task, "rights": rights}))
-        self.worker.make_way(added.kind)
+        self.quotas.count(visitor)
+        self.worker.make_way(added)
         self.worker.wake()
         return added
 
@@ -210,14 +258,27 @@ class JobQueue:
             self._store.set_state(job_id, state)
             if not self.worker.interrupt(job_id) and state == "cancelled":
                 self.worker.clear(job_id)
+        if state == "queued":
+            self.worker.make_way(job)
         self.worker.wake()
         return self.job(job_id, visitor)
 
-    def _clear(self, job_id: str) -> None:
-        """Remove the files of a job that has ended."""
-        folder = self.folder / job_id
-        if folder.exists():
-            shutil.rmtree(folder)
+    @contextmanager
+    def arriving(self, visitor: Visitor) -> Iterator[tuple[Path, Callable[[int], None]]]:
+        """Give a folder for an upload, which is removed at the end, and what is to be told of each piece, in bytes.
+
+        That function raises TooLargeError when more of the visitor's, or of his address's, waits than may.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.quotas.release({job.job_id for job in self._store.find() if not job.has_ended})
+        with (
+            tempfile.TemporaryDirectory(prefix="incoming-", dir=self.folder) as folder,
+            self.quotas.arriving(folder, visitor) as arrived,
+        ):
+            yield Path(folder), arrived
+
+    def _hold(self, job_id: str, visitor: Visitor) -> None:
+        self.quotas.hold(job_id, visitor, sum(one.stat().st_size for one in (self.folder / job_id).iterdir()))
 
     def catch_up(self) -> None:
         """Have the second pass done if there is anything for it and it does not wait already."""
@@ -236,7 +297,7 @@ class JobQueue:
         """Delete visitors' own collections that nothing was added to for long, and the jobs of long ago."""
         hidden_s = self.service.limits.visitor_hours * 3600
         self.service.manage.sweep(time_ago(hidden_s))
-        self.service.loader.release_idle(self.service.settings.models.idle_minutes * 60)
+        self.service.release_idle()
         for job in self._store.find():
             kept_s = hidden_s if owner_of(job.collection) else KEPT_S
             if job.kind != "samples" and job.updated_at < time_ago(kept_s):

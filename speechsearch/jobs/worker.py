@@ -1,8 +1,10 @@
-"""The thread that does the jobs of the queue, one after the other in the order in which they came.
+"""The thread that does the jobs of the queue, one after the other: of each visitor in the order in which they came.
 
-Between files, and between the batches of a long one, a job can be interrupted; the recording it was at is then as if it
-had never been begun. Background jobs wait until nothing else does, and make way for what comes. A job that the database
-calls running when the program starts is one that a killed process left; it is taken up again, but not a third time.
+The next job is one of the visitor who was served longest ago, and a job that has had its turn makes way for another
+visitor's. Between files, and between the batches of a long one, a job can be interrupted; the recording it was at is
+then as if it had never been begun. Background jobs wait until nothing else does, and make way for what comes. A job
+that the database calls running when the program starts is one that a killed process left; it is taken up again, but
+not a third time.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import logging
 import shutil
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import closing
@@ -29,6 +32,8 @@ SWEEP_EVERY_S = 600.0
 MOST_CRASHES = 2
 """A job that was running when so many processes ended has ended them, for all we know."""
 RETRY_S = 10.0
+TURN_S = 120.0
+"""How long a job goes on while another visitor waits; a new turn reads again what the last one had unpacked."""
 WAITING = Progress("wait", "", 0, 0)
 
 
@@ -77,15 +82,18 @@ class Worker:
         say: Callable[[str], None],
         background: Collection[str] = (),
     ) -> None:
-        self.runners, self.lock = runners, threading.Lock()
-        self._background = background
-        """The lock is held while a job's state is changed."""
+        self.runners, self._background = runners, background
+        self.lock = threading.Lock()
+        """Held while a job's state is changed."""
         self.on_done: list[Callable[[Job], None]] = []
         """Called in the worker's thread with every job that has ended after some work."""
         self._store, self._folder, self._sweep, self._say = store, folder, sweep, say
         self._wake = threading.Event()
         self._current: tuple[Job, Progress] | None = None
-        self._is_interrupted = self._is_stopping = False
+        self._is_interrupted = self._is_stopping = self._has_rivals = False
+        self._served: dict[str, int] = {}
+        """Visitor -> the number of the turn that was the last of his."""
+        self._turns, self._begun_s = 0, 0.0
         self.thread = threading.Thread(target=self._work, name="jobs", daemon=True)
 
     def start(self) -> None:
@@ -99,11 +107,14 @@ class Worker:
                 self._store.set_state(job.job_id, "failed", reason)
         self.thread.start()
 
-    def make_way(self, kind: str) -> None:
-        """Have a background job that runs wait, because one of another kind has come."""
-        current = self._current
-        if current is not None and current[0].kind in self._background and kind not in self._background:
-            self._is_interrupted = True
+    def make_way(self, job: Job) -> None:
+        """Have the job that runs wait for one that has come: at once in the background, or after its turn."""
+        with self.lock:
+            if self._current is None or job.kind in self._background:
+                return
+            running = self._current[0]
+            self._is_interrupted = self._is_interrupted or running.kind in self._background
+            self._has_rivals = self._has_rivals or job.visitor_id != running.visitor_id
 
     def stop(self, wait_s: float) -> None:
         """End the current job after its batch and wait for that; the next process takes it up again."""
@@ -128,11 +139,6 @@ class Worker:
             return current
         waiting = self._waiting()
         return (waiting[0], WAITING) if waiting else None
-
-    def _waiting(self) -> list[Job]:
-        """Return the jobs to be done, next one first: those in the background last."""
-        found = self._store.find(states=("running", "queued"))
-        return sorted(found, key=lambda job: job.kind in self._background)
 
     def progress(self, job_id: str) -> Progress | None:
         """Return how far a job is; None when it is not the current one."""
@@ -164,14 +170,23 @@ class Worker:
                 continue
             self._wake.wait(SWEEP_EVERY_S)
 
+    def _waiting(self) -> list[Job]:
+        """Return the jobs to be done, next one first: background last, then whose visitor was served longest ago."""
+        found = self._store.find(states=("running", "queued"))
+        return sorted(found, key=lambda job: (job.kind in self._background, self._served.get(job.visitor_id, 0)))
+
     def _take(self) -> Job | None:
-        """Return the next job and make it the current one; "running" is one that a killed process left."""
+        """Return the next job and make it the current one."""
         with self.lock:
             waiting = self._waiting()
             job = self._store.get(waiting[0].job_id) if waiting else None
             if job is not None:
                 self._store.set_state(job.job_id, "running")
                 self._current, self._is_interrupted = (job, Progress("start", "", 0, 0)), False
+                self._turns, self._begun_s = self._turns + 1, time.monotonic()
+                self._served[job.visitor_id] = self._turns
+                rivals = [one for one in waiting if one.kind not in self._background]
+                self._has_rivals = any(one.visitor_id != job.visitor_id for one in rivals)
         return job
 
     def _run(self, job: Job) -> None:
@@ -203,9 +218,12 @@ class Worker:
 
     def _end(self, job: Job, state: JobState | None, message: str) -> None:
         with self.lock:
+            ended = self._store.get(job.job_id)
+            if state is None and ended is not None and ended.state == "running":
+                state = "queued"  # it made way, or the program stops: that is no crash
             if state is not None:
                 self._store.set_state(job.job_id, state, message)
-            ended = self._store.get(job.job_id)
+                ended = self._store.get(job.job_id)
             if ended is None or ended.has_ended:
                 self.clear(job.job_id)
             self._current = None
@@ -222,5 +240,6 @@ class Worker:
             self._current = (self._current[0], progress)
 
     def _stop_when_asked(self) -> None:
-        if self._is_stopping or self._is_interrupted:
+        is_turn_over = self._has_rivals and time.monotonic() - self._begun_s > TURN_S
+        if self._is_stopping or self._is_interrupted or is_turn_over:
             raise Interruption

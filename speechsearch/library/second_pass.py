@@ -88,6 +88,10 @@ class SecondPass:
             except SpeechSearchError as error:
                 log.warning("%s of recording %s: %s", task.maker or "sound", task.recording_id[:12], error)
                 yield Unmade(self._title(task.recording_id), str(error), task.recording_id)
+            except Exception as error:  # a model may fail at one recording; the others are not to wait for that
+                log.exception("%s of recording %s", task.maker or "sound", task.recording_id[:12])
+                reason = f"{type(error).__name__}: {error} (the log has more)."
+                yield Unmade(self._title(task.recording_id), reason, task.recording_id)
         return meter.done
 
     def _title(self, recording_id: str) -> str:

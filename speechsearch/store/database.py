@@ -103,6 +103,12 @@ def rows_of(connection: sa.Connection, statement: sa.Select[Any], column: Any, i
     return found
 
 
+def delete_rows(connection: sa.Connection, column: Any, ids: Sequence[str], *which: sa.ColumnElement[bool]) -> None:
+    """Delete the rows with one of the ids in a column (and what else is asked for), in batches."""
+    for start in range(0, len(ids), BATCH_IDS):
+        connection.execute(sa.delete(column.class_).where(column.in_(ids[start : start + BATCH_IDS]), *which))
+
+
 def _engine(url: str) -> sa.Engine:
     """Return an engine for a URL; nothing is opened yet."""
     try:

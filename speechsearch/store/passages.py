@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from speechsearch.domain.values import Passage, PhonemeTrack, Vector
-from speechsearch.store.database import BATCH_IDS, Database, rows_of, upsert
+from speechsearch.store.database import Database, delete_rows, rows_of, upsert
 from speechsearch.store.journal import mark_stored
 from speechsearch.store.records import Encoding, PassageCount, StoredPassage
 from speechsearch.store.rows import passage_of, track_of, track_row, vector_of, vector_rows
@@ -154,16 +154,16 @@ def write_encoded(
         ours = (VectorRow.name == channel) & VectorRow.passage_id.in_(of_recording)
         connection.execute(sa.delete(VectorRow).where(ours))
     ids = [stored.passage.passage_id for stored in passages if stored.vectors]
-    for start in range(0, len(ids), BATCH_IDS):
-        batch = VectorRow.passage_id.in_(ids[start : start + BATCH_IDS])
-        connection.execute(sa.delete(VectorRow).where(batch, VectorRow.name.in_(made_by)))
+    delete_rows(connection, VectorRow.passage_id, ids, VectorRow.name.in_(made_by))
     if vectors := [row for stored in passages for row in vector_rows(stored)]:
         connection.execute(sa.insert(VectorRow), vectors)
-    for stored in passages:
-        if stored.track is not None:
-            upsert(connection, TrackRow, track_row(stored.passage.passage_id, stored.track))
+    if tracks := [track_row(one.passage.passage_id, one.track) for one in passages if one.track is not None]:
+        delete_rows(connection, TrackRow.passage_id, [row["passage_id"] for row in tracks])
+        connection.execute(sa.insert(TrackRow), tracks)
     counted = sa.select(VectorRow.name, sa.func.count()).where(VectorRow.passage_id.in_(of_recording))
     counts = {row[0]: row[1] for row in connection.execute(counted.group_by(VectorRow.name))}
+    gone = (EncodingRow.recording_id == recording_id) & EncodingRow.channel.not_in(list(counts))
+    connection.execute(sa.delete(EncodingRow).where(gone))
     for channel, number in counts.items():
         fingerprint = made_by.get(channel, before.get(channel, ""))
         row = {"recording_id": recording_id, "channel": channel, "fingerprint": fingerprint, "passages": number}

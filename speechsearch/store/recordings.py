@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from speechsearch.domain.errors import InputError, NotFoundError
 from speechsearch.domain.values import Recording
-from speechsearch.store.database import Database, rows_of, upsert
+from speechsearch.store.database import Database, delete_rows, rows_of, upsert
 from speechsearch.store.journal import journal_row, mark_stored
 from speechsearch.store.passages import write_encoded
 from speechsearch.store.records import StoredPassage
@@ -147,8 +147,7 @@ class Recordings:
             of_recording = PassageRow.recording_id == recording_id
             old_ids = set(connection.scalars(sa.select(PassageRow.passage_id).where(of_recording)))
             gone = sorted(old_ids - new_rows.keys())
-            for passage_id in gone:
-                connection.execute(sa.delete(PassageRow).where(PassageRow.passage_id == passage_id))
+            delete_rows(connection, PassageRow.passage_id, gone)
             if added := [one for passage_id, one in new_rows.items() if passage_id not in old_ids]:
                 connection.execute(sa.insert(PassageRow), added)
             write_encoded(connection, recording_id, passages, made_by)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from speechsearch.service.open import Service
 
 LONGEST_QUESTION = 1000
+TRIALS = "trials"
+"""The queue of the trials, of which a visitor may have one at a time."""
 OFFERED = 10
 """Hits of each engine among which the right clip is chosen."""
 NOISES = [("No noise", "none"), ("White", "white"), ("Pink", "pink"), ("Babble", "babble")]
@@ -188,7 +190,7 @@ def build(handlers: BenchHandlers, tabs: gr.Tabs, inner: gr.Tabs) -> None:
 
     common: dict[str, Any] = {
         "api_visibility": "private", "show_progress": "minimal", "show_progress_on": [result], "concurrency_limit": 2,
-        "concurrency_id": "bench",
+        "concurrency_id": TRIALS,
     }  # fmt: skip
     how = [what, noise, ratio, telephone, rate, speed]
     asked = [text.submit, find.click, audio.stop_recording, audio.upload]

@@ -23,6 +23,8 @@ MOST_SHOWN = 10
 """Questions in each list of what only one engine answers."""
 REPORT_EVERY_S = 0.4
 KEPT_S = 3600
+EVALUATIONS = "evaluations"
+"""The queue of the runs, of which a visitor may have one at a time."""
 
 ABOUT = (
     "Every engine is asked the same questions, whose answers are known, over the same passages. Nothing is indexed or "
@@ -197,7 +199,7 @@ def measure(handlers: CompareHandlers, tab: gr.Tab) -> None:
     private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     running = go.click(
         run, [collection, files, engines, baseline], [progress, report, kept],
-        concurrency_limit=1, concurrency_id="evaluate", trigger_mode="once", **private,
+        concurrency_limit=2, concurrency_id=EVALUATIONS, trigger_mode="once", **private,
     )  # fmt: skip
     pair = [kept, ours, theirs, k]
     running.then(differ, pair, [lists, differences], **private)

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from speechsearch.api.doors import LONGEST_QUESTION_BYTES
+from speechsearch.api.question_files import question_file_routes
+from speechsearch.api.turns import share_queue
 from speechsearch.domain.errors import SpeechSearchError
 from speechsearch.domain.visitors import Visitor
 from speechsearch.ui import (
@@ -131,6 +134,7 @@ def mount(app: FastAPI, page: gr.Blocks, service: Service, jobs: JobQueue) -> Fa
     scripts = "".join(f"{{\n{(STATIC / name).read_text(encoding='utf-8')}}}\n" for name in SCRIPTS)
     app.include_router(collections_tab.panel_routes(service))
     app.include_router(recording_tab.panel_routes(service))
+    app.include_router(question_file_routes(Path(gr.utils.get_upload_folder()), service.limits))
     gr.mount_gradio_app(
         app,
         page,
@@ -140,7 +144,7 @@ def mount(app: FastAPI, page: gr.Blocks, service: Service, jobs: JobQueue) -> Fa
         footer_links=[],
         run_history=False,
         show_error=False,
-        max_file_size=settings.limits.file_bytes,
+        max_file_size=LONGEST_QUESTION_BYTES,
         ssr_mode=False,
         enable_monitoring=False,
         pwa=False,
@@ -151,4 +155,7 @@ def mount(app: FastAPI, page: gr.Blocks, service: Service, jobs: JobQueue) -> Fa
     )
     # Gradio checks that a path in a request is the visitor's own upload only once this is set, and mounting does not.
     page.has_launched = True
+    # Events that have a queue are answered only there, where each visitor has a turn.
+    page.api_open = False
+    share_queue(page._queue, (compare_tab.EVALUATIONS, bench.TRIALS))
     return app

@@ -44,7 +44,7 @@ def health(address: str) -> dict:
 
 @contextmanager
 def running(folder: Path) -> Iterator[str]:
-    """Run the program over a data folder until its samples are indexed; gives its address."""
+    """Run the program over a data folder until its samples are indexed and transcribed; gives its address."""
     environment = os.environ | {"SPEECHSEARCH_DATA_DIR": str(folder), "SPEECHSEARCH_SERVER__PORT": "0"}
     lines: list[str] = []
     with subprocess.Popen(
@@ -85,7 +85,16 @@ def _wait(process: subprocess.Popen[str], lines: list[str]) -> str:
         assert time.monotonic() < until_s, f"the samples were not indexed in time: {state}"
         time.sleep(1)
     assert state["recordings"] >= 60, "".join(lines)
+    while (covered := coverage(found[1]))["passages"] < covered["of_passages"]:
+        assert time.monotonic() < until_s, f"the transcripts were not written in time: {covered}"
+        time.sleep(1)
     return found[1]
+
+
+def coverage(address: str) -> dict[str, float]:
+    """Return how much the baseline can search."""
+    with urllib.request.urlopen(f"{address}/api/v1/search?q=bridge&engine=asr", timeout=60) as answer:
+        return json.load(answer)["coverage"]
 
 
 @pytest.fixture(scope="session")

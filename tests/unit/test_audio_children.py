@@ -59,7 +59,7 @@ def test_many_threads_ask_at_once() -> None:
     ("take_memory", Allowance(100 << 20, 20, 60), "a.mp3 was given up: reading it takes more than 105 MB of memory"),
     ("take_memory_unlimited", Allowance(100 << 20, 20, 60), "more than 105 MB of memory"),
     ("burn_in_one_call", Allowance(100 << 20, 1, 60), "reading it takes more than 1 seconds of computing"),
-    ("hang", Allowance(100 << 20, 20, 0.5), "nothing came of it in 0.5 seconds"),
+    ("hang", Allowance(100 << 20, 20, 3), "nothing came of it in 3 seconds"),
     ("crash", ENOUGH, r"the process that read it has crashed \(SIGSEGV\)"),
     ("leave", ENOUGH, r"the process that read it has crashed \(code 7\)"),
 ])  # fmt: skip
@@ -75,14 +75,14 @@ def test_a_task_past_its_limits_is_an_error_that_says_which(task, allowance, mes
     assert next(answers) == "begun"
     with pytest.raises(DecodeError, match=message):
         next(answers)
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < 60
     assert child() != number
 
 
 def test_a_limit_of_time_holds_for_each_task_and_not_for_all() -> None:
     number = child()
-    for _ in range(3):
-        assert list(run("work", Allowance(100 << 20, 1, 60), seconds=0.7)) == []
+    for _ in range(4):
+        assert list(run("work", Allowance(100 << 20, 1, 60), seconds=0.35)) == []
     assert child() == number
 
 
@@ -119,7 +119,7 @@ def test_answers_that_nobody_wants_any_more_end_the_child() -> None:
 def test_children_die_with_a_parent_that_is_killed(task) -> None:
     code = (
         "import time; from tests.unit.test_audio_children import run\n"
-        f"idle = list(run('number')); task = run('{task}'); next(task); print(*idle, flush=True); time.sleep(60)"
+        f"idle = list(run('number')); task = run('{task}'); next(task); print(*idle, flush=True); time.sleep(100)"
     )
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     number = int(parent.stdout.readline())
@@ -128,7 +128,7 @@ def test_children_die_with_a_parent_that_is_killed(task) -> None:
     parent.send_signal(signal.SIGKILL)
     parent.wait()
     parent.stdout.close()
-    until = time.monotonic() + 10
+    until = time.monotonic() + 40
     while any(is_alive(one) for one in started):
         assert time.monotonic() < until, "a child lives on"
         time.sleep(0.05)
@@ -171,7 +171,7 @@ def take_memory_unlimited(content: bytes) -> Iterator:
     resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.getrlimit(resource.RLIMIT_AS)[1]))
     yield "begun"
     kept = b"x" * (300 << 20)
-    time.sleep(10)
+    time.sleep(40)
     yield len(kept)
 
 
@@ -182,7 +182,7 @@ def burn_in_one_call(content: bytes) -> Iterator:
 
 def hang(content: bytes) -> Iterator:
     yield "begun"
-    time.sleep(60)
+    time.sleep(100)
 
 
 def crash(content: bytes) -> Iterator:

@@ -10,9 +10,10 @@ from starlette.websockets import WebSocketDisconnect
 
 from speechsearch.api import create_app
 from speechsearch.api.accounts import Accounts
+from speechsearch.api.doors import FORM_BYTES, LONGEST_BODY_BYTES, doors
 from speechsearch.api.identity import Access, IdentityMiddleware
 from speechsearch.api.rate_limit import MOST_KEYS, RateLimit
-from speechsearch.api.security import LONGEST_BODY_BYTES, SecurityMiddleware
+from speechsearch.api.security import SecurityMiddleware
 from speechsearch.api.server import allowed_hosts
 from speechsearch.api.throttle import ThrottleMiddleware
 from speechsearch.service.settings import Settings
@@ -24,28 +25,28 @@ def small_app(**options) -> FastAPI:
     """An application with nothing but a route of each kind behind the middleware."""
     app = FastAPI()
 
-    @app.api_route("/thing", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+    @app.api_route("/api/thing", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
     async def thing(request: Request):
         headers = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Credentials": "true"}
         return PlainTextResponse(str(len(await request.body())), headers=headers)
 
-    @app.post("/gradio_api/upload")
+    @app.post("/api/v1/recordings")
     async def upload(request: Request):
         return len(await request.body())
 
-    @app.websocket("/live")
+    @app.websocket("/api/v1/jobs/live/events")
     async def live(websocket: WebSocket):
         await websocket.accept()
         await websocket.send_text("hello")
         await websocket.close()
 
-    app.add_middleware(SecurityMiddleware, **options)
+    app.add_middleware(SecurityMiddleware, open_doors=doors(2 * LONGEST_BODY_BYTES), **options)
     return app
 
 
 @pytest.fixture
 def client():
-    with TestClient(small_app(upload_bytes=2 * LONGEST_BODY_BYTES)) as client:
+    with TestClient(small_app()) as client:
         yield client
 
 
@@ -64,61 +65,79 @@ KNOWN = ({}, {"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}, {"Or
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 def test_pages_of_other_sites_change_nothing(client, method: str) -> None:
     for headers in FOREIGN:
-        assert client.request(method, "/thing", headers=headers).status_code == 403, headers
+        assert client.request(method, "/api/thing", headers=headers).status_code == 403, headers
     for headers in KNOWN:
-        assert client.request(method, "/thing", headers=headers).status_code == 200, headers
+        assert client.request(method, "/api/thing", headers=headers).status_code == 200, headers
 
 
 def test_pages_of_other_sites_open_no_websocket(client) -> None:
     for headers in FOREIGN:
-        with pytest.raises(WebSocketDisconnect), client.websocket_connect("/live", headers=headers):
+        with pytest.raises(WebSocketDisconnect), client.websocket_connect("/api/v1/jobs/live/events", headers=headers):
             pass
     for headers in KNOWN:
-        with client.websocket_connect("/live", headers=headers) as live:
+        with client.websocket_connect("/api/v1/jobs/live/events", headers=headers) as live:
             assert live.receive_text() == "hello"
 
 
 def test_links_from_other_sites_work_and_their_scripts_read_nothing(client) -> None:
-    answer = client.get("/thing", headers=FOREIGN[0] | FOREIGN[3])
+    answer = client.get("/api/thing", headers=FOREIGN[0] | FOREIGN[3])
     assert answer.status_code == 200
     assert not [name for name in answer.headers if name.startswith("access-control-allow")]
 
 
 def test_bodies_have_a_limit(client) -> None:
     whole = b"x" * LONGEST_BODY_BYTES
-    assert client.post("/thing", content=whole).text == str(len(whole))
-    assert client.post("/thing", content=whole + b"x").status_code == 413
-    assert client.post("/gradio_api/upload", content=whole + b"x").status_code == 200
-    assert client.post("/gradio_api/upload", content=whole * 2 + b"x").status_code == 413
+    assert client.post("/api/thing", content=whole).text == str(len(whole))
+    assert client.post("/api/thing", content=whole + b"x").status_code == 413
+    assert client.post("/api/v1/recordings", content=whole + b"x").status_code == 200
+    assert client.post("/api/v1/recordings", content=whole * 2 + b"x" * (FORM_BYTES + 1)).status_code == 413
 
 
 def test_bodies_of_untold_length_have_a_limit_too(client) -> None:
-    answer = client.post("/thing", content=iter([b"x" * 2**20] * 9))
+    answer = client.post("/api/thing", content=iter([b"x" * 2**20] * 9))
     assert answer.status_code == 413
 
 
 @pytest.mark.parametrize("length", ["-1", "many", "1e3", "9" * 5000, ""])
 def test_lengths_that_are_none(client, length: str) -> None:
-    assert client.post("/thing", content=b"x", headers={"Content-Length": length}).status_code == 413
+    assert client.post("/api/thing", content=b"x", headers={"Content-Length": length}).status_code == 413
 
 
 def test_only_the_machines_own_names_are_answered() -> None:
     hosts = allowed_hosts(Settings(server={"hosts": ("speech.example.org",)}))
     with TestClient(small_app(allowed_hosts=hosts)) as client:
         for host in ("localhost", "localhost:7860", "127.0.0.1:7860", "[::1]:7860", "[::1]", "Speech.Example.org"):
-            assert client.get("/thing", headers={"Host": host}).status_code == 200, host
+            assert client.get("/api/thing", headers={"Host": host}).status_code == 200, host
         for host in ("evil.org", "localhost.evil.org", "127.0.0.1.nip.io", "", "[::1].evil.org", "localhost@evil.org"):
-            assert client.get("/thing", headers={"Host": host}).status_code == 421, host
-        with pytest.raises(WebSocketDisconnect), client.websocket_connect("/live", headers={"Host": "evil.org"}):
+            assert client.get("/api/thing", headers={"Host": host}).status_code == 421, host
+        with (
+            pytest.raises(WebSocketDisconnect),
+            client.websocket_connect("/api/v1/jobs/live/events", headers={"Host": "evil.org"}),
+        ):
             pass
 
 
-def test_a_server_for_others_answers_to_any_name_unless_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_for_others_answers_to_numbers_and_this_machines_names(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SPACE_ID", raising=False)
-    assert allowed_hosts(Settings(server={"host": "0.0.0.0"})) == ()
-    assert allowed_hosts(Settings(server={"host": "0.0.0.0", "hosts": ("a.org",)})) == ("a.org",)
+    monkeypatch.setattr("socket.gethostname", lambda: "Tower.example.net")
+    hosts = allowed_hosts(Settings(server={"host": "0.0.0.0", "hosts": ("Speech.example.org",)}))
+    with TestClient(small_app(allowed_hosts=hosts)) as client:
+        known = ("localhost:7860", "192.168.1.7:7860", "[2001:db8::1]:7860", "[::1]", "tower", "tower.local:7860")
+        for host in (*known, "tower.example.net", "speech.example.org"):
+            assert client.get("/api/thing", headers={"Host": host}).status_code == 200, host
+        for host in (
+            "evil.org",
+            "192.168.1.7.nip.io",
+            "0x7f000001",
+            "2130706433",
+            "127.1",
+            "",
+            "[::1",
+            "tower.evil.org",
+        ):
+            assert client.get("/api/thing", headers={"Host": host}).status_code == 421, host
     monkeypatch.setenv("SPACE_ID", "a/b")
-    assert allowed_hosts(Settings()) == ()
+    assert allowed_hosts(Settings()) is None
 
 
 def counted_app(a_minute: int) -> FastAPI:
