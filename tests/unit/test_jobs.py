@@ -29,7 +29,7 @@ from tests.conftest import copy_data
 from tests.tiny.fakes import FakeLoader, open_fakes, take_in
 
 ANN, BOB = Visitor("ann", may_add=True), Visitor("bob", may_add=True)
-STEPS = 200
+STEPS = 40
 
 
 class Steps:
@@ -205,7 +205,8 @@ def test_a_stop_is_no_crash_however_often(make, steps: Steps) -> None:
         queue = make()
         queue.start()
         assert steps.has_begun.wait(20)
-        threading.Timer(0.05, steps.go.set).start()
+        queue.stop(wait_s=0.0)
+        steps.go.set()
         queue.stop()
         assert (queue.job(job.job_id).state, queue.job(job.job_id).crashes) == ("queued", 0)
         steps.go.clear()
@@ -219,7 +220,8 @@ def test_a_job_that_ran_when_two_processes_ended_is_not_tried_a_third_time(make,
     second.start()
     assert steps.has_begun.wait(20)
     assert second.job(job.job_id).crashes == 1
-    threading.Timer(0.05, steps.go.set).start()
+    second.stop(wait_s=0.0)
+    steps.go.set()
     second.stop()
     service.store.jobs.set_state(job.job_id, "running")
     third = make()
