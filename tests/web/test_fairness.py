@@ -105,7 +105,10 @@ def test_one_visitors_flood_of_tasks_does_not_keep_another_waiting(house: House)
     files = {"files": ("a.wav", b"RIFF", "audio/wav")}
     with TestClient(house.app) as ann, TestClient(house.app) as bob:
         ids = [
-            [client.post("/api/v1/recordings", files=files, data={"collection": "x"}).json()["job_id"] for _ in range(n)]
+            [
+                client.post("/api/v1/recordings", files=files, data={"collection": "x"}).json()["job_id"]
+                for _ in range(n)
+            ]
             for client, n in ((ann, 6), (bob, 1))
         ]
         house.jobs.start()
