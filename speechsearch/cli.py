@@ -68,7 +68,9 @@ def opened(purpose: Literal["use", "check", "rebuild"] = "use") -> Iterator[Serv
     """Open the service of the settings."""
     from speechsearch.service.open import Service
     from speechsearch.service.settings import read_settings
+    from speechsearch.service.surroundings import keep_private
 
+    keep_private()
     with Service.open(read_settings(), purpose) as service:
         yield service
 
@@ -294,9 +296,13 @@ def rebuild(as_json: Json = False) -> None:
 
 @app.command()
 def doctor(as_json: Json = False) -> None:
-    """Compare database, index and audio files, and say what differs."""
+    """Compare database, index and audio files, and say what differs; warn of what is unsafe around them."""
+    from speechsearch.service.surroundings import warnings
+
     with opened("check") as service:
         found = service.browse.differences()
+        for warning in warnings(service.settings.data_dir.expanduser().resolve()):
+            print(f"Warning: {warning}", file=sys.stderr)
     put(found) if as_json else print("\n".join(found) or "Database, index and audio files agree.")
     raise typer.Exit(1 if found else 0)
 

@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import json
 import re
 import secrets
 import threading
@@ -13,14 +14,18 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from pydantic import TypeAdapter, ValidationError
+
 from speechsearch.api.passwords import hash_password, is_hash, is_password
 from speechsearch.domain.errors import ConfigurationError
 from speechsearch.service.settings import AuthSettings
 
 KEY_FILE = "session.key"
+EPOCHS_FILE = "sessions.json"
 KEY_BYTES = 32
 LONGEST_PASSWORD = 1024
 MOST_REMEMBERED = 1000
+_Epochs = TypeAdapter(dict[str, int])
 _NAME = re.compile(r"[^\s/:@]{1,64}")
 
 
@@ -31,11 +36,17 @@ class Accounts:
         users: name -> password hash; none: nobody has to log in.
         key: signs the cookies; whoever has it can forge them.
         session_s: how long a login lasts.
+        epochs: a file with how often each person has logged out everywhere; without it that ends with the process.
         clock: the time in seconds since 1970.
     """
 
     def __init__(
-        self, users: Mapping[str, str], key: bytes, session_s: float, clock: Callable[[], float] = time.time
+        self,
+        users: Mapping[str, str],
+        key: bytes,
+        session_s: float,
+        clock: Callable[[], float] = time.time,
+        epochs: Path | None = None,
     ) -> None:
         for name, hashed in users.items():
             if not _NAME.fullmatch(name):
@@ -49,6 +60,8 @@ class Accounts:
                     "Make one with: python -m speechsearch password",
                 )
         self._users, self._key, self._session_s, self._clock = dict(users), key, session_s, clock
+        self._epochs_file = epochs
+        self._epochs: dict[str, int] = _kept_epochs(epochs) if epochs is not None else {}
         self._nobody = hash_password(secrets.token_urlsafe()) if users else ""
         self._right: set[bytes] = set()
         self._lock = threading.Lock()
@@ -57,7 +70,10 @@ class Accounts:
     def of(cls, settings: AuthSettings, data_dir: Path) -> Accounts:
         """Return the accounts of the settings; the key lies in the data folder, readable by its owner alone."""
         users = {name: hashed.get_secret_value() for name, hashed in settings.users.items()}
-        return cls(users, _kept_key(data_dir / KEY_FILE) if users else b"", settings.session_hours * 3600.0)
+        if not users:
+            return cls({}, b"", settings.session_hours * 3600.0)
+        key = _kept_key(data_dir / KEY_FILE)
+        return cls(users, key, settings.session_hours * 3600.0, epochs=data_dir / EPOCHS_FILE)
 
     def __bool__(self) -> bool:
         """Say whether anybody can log in."""
@@ -100,6 +116,14 @@ class Accounts:
         is_ours = hmac.compare_digest(signature.encode(), self._signature(name, until_s).encode())
         return name if is_ours and int(until_s) > self._clock() else ""
 
+    def end_sessions(self, name: str) -> None:
+        """Make all cookies of a person worthless, in every browser, and what is remembered of passwords."""
+        with self._lock:
+            self._epochs[name] = self._epochs.get(name, 0) + 1
+            self._right.clear()
+            if self._epochs_file is not None:
+                _write(self._epochs_file, json.dumps(self._epochs).encode())
+
     @property
     def session_s(self) -> float:
         """How long a login lasts."""
@@ -107,7 +131,7 @@ class Accounts:
 
     def _signature(self, name: str, until_s: str) -> str:
         # With the password's hash: a new password ends the old sessions.
-        signed = "\n".join((name, until_s, self._users[name])).encode()
+        signed = "\n".join((name, until_s, self._users[name], str(self._epochs.get(name, 0)))).encode()
         return hmac.new(self._key, signed, hashlib.sha256).hexdigest()
 
     def _mark(self, name: str, password: str) -> bytes:
@@ -121,9 +145,24 @@ def _kept_key(path: Path) -> bytes:
         if len(key) != KEY_BYTES:
             raise ConfigurationError(f"{path} is damaged.", "Delete it; everybody then has to log in again.")
         return key
-    key, unfinished = secrets.token_bytes(KEY_BYTES), path.with_suffix(".unfinished")
+    key = secrets.token_bytes(KEY_BYTES)
+    _write(path, key)
+    return key
+
+
+def _kept_epochs(path: Path) -> dict[str, int]:
+    """Return how often each person has logged out everywhere."""
+    try:
+        return _Epochs.validate_json(path.read_bytes()) if path.exists() else {}
+    except ValidationError as error:
+        hint = f"Delete it and {KEY_FILE}; everybody then has to log in again."
+        raise ConfigurationError(f"{path} is damaged.", hint) from error
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file that its owner alone can read, whole or not at all."""
+    unfinished = path.with_suffix(".unfinished")
     unfinished.unlink(missing_ok=True)
     unfinished.touch(mode=0o600, exist_ok=False)
-    unfinished.write_bytes(key)
+    unfinished.write_bytes(content)
     unfinished.replace(path)
-    return key

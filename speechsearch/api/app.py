@@ -15,11 +15,11 @@ from speechsearch.api.collection_routes import collection_routes, reindex_routes
 from speechsearch.api.doors import doors
 from speechsearch.api.error_responses import add_error_handlers
 from speechsearch.api.export_routes import export_routes
+from speechsearch.api.failures import Failures
 from speechsearch.api.feedback_routes import feedback_routes
 from speechsearch.api.identity import Access, IdentityMiddleware, visitor_of
 from speechsearch.api.job_routes import job_routes
 from speechsearch.api.login import login_routes
-from speechsearch.api.rate_limit import RateLimit
 from speechsearch.api.recording_routes import recording_routes
 from speechsearch.api.reference import add_reference
 from speechsearch.api.search_routes import search_routes
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from speechsearch.service.open import Service
 
 API_VERSION = "1.0"
-LOGINS_A_MINUTE = 10
+FAILURES_A_MINUTE = 10
 
 _FAILURES: dict[int | str, dict[str, object]] = {
     status: {"model": ErrorBody} for status in (401, 403, 404, 413, 422, 429, 501, 503)
@@ -114,7 +114,7 @@ def access_of(service: Service, is_framed: bool) -> Access:
     settings = service.settings
     return Access(
         accounts=Accounts.of(settings.auth, settings.data_dir.expanduser()),
-        logins=RateLimit(LOGINS_A_MINUTE),
+        failures=Failures(FAILURES_A_MINUTE),
         is_owner=bool(settings.auth.users) or service.browse.uploads == "shared",
         may_add=service.browse.uploads != "off",
         may_read=settings.auth.visitors == "read",

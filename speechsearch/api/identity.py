@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 import ipaddress
+import logging
 import re
 import secrets
 from dataclasses import dataclass
@@ -19,8 +20,10 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from speechsearch.api.accounts import Accounts
-from speechsearch.api.rate_limit import RateLimit
+from speechsearch.api.failures import Failures
 from speechsearch.domain.visitors import Visitor
+
+log = logging.getLogger(__name__)
 
 COOKIE = "speechsearch_visitor"
 SESSION_COOKIE = "speechsearch_session"
@@ -37,7 +40,7 @@ class Access:
     """
 
     accounts: Accounts
-    logins: RateLimit
+    failures: Failures
     is_owner: bool
     may_add: bool
     may_read: bool
@@ -82,6 +85,7 @@ class IdentityMiddleware:
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
         self.app, self.access = app, access
+        self._has_warned = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request or WebSocket."""
@@ -89,6 +93,7 @@ class IdentityMiddleware:
             await self.app(scope, receive, send)
             return
         access, headers = self.access, Headers(scope=scope)
+        self._look_at_proxy(scope, headers)
         state = scope.setdefault("state", {})
         state["person"] = access.accounts.name_of(cookie_of(headers, SESSION_COOKIE))
         if not state["person"] and access.accounts and (given := basic_credentials(headers.get("authorization", ""))):
@@ -114,6 +119,18 @@ class IdentityMiddleware:
 
         await self.app(scope, receive, send_with_cookie)
 
+    def _look_at_proxy(self, scope: Scope, headers: Headers) -> None:
+        """Warn, once, when all visitors seem to come from a proxy that is not believed; they then count as one."""
+        # Where it is believed, the server has put the visitor's address in its place, with a port of 0.
+        is_believed = not scope.get("client") or scope["client"][1] == 0
+        if not self._has_warned and not is_believed and ("x-forwarded-for" in headers or "forwarded" in headers):
+            self._has_warned = True
+            log.warning(
+                "%s says for whom it asks (X-Forwarded-For), but is not believed: everybody behind it counts as one "
+                "visitor's address. If it is your proxy, set FORWARDED_ALLOW_IPS=%s.",
+                *(scope["client"][0],) * 2,
+            )
+
     def _visitor(self, person: str, cookie: str, address: str) -> Visitor:
         access = self.access
         if person:
@@ -126,9 +143,11 @@ class IdentityMiddleware:
         accounts = self.access.accounts
         if accounts.is_remembered(*given):
             return None
-        if wait_s := self.access.logins.wait_s(address_of(scope)):
-            return too_many("Too many logins.", wait_s)
+        address = address_of(scope)
+        if wait_s := self.access.failures.begin(given[0], address):
+            return too_many("Too many wrong passwords.", wait_s)
         if await run_sync(accounts.is_right, *given):
+            self.access.failures.forgive(given[0], address)
             return None
         return _unauthorized("The name or the password is wrong.", is_program=True)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 from html import escape
+from typing import Annotated
 
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from pydantic import BaseModel
 
@@ -93,26 +94,30 @@ def login_routes(access: Access, frame_ancestors: str) -> APIRouter:
         is_browser = "text/html" in request.headers.get("accept", "")
         if not access.accounts:
             return RedirectResponse(home(request), 303)
-        if wait_s := access.logins.wait_s(address_of(request.scope)):
-            refused = too_many("Too many logins.", wait_s)
-            if not is_browser:
-                return refused
-            shown = page(request, 429, f"Too many logins. Try again in {refused.headers['retry-after']} s.")
-            shown.headers["Retry-After"] = refused.headers["retry-after"]
-            return shown
         async with request.form(max_files=0, max_fields=10) as form:
             name, password = str(form.get("username", ""))[:64], str(form.get("password", ""))
+        who = name, address_of(request.scope), request.state.person
+        if wait_s := access.failures.begin(*who):
+            refused = too_many("Too many wrong passwords.", wait_s)
+            if not is_browser:
+                return refused
+            shown = page(request, 429, f"Too many wrong passwords. Try again in {refused.headers['retry-after']} s.")
+            shown.headers["Retry-After"] = refused.headers["retry-after"]
+            return shown
         if not await run_sync(access.accounts.is_right, name, password):
             message = "The name or the password is wrong."
             body = {"code": "login", "message": message, "hint": ""}
             return page(request, 401, message) if is_browser else JSONResponse(body, 401)
+        access.failures.forgive(*who)
         response = RedirectResponse(home(request), 303) if is_browser else JSONResponse({"success": True})
         cookie = access.accounts.begin(name), access.accounts.session_s
         response.headers.append("Set-Cookie", access.cookie(SESSION_COOKIE, *cookie, request.url.scheme))
         return response
 
     @router.post("/logout", include_in_schema=False)
-    def log_out(request: Request) -> Response:
+    def log_out(request: Request, everywhere: Annotated[bool, Form()] = False) -> Response:
+        if everywhere and request.state.person:
+            access.accounts.end_sessions(request.state.person)
         response = RedirectResponse(f"{root}/", 303)
         response.headers.append("Set-Cookie", access.cookie(SESSION_COOKIE, "", 0, request.url.scheme))
         return response

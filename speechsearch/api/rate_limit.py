@@ -38,6 +38,12 @@ class RateLimit:
                 return 0.0
             return (1.0 - permits) / self._a_second
 
+    def give_back(self, key: str) -> None:
+        """Return a permit that was taken for nothing."""
+        with self._lock:
+            now_s = self._clock()
+            self._left[key] = (min(self._capacity, self._permits(key, now_s) + 1.0), now_s)
+
     def _permits(self, key: str, now_s: float) -> float:
         permits, counted_s = self._left.get(key, (self._capacity, now_s))
         return min(self._capacity, permits + (now_s - counted_s) * self._a_second)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import tempfile
@@ -12,12 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from speechsearch.api.security import Hosts
-from speechsearch.domain.errors import ConfigurationError
+from speechsearch.domain.errors import ConfigurationError, DataFolderInUseError
+from speechsearch.domain.folder_lock import LOCK_FILE, DataFolderLock
 from speechsearch.service.settings import Settings, is_on_space
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+UPLOADS = "speechsearch-uploads-"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PRIVATE_NETWORKS = ["127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"]
 """Where the proxy of a Space is; the visitor's address is the last one that it adds to X-Forwarded-For."""
@@ -25,14 +28,32 @@ PRIVATE_NETWORKS = ["127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/1
 
 @contextmanager
 def upload_folder() -> Iterator[Path]:
-    """Yield a new folder for what visitors upload; it is removed at the end, also when the process is told to end."""
+    """Yield a new folder for what visitors ask with; it is removed at the end, also when the process is told to end.
+
+    What a killed process left is removed at the start: the folders whose lock nobody holds.
+    """
+    _sweep_uploads()
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with tempfile.TemporaryDirectory(prefix="speechsearch-") as folder:
-            os.environ |= {"GRADIO_TEMP_DIR": folder, "GRADIO_ANALYTICS_ENABLED": "False"}
-            yield Path(folder)
+        with tempfile.TemporaryDirectory(prefix=UPLOADS) as held, DataFolderLock(Path(held)):
+            folder = Path(held) / "uploads"
+            folder.mkdir()
+            os.environ |= {"GRADIO_TEMP_DIR": str(folder), "GRADIO_ANALYTICS_ENABLED": "False"}
+            yield folder
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _sweep_uploads() -> None:
+    for left in Path(tempfile.gettempdir()).glob(f"{UPLOADS}*"):
+        is_ours = left.is_dir() and not left.is_symlink() and left.stat().st_uid == os.getuid()
+        if not is_ours or not (left / LOCK_FILE).exists():  # no lock yet: a process that is just starting
+            continue
+        try:
+            with DataFolderLock(left):
+                shutil.rmtree(left)
+        except DataFolderInUseError:
+            continue
 
 
 def frame_ancestors() -> tuple[str, ...]:

@@ -35,7 +35,7 @@ class DataFolderLock:
 
         self._file: IO[str] | None = None
         try:
-            path.mkdir(parents=True, exist_ok=True)
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
             file = open(path / LOCK_FILE, "a+", encoding="utf-8", errors="replace")
         except OSError as error:
             raise ConfigurationError(f"The data folder {path} cannot be used: {error}", "Set data_dir.") from error

@@ -118,4 +118,3 @@ class Quotas:
                 f"More than {most_bytes:,} bytes of one visitor's uploads do not wait here.",
                 "Wait until the tasks before are done, or cancel them.",
             )
-

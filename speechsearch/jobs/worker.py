@@ -1,10 +1,10 @@
 """The thread that does the jobs of the queue, one after the other: of each visitor in the order in which they came.
 
-The next job is one of the visitor who was served longest ago, and a job that has had its turn makes way for another
-visitor's. Between files, and between the batches of a long one, a job can be interrupted; the recording it was at is
-then as if it had never been begun. Background jobs wait until nothing else does, and make way for what comes. A job
-that the database calls running when the program starts is one that a killed process left; it is taken up again, but
-not a third time.
+The next job is one of the visitor who was served longest ago, and a job that has had its turn, and has got further in
+it, makes way for another visitor's after the file it is at. Between files, and between the batches of a long one, a job
+can be interrupted; the recording it was at is then as if it had never been begun. Background jobs wait until nothing
+else does, and make way for what comes. A job that the database calls running when the program starts is one that a
+killed process left; it is taken up again, but not a third time.
 """
 
 from __future__ import annotations
@@ -94,6 +94,8 @@ class Worker:
         self._served: dict[str, int] = {}
         """Visitor -> the number of the turn that was the last of his."""
         self._turns, self._begun_s = 0, 0.0
+        self._reached: Counter[str] = Counter()
+        """Job -> how many files the turns before this one have come to the end of."""
         self.thread = threading.Thread(target=self._work, name="jobs", daemon=True)
 
     def start(self) -> None:
@@ -205,6 +207,7 @@ class Worker:
                     )
                     self._store.set_file(job.job_id, kept)
                     self._stop_when_asked()
+                    self._stop_after_turn(job, seen.total())
             state = "done"
         except Interruption:
             pass
@@ -226,6 +229,7 @@ class Worker:
                 ended = self._store.get(job.job_id)
             if ended is None or ended.has_ended:
                 self.clear(job.job_id)
+                del self._reached[job.job_id]
             self._current = None
         if ended is not None and ended.has_ended:
             for call in self.on_done:
@@ -240,6 +244,11 @@ class Worker:
             self._current = (self._current[0], progress)
 
     def _stop_when_asked(self) -> None:
-        is_turn_over = self._has_rivals and time.monotonic() - self._begun_s > TURN_S
-        if self._is_stopping or self._is_interrupted or is_turn_over:
+        if self._is_stopping or self._is_interrupted:
+            raise Interruption
+
+    def _stop_after_turn(self, job: Job, files: int) -> None:
+        is_over = time.monotonic() - self._begun_s > TURN_S and files > self._reached[job.job_id]
+        if self._has_rivals and is_over:
+            self._reached[job.job_id] = files
             raise Interruption

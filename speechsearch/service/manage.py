@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Generator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +26,9 @@ from speechsearch.service.browse import Browse
 from speechsearch.store.jobs import time_ago
 
 LONGEST_NAME = 80
+UNSEEN = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
+JOINERS = "\u200c\u200d"
+"""Not seen either, but Persian, Hindi and others are not written without."""
 
 
 class Manage:
@@ -202,5 +206,9 @@ def checked_collection_name(name: str) -> str:
     if not name or len(name) > LONGEST_NAME or name.startswith("@"):
         raise InputError(
             f"A collection cannot be named {name!r:.200}.", f"1 to {LONGEST_NAME} characters, not beginning with @."
+        )
+    if any(unicodedata.category(sign) in UNSEEN and sign not in JOINERS for sign in name):
+        raise InputError(
+            f"A collection cannot be named {name!r:.200}.", "It has signs that are not seen: control characters."
         )
     return name

@@ -12,6 +12,7 @@ from speechsearch.jobs.worker import Runner
 from speechsearch.library.backup import kept_safe
 from speechsearch.service.open import Service
 from speechsearch.service.settings import Settings, backup_folder
+from speechsearch.service.surroundings import keep_private
 
 Runners = Callable[[Service, Path], Mapping[str, Runner]]
 """Gives what to do for each kind of job, from the service and the folder of the sample collection."""
@@ -26,6 +27,7 @@ def serve_page(settings: Settings, runners: Runners) -> int:
     Raises:
         SpeechSearchError: the port, the data folder or what it needs cannot be used.
     """
+    keep_private()
     with upload_folder(), listen(settings) as listener:
         from speechsearch.api import create_app
         from speechsearch.ui.page import build_page, mount

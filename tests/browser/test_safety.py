@@ -149,6 +149,6 @@ def test_logging_in_and_out(chromium, guarded: str, width: int) -> None:
     page.wait_for_selector("text=Logged in as")
     assert page.url.startswith(f"{guarded}/?q=octopus")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    page.get_by_role("button", name="Log out").click()
+    page.get_by_role("button", name="Log out", exact=True).click()
     page.wait_for_url(f"{guarded}/login")
     context.close()

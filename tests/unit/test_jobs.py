@@ -392,3 +392,24 @@ def test_a_result_of_an_earlier_run_is_kept(service) -> None:
     assert [(file.state, file.passages) for file in store.jobs.files("1")] == [("indexed", 3), ("indexed", 2)]
     store.jobs.delete("1")
     assert store.jobs.files("1") == []
+
+
+def test_visitors_take_turns_and_a_long_job_makes_way(
+    make, steps: Steps, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    queue = make()
+    ended: list[tuple[str, str]] = []
+    queue.on_done.append(lambda job: ended.append((job.kind, job.visitor_id)))
+    long = queue.submit("steps")
+    for number in range(3):
+        queue.submit_files([sound(tmp_path, f"{number}.wav")], "talks", ANN)
+    queue.start()
+    assert steps.has_begun.wait(20)
+    queue.submit_files([sound(tmp_path, "b.wav")], "talks", BOB)
+    monkeypatch.setattr("speechsearch.jobs.worker.TURN_S", 0.0)
+    steps.go.set()
+    wait_for(queue, long, "done")
+    queue.stop()
+    assert ended == [("files", "ann"), ("files", "bob"), ("files", "ann"), ("files", "ann"), ("steps", "local")]
+    assert 3 <= steps.runs.count(long.job_id) <= 5
+    assert len(queue.files(long.job_id)) == STEPS

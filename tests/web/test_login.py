@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from speechsearch.api import create_app
-from speechsearch.api.accounts import KEY_FILE, Accounts
+from speechsearch.api.accounts import EPOCHS_FILE, KEY_FILE, Accounts
+from speechsearch.api.failures import Failures
 from speechsearch.api.identity import COOKIE, SESSION_COOKIE, visitor_id
 from speechsearch.api.passwords import hash_password
 from speechsearch.domain.errors import ConfigurationError
@@ -22,8 +24,9 @@ PAGE = {"Accept": "text/html"}
 
 
 @pytest.fixture
-def guarded(settings, loader, request: pytest.FixtureRequest):
-    """The application with one person who may log in; others may do what the parameter says."""
+def guarded(settings, loader, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch):
+    """The application with one person who may log in; others may do what the parameter says. Time stands still."""
+    monkeypatch.setattr("speechsearch.api.app.Failures", lambda a_minute: Failures(a_minute, lambda: 0.0))
     visitors = getattr(request, "param", "none")
     settings = settings.model_copy(update={"auth": AuthSettings(users={"ann": HASH}, visitors=visitors)})
     with Service.open(settings, loader=loader) as service:
@@ -57,7 +60,6 @@ def basic(name: str = "ann", password: str = PASSWORD) -> dict[str, str]:
         ("POST", "/gradio_api/queue/join"),
         ("POST", "/gradio_api/upload"),
         ("GET", "/config"),
-        ("GET", "/login/../api/v1/collections"),
         ("POST", "/mcp"),
     ],
 )
@@ -130,12 +132,78 @@ def test_wrong_passwords_say_nothing_about_names_and_are_counted(client) -> None
         client.post("/login", data={"username": "eve", "password": "x"}, headers=PAGE).text,
     ]
     assert said[0] == said[1]
-    for _ in range(8):
-        assert client.get("/api/v1/account", headers=basic("eve", "guess")).status_code == 401
+    for _ in range(9):
+        assert client.get("/api/v1/account", headers=basic(password="guess")).status_code == 401
     refused = log_in(client)
     assert refused.status_code == 429
     assert int(refused.headers["retry-after"]) >= 1
     assert client.get("/api/v1/account", headers=basic()).status_code == 429
+
+
+def test_right_passwords_are_not_counted(client) -> None:
+    for _ in range(12):
+        client.cookies.clear()
+        assert log_in(client).status_code == 303
+
+
+def test_others_failures_lock_nobody_out(guarded, client) -> None:
+    assert log_in(client).status_code == 303
+    with TestClient(guarded) as stranger, TestClient(guarded, client=("10.0.0.7", 5000)) as elsewhere:
+        codes = [stranger.get("/api/v1/account", headers=basic("eve", str(n))).status_code for n in range(12)]
+        assert codes == [401] * 10 + [429] * 2
+        assert log_in(stranger, "wrong").status_code == 401  # another name from the same address
+        for _ in range(12):
+            stranger.get("/api/v1/account", headers=basic(password="guess"))
+        assert stranger.get("/api/v1/account", headers=basic(password="guess")).status_code == 429
+        assert log_in(elsewhere).status_code == 303
+        assert client.get("/api/v1/account").json()["person"] == "ann"
+        assert log_in(client).status_code == 303  # the same address, but a browser that knows her
+
+
+def test_guessing_many_names_from_one_address_ends(client) -> None:
+    failures = Failures(10, lambda: 0.0)
+    waits = [failures.begin(f"name {number}", "10.0.0.7") for number in range(101)]
+    assert not any(waits[:100]) and waits[100] > 0
+    failures.forgive("name 1", "10.0.0.7")
+    assert failures.begin("ann", "10.0.0.7") == 0
+
+
+def test_logging_out_everywhere_ends_the_other_sessions_and_no_one_elses(guarded, client, settings) -> None:
+    with TestClient(guarded, follow_redirects=False) as phone:
+        for device in (client, phone):
+            assert log_in(device).status_code == 303
+        assert client.post("/logout").status_code == 303
+        assert phone.get("/api/v1/account").status_code == 200  # only here
+        assert log_in(client).status_code == 303
+        cookie = client.cookies[SESSION_COOKIE]
+        assert client.post("/logout", data={"everywhere": "true"}).headers["location"] == "/"
+        assert phone.get("/api/v1/account").status_code == 401
+        client.cookies.set(SESSION_COOKIE, cookie)
+        assert client.get("/api/v1/account").status_code == 401
+        assert client.post("/logout", data={"everywhere": "true"}).status_code == 303  # of a stranger: nothing
+    assert (settings.data_dir / EPOCHS_FILE).stat().st_mode & 0o777 == 0o600
+    again = Accounts.of(AuthSettings(users={"ann": HASH, "bob": HASH}), settings.data_dir)
+    assert again.name_of(cookie) == ""
+    assert again.name_of(again.begin("bob")) == "bob"
+
+
+def test_what_is_kept_of_sessions_is_checked(tmp_path: Path) -> None:
+    (tmp_path / EPOCHS_FILE).write_text("[1]", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match="is damaged"):
+        Accounts.of(AuthSettings(users={"ann": HASH}), tmp_path)
+
+
+def test_a_proxy_that_is_not_believed_is_named_once(client, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(3):
+        client.get("/health", headers={"X-Forwarded-For": "203.0.113.9"})
+    (record,) = [one for one in caplog.records if "FORWARDED_ALLOW_IPS" in one.getMessage()]
+    assert "FORWARDED_ALLOW_IPS=testclient" in record.getMessage()
+
+
+def test_a_proxy_that_is_believed_is_not_named(guarded, caplog: pytest.LogCaptureFixture) -> None:
+    with TestClient(ProxyHeadersMiddleware(guarded, trusted_hosts="10.0.0.1"), client=("10.0.0.1", 5000)) as client:
+        client.get("/health", headers={"X-Forwarded-For": "203.0.113.9"})
+    assert "FORWARDED_ALLOW_IPS" not in caplog.text
 
 
 def test_forged_and_old_cookies_are_refused(client, settings) -> None:

@@ -11,6 +11,7 @@ from starlette.websockets import WebSocketDisconnect
 from speechsearch.api import create_app
 from speechsearch.api.accounts import Accounts
 from speechsearch.api.doors import FORM_BYTES, LONGEST_BODY_BYTES, doors
+from speechsearch.api.failures import Failures
 from speechsearch.api.identity import Access, IdentityMiddleware
 from speechsearch.api.rate_limit import MOST_KEYS, RateLimit
 from speechsearch.api.security import SecurityMiddleware
@@ -142,7 +143,7 @@ def test_a_server_for_others_answers_to_numbers_and_this_machines_names(monkeypa
 
 def counted_app(a_minute: int) -> FastAPI:
     app = FastAPI()
-    access = Access(accounts=Accounts({}, b"", 1.0), logins=RateLimit(10), is_owner=True, may_add=True, may_read=False)
+    access = Access(accounts=Accounts({}, b"", 1.0), failures=Failures(10), is_owner=True, may_add=True, may_read=False)
 
     @app.get("/api/v1/search")
     @app.get("/health")

@@ -14,7 +14,13 @@ async function show() {
   if (!account.has_login) return;
   const line = element("div", { className: "ss-account" });
   if (account.person) {
-    const out = element("form", { method: "post", action: `${root}/logout` }, element("button", {}, "Log out"));
+    const everywhere = element("button", { name: "everywhere", value: "true" }, "Log out everywhere");
+    const out = element(
+      "form",
+      { method: "post", action: `${root}/logout` },
+      element("button", {}, "Log out"),
+      everywhere,
+    );
     line.append(element("span", {}, "Logged in as ", element("strong", {}, account.person)), out);
   } else {
     line.append(element("a", { href: `${root}/login` }, "Log in"));
