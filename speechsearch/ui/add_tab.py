@@ -72,10 +72,12 @@ class QueuePage:
         unfinished = [job for job in seen if job.state in ("queued", "running")]
         waiting = [job.job_id for job in sorted(unfinished, key=lambda job: job.kind == CATCH_UP)]
         cards = []
-        for job in seen[: -MOST_JOBS - 1 : -1]:
+        shown = told(seen)
+        newest = [job for job in shown if job.kind != CATCH_UP][-1:]
+        for job in shown[: -MOST_JOBS - 1 : -1]:
             before = waiting.index(job.job_id) if job.job_id in waiting else 0
             draw = self._ended if job.has_ended else self._card
-            is_open = job.has_ended and job is seen[-1]
+            is_open = job.has_ended and job in newest
             cards.append(JobCard(job_id=job.job_id, html=draw(job.job_id, job.updated_at, before, is_open)))
         is_behind = current is not None and only_writes_transcripts(*current)
         is_told = current is not None and (
@@ -108,6 +110,17 @@ class QueuePage:
         """Return a job's card as of the time of its last change."""
         job, progress = self._jobs.job(job_id), self._jobs.progress(job_id)
         return job_cards.card(job, progress, self._jobs.files(job_id), before, is_open=is_open)
+
+
+def told(jobs: Sequence[Job]) -> list[Job]:
+    """Return the jobs that the page tells of: of those that write transcripts, one after every upload, the last.
+
+    >>> kinds = ("files", CATCH_UP, "files", CATCH_UP)
+    >>> [job.job_id for job in told([Job(str(number), "ann", kind, "") for number, kind in enumerate(kinds)])]
+    ['0', '2', '3']
+    """
+    last = [job for job in jobs if job.kind == CATCH_UP][-1:]
+    return [job for job in jobs if job.kind != CATCH_UP or job in last]
 
 
 def page_routes(service: Service, jobs: JobQueue) -> APIRouter:
