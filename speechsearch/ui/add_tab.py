@@ -72,11 +72,13 @@ class QueuePage:
         unfinished = [job for job in seen if job.state in ("queued", "running")]
         waiting = [job.job_id for job in sorted(unfinished, key=lambda job: job.kind == CATCH_UP)]
         cards = []
-        for job in seen[: -MOST_JOBS - 1 : -1]:
+        shown = told(seen)
+        newest = [job for job in shown if job.kind != CATCH_UP][-1:]
+        for job in shown[: -MOST_JOBS - 1 : -1]:
             before = waiting.index(job.job_id) if job.job_id in waiting else 0
             draw = self._ended if job.has_ended else self._card
-            is_open = job.has_ended and job is seen[-1]
-            cards.append(JobCard(job_id=job.job_id, html=draw(job.job_id, job.updated_at, before, is_open)))
+            html = draw(job.job_id, job.updated_at, before, job in newest)
+            cards.append(JobCard(job_id=job.job_id, html=html))
         is_behind = current is not None and only_writes_transcripts(*current)
         is_told = current is not None and (
             current[0].kind in ("samples", "reindex", CATCH_UP) or current[0].job_id in [job.job_id for job in seen]
@@ -104,10 +106,22 @@ class QueuePage:
         is_only_samples = [one.name for one in collections if one.passages] == [SAMPLES]
         return job_cards.calm_banner(coverage, is_only_samples, current[1].remaining_s)
 
-    def _card(self, job_id: str, updated_at: str, before: int, is_open: bool) -> str:
-        """Return a job's card as of the time of its last change."""
+    def _card(self, job_id: str, updated_at: str, before: int, is_newest: bool) -> str:
+        """Return a job's card as of the time of its last change; it may have ended since the list was made."""
         job, progress = self._jobs.job(job_id), self._jobs.progress(job_id)
+        is_open = is_newest and job.has_ended
         return job_cards.card(job, progress, self._jobs.files(job_id), before, is_open=is_open)
+
+
+def told(jobs: Sequence[Job]) -> list[Job]:
+    """Return the jobs that the page tells of: of those that write transcripts, one after every upload, the last.
+
+    >>> kinds = ("files", CATCH_UP, "files", CATCH_UP)
+    >>> [job.job_id for job in told([Job(str(number), "ann", kind, "") for number, kind in enumerate(kinds)])]
+    ['0', '2', '3']
+    """
+    last = [job for job in jobs if job.kind == CATCH_UP][-1:]
+    return [job for job in jobs if job.kind != CATCH_UP or job in last]
 
 
 def page_routes(service: Service, jobs: JobQueue) -> APIRouter:

@@ -71,6 +71,8 @@ def test_files_are_taken_in_and_found(client, queue, service) -> None:
         ("b.opus", "duplicate"), ("talks/a.opus", "indexed"),
     ]  # fmt: skip
     assert "Same sound as 'talks/a.opus'" in done["files"][0]["message"]
+    cards = {one["job_id"]: one["html"] for one in client.get("/page/jobs").json()["jobs"]}
+    assert '<details class="ss-more" open>' in cards[job["job_id"]]  # though writing transcripts came after it
     (recording,) = service.browse.recordings("mine")
     assert (recording.title, recording.speaker) == ("The opening", "Ann")
     assert list(queue.folder.iterdir()) == []
