@@ -28,7 +28,7 @@ from speechsearch.domain.errors import (
 )
 from speechsearch.domain.progress import Progress
 from speechsearch.domain.times import clock
-from speechsearch.retrieval.engine_cards import BASELINE, DEFAULT
+from speechsearch.retrieval.engine_cards import DEFAULT
 
 if TYPE_CHECKING:
     from ingest.pipeline import FileResult
@@ -136,7 +136,7 @@ def search(
 def compare(
     question: Question = "",
     left: str = DEFAULT,
-    right: str = BASELINE,
+    right: Annotated[str, typer.Option(help="Without it, the baseline where there is one.")] = "",
     top_k: TopK = 5,
     collection: InCollection = "",
     speaker: OfSpeakers = [],  # noqa: B006 (typer copies defaults)
@@ -149,7 +149,7 @@ def compare(
     """Put a QUESTION to two engines."""
     filters = filters_of(collection, speaker, language, date_from, date_to)
     with opened() as service:
-        comparison = service.search.compare(query_of(service, question, audio, top_k, filters), left, right)
+        comparison = service.search.compare(query_of(service, question, audio, top_k, filters), left, right or None)
     put_results(as_json, comparison.left, comparison.right, document=comparison)
 
 

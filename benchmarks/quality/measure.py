@@ -16,7 +16,6 @@ from benchmarks.quality.figures import Cell, Rankings
 from benchmarks.quality.sets import CLEAN, Condition, QualitySet
 from speechsearch import audio
 from speechsearch.domain.limits import Limits
-from speechsearch.domain.values import FloatMatrix
 from speechsearch.evaluation import EngineReport, EvaluationCollection, describe_machine, run_engine
 from speechsearch.evaluation.encoding import (
     CEILINGS,
@@ -29,7 +28,7 @@ from speechsearch.evaluation.encoding import (
 from speechsearch.evaluation.measure import measure_collection
 from speechsearch.evaluation.metrics import error_rate, word_error_rate
 from speechsearch.library.makers import Makers
-from speechsearch.models.base import Recognizer, TextEncoder
+from speechsearch.models.base import Recognizer
 from speechsearch.models.baseline import Baseline
 from speechsearch.models.transcripts import TranscriptEncoder
 from speechsearch.retrieval.calibration import SHIPPED, read_calibrations
@@ -50,26 +49,6 @@ DEEPEST = 10
 """So many passages of an answer are kept: the deepest rank of the metrics."""
 
 
-class RememberingTextEncoder:
-    """A text encoder with a memory for questions: each is put in fifteen conditions to five engines."""
-
-    def __init__(self, inner: TextEncoder) -> None:
-        self._inner, self.dim, self.fingerprint = inner, inner.dim, inner.fingerprint
-        self._known: dict[str, FloatMatrix] = {}
-
-    def encode_queries(self, texts: Sequence[str]) -> FloatMatrix:
-        """Return one unit vector a question, (texts, dim) float32; a single one is encoded once and for all."""
-        if len(texts) != 1:
-            return self._inner.encode_queries(texts)
-        if texts[0] not in self._known:
-            self._known[texts[0]] = self._inner.encode_queries(texts)
-        return self._known[texts[0]]
-
-    def encode_passages(self, texts: Sequence[str]) -> FloatMatrix:
-        """Return one unit vector a passage of text, (texts, dim) float32."""
-        return self._inner.encode_passages(texts)
-
-
 class Measurer:
     """Measures cells with one model; those that are kept and still fit are read instead."""
 
@@ -77,7 +56,7 @@ class Measurer:
         self.kept, self.is_fresh = kept, is_fresh
         settings = Settings()
         loader = new_loader(settings)
-        self.text_encoder = RememberingTextEncoder(loader.text_encoder(settings.engines.text_encoder))
+        self.text_encoder = loader.text_encoder(settings.engines.text_encoder)
         encoder, recognizer = loader.speech_encoder(settings.engines.encoder), loader.recognizer(MINI_NAME)
         self.makers = Makers(encoder, (self.baseline(recognizer),))
         self.fingerprint = model_fingerprint(self.makers)

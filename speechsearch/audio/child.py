@@ -13,10 +13,10 @@ import os
 import queue
 import resource
 import select
+import signal
 import struct
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Iterable
 from importlib import import_module
@@ -55,7 +55,6 @@ def serve(watches_memory: bool) -> None:
         except queue.Empty:
             os._exit(0)
         _do(task, content, answers, ceiling)
-        ceiling.memory_bytes = math.inf
 
 
 class Ceiling:
@@ -118,15 +117,12 @@ def _exactly(count: int) -> bytes:
 
 def _limit(more_bytes: int, cpu_s: float) -> None:
     """Limit what is added from now on; an earlier task's use of time does not count."""
-    _lower(resource.RLIMIT_CPU, math.ceil(time.process_time() + cpu_s))
+    signal.setitimer(signal.ITIMER_PROF, cpu_s)  # its signal ends the process
     if sizes := size_bytes():  # macOS has no such number and ignores the limit; the watch stands in for it
-        _lower(resource.RLIMIT_AS, sizes[0] + more_bytes)
-
-
-def _lower(kind: int, wanted: int) -> None:
-    """Set a soft limit, at most to the hard one, which this process was started with."""
-    hard = resource.getrlimit(kind)[1]
-    resource.setrlimit(kind, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
+        hard_bytes = resource.getrlimit(resource.RLIMIT_AS)[1]
+        wanted_bytes = sizes[0] + more_bytes
+        soft_bytes = wanted_bytes if hard_bytes == resource.RLIM_INFINITY else min(wanted_bytes, hard_bytes)
+        resource.setrlimit(resource.RLIMIT_AS, (soft_bytes, hard_bytes))
 
 
 def _do(task: dict[str, Any], content: bytes, answers: BinaryIO, ceiling: Ceiling) -> None:
@@ -142,13 +138,16 @@ def _do(task: dict[str, Any], content: bytes, answers: BinaryIO, ceiling: Ceilin
                 send(answers, BYTES, value)
             else:
                 send(answers, JSON, json.dumps(value).encode())
-        send(answers, DONE)
+        end = (DONE, b"")
     except BrokenPipeError:
         os._exit(0)
     except MemoryError:
         os._exit(OUT_OF_MEMORY)
     except Exception as error:
-        send(answers, ERROR, json.dumps(described(error)).encode())
+        end = (ERROR, json.dumps(described(error)).encode())
+    signal.setitimer(signal.ITIMER_PROF, 0)  # before the end is told, because the next task may come right after it
+    ceiling.memory_bytes = math.inf
+    send(answers, *end)
 
 
 def described(error: Exception) -> dict[str, Any]:

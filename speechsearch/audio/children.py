@@ -6,7 +6,8 @@ that names the file, and the rest goes on. The limits hold for each task:
 
 - memory: the address space (RLIMIT_AS) of Linux. macOS does not enforce that limit, so there a child looks at its own
   size five times a second; a library that takes much in one call without releasing Python's lock is seen late.
-- computing: RLIMIT_CPU, which needs no help from the code that hangs.
+- computing: a timer of the kernel (ITIMER_PROF), which needs no help from the code that hangs. RLIMIT_CPU would do the
+  same for one task, but counts all that a child has done in units that no call tells, so it cannot be moved exactly.
 - waiting: the parent's clock runs only while it waits, since whoever takes the answers may be slow.
 
 A child costs about half a second to start, so it is kept for the next task. It dies with its parent at once, or at the
@@ -114,10 +115,10 @@ def in_child(
 def reason(code: int, allowance: Allowance) -> str:
     """Return why a child has ended, by its exit code.
 
-    >>> reason(-signal.SIGXCPU, Allowance(1 << 30, 20, 60)), reason(-signal.SIGSEGV, Allowance(1 << 30, 20, 60))
+    >>> reason(-signal.SIGPROF, Allowance(1 << 30, 20, 60)), reason(-signal.SIGSEGV, Allowance(1 << 30, 20, 60))
     ('reading it takes more than 20 seconds of computing', 'the process that read it has crashed (SIGSEGV)')
     """
-    if code == -signal.SIGXCPU:
+    if code == -signal.SIGPROF:
         return f"reading it takes more than {allowance.cpu_s:.3g} seconds of computing"
     if code == OUT_OF_MEMORY:
         return f"reading it takes more than {allowance.memory_bytes / 1e6:,.0f} MB of memory"

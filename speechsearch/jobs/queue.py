@@ -14,23 +14,60 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from speechsearch.domain.errors import InputError, NotAllowedError, NotFoundError, StoreError, TooManyError
+from speechsearch.domain.limits import Limits
 from speechsearch.domain.progress import Progress
 from speechsearch.domain.visitors import LOCAL, Visitor, owner_of
 from speechsearch.jobs.quotas import Quotas
 from speechsearch.jobs.worker import MOST_CRASHES, Runner, Worker
-from speechsearch.store import Job, JobFile, JobState
+from speechsearch.store import Job, JobFile, JobState, Store
 from speechsearch.store.jobs import time_ago
-
-if TYPE_CHECKING:
-    from speechsearch.service.open import Service
 
 CATCH_UP = "transcripts"
 """The kind of the job that makes what recordings lack after they were taken in; it waits for all others."""
 KEPT_S = 30 * 24 * 3600.0
 """How long the results of a job on everybody's collections are kept; a visitor's own go with his collections."""
+
+
+class Keeper(Protocol):
+    """The part of ``service.manage.Manage`` that the queue needs."""
+
+    def target(self, collection: str, visitor: Visitor) -> str:
+        """Return the name in the store of the collection that a visitor's recordings go to."""
+
+    def check_quota(self, collection: str) -> None:
+        """Refuse more than a visitor may have."""
+
+    def missing(self) -> Sequence[object]:
+        """Return what recordings still lack."""
+
+    def sweep(self, before: str) -> None:
+        """Delete visitors' own collections that nothing was added to since a time."""
+
+
+class Host(Protocol):
+    """The part of ``service.open.Service`` that the queue needs."""
+
+    @property
+    def data_dir(self) -> Path:
+        """The data folder."""
+
+    @property
+    def limits(self) -> Limits:
+        """What a recording, an upload and a visitor may be."""
+
+    @property
+    def store(self) -> Store:
+        """The database."""
+
+    @property
+    def manage(self) -> Keeper:
+        """What changes the library."""
+
+    def release_idle(self) -> None:
+        """Let go of models that nobody has used for a while."""
 
 
 class JobQueue:
@@ -42,10 +79,10 @@ class JobQueue:
     """
 
     def __init__(
-        self, service: Service, runners: Mapping[str, Runner], say: Callable[[str], None] = lambda line: None
+        self, service: Host, runners: Mapping[str, Runner], say: Callable[[str], None] = lambda line: None
     ) -> None:
         self.service = service
-        self.folder = service.settings.data_dir.expanduser().resolve() / "jobs"
+        self.folder = service.data_dir / "jobs"
         self._store = service.store.jobs
         self.quotas = Quotas(lambda: service.limits)
         self.worker = Worker(self._store, self.folder, runners, self.sweep, say, (CATCH_UP,))
@@ -92,7 +129,7 @@ class JobQueue:
             raise TooManyError(f"{limits.jobs_an_hour} tasks an hour can be started.", "Try again in an hour.")
         self.quotas.check(visitor)
         self.service.manage.check_quota(key)
-        free_bytes = shutil.disk_usage(self.service.settings.data_dir).free - upload_bytes
+        free_bytes = shutil.disk_usage(self.service.data_dir).free - upload_bytes
         if free_bytes < limits.free_disk_bytes:
             raise StoreError(
                 f"The disk would have {max(0, free_bytes) / 1e9:.1f} GB left, too little to go on.",
@@ -260,7 +297,7 @@ class JobQueue:
         """Delete visitors' own collections that nothing was added to for long, and the jobs of long ago."""
         hidden_s = self.service.limits.visitor_hours * 3600
         self.service.manage.sweep(time_ago(hidden_s))
-        self.service.loader.release_idle(self.service.settings.models.idle_minutes * 60)
+        self.service.release_idle()
         for job in self._store.find():
             kept_s = hidden_s if owner_of(job.collection) else KEPT_S
             if job.kind != "samples" and job.updated_at < time_ago(kept_s):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -23,6 +24,8 @@ from speechsearch.models.card import ModelCard
 from speechsearch.models.load import Located
 
 BATCH_TEXTS = 32
+MOST_REMEMBERED = 8_192
+"""Questions: several engines are asked the same, one after the other, and an evaluation asks thousands."""
 
 
 def load(located: Located) -> BertTextEncoder:
@@ -66,6 +69,7 @@ class BertTextEncoder:
                 f"{len(markers)} markers, pooling '{card.pooling}'.",
                 f"Its card says {card.dim} numbers; texts need two markers, and pooling is mean or cls.",
             )
+        self._remembered = lru_cache(MOST_REMEMBERED)(lambda text: self._encode([text]))
         self._markers = torch.tensor(markers, device=self.word_embeddings.device)
 
     @property
@@ -90,7 +94,9 @@ class BertTextEncoder:
         return F.normalize(pooled.float(), dim=-1)
 
     def encode_queries(self, texts: Sequence[str]) -> FloatMatrix:
-        """Return one unit vector a question, (texts, dim) float32."""
+        """Return one unit vector a question, (texts, dim) float32; what was asked lately is remembered."""
+        if len(texts) == 1:
+            return self._remembered(self.query_prompt + texts[0]).copy()
         return self._encode([self.query_prompt + text for text in texts])
 
     def encode_passages(self, texts: Sequence[str]) -> FloatMatrix:

@@ -64,6 +64,15 @@ class Service:
         self.feedback = Feedback(library, self.browse, engines.keys(), bool(settings.auth.users))
 
     @property
+    def data_dir(self) -> Path:
+        """The data folder."""
+        return self.settings.data_dir.expanduser().resolve()
+
+    def release_idle(self) -> None:
+        """Let go of models that nobody has used for a while; used again, they load again."""
+        self.loader.release_idle(self.settings.models.idle_minutes * 60)
+
+    @property
     def limits(self) -> Limits:
         """What a recording may be."""
         return self.settings.limits

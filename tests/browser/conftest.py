@@ -37,8 +37,8 @@ START_S = 180
 SAMPLES_S = 900
 
 
-def health(address: str) -> dict:
-    with urllib.request.urlopen(f"{address}/health", timeout=60) as answer:
+def ask(address: str) -> dict:
+    with urllib.request.urlopen(address, timeout=60) as answer:
         return json.load(answer)
 
 
@@ -81,8 +81,11 @@ def _wait(process: subprocess.Popen[str], lines: list[str]) -> str:
         assert time.monotonic() < until_s, f"the program did not start: {''.join(lines)}"
         time.sleep(0.2)
     until_s = time.monotonic() + SAMPLES_S
-    while (state := health(found[1]))["indexing"] is not None:
+    while (state := ask(f"{found[1]}/health"))["indexing"] is not None:
         assert time.monotonic() < until_s, f"the samples were not indexed in time: {state}"
+        time.sleep(1)
+    while (had := ask(f"{found[1]}/api/v1/compare?q=bridge")["right"]["coverage"])["passages"] < had["of_passages"]:
+        assert time.monotonic() < until_s, f"the samples were not transcribed in time: {had}"
         time.sleep(1)
     assert state["recordings"] >= 60, "".join(lines)
     while (covered := coverage(found[1]))["passages"] < covered["of_passages"]:

@@ -1,7 +1,10 @@
-"""All models: built-in, of plug-ins, tiny; and sounds to put to them."""
+"""All models: built-in, of plug-ins, tiny, and sounds to put to them; all databases."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +14,10 @@ import soundfile
 from speechsearch.domain.assets import SAMPLES
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio
 from speechsearch.models.load import ModelLoader
+from speechsearch.store import Store
 from tests.tiny.cards import tiny_loader
+
+SERVER_URL = os.environ.get("SPEECHSEARCH_TEST_DATABASE_URL", "")
 
 
 @pytest.fixture(scope="session")
@@ -39,3 +45,27 @@ def speech() -> list[Audio]:
 def nothing() -> list[Audio]:
     """No sample, one sample, a second of silence."""
     return [Audio(np.zeros(length, np.float32)) for length in (0, 1, SAMPLE_RATE_HZ)]
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.server)])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """SQLite, and PostgreSQL when SPEECHSEARCH_TEST_DATABASE_URL names one; empty."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'db'}"
+    if not SERVER_URL:
+        pytest.skip("SPEECHSEARCH_TEST_DATABASE_URL is not set")
+    with closing(Store(SERVER_URL)) as store:
+        for collection in store.collections.summaries():
+            store.collections.delete(collection.name)
+        for entry in store.journal.entries():
+            store.recordings.delete(entry.recording_id)
+        for job in store.jobs.find():
+            store.jobs.delete(job.job_id)
+    return SERVER_URL
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[Store]:
+    """An open database."""
+    with closing(Store(url)) as opened:
+        yield opened

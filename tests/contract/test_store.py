@@ -1,6 +1,5 @@
 """One suite over both databases: SQLite, and PostgreSQL when SPEECHSEARCH_TEST_DATABASE_URL names one."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -13,90 +12,9 @@ import numpy as np
 import pytest
 
 from speechsearch.domain.errors import DuplicateError, InputError, NotFoundError, StoreError
-from speechsearch.domain.values import (
-    Passage,
-    PhonemeTrack,
-    Recording,
-    Span,
-    SparseVector,
-    Transcript,
-    Word,
-    passage_id,
-)
-from speechsearch.store import CollectionSummary, Encoding, Job, Judgement, Store, StoredPassage
+from speechsearch.store import CollectionSummary, Encoding, Job, Store
 from speechsearch.store.records import PassageCount
-
-SERVER_URL = os.environ.get("SPEECHSEARCH_TEST_DATABASE_URL", "")
-TALK = Recording("a" * 64, "talks", "A talk", 60.0, "talk.mp3", "Ada", "2024-05-01", "en", "CC0", "https://example.org")
-MADE_BY = {"adapter": "encoder-1", "phonetic": "encoder-1"}
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.server)])
-def url(request, tmp_path):
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'db'}"
-    if not SERVER_URL:
-        pytest.skip("SPEECHSEARCH_TEST_DATABASE_URL is not set")
-    with closing(Store(SERVER_URL)) as store:
-        for collection in store.collections.summaries():
-            store.collections.delete(collection.name)
-        for entry in store.journal.entries():
-            store.recordings.delete(entry.recording_id)
-        for job in store.jobs.find():
-            store.jobs.delete(job.job_id)
-    return SERVER_URL
-
-
-@pytest.fixture
-def store(url):
-    with closing(Store(url)) as opened:
-        yield opened
-
-
-def stored_passages(recording, count, length_s=10.0, seed=0):
-    random = np.random.default_rng(seed)
-    for number in range(count):
-        span = Span(number * length_s, (number + 1) * length_s)
-        passage = Passage(passage_id(recording.recording_id, span), recording.recording_id, span)
-        terms = np.unique(random.integers(0, 59_319, 250)).astype(np.uint32)
-        vectors = {
-            "adapter": random.standard_normal(384).astype(np.float32),
-            "phonetic": SparseVector(terms, random.random(len(terms)).astype(np.float32)),
-        }
-        symbols = random.integers(1, 40, number).astype(np.uint8)
-        yield StoredPassage(passage, vectors, PhonemeTrack(symbols, np.arange(number, dtype=np.float32)))
-
-
-def save(store, recording, media_name, passages, fingerprint, made_by=MADE_BY, **options):
-    """Save a recording that one encoder has heard."""
-    return store.recordings.save(recording, media_name, passages, fingerprint, made_by, **options)
-
-
-def write_down(store, recording, passages, name="mini", fingerprint="mini-1", encoder="text-1", text="words"):
-    """Save transcripts of some passages with their vectors; return them by passage id."""
-    said = {
-        stored.passage.passage_id: Transcript(f"{text} {number}", name, (Word("words", 0.0, 0.5),))
-        for number, stored in enumerate(passages)
-    }
-    channel = f"meaning@{name}"
-    vectors = [StoredPassage(stored.passage, {channel: np.ones(4, np.float32)}) for stored in passages]
-    store.transcripts.save(recording.recording_id, said, fingerprint, vectors, {channel: f"{fingerprint}+{encoder}"})
-    return said
-
-
-def ids_of(passages):
-    return [stored.passage.passage_id for stored in passages]
-
-
-def assert_same(ours, theirs):
-    assert [stored.passage for stored in ours] == [stored.passage for stored in theirs]
-    for one, other in zip(ours, theirs, strict=True):
-        assert one.vectors.keys() == other.vectors.keys()
-        assert np.array_equal(one.track.symbols, other.track.symbols)
-        assert np.array_equal(one.track.starts_s, other.track.starts_s)
-        assert np.array_equal(one.vectors["adapter"], other.vectors["adapter"])
-        assert np.array_equal(one.vectors["phonetic"].indices, other.vectors["phonetic"].indices)
-        assert np.array_equal(one.vectors["phonetic"].values, other.vectors["phonetic"].values)
+from tests.contract.stores import MADE_BY, TALK, assert_same, ids_of, save, stored_passages, write_down
 
 
 def test_an_empty_database_answers(store):
@@ -343,8 +261,8 @@ def test_a_save_that_is_killed_leaves_the_old_state_or_the_new(url):
         save(store, TALK, "a.opus", list(stored_passages(TALK, 50, length_s=1.0)), "0")
     script = """
 import sys
-sys.path.insert(0, "tests/contract")
-from test_store import TALK, Store, save, stored_passages
+from speechsearch.store import Store
+from tests.contract.stores import TALK, save, stored_passages
 store = Store(sys.argv[1])
 versions = [list(stored_passages(TALK, 100, length_s=1.0 + n)) for n in range(2)]
 print("ready", flush=True)
@@ -457,178 +375,6 @@ def test_many_recordings_are_marked_at_once(store):
     assert states == {"r0": ("done", ""), "r1": ("done", ""), "r2": ("stored", "a message")}
     with pytest.raises(InputError, match="'lost' is no state"):
         store.journal.mark_all(ids, "lost")
-
-
-def test_judgements_are_kept_changed_and_taken_back(store):
-    passages = list(stored_passages(TALK, 2))
-    save(store, TALK, "a.opus", passages, "1")
-    one, two = (stored.passage.passage_id for stored in passages)
-    assert store.judgements.find() == [] and store.judgements.count("ann") == 0
-    store.judgements.put(Judgement("ann", "who?", one, 1, "hybrid", 1))
-    store.judgements.put(Judgement("ann", "who?", two, 0, "hybrid", 2))
-    store.judgements.put(Judgement("bob", "who?", one, 0, "asr", 3))
-    store.judgements.put(Judgement("ann", "=x\u202e😀", one, 0, "asr", 0))
-    found = store.judgements.find("ann", "who?")
-    assert [(kept.passage_id, kept.relevance, kept.engine, kept.rank) for kept in found] == [
-        (one, 1, "hybrid", 1), (two, 0, "hybrid", 2),
-    ]  # fmt: skip
-    assert found[0].created_at.startswith("20")
-    store.judgements.put(Judgement("ann", "who?", one, 0, "asr", 4))
-    assert [kept.rank for kept in store.judgements.find("ann", "who?")] == [2, 4]
-    assert (store.judgements.count("ann"), len(store.judgements.find())) == (3, 4)
-    store.judgements.clear("ann", "who?", one)
-    store.judgements.clear("ann", "who?", "nothing")
-    assert [kept.passage_id for kept in store.judgements.find("ann", "who?")] == [two]
-    assert len(store.judgements.find("bob")) == 1
-
-
-def test_judgements_outlive_a_new_fingerprint_and_go_with_their_passage(store):
-    passages = list(stored_passages(TALK, 3))
-    save(store, TALK, "a.opus", passages, "1")
-    for stored in passages:
-        store.judgements.put(Judgement("ann", "who?", stored.passage.passage_id, 1, "hybrid", 1))
-    before = store.judgements.find()
-    save(store, TALK, "a.opus", list(stored_passages(TALK, 2, seed=1)), "2")
-    assert store.judgements.find() == [one for one in before if one.passage_id != passages[2].passage.passage_id]
-    store.recordings.delete(TALK.recording_id)
-    assert store.judgements.find() == []
-
-
-@pytest.mark.parametrize(
-    "change",
-    [{"question": " "}, {"question": "nul\0"}, {"question": "😀" * 600}, {"relevance": 2}, {"visitor_id": "\ud800"}],
-)
-def test_judgements_that_cannot_be_kept_are_refused(store, change):
-    passages = list(stored_passages(TALK, 1))
-    save(store, TALK, "a.opus", passages, "1")
-    judgement = Judgement("ann", "who?", passages[0].passage.passage_id, 1, "hybrid", 1)
-    with pytest.raises(InputError, match=r"question|relevant|visitor id|cannot"):
-        store.judgements.put(replace(judgement, **change))
-    with pytest.raises(StoreError, match="database cannot be used"):
-        store.judgements.put(replace(judgement, passage_id="nothing"))
-    assert store.judgements.find() == []
-
-
-def encoded(store):
-    return {one.channel: (one.fingerprint, one.passages) for one in store.passages.encodings()}
-
-
-def test_vectors_of_a_channel_are_counted_and_all_by_one_maker(store):
-    passages = list(stored_passages(TALK, 3))
-    save(store, TALK, "a.opus", passages, "1")
-    store.journal.mark(TALK.recording_id, "done")
-    assert encoded(store) == {"adapter": ("encoder-1", 3), "phonetic": ("encoder-1", 3)}
-    first, *others = [
-        StoredPassage(one.passage, {"adapter": np.full(384, number, np.float32)}) for number, one in enumerate(passages)
-    ]
-    store.passages.encode(TALK.recording_id, [first], {"adapter": "encoder-2"})
-    assert encoded(store) == {"adapter": ("encoder-2", 1), "phonetic": ("encoder-1", 3)}
-    assert store.passages.ids_with(TALK.recording_id, "adapter") == {first.passage.passage_id}
-    assert store.journal.entry(TALK.recording_id).state == "stored"
-    store.passages.encode(TALK.recording_id, others, {"adapter": "encoder-2"})
-    store.passages.encode(TALK.recording_id, others, {"adapter": "encoder-2"})
-    assert encoded(store) == {"adapter": ("encoder-2", 3), "phonetic": ("encoder-1", 3)}
-    assert [one.vectors["adapter"][0] for one in store.passages.stored(TALK.recording_id)] == [0.0, 1.0, 2.0]
-    assert [len(one.track.symbols) for one in store.passages.stored(TALK.recording_id)] == [0, 1, 2]  # as it was
-
-
-def test_an_encoding_that_is_refused_leaves_what_was_there(store):
-    passages = list(stored_passages(TALK, 2))
-    save(store, TALK, "a.opus", passages, "1")
-    store.journal.mark(TALK.recording_id, "done")
-    broken = replace(passages[1], vectors={"adapter": np.array([np.nan], np.float32)})
-    with pytest.raises(InputError, match="finite"):
-        store.passages.encode(TALK.recording_id, [passages[0], broken], {"adapter": "encoder-2"})
-    assert_same(store.passages.stored(TALK.recording_id), passages)
-    assert encoded(store) == {"adapter": ("encoder-1", 2), "phonetic": ("encoder-1", 2)}
-    assert store.journal.entry(TALK.recording_id).state == "done"
-
-
-def test_transcripts_of_two_recognisers_stand_side_by_side(store):
-    passages = list(stored_passages(TALK, 3))
-    ids = ids_of(passages)
-    save(store, TALK, "a.opus", passages, "1")
-    store.journal.mark(TALK.recording_id, "done")
-    mini = write_down(store, TALK, passages)
-    assert store.journal.entry(TALK.recording_id).state == "stored"
-    other = write_down(store, TALK, passages[:2], "other", "other-1", text="said")
-    assert store.transcripts.get(ids, "mini") == mini and store.transcripts.get(ids, "other") == other
-    assert store.transcripts.get(ids, "none") == {}
-    assert encoded(store) == {
-        "adapter": ("encoder-1", 3), "phonetic": ("encoder-1", 3), "meaning@mini": ("mini-1+text-1", 3),
-        "meaning@other": ("other-1+text-1", 2),
-    }  # fmt: skip
-    newer = write_down(store, TALK, passages[:1], fingerprint="mini-2", text="better")
-    assert store.transcripts.of(TALK.recording_id, "mini", "mini-2") == newer
-    assert store.transcripts.of(TALK.recording_id, "mini", "mini-1") == {one: mini[one] for one in ids[1:]}
-    assert store.transcripts.of(TALK.recording_id, "mini") == mini | newer
-    assert encoded(store)["meaning@mini"] == ("mini-2+text-1", 1)  # those of the older one went with its vectors
-    assert encoded(store)["meaning@other"] == ("other-1+text-1", 2)
-    assert store.transcripts.of(TALK.recording_id, "other", "other-1") == other
-
-
-def test_new_vectors_of_known_transcripts_leave_the_transcripts(store):
-    passages = list(stored_passages(TALK, 2))
-    save(store, TALK, "a.opus", passages, "1")
-    said = write_down(store, TALK, passages)
-    vectors = [StoredPassage(one.passage, {"meaning@mini": np.zeros(8, np.float32)}) for one in passages]
-    store.transcripts.save(TALK.recording_id, {}, "mini-1", vectors, {"meaning@mini": "mini-1+text-2"})
-    assert store.transcripts.of(TALK.recording_id, "mini", "mini-1") == said
-    assert encoded(store)["meaning@mini"] == ("mini-1+text-2", 2)
-    assert len(store.passages.stored(TALK.recording_id)[0].vectors["meaning@mini"]) == 8
-
-
-def test_transcripts_that_are_refused_leave_nothing(store):
-    passages = list(stored_passages(TALK, 2))
-    save(store, TALK, "a.opus", passages, "1")
-    said = {one.passage.passage_id: Transcript("nul\0" * number, "mini") for number, one in enumerate(passages)}
-    vectors = [StoredPassage(one.passage, {"meaning@mini": np.zeros(4, np.float32)}) for one in passages]
-    with pytest.raises(InputError, match="transcript has characters"):
-        store.transcripts.save(TALK.recording_id, said, "mini-1", vectors, {"meaning@mini": "mini-1"})
-    assert store.transcripts.of(TALK.recording_id, "mini") == {} and "meaning@mini" not in encoded(store)
-
-
-def test_a_new_cut_keeps_what_unchanged_passages_have_and_drops_the_rest(store):
-    old = list(stored_passages(TALK, 4))
-    save(store, TALK, "a.opus", old, "cut 1")
-    said = write_down(store, TALK, old)
-    for one in old:
-        store.judgements.put(Judgement("ann", "who?", one.passage.passage_id, 1, "hybrid", 1))
-    fresh = [replace(one, track=None) for one in stored_passages(TALK, 2, length_s=7.0, seed=1)]
-    kept = [StoredPassage(one.passage, {}) for one in old[2:]]
-    assert save(store, TALK, "a.opus", [*fresh, *kept], "cut 2") == sorted(ids_of(old[:2]))
-    ids = ids_of(old[2:])
-    found = {one.passage.passage_id: one for one in store.passages.stored(TALK.recording_id)}
-    assert found.keys() == {*ids, *ids_of(fresh)}
-    for one in old[2:]:
-        now = found[one.passage.passage_id]
-        assert now.vectors.keys() == {"adapter", "phonetic", "meaning@mini"}
-        assert np.array_equal(now.vectors["adapter"], one.vectors["adapter"])
-        assert np.array_equal(now.track.symbols, one.track.symbols)
-    assert store.transcripts.of(TALK.recording_id, "mini") == {one: said[one] for one in ids}
-    assert sorted(one.passage_id for one in store.judgements.find("ann")) == sorted(ids)
-    assert encoded(store) == {
-        "adapter": ("encoder-1", 4), "phonetic": ("encoder-1", 4), "meaning@mini": ("mini-1+text-1", 2),
-    }  # fmt: skip
-
-
-def test_a_new_cut_with_nothing_of_the_old_one_has_no_transcripts(store):
-    old = list(stored_passages(TALK, 3))
-    save(store, TALK, "a.opus", old, "cut 1")
-    write_down(store, TALK, old)
-    save(store, TALK, "a.opus", list(stored_passages(TALK, 2, length_s=7.0)), "cut 2")
-    assert encoded(store) == {"adapter": ("encoder-1", 2), "phonetic": ("encoder-1", 2)}
-    save(store, TALK, "a.opus", [], "cut 3")
-    assert encoded(store) == {} == store.passages.counts()
-
-
-def test_a_recording_says_whether_it_is_to_be_written_down(store):
-    other = replace(TALK, recording_id="b" * 64)
-    save(store, TALK, "a.opus", [], "1")
-    save(store, other, "b.opus", [], "1", wants_transcripts=False)
-    assert store.transcripts.wanted() == {TALK.recording_id}
-    save(store, other, "b.opus", [], "2", wants_transcripts=True)
-    assert store.transcripts.wanted() == {TALK.recording_id, other.recording_id}
 
 
 def test_processes_that_ended_in_a_job_are_counted(store):

@@ -1,4 +1,4 @@
-"""Renaming, describing and deleting with the real library, and what a killed process leaves."""
+"""Renaming, describing and deleting with the real library and fake models, and what a killed process leaves."""
 
 from __future__ import annotations
 
@@ -16,8 +16,18 @@ QUESTION = "Why is octopus blood blue?"
 
 
 @pytest.fixture
+def settings(fake_settings):
+    """Settings of a data folder of the test's own, because these tests change it."""
+    return fake_settings
+
+
+@pytest.fixture
+def loader(models):
+    return models
+
+
+@pytest.fixture
 def service(settings, loader):
-    """A service in a data folder of the test's own, because these tests change it."""
     with Service.open(settings, loader=loader) as opened:
         yield opened
 

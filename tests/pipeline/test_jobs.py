@@ -1,4 +1,4 @@
-"""Real recordings through the queue: paused, cancelled and killed in the midst of them."""
+"""Recordings through the queue, with fake models: paused, cancelled and killed in the midst of them."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from speechsearch.jobs.queue import JobQueue
 from speechsearch.service.open import Service
 from speechsearch.service.settings import Settings
 from speechsearch.store import Job
+from tests.tiny.fakes import FakeLoader, open_fakes
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ASSETS / "samples" / "audio"
@@ -30,9 +31,9 @@ ANN, BOB = Visitor("ann", may_add=True), Visitor("bob", may_add=True)
 
 
 @pytest.fixture
-def service(settings: Settings, loader) -> Iterator[Service]:
+def service(fake_settings: Settings, models: FakeLoader) -> Iterator[Service]:
     """A service of the test's own."""
-    with Service.open(settings, loader=loader) as opened:
+    with Service.open(fake_settings, loader=models) as opened:
         yield opened
 
 
@@ -196,25 +197,25 @@ def test_the_index_is_made_anew_while_it_is_in_use(queue, service) -> None:
 
 INGEST = """
 import sys
+import time
 from pathlib import Path
 from ingest import runners
 from speechsearch.jobs.queue import JobQueue
-from speechsearch.service.open import Service
-from speechsearch.service.settings import Settings
+from tests.tiny.fakes import FakeLoader, open_fakes
 
 folder, *files = map(Path, sys.argv[1:])
-with Service.open(Settings(data_dir=folder, engines={"threads": 1})) as service:
+with open_fakes(folder, FakeLoader()) as service:
     queue = JobQueue(service, runners(service, folder))
     job = queue.submit_files([(path, path.name) for path in files], "talks")
     queue.start()
     while not queue.files(job.job_id):
-        pass
+        time.sleep(0.002)
     print("one is done", flush=True)
     sys.stdin.read()
 """
 
 
-def test_a_killed_process_loses_nothing_and_does_nothing_twice(tmp_path: Path, loader) -> None:
+def test_a_killed_process_loses_nothing_and_does_nothing_twice(tmp_path: Path) -> None:
     names = ("s001", "s002", "s003", "s005", "s006")
     files = [Path(shutil.copy(SAMPLES / f"{name}.opus", tmp_path)) for name in names]
     with subprocess.Popen(
@@ -224,9 +225,9 @@ def test_a_killed_process_loses_nothing_and_does_nothing_twice(tmp_path: Path, l
         assert process.stdout is not None
         assert process.stdout.readline() == "one is done\n"
         process.kill()
-    with Service.open(Settings(data_dir=tmp_path / "data"), loader=loader) as service:
+    with open_fakes(tmp_path / "data", FakeLoader()) as service:
         queue = JobQueue(service, runners(service, tmp_path))
-        (job,) = queue.jobs()
+        job = queue.jobs()[0]
         assert job.state == "running"
         run_out(queue)
         queue.stop()
@@ -236,3 +237,4 @@ def test_a_killed_process_loses_nothing_and_does_nothing_twice(tmp_path: Path, l
         assert len(queue.files(job.job_id)) == len(service.browse.recordings("talks")) == len(names)
         assert service.browse.differences() == []
         assert list(queue.folder.iterdir()) == []
+        assert queue.job(job.job_id).crashes == 1

@@ -91,18 +91,18 @@ def make(parts):
 ASK = """
 import sys
 from pathlib import Path
+from speechsearch.domain.limits import Segmentation
 from speechsearch.domain.values import Query
-from speechsearch.service.open import Service
-from speechsearch.service.settings import Settings
+from tests.tiny.fakes import FakeLoader, open_fakes
 
-with Service.open(Settings(data_dir=Path(sys.argv[1]))) as service:
+with open_fakes(Path(sys.argv[1]), FakeLoader(), Segmentation()) as service:
     best = service.search.find(Query("Why is octopus blood blue?", top_k=200), "adapter").hits
     worst = service.search.find(Query("Why is octopus blood blue?", top_k=200), "backwards").hits
     print([hit.passage.passage_id for hit in best] == [hit.passage.passage_id for hit in worst][::-1], len(best) > 5)
 """
 
 
-def test_an_engine_comes_in_a_package_of_its_own(settings: Settings, tmp_path: Path) -> None:
+def test_an_engine_comes_in_a_package_of_its_own(fake_settings: Settings, tmp_path: Path) -> None:
     site = tmp_path / "site"
     metadata = site / "speechsearch_backwards-1.0.dist-info"
     metadata.mkdir(parents=True)
@@ -111,6 +111,6 @@ def test_an_engine_comes_in_a_package_of_its_own(settings: Settings, tmp_path: P
     (metadata / "entry_points.txt").write_text("[speechsearch.engines]\nmine = speechsearch_backwards:CARD\n")
     root = Path(__file__).parents[2]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(site), str(root)])}
-    command = [sys.executable, "-c", ASK, str(settings.data_dir)]
+    command = [sys.executable, "-c", ASK, str(fake_settings.data_dir)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.stdout.strip() == "True True", done.stderr

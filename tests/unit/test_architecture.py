@@ -19,10 +19,10 @@ FLOORS = {
     2: ("audio", "text", "index", "store"),
     3: ("models",),
     4: ("retrieval", "library"),
-    5: ("answers", "service"),
-    6: ("evaluation", "jobs"),
-    7: ("api", "training"),
-    8: ("ui", "cli"),
+    5: ("answers", "service", "jobs"),
+    6: ("evaluation", "api"),
+    7: ("ui", "training"),
+    8: ("cli",),
 }
 MAY_IMPORT = {
     "domain": set(),
@@ -34,12 +34,12 @@ MAY_IMPORT = {
     "retrieval": {"domain", "text", "index", "models"},
     "library": {"domain", "audio", "index", "store", "models"},
     "service": {"domain", "audio", "index", "store", "models", "retrieval", "library"},
-    "evaluation": {"domain", "audio", "text", "index", "store", "models", "retrieval", "library", "service"},
-    "jobs": {"domain", "store", "library", "service"},
-    "training": {"domain", "audio", "text", "models", "retrieval", "library", "service", "evaluation"},
-    "api": {"domain", "audio", "index", "store", "library", "retrieval", "models", "service", "jobs"},
-    "ui": {"domain", "audio", "store", "library", "retrieval", "models", "service", "evaluation", "jobs", "api"},
-    "cli": {"domain", "models", "retrieval", "library", "service", "evaluation", "jobs", "api", "ui"},
+    "jobs": {"domain", "store"},
+    "evaluation": {"domain", "audio", "text", "index", "models", "retrieval", "library", "service"},
+    "training": {"domain", "text", "models", "retrieval", "library", "service", "evaluation"},
+    "api": {"domain", "store", "library", "retrieval", "service", "jobs"},
+    "ui": {"domain", "audio", "store", "library", "retrieval", "service", "evaluation", "jobs", "api"},
+    "cli": {"domain", "models", "retrieval", "library", "service", "evaluation", "api", "ui"},
 }
 """What each room imports; a new arrow is written down here, and points down."""
 LOOSE = {"__init__", "__main__", "cli"}
@@ -109,7 +109,8 @@ def test_only_the_settings_read_the_environment() -> None:
         if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv") and isinstance(node.value, ast.Name)
         and node.value.id == "os"
     ]  # fmt: skip
-    assert set(readers) <= {"speechsearch/service/settings.py", "speechsearch/api/server.py"}
+    allowed = {"service/settings.py", "api/server.py", "audio/children.py"}  # the last two pass it on to others
+    assert {reader.removeprefix("speechsearch/") for reader in readers} <= allowed
 
 
 def test_the_picture_shows_the_rooms_as_they_are() -> None:

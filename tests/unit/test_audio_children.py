@@ -79,11 +79,10 @@ def test_a_task_past_its_limits_is_an_error_that_says_which(task, allowance, mes
     assert child() != number
 
 
-@pytest.mark.slow
 def test_a_limit_of_time_holds_for_each_task_and_not_for_all() -> None:
     number = child()
-    for _ in range(3):
-        assert list(run("work", Allowance(100 << 20, 1, 60), seconds=0.7)) == []
+    for _ in range(4):
+        assert list(run("work", Allowance(100 << 20, 1, 60), seconds=0.35)) == []
     assert child() == number
 
 

@@ -1,4 +1,4 @@
-"""The queue over the real service, with runners that do next to nothing."""
+"""The queue over the real service and a short recording, with runners that do next to nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import soundfile
 
+from speechsearch.domain.assets import SAMPLES
 from speechsearch.domain.errors import (
     InputError,
     NotAllowedError,
@@ -20,11 +22,14 @@ from speechsearch.domain.errors import (
 )
 from speechsearch.domain.progress import Progress
 from speechsearch.domain.visitors import LOCAL, Visitor
-from speechsearch.jobs.queue import JobQueue
+from speechsearch.jobs.queue import CATCH_UP, JobQueue
+from speechsearch.service.open import Service
 from speechsearch.store import Job, JobFile
+from tests.conftest import copy_data
+from tests.tiny.fakes import FakeLoader, open_fakes, take_in
 
 ANN, BOB = Visitor("ann", may_add=True), Visitor("bob", may_add=True)
-STEPS = 200
+STEPS = 40
 
 
 class Steps:
@@ -58,6 +63,24 @@ def twice(job: Job, report: Callable[[Progress], None]) -> Iterator[JobFile]:
     yield JobFile("metadata.csv", "warning", message="Line 3 names no file.")
 
 
+@pytest.fixture(scope="module")
+def one_recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A closed data folder with a recording in "samples" that fake models made; not to be changed."""
+    folder = tmp_path_factory.mktemp("one")
+    spoken, rate_hz = soundfile.read(SAMPLES / "audio" / "s001.opus", frames=6 * 16_000)
+    soundfile.write(folder / "s001.wav", spoken, rate_hz)
+    with open_fakes(folder / "data", FakeLoader()) as opened:
+        assert take_in(opened, folder / "s001.wav", collection="samples") == ["indexed"]
+        assert list(opened.manage.catch_up()) == []
+    return folder / "data"
+
+
+@pytest.fixture
+def service(one_recording: Path, tmp_path: Path) -> Iterator[Service]:
+    with open_fakes(copy_data(one_recording, tmp_path / "data"), FakeLoader()) as opened:
+        yield opened
+
+
 @pytest.fixture
 def steps() -> Steps:
     return Steps()
@@ -69,7 +92,8 @@ def make(service, steps: Steps) -> Iterator[Callable[[], JobQueue]]:
 
     def queue() -> JobQueue:
         runners = {"files": twice, "steps": steps, "breaks": breaks, "stumbles": stumbles, "twice": twice}
-        made.append(JobQueue(service, {**runners, "reindex": steps, "samples": twice, "dataset": twice}))
+        runners |= {"reindex": steps, "samples": twice, "dataset": twice, CATCH_UP: steps}
+        made.append(JobQueue(service, runners))
         return made[-1]
 
     yield queue
@@ -174,6 +198,81 @@ def test_what_a_stopped_process_left_is_taken_up_again(make, steps: Steps, servi
     assert list(again.folder.iterdir()) == []
 
 
+def test_a_stop_is_no_crash_however_often(make, steps: Steps) -> None:
+    job = make().submit("steps")
+    for _ in range(4):
+        steps.has_begun.clear()
+        queue = make()
+        queue.start()
+        assert steps.has_begun.wait(20)
+        queue.stop(wait_s=0.0)
+        steps.go.set()
+        queue.stop()
+        assert (queue.job(job.job_id).state, queue.job(job.job_id).crashes) == ("queued", 0)
+        steps.go.clear()
+    assert steps.runs == [job.job_id] * 4
+
+
+def test_a_job_that_ran_when_two_processes_ended_is_not_tried_a_third_time(make, steps: Steps, service) -> None:
+    job = make().submit("steps")
+    service.store.jobs.set_state(job.job_id, "running")  # and then the process is gone
+    second = make()
+    second.start()
+    assert steps.has_begun.wait(20)
+    assert second.job(job.job_id).crashes == 1
+    second.stop(wait_s=0.0)
+    steps.go.set()
+    second.stop()
+    service.store.jobs.set_state(job.job_id, "running")
+    third = make()
+    other = third.submit("twice")
+    third.start()
+    wait_for(third, other, "done")
+    failed = third.job(job.job_id)
+    assert (failed.state, failed.crashes) == ("failed", 2)
+    assert failed.message == "The program ended 2 times while it worked on this. It is not tried again."
+    assert steps.runs == [job.job_id]
+    make().start()
+    assert third.job(job.job_id).state == "failed"
+
+
+def test_background_jobs_wait_for_others_and_make_way_for_them(make, steps: Steps) -> None:
+    queue = make()
+    background, before = queue.submit(CATCH_UP), queue.submit("twice")
+    assert queue.current()[0].job_id == before.job_id  # the next one, though it came later
+    ended: list[str] = []
+    queue.on_done.append(lambda job: ended.append(job.kind))
+    queue.start()
+    assert steps.has_begun.wait(20)
+    assert ended == ["twice"] and queue.current()[0].job_id == background.job_id
+    come = queue.submit("breaks")
+    steps.go.set()
+    wait_for(queue, background, "done")
+    assert ended == ["twice", "breaks", CATCH_UP] and queue.job(come.job_id).state == "failed"
+    assert steps.runs == [background.job_id] * 2
+    assert queue.job(background.job_id).crashes == 0
+
+
+def test_a_background_job_does_not_make_way_for_another_nor_others_for_it(make, steps: Steps) -> None:
+    queue = make()
+    running = queue.submit(CATCH_UP)
+    queue.start()
+    assert steps.has_begun.wait(20)
+    queue.submit(CATCH_UP)
+    steps.go.set()
+    wait_for(queue, running, "done")
+    assert steps.runs[:1] == [running.job_id] and steps.runs.count(running.job_id) == 1
+    wait_until_idle(queue)
+    steps.go.clear()
+    steps.has_begun.clear()
+    other = queue.submit("steps")
+    assert steps.has_begun.wait(20)
+    queue.submit(CATCH_UP)
+    steps.go.set()
+    wait_for(queue, other, "done")
+    assert steps.runs.count(other.job_id) == 1
+
+
 def test_uploaded_files_that_are_gone_fail_the_job(make, tmp_path: Path) -> None:
     queue = make()
     job = queue.submit_files([sound(tmp_path)], "talks")
@@ -249,6 +348,9 @@ def test_visitors_own_collections_have_a_quota(make, service) -> None:
     service.manage.check_quota("@ann/talks", recording)
     service.library.rename_collection("samples", "@ann/samples")
     service.manage.check_quota("@bob/talks", recording)
+    with pytest.raises(TooLongError, match="may hold 0 minutes; 0 are used"):
+        service.manage.check_quota("@ann/talks", replace(recording, recording_id="another"))
+    with_limits(service, visitor_duration_s=recording.duration_s - 1)
     with pytest.raises(TooLongError, match="are used"):
         make().check("talks", ANN)
 

@@ -10,10 +10,10 @@ from starlette.websockets import WebSocketDisconnect
 
 from speechsearch.api import create_app
 from speechsearch.api.accounts import Accounts
+from speechsearch.api.doors import FORM_BYTES, LONGEST_BODY_BYTES, doors
 from speechsearch.api.failures import Failures
 from speechsearch.api.identity import Access, IdentityMiddleware
 from speechsearch.api.rate_limit import MOST_KEYS, RateLimit
-from speechsearch.api.doors import FORM_BYTES, LONGEST_BODY_BYTES, doors
 from speechsearch.api.security import SecurityMiddleware
 from speechsearch.api.server import allowed_hosts
 from speechsearch.api.throttle import ThrottleMiddleware
