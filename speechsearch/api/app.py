@@ -20,6 +20,7 @@ from speechsearch.api.feedback_routes import feedback_routes
 from speechsearch.api.identity import Access, IdentityMiddleware, visitor_of
 from speechsearch.api.job_routes import job_routes
 from speechsearch.api.login import login_routes
+from speechsearch.api.page_policy import PagePolicyMiddleware
 from speechsearch.api.recording_routes import recording_routes
 from speechsearch.api.reference import add_reference
 from speechsearch.api.search_routes import search_routes
@@ -68,6 +69,7 @@ def create_app(
         responses=_FAILURES,
         lifespan=lambda _: tools.running(),
     )
+    app.add_middleware(PagePolicyMiddleware, frame_ancestors=frame_ancestors)
     app.add_middleware(ThrottleMiddleware, a_minute=settings.limits.searches_a_minute)
     app.add_middleware(IdentityMiddleware, access=access)
     app.add_middleware(

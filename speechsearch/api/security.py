@@ -14,34 +14,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from speechsearch.api.doors import WEBSOCKET, Door, door_of
+from speechsearch.api.page_policy import content_policy
 
 SAFE_METHODS = ("GET", "HEAD")
-
-
-def content_policy(frame_ancestors: Sequence[str]) -> str:
-    """Return a Content-Security-Policy that lets Gradio run and nothing leave the host.
-
-    Gradio starts its page from inline scripts and renders templates with ``Function``, hence the two "unsafe" words.
-
-    >>> "connect-src 'self'" in content_policy(["'self'"])
-    True
-    """
-    return "; ".join(
-        (
-            "default-src 'self'",
-            "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:",
-            "style-src 'self' 'unsafe-inline'",
-            "img-src 'self' data: blob:",
-            "font-src 'self' data:",
-            "media-src 'self' data: blob:",
-            "connect-src 'self' data: blob:",
-            "worker-src 'self' blob:",
-            "object-src 'none'",
-            "base-uri 'self'",
-            "form-action 'self'",
-            f"frame-ancestors {' '.join(frame_ancestors)}",
-        )
-    )
 
 
 def host_name(host: str) -> str:

@@ -135,6 +135,8 @@ def mount(app: FastAPI, page: gr.Blocks, service: Service, jobs: JobQueue) -> Fa
     app.include_router(collections_tab.panel_routes(service))
     app.include_router(recording_tab.panel_routes(service))
     app.include_router(question_file_routes(Path(gr.utils.get_upload_folder()), service.limits))
+    early = (STATIC / "early.js").read_text(encoding="utf-8")
+    app.state.page_scripts = (early,)  # Gradio's own script puts it into the page
     gr.mount_gradio_app(
         app,
         page,
@@ -151,7 +153,7 @@ def mount(app: FastAPI, page: gr.Blocks, service: Service, jobs: JobQueue) -> Fa
         theme=theme(),
         css="\n".join([*((STATIC / name).read_text(encoding="utf-8") for name in STYLES), colours.stylesheet(cards)]),
         js=f"() => {{\n{scripts}}}",
-        head=f"<script>{(STATIC / 'early.js').read_text(encoding='utf-8')}</script>",
+        head=f"<script>{early}</script>",
     )
     # Gradio checks that a path in a request is the visitor's own upload only once this is set, and mounting does not.
     page.has_launched = True

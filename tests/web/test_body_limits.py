@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from benchmarks.access_table import all_routes, example
 from ingest import runners
 from speechsearch.api.doors import LONGEST_BODY_BYTES, LONGEST_QUESTION_BYTES
 from speechsearch.api.question_files import QuestionFiles, plain_name
@@ -21,7 +22,7 @@ from speechsearch.jobs.queue import JobQueue
 from speechsearch.service.open import Service
 from speechsearch.service.settings import Settings
 from tests.conftest import copy_data
-from tests.web.whole import example, leaves, methods_of, no_files_left, whole_app
+from tests.web.whole import no_files_left, whole_app
 
 CHUNK = b"x" * 2**16
 HUGE_BYTES = 400 * 10**6
@@ -94,12 +95,8 @@ def client(house: House) -> Iterator[TestClient]:
 
 
 def taking_routes(app) -> list[tuple[str, str]]:
-    found = {
-        (method, example(path, VALUES))
-        for route, path in leaves(app.routes)
-        for method in methods_of(route)
-        if method in ("POST", "PUT", "PATCH", "DELETE")
-    }
+    taking = ("POST", "PUT", "PATCH", "DELETE")
+    found = {(one.method, example(one.path, VALUES)) for one in all_routes(app) if one.method in taking}
     return sorted(found - {RECORDINGS, QUESTIONS})
 
 

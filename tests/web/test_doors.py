@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 
+from benchmarks.access_table import all_routes, example
 from ingest import runners
 from speechsearch.api.doors import door_of, doors
+from speechsearch.api.page_policy import hash_of, inline_scripts
 from speechsearch.jobs.queue import JobQueue
 from speechsearch.service.open import Service
 from speechsearch.service.settings import Settings
+from speechsearch.ui import page
 from tests.conftest import copy_data
-from tests.web.whole import example, leaves, methods_of, whole_app
+from tests.web.whole import whole_app
 
 PAGE_NEEDS = {
     ("GET", "/"),
@@ -33,7 +37,6 @@ PAGE_NEEDS = {
 CLIENT_NEEDS = {("GET", "/config"), ("GET", "/gradio_api/info")}
 REPLACED = {("POST", "/login"), ("POST", "/gradio_api/upload"), ("GET", "/gradio_api/upload_progress")}
 REPLACED |= {(method, "/gradio_api/file={path_or_url:path}") for method in ("GET", "HEAD")}
-OWN_OF_LIBRARIES = ("/api/openapi.json", "/mcp")
 VALUES = {
     "name": "/tmp/x.wav",
     "api_name": "predict",
@@ -62,10 +65,9 @@ def let_in(method: str, path: str) -> bool:
 
 
 def test_no_route_of_gradio_is_open_but_those_that_are_needed(app) -> None:
-    ours, theirs = set(), set()
-    for route, path in leaves(app.routes):
-        is_ours = getattr(route.endpoint, "__module__", "").startswith("speechsearch") or path in OWN_OF_LIBRARIES
-        (ours if is_ours else theirs).update((method, path) for method in methods_of(route))
+    found = all_routes(app)
+    ours = {(one.method, one.path) for one in found if one.is_ours}
+    theirs = {(one.method, one.path) for one in found if not one.is_ours}
     assert len(theirs) > 60 and len(ours) > 40
     open_theirs = {one for one in theirs if let_in(one[0], example(one[1], VALUES))}
     assert open_theirs - REPLACED == PAGE_NEEDS | CLIENT_NEEDS
@@ -150,3 +152,20 @@ def test_what_the_page_needs_is_there(client) -> None:
     assert page.status_code == 200
     for path in ("/theme.css", "/favicon.ico", "/config", "/gradio_api/info", "/health", "/login"):
         assert client.get(path).status_code in (200, 303), path
+
+
+def test_only_the_pages_own_scripts_run(client) -> None:
+    for path, is_gradios in (("/", True), ("/api/docs", False), ("/health", False)):
+        answer = client.get(path, headers={"Accept-Encoding": "gzip, br"})
+        (sources,) = re.findall(r"script-src ([^;]*);", answer.headers["content-security-policy"])
+        named = [one for one in sources.split() if one.startswith("'sha256-")]
+        assert "'unsafe-inline'" not in sources
+        assert ("'unsafe-eval'" in sources) == is_gradios
+        assert set(map(hash_of, inline_scripts(answer.text))) <= set(named)
+        assert bool(named) == (path != "/health")
+    early = (Path(page.__file__).parent / "static" / "early.js").read_text(encoding="utf-8")
+    assert hash_of(early) in client.get("/").headers["content-security-policy"]
+    assert client.get("/", headers={"Accept-Encoding": "gzip"}).headers["content-encoding"] == "gzip"
+    plain = client.get("/", headers={"Accept-Encoding": "identity"})
+    assert "content-encoding" not in plain.headers
+    assert int(plain.headers["content-length"]) == len(plain.content)
