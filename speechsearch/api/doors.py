@@ -1,7 +1,8 @@
 """The requests that are let in, by method and path; every other is refused before it reaches a route.
 
-Gradio brings some sixty routes. The page and Gradio's own client need the few below; others hand what is sent to ffmpeg,
-fetch addresses for whoever asks, or tell of the machine. A route that a new version brings is closed until it is listed.
+Gradio brings some sixty routes. The page and Gradio's own client need the few below; others hand what is sent to
+ffmpeg, fetch addresses for whoever asks, or tell of the machine. A route that a new version brings is closed until it
+is listed.
 """
 
 from __future__ import annotations

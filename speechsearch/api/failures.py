@@ -1,4 +1,4 @@
-"""How often a login may fail: only failures count, by name and address together, and by address alone ten times as many.
+"""How often a login may fail: failures count, by name and address together, and by address alone ten times as many.
 
 So whoever guesses a name's password from elsewhere, or other names' from the same office, locks nobody out.
 """

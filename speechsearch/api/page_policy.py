@@ -1,7 +1,7 @@
 """The Content-Security-Policy of HTML pages: only the scripts run that the server itself has put into them.
 
-A page's inline scripts are named by their hashes, so that one that got in otherwise, through a title or a question, does
-not run. Gradio needs 'unsafe-eval' on top: it makes functions of text for event handlers and templates.
+A page's inline scripts are named by their hashes, so that one that got in otherwise, through a title or a question,
+does not run. Gradio needs 'unsafe-eval' on top: it makes functions of text for event handlers and templates.
 """
 
 from __future__ import annotations

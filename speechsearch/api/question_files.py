@@ -125,9 +125,9 @@ class QuestionFiles:
 
 
 def plain_name(name: str) -> str:
-    """Return a visitor's file name without folders and signs that mean something to a shell, an address or a page.
+    r"""Return a visitor's file name without folders and signs that mean something to a shell, an address or a page.
 
-    >>> plain_name("../../what is <b>.wav"), plain_name("C:\\\\a.wav"), plain_name("..")
+    >>> plain_name("../../what is <b>.wav"), plain_name("C:\\a.wav"), plain_name("..")
     ('what_is__b_.wav', 'a.wav', 'sound')
     """
     name = re.sub(r"[^\w.-]", "_", re.split(r"[/\\]", name)[-1]).lstrip(".")
