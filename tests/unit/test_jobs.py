@@ -411,5 +411,5 @@ def test_visitors_take_turns_and_a_long_job_makes_way(
     wait_for(queue, long, "done")
     queue.stop()
     assert ended == [("files", "ann"), ("files", "bob"), ("files", "ann"), ("files", "ann"), ("steps", "local")]
-    assert 3 <= steps.runs.count(long.job_id) <= 5
+    assert steps.runs.count(long.job_id) > 2
     assert len(queue.files(long.job_id)) == STEPS

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from speechsearch.api import turns
 from speechsearch.api.turns import A_VISITOR
 from speechsearch.jobs.queue import JobQueue
 from speechsearch.service.open import Service
@@ -46,6 +47,7 @@ def house(tmp_path: Path, library_folder: Path, loader, monkeypatch: pytest.Monk
 
     settings = Settings(data_dir=copy_data(library_folder, tmp_path / "data"))
     monkeypatch.setattr(compare_tab, "evaluate_within", evaluate)
+    monkeypatch.setattr(turns, "GRACE_S", 0.1)
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
     with Service.open(settings, loader=loader) as service:
         jobs = JobQueue(service, {"files": take_in})
