@@ -19,7 +19,7 @@ HOSTILE_NAMES = [
     "a/../b",
     "?name=x&y=%2F",
     "<script>alert(1)</script>",
-    "\u202eדוגמה",
+    "דוגמה",
     "ťuk 🎙",
     "'; drop --",
 ]
@@ -82,6 +82,7 @@ def test_any_name_can_be_made_renamed_and_deleted(client, name: str) -> None:
         ("POST", {}, {"name": "@ann/notes"}, 422),
         ("POST", {}, {"name": "x" * 81}, 422),
         ("POST", {}, {"name": "a\x00b"}, 422),
+        ("POST", {}, {"name": "\u202eדוגמה"}, 422),
         ("POST", {}, {"name": "a", "path": "/etc"}, 422),
         ("POST", {}, {"name": "a", "description": "x" * 2001}, 422),
         ("PATCH", {"name": "none"}, {"name": "a"}, 404),
