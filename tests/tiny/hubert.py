@@ -8,17 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import HubertConfig, HubertModel
 
-from speechsearch.domain.errors import CapabilityError, EmptyQueryError
-from speechsearch.domain.values import Audio, Channel, Query, Vector
+from speechsearch.domain.values import Audio, Channel, Vector
 from speechsearch.models.base import EncodedPassage, TextEncoder
 from speechsearch.models.card import ModelCard
-from speechsearch.models.device import Device
 from speechsearch.models.load import Located
 from tests.tiny import bert
+from tests.tiny.dense import DenseSpeechEncoder
 from tests.tiny.saving import NOT_SAVED, save_files
 
 CARD = ModelCard(
@@ -52,18 +50,15 @@ def load(located: Located) -> TinyHubert:
     """The factory that the card names."""
     (text_encoder,) = located.needed.values()
     config = HubertConfig.from_dict(json.loads(located.files["config.json"].read_text(encoding="utf-8")))
-    network = Network(config, text_encoder.dim)
-    network.load_state_dict(load_file(located.files["model.safetensors"]))
-    network.to(located.device.torch_device, located.device.torch_dtype)
-    return TinyHubert(located.card, network.eval(), text_encoder, located.device)
+    return TinyHubert(located, Network(config, text_encoder.dim), text_encoder)
 
 
-class TinyHubert:
+class TinyHubert(DenseSpeechEncoder):
     """Hears passages one at a time: its convolutions know no mask, so in a batch a clip would hear its neighbours."""
 
-    def __init__(self, card: ModelCard, network: Network, text_encoder: TextEncoder, device: Device) -> None:
-        self.channels, self.fingerprint = card.channels, card.fingerprint
-        self.network, self.text_encoder, self.device = network, text_encoder, device
+    def __init__(self, located: Located, network: Network, text_encoder: TextEncoder) -> None:
+        super().__init__(located, network, text_encoder)
+        self.network = network
 
     def encode_passages(self, sounds: Sequence[Audio]) -> list[EncodedPassage]:
         """One vector a passage, in order; zeros where there is no sound."""
@@ -76,20 +71,6 @@ class TinyHubert:
         samples = np.pad(sound.samples, (0, max(0, SHORTEST_SAMPLES - len(sound.samples))))
         row = torch.from_numpy(samples)[None].to(self.device.torch_device, self.device.torch_dtype)
         return self.network(row)[0].cpu().numpy()
-
-    def encode_query(self, query: Query, channel: str) -> Vector:
-        """Words through the text encoder, sound as a passage."""
-        if channel != self.channels[0].name:
-            raise CapabilityError(f"There is no channel '{channel}'.")
-        if query.audio is None and query.text.strip():
-            return np.asarray(self.text_encoder.encode_queries([query.text])[0])
-        if query.audio is None or not len(query.audio.samples):
-            raise EmptyQueryError("The question is empty.", "Type some words or record a question.")
-        return self._hear(query.audio)
-
-    def pronounce(self, word: str) -> tuple[int, ...]:
-        """Nothing: no phonemes are heard."""
-        return ()
 
 
 def save(folder: Path) -> ModelCard:

@@ -9,14 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
 
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio, Transcript, Word
 from speechsearch.models.card import ModelCard
 from speechsearch.models.device import Device
 from speechsearch.models.load import Located
-from tests.tiny.saving import NOT_SAVED, save_files
+from tests.tiny.saving import NOT_SAVED, read_weights, save_files
 
 CARD = ModelCard(
     name="tiny-wav2vec2",
@@ -37,9 +36,8 @@ def load(located: Located) -> TinyWav2Vec2:
     """The factory that the card names."""
     config = Wav2Vec2Config.from_dict(json.loads(located.files["config.json"].read_text(encoding="utf-8")))
     network = Wav2Vec2ForCTC(config)
-    network.load_state_dict(load_file(located.files["model.safetensors"]))
-    network.to(located.device.torch_device, located.device.torch_dtype)
-    return TinyWav2Vec2(located.card, network.eval(), located.device)
+    read_weights(located, network)
+    return TinyWav2Vec2(located.card, network, located.device)
 
 
 class TinyWav2Vec2:

@@ -8,17 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperModel
 
-from speechsearch.domain.errors import CapabilityError, EmptyQueryError
-from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio, Channel, Query, Vector
+from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio, Channel
 from speechsearch.models.base import EncodedPassage, TextEncoder
 from speechsearch.models.card import ModelCard
-from speechsearch.models.device import Device
 from speechsearch.models.load import Located
 from tests.tiny import bert
+from tests.tiny.dense import DenseSpeechEncoder
 from tests.tiny.saving import NOT_SAVED, save_files
 
 CARD = ModelCard(
@@ -55,18 +53,15 @@ def load(located: Located) -> TinyWhisper:
     """The factory that the card names."""
     (text_encoder,) = located.needed.values()
     config = WhisperConfig.from_dict(json.loads(located.files["config.json"].read_text(encoding="utf-8")))
-    network = Network(config, text_encoder.dim)
-    network.load_state_dict(load_file(located.files["model.safetensors"]))
-    network.to(located.device.torch_device, located.device.torch_dtype)
-    return TinyWhisper(located.card, network.eval(), text_encoder, located.device)
+    return TinyWhisper(located, Network(config, text_encoder.dim), text_encoder)
 
 
-class TinyWhisper:
+class TinyWhisper(DenseSpeechEncoder):
     """Hears the first 30 s of a passage."""
 
-    def __init__(self, card: ModelCard, network: Network, text_encoder: TextEncoder, device: Device) -> None:
-        self.channels, self.fingerprint = card.channels, card.fingerprint
-        self.network, self.text_encoder, self.device = network, text_encoder, device
+    def __init__(self, located: Located, network: Network, text_encoder: TextEncoder) -> None:
+        super().__init__(located, network, text_encoder)
+        self.network = network
         self.extractor = WhisperFeatureExtractor(network.encoder.config.num_mel_bins, chunk_length=LONGEST_S)
 
     @torch.inference_mode()
@@ -82,20 +77,6 @@ class TinyWhisper:
             counts = torch.tensor([-(-len(samples) // SAMPLES_A_STATE) for samples in heard], device=frames.device)
             vectors[full] = self.network(frames, counts).cpu().numpy()
         return [EncodedPassage({channel.name: vector}) for vector in vectors]
-
-    def encode_query(self, query: Query, channel: str) -> Vector:
-        """Words through the text encoder, sound as a passage."""
-        if channel != self.channels[0].name:
-            raise CapabilityError(f"There is no channel '{channel}'.")
-        if query.audio is None and query.text.strip():
-            return np.asarray(self.text_encoder.encode_queries([query.text])[0])
-        if query.audio is None or not len(query.audio.samples):
-            raise EmptyQueryError("The question is empty.", "Type some words or record a question.")
-        return self.encode_passages([query.audio])[0].vectors[channel]
-
-    def pronounce(self, word: str) -> tuple[int, ...]:
-        """Nothing: no phonemes are heard."""
-        return ()
 
 
 def save(folder: Path) -> ModelCard:
