@@ -16,6 +16,7 @@ from benchmarks.quality.figures import Cell, Rankings
 from benchmarks.quality.sets import CLEAN, Condition, QualitySet
 from speechsearch import audio
 from speechsearch.domain.limits import Limits
+from speechsearch.domain.values import Query
 from speechsearch.evaluation import EngineReport, EvaluationCollection, describe_machine, run_engine
 from speechsearch.evaluation.encoding import (
     CEILINGS,
@@ -117,7 +118,7 @@ class Measurer:
     def pronounce(self, text: str) -> list[int]:
         """Return the phonemes of a text."""
         pronounce = self.makers.speech_encoder.pronounce
-        return [symbol for word in spoken_words(text) for symbol in pronounce(word)]
+        return [symbol for word in pronounce(Query(text)) for symbol in word.pronunciations[0]]
 
     def speeds(self, one: QualitySet) -> dict[str, dict[str, float]]:
         """Return how fast each engine of the model indexes and answers, in a run of its own with every step timed."""

@@ -131,13 +131,23 @@ class Transcript:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PhonemeTrack:
-    """The phonemes heard in a passage, with times from its start.
+    """The phonemes that may have been heard in a passage, frame by frame; frames that are surely silent are left out.
 
-    ``symbols`` (n,) uint8, the likeliest phoneme of every spike of the speech encoder; ``starts_s`` (n,) float32.
+    ``symbols`` (frames, kept) uint8, the likeliest first, 0 for none; ``losses`` (frames, kept) uint8, how much less
+    likely each is than the first, in 1/32 nat; ``starts_s`` (frames,) float32, from the passage's start.
     """
 
     symbols: NDArray[np.uint8]
+    losses: NDArray[np.uint8]
     starts_s: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenWord:
+    """A word of a question and how it may sound: pronunciations in the symbols of the tracks, the likeliest first."""
+
+    text: str
+    pronunciations: tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ import numpy as np
 from speechsearch import audio
 from speechsearch.domain.errors import CapabilityError, SilentError
 from speechsearch.domain.limits import Limits, Segmentation
-from speechsearch.domain.values import NAMESPACE, Audio, Transcript, Vector, Vectors
+from speechsearch.domain.values import NAMESPACE, Audio, PhonemeTrack, Transcript, Vector, Vectors
 from speechsearch.evaluation.dataset import EvaluationCollection
 from speechsearch.evaluation.runner import IndexingFacts
 from speechsearch.index import ExactIndex
@@ -34,6 +35,7 @@ from speechsearch.retrieval.calibration import Calibrations
 from speechsearch.retrieval.engine_cards import ASR, EngineCard, engine_cards
 from speechsearch.retrieval.engines import Engine, build_engines
 from speechsearch.retrieval.fused import draw_sample
+from speechsearch.text.keywords import heard_symbols
 
 BATCH_S = 240.0
 SOUND, GOLD = "", "gold"
@@ -92,6 +94,7 @@ class Made:
     channel_bytes: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     texts: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     phonemes: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    tracks: dict[str, PhonemeTrack] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,7 +111,8 @@ class EncodedCollection:
 
     def engines(self, calibrations: Calibrations) -> dict[str, Engine]:
         """Return the product's engines and the ceilings over the index, those that can be made."""
-        return engines_over(self.index, self.makers, self.gold, calibrations, draw_sample(list(self.names)))
+        sample = draw_sample(list(self.names))
+        return engines_over(self.index, self.makers, self.gold, calibrations, sample, self.made[SOUND].tracks)
 
     def facts(self, engines: Mapping[str, Engine]) -> dict[str, IndexingFacts]:
         """Return what indexing took for each engine, and what was heard or written for it."""
@@ -125,12 +129,29 @@ class EncodedCollection:
 
 
 def engines_over(
-    index: VectorIndex, makers: Makers, gold: Baseline, calibrations: Calibrations, sample: Sequence[str]
+    index: VectorIndex,
+    makers: Makers,
+    gold: Baseline,
+    calibrations: Calibrations,
+    sample: Sequence[str],
+    tracks: Mapping[str, PhonemeTrack],
 ) -> dict[str, Engine]:
     """Return the product's engines and the ceilings over an index, those that these models make possible."""
-    encoder = makers.speech_encoder
-    ours = build_engines(engine_cards(), index, encoder, makers.baselines, calibrations, lambda: sample)
-    return {**ours, **build_engines(CEILINGS, index, encoder, (gold,), calibrations, lambda: sample)}
+
+    def made_of(cards: Sequence[EngineCard], baselines: Sequence[Baseline]) -> dict[str, Engine]:
+        read = partial(kept, tracks)
+        return build_engines(cards, index, makers.speech_encoder, baselines, calibrations, lambda: sample, read)
+
+    return {**made_of(engine_cards(), makers.baselines), **made_of(CEILINGS, (gold,))}
+
+
+def kept(tracks: Mapping[str, PhonemeTrack], passage_ids: Sequence[str]) -> dict[str, PhonemeTrack]:
+    """Return passage id -> track, for those that have one.
+
+    >>> kept({}, ["a"])
+    {}
+    """
+    return {one: tracks[one] for one in passage_ids if one in tracks}
 
 
 def gold_of(text_encoder: TextEncoder) -> Baseline:
@@ -220,7 +241,9 @@ def hear(makers: Makers, batch: Sequence[Piece], vectors: Sequence[dict[str, Vec
     made.seconds += time.perf_counter() - started
     for piece, one, found in zip(batch, heard, vectors, strict=True):
         keep(one.vectors, found, made)
-        made.phonemes[piece.file_id] += [] if one.track is None else one.track.symbols.tolist()
+        if one.track is not None:
+            made.tracks[piece.passage_id] = one.track
+            made.phonemes[piece.file_id] += heard_symbols(one.track)
 
 
 def write_down(baseline: Baseline, batch: Sequence[Piece], vectors: Sequence[dict[str, Vector]], made: Made) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from speechsearch import audio
 from speechsearch.domain.errors import InputError
 from speechsearch.domain.limits import Limits
+from speechsearch.domain.values import Query
 from speechsearch.evaluation.dataset import EvaluationCollection, SpokenPassage, read_collection
 from speechsearch.evaluation.encoding import GOLD, SOUND, encode_collection, engines_over, gold_of
 from speechsearch.evaluation.machine import describe_machine
@@ -21,7 +22,6 @@ from speechsearch.models.base import TextEncoder
 from speechsearch.retrieval.calibration import read_calibrations
 from speechsearch.retrieval.engine_cards import BASELINE, engine_named
 from speechsearch.retrieval.engines import retrievers
-from speechsearch.text.spoken import spoken_words
 
 
 def measure(
@@ -52,7 +52,7 @@ def measure_collection(
     command: str = "",
 ) -> EvaluationReport:
     """Return the figures of engines on a collection, each maker's work timed by itself. Raises NotFoundError."""
-    possible = engines_over(ExactIndex(()), makers, gold_of(text_encoder), read_calibrations(), ())
+    possible = engines_over(ExactIndex(()), makers, gold_of(text_encoder), read_calibrations(), (), {})
     for name in names:
         engine_named(name, [engine.card for engine in possible.values()])
     searched = {possible[name].recognizer for name in names}
@@ -73,7 +73,7 @@ def measure_collection(
         likelihoods={name: engine.likelihood for name, engine in engines.items()},
         facts=encoded.facts(engines),
         passage_names=encoded.names,
-        pronounce=lambda text: [symbol for word in spoken_words(text) for symbol in pronounce(word)],
+        pronounce=lambda text: [symbol for word in pronounce(Query(text)) for symbol in word.pronunciations[0]],
     )
     return EvaluationReport(
         collection=collection.name,

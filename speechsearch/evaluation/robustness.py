@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from speechsearch.audio.degrade import Degradation, degrade
 from speechsearch.domain.errors import EmptyQueryError, TooLongError, TooManyError
-from speechsearch.domain.values import Audio, Passage, Query, Recording, Vector
+from speechsearch.domain.values import Audio, Passage, PhonemeTrack, Query, Recording, Vector
 from speechsearch.domain.visitors import LOCAL, Visitor
 from speechsearch.index import ExactIndex
 from speechsearch.index.vector_index import Point
@@ -84,10 +84,10 @@ class RobustnessBench:
             passage, recording = self._right(passage_id, query, visitor)
             sound = degrade(self._sound(passage, visitor), how, self._voices(how, recording, visitor))
             points, of = self._points(recording.collection, passage_id)
-            vectors, said = self._encoded(sound)
+            vectors, track, said = self._encoded(sound)
             payload = next(one.payload for one in points if one.passage_id == passage_id)
             others = [one for one in points if one.passage_id != passage_id]
-            worse = self._engines([*others, Point(passage_id, vectors, payload)])
+            worse = self._engines([*others, Point(passage_id, vectors, payload)], {passage_id: track})
             before = ranks_of(passage_id, self._engines(points), query, len(points))
             after = ranks_of(passage_id, worse, query, len(points))
             stored = self._stored_transcript(passage_id)
@@ -157,14 +157,16 @@ class RobustnessBench:
         drawn = {passage_id, *draw_sample([one.passage_id for one in kept], MOST_PASSAGES - 1)}
         return [one for one in kept if one.passage_id in drawn], len(kept)
 
-    def _encoded(self, sound: Audio) -> tuple[dict[str, Vector], str]:
-        """Return the vectors of a sound as the library would store them, and the first recogniser's transcript."""
+    def _encoded(self, sound: Audio) -> tuple[dict[str, Vector], PhonemeTrack | None, str]:
+        """Return vectors and phonemes of a sound as the library would store them, and the first recogniser's transcript."""
         makers = self._service.library.makers
-        found: dict[str, Vector] = dict(makers.speech_encoder.encode_passages([sound])[0].vectors)
+        heard = makers.speech_encoder.encode_passages([sound])[0]
+        found: dict[str, Vector] = dict(heard.vectors)
         texts = [baseline.recognizer.transcribe([sound])[0].text for baseline in makers.baselines]
         for baseline, text in zip(makers.baselines, texts, strict=True):
             found.update(baseline.encoder.encode([text])[0])
-        return {name: vector for name, vector in found.items() if not is_nothing(vector)}, "".join(texts[:1])
+        real = {name: vector for name, vector in found.items() if not is_nothing(vector)}
+        return real, heard.track, "".join(texts[:1])
 
     def _said(self, sound: Audio) -> str:
         """Return what the first recogniser writes down; nothing where there is none."""
@@ -176,14 +178,23 @@ class RobustnessBench:
         found = self._service.store.transcripts.get([passage_id], baselines[0].name) if baselines else {}
         return found[passage_id].text if passage_id in found else ""
 
-    def _engines(self, points: Sequence[Point]) -> dict[str, Retriever]:
-        """Return the service's engines over an index of these points."""
+    def _engines(
+        self, points: Sequence[Point], tracks: Mapping[str, PhonemeTrack | None] | None = None
+    ) -> dict[str, Retriever]:
+        """Return the service's engines over an index of these points; ``tracks`` in place of those that are stored."""
+        instead = tracks or {}
+
+        def read(passage_ids: Sequence[str]) -> dict[str, PhonemeTrack]:
+            stored = self._service.store.passages.tracks([one for one in passage_ids if one not in instead])
+            return stored | {one: track for one in passage_ids if (track := instead.get(one)) is not None}
+
         makers = self._service.library.makers
         index = ExactIndex(makers.channels)
         index.upsert(points)
         sample = draw_sample([one.passage_id for one in points])
         cards, known = engine_cards(), read_calibrations()
-        return retrievers(build_engines(cards, index, makers.speech_encoder, makers.baselines, known, lambda: sample))
+        made = build_engines(cards, index, makers.speech_encoder, makers.baselines, known, lambda: sample, read)
+        return retrievers(made)
 
 
 def moves_of(before: Mapping[str, int | None], after: Mapping[str, int | None]) -> tuple[Move, ...]:

@@ -9,7 +9,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from speechsearch.domain.values import Audio, Channel, FloatMatrix, PhonemeTrack, Query, Transcript, Vector, Vectors
+from speechsearch.domain.values import (
+    Audio,
+    Channel,
+    FloatMatrix,
+    PhonemeTrack,
+    Query,
+    SpokenWord,
+    Transcript,
+    Vector,
+    Vectors,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,8 +74,11 @@ class SpeechEncoder(Protocol):
             CapabilityError: the channel cannot be asked in this way.
         """
 
-    def pronounce(self, word: str) -> tuple[int, ...]:
-        """Return how a word sounds, in the symbols of the tracks; () where the encoder hears no phonemes."""
+    def pronounce(self, query: Query) -> list[SpokenWord]:
+        """Return the words of a typed question, or those that are heard in a spoken one, with how they sound.
+
+        Nothing where the encoder hears no phonemes.
+        """
 
 
 class Recognizer(Protocol):

@@ -45,12 +45,12 @@ MINI = ModelCard(
     files=(
         ModelFile(
             "model.safetensors",
-            "688fa10f33e162ab597240d1b8dbb5267859caee8137d86a52e591b09820965d",
+            "e1ff1548d7add6fc335c8fe8c2b8df99f984a4884893a78a5235e9b775343009",
             (Shipped("mini/model.safetensors"),),
         ),
         ModelFile(
             "config.json",
-            "3ffdf94ee3e3c01a81930ec27b888b4a7a51eef81c4f702df267452905dd2912",
+            "45fe609d4b2a009625d12d898308b4b1a1bdca6c12bb79005f3aa66ba6b2f7ea",
             (Shipped("mini/config.json"),),
         ),
     ),

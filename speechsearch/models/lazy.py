@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from speechsearch.domain.values import Audio, Channel, FloatMatrix, Query, Transcript, Vector
+from speechsearch.domain.values import Audio, Channel, FloatMatrix, Query, SpokenWord, Transcript, Vector
 from speechsearch.models.base import EncodedPassage, Recognizer, SpeechEncoder, TextEncoder
 from speechsearch.models.slot import Slot
 
@@ -46,10 +46,10 @@ class LazySpeechEncoder:
         with self._slot.use() as model:
             return model.encode_query(query, channel)
 
-    def pronounce(self, word: str) -> tuple[int, ...]:
-        """Return how a word sounds, in the symbols of the tracks."""
+    def pronounce(self, query: Query) -> list[SpokenWord]:
+        """Return the words of a question with how they sound."""
         with self._slot.use() as model:
-            return model.pronounce(word)
+            return model.pronounce(query)
 
 
 class LazyRecognizer:

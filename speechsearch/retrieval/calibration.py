@@ -15,6 +15,7 @@ from typing import Any
 from speechsearch.domain.assets import ASSETS
 from speechsearch.domain.errors import ModelUnavailableError
 from speechsearch.retrieval.fusion import Scale, likelihood
+from speechsearch.text.common import FEATURES
 
 SHIPPED = ASSETS / "calibration.json"
 Models = Mapping[str, str]
@@ -23,9 +24,12 @@ Models = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Fusion:
-    """How a fused engine adds its channels: the weight of each, and the usual mean and deviation of its scores."""
+    """How a fused engine adds its channels: the weight of each, and the usual mean and deviation of its scores.
 
-    weights: Mapping[str, float]
+    ``coefficients``: of each channel one for each of ``text.common.FEATURES``; see ``fusion.channel_weights``.
+    """
+
+    coefficients: Mapping[str, Sequence[float]]
     typical: Mapping[str, Scale]
 
 
@@ -82,7 +86,8 @@ def as_row(written: Mapping[str, Any]) -> Row:
     fusion = learnt = None
     if "weights" in written:
         typical = {name: (float(mean), float(deviation)) for name, (mean, deviation) in written["typical"].items()}
-        fusion = Fusion({name: float(value) for name, value in written["weights"].items()}, typical)
+        weights = written["weights"].items()
+        fusion = Fusion({name: [float(learnt[one]) for one in FEATURES] for name, learnt in weights}, typical)
     if "curve" in written:
         slope, intercept = written["curve"]
         learnt = Likelihood(float(written["threshold"]), (float(slope), float(intercept)))

@@ -23,7 +23,7 @@ class EngineCard:
         name: short, lower case, as the API and the command line take it.
         title: as the page shows it.
         summary: one line that says what it does and what it is good for.
-        searches: "sound", without a transcript, or "transcript".
+        searches: "sound", without a transcript, "transcript", or "both", where a passage without one is found by sound.
         channels: the names of the channels that it ranks by, in the order in which a hit lists them.
         factory: "package.module:function", imported when first used; it takes ``EngineParts``.
         colour: of its badges and curves on a light page, and on a dark one (CSS).
@@ -33,7 +33,7 @@ class EngineCard:
     name: str
     title: str
     summary: str
-    searches: Literal["sound", "transcript"]
+    searches: Literal["sound", "transcript", "both"]
     channels: tuple[str, ...]
     factory: str
     colour: tuple[str, str]
@@ -50,10 +50,19 @@ class EngineCard:
         return self.searches == "transcript"
 
 
+EVERYTHING = EngineCard(
+    "all",
+    "Everything",
+    "Sound and transcript together, whichever fits the question; what has no transcript yet is found by its sound.",
+    "both",
+    ("adapter", "phonetic", "pieces", "meaning", "words"),
+    "speechsearch.retrieval.engines:fused",
+    ("#0369a1", "#38bdf8"),
+)
 HYBRID = EngineCard(
     "hybrid",
     "Adapter + phonetic",
-    "Meaning, sound and likely word pieces: their scores, normalised and added. No transcript is involved.",
+    "Meaning, sound and likely words, weighted by the kind of question. No transcript is involved.",
     "sound",
     ("adapter", "phonetic", "pieces"),
     "speechsearch.retrieval.engines:fused",
@@ -71,10 +80,10 @@ ADAPTER = EngineCard(
 PHONETIC = EngineCard(
     "phonetic",
     "Phonetic index",
-    "Sound: runs of three phonemes of your question are looked up in the phonemes of every passage.",
+    "Sound: the words of your question, names above all, are looked for in what may have been said.",
     "sound",
     ("phonetic",),
-    "speechsearch.retrieval.engines:single",
+    "speechsearch.retrieval.engines:fused",
     ("#c2700a", "#f59e0b"),
 )
 ASR = EngineCard(
@@ -83,12 +92,12 @@ ASR = EngineCard(
     "Transcript first: a recogniser writes passages down; their meaning and words are searched.",
     "transcript",
     ("meaning", "words"),
-    "speechsearch.retrieval.engines:transcribed",
+    "speechsearch.retrieval.engines:fused",
     ("#6366f1", "#a5b4fc"),
 )
-BUILT_IN = (HYBRID, ADAPTER, PHONETIC, ASR)
+BUILT_IN = (EVERYTHING, HYBRID, ADAPTER, PHONETIC, ASR)
 DEFAULT, BASELINE = HYBRID.name, ASR.name
-"""What answers when nobody chose, and what it is compared with."""
+"""What answers a program that did not choose: there always is one; and what the others are compared with."""
 
 
 ENTRY_POINTS = "speechsearch.engines"
@@ -110,14 +119,14 @@ def engine_cards() -> tuple[EngineCard, ...]:
 
 
 def usual_pair(names: Sequence[str]) -> tuple[str, str]:
-    """Return the engine that answers when nobody chose and the one it is compared with, of those that there are.
+    """Return the engine that the page asks first and the one it is compared with, of those that there are.
 
     Without a recogniser there is no baseline; then the first other engine takes its place.
 
-    >>> usual_pair(["hybrid", "adapter", "asr"]), usual_pair(["hybrid", "adapter"]), usual_pair(["adapter"])
-    (('hybrid', 'asr'), ('hybrid', 'adapter'), ('adapter', 'adapter'))
+    >>> usual_pair(["all", "hybrid", "asr"]), usual_pair(["hybrid", "adapter"]), usual_pair(["adapter"])
+    (('all', 'asr'), ('hybrid', 'adapter'), ('adapter', 'adapter'))
     """
-    first = DEFAULT if DEFAULT in names else names[0]
+    first = next((name for name in (EVERYTHING.name, DEFAULT) if name in names), names[0])
     others = [name for name in names if name != first] or [first]
     return first, BASELINE if BASELINE in others else others[0]
 

@@ -15,9 +15,12 @@ from speechsearch.models.baseline import Baseline
 from speechsearch.retrieval.calibration import Calibrations, Fusion, Likelihood
 from speechsearch.retrieval.engine_cards import EngineCard
 from speechsearch.retrieval.fused import FusedRetriever
+from speechsearch.retrieval.keywords import NAME as SPOTTING
+from speechsearch.retrieval.keywords import KeptTracks, KeywordRetriever, ReadTracks
 from speechsearch.retrieval.retriever import Retriever
-from speechsearch.retrieval.transcribed import TranscribedRetriever
 from speechsearch.retrieval.vector import VectorRetriever
+from speechsearch.retrieval.written import Writer
+from speechsearch.text.spoken import spoken_words
 
 Sample = Callable[[], Sequence[str]]
 """Gives the ids of the background passages of a library."""
@@ -27,57 +30,92 @@ Sample = Callable[[], Sequence[str]]
 class EngineParts:
     """What the factory of an engine gets.
 
-    ``baseline`` is None for an engine that searches sound; ``fusion`` is None where no weights were learnt for these
-    models.
+    ``baseline`` and ``writer``, of its recogniser, are None for an engine that searches sound; ``fusion`` is None where no weights were learnt for these
+    models; ``tracks`` reads what was heard in passages.
     """
 
     card: EngineCard
     index: VectorIndex
     speech_encoder: SpeechEncoder
     baseline: Baseline | None
+    writer: Writer | None
     fusion: Fusion | None
     sample: Sample
+    tracks: ReadTracks
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
     """An engine that can be asked.
 
-    ``channels`` are the index's names of what it ranks by; ``recognizer`` names whose transcripts it searches, empty
-    for sound; ``likelihood`` is None where it was never learnt for these models.
+    ``channels`` are the index's names of what it ranks by, ``needed`` those without which it cannot find a passage;
+    ``recognizer`` names whose transcripts it searches, empty for sound; ``likelihood`` is None where it was never learnt
+    for these models.
     """
 
     card: EngineCard
     retriever: Retriever
     channels: tuple[str, ...]
+    needed: tuple[str, ...]
     recognizer: str
     likelihood: Likelihood | None
 
 
 def single(parts: EngineParts) -> Retriever:
     """Return an engine of one channel."""
-    (channel,) = channels_of(parts)
-    return by_channel(parts, channel, parts.card.name)
+    (retriever,) = parts_of(parts)
+    return retriever
 
 
 def fused(parts: EngineParts) -> Retriever:
-    """Return an engine of several channels."""
-    channels = channels_of(parts)
-    retrievers = [by_channel(parts, channel, channel.title or channel.name) for channel in channels]
-    return FusedRetriever(parts.card.name, retrievers, parts.fusion, parts.sample)
+    """Return an engine of several channels; where phonemes are among them, the words of a question are spotted too."""
+    retrievers = parts_of(parts)
+    hear = parts.speech_encoder.pronounce
+    spotting = [KeywordRetriever(SPOTTING, one, hear, parts.tracks) for one in retrievers if one.channel.is_phonetic]
+    return FusedRetriever(
+        parts.card.name, [*retrievers, *spotting], parts.fusion, partial(words_of, parts), parts.sample
+    )
 
 
-def transcribed(parts: EngineParts) -> Retriever:
-    """Return an engine over transcripts, which writes a spoken question down first."""
-    if parts.baseline is None:
+def words_of(parts: EngineParts, query: Query) -> list[str]:
+    """Return the words of a question: typed, heard, or written down where the engine searches transcripts alone."""
+    if query.audio is None:
+        return list(spoken_words(query.text))
+    if parts.writer and parts.card.searches == "transcript":
+        return list(spoken_words(parts.writer(query).text))
+    return [word.text for word in parts.speech_encoder.pronounce(query)]
+
+
+def parts_of(parts: EngineParts) -> list[VectorRetriever]:
+    """Return the retrievers of the channels that an engine ranks by, in the order of its card."""
+    found = []
+    for channel in channels_for(parts.card, available(parts.card, parts.speech_encoder, parts.baseline)):
+        is_heard = channel in parts.speech_encoder.channels
+        encode = partial(heard, parts, channel.name) if is_heard else partial(written, parts, channel.name)
+        found.append(VectorRetriever(channel.title or channel.name, channel, encode, parts.index))
+    return found
+
+
+def heard(parts: EngineParts, channel: str, query: Query) -> Vector:
+    """Return a question's vector in a channel of sound."""
+    return parts.speech_encoder.encode_query(query, channel)
+
+
+def written(parts: EngineParts, channel: str, query: Query) -> Vector:
+    """Return a question's vector in a channel of transcripts.
+
+    Raises:
+        CapabilityError: the engine has no recogniser.
+    """
+    if parts.baseline is None or parts.writer is None:
         raise CapabilityError(f"The engine '{parts.card.name}' needs a recogniser.")
-    return TranscribedRetriever(fused(parts), parts.baseline.recognizer)
+    return parts.baseline.encoder.encode_query(parts.writer(query), channel)
 
 
-def channels_of(parts: EngineParts) -> tuple[Channel, ...]:
-    """Return the channels of the models that an engine ranks by, in the order of its card."""
-    source = parts.baseline.encoder if parts.baseline else parts.speech_encoder
-    return channels_for(parts.card, source.channels)
+def available(card: EngineCard, speech_encoder: SpeechEncoder, baseline: Baseline | None) -> tuple[Channel, ...]:
+    """Return the channels of the models that an engine may rank by."""
+    of_sound = () if card.searches == "transcript" else speech_encoder.channels
+    return (*of_sound, *(baseline.encoder.channels if baseline else ()))
 
 
 def channels_for(card: EngineCard, channels: Sequence[Channel]) -> tuple[Channel, ...]:
@@ -91,17 +129,6 @@ def channels_for(card: EngineCard, channels: Sequence[Channel]) -> tuple[Channel
     return tuple(by_title[name] for name in card.channels if name in by_title)
 
 
-def by_channel(parts: EngineParts, channel: Channel, name: str) -> VectorRetriever:
-    """Return the retriever of one channel."""
-    encode: Callable[[Query, str], Vector]
-    encode = parts.baseline.encoder.encode_query if parts.baseline else parts.speech_encoder.encode_query
-    return VectorRetriever(name, channel.name, partial(_asked, encode, channel.name), parts.index)
-
-
-def _asked(encode: Callable[[Query, str], Vector], channel: str, query: Query) -> Vector:
-    return encode(query, channel)
-
-
 def build_engines(
     cards: Sequence[EngineCard],
     index: VectorIndex,
@@ -109,27 +136,33 @@ def build_engines(
     baselines: Sequence[Baseline],
     calibrations: Calibrations,
     sample: Sample,
+    tracks: ReadTracks,
 ) -> dict[str, Engine]:
     """Return the engines that these models make possible, by name.
 
     An engine over transcripts is made once a baseline: the first has the card's name, the others also the recogniser's.
     """
+    tracks = KeptTracks(tracks)
+    writers = {one.name: Writer(one.recognizer) for one in baselines}
     engines: dict[str, Engine] = {}
     for card in cards:
         sources = [None] if card.searches == "sound" else list(baselines)
         for number, baseline in enumerate(sources):
-            channels = channels_for(card, baseline.encoder.channels if baseline else speech_encoder.channels)
+            channels = channels_for(card, available(card, speech_encoder, baseline))
             if not channels:
                 continue
-            models = {"speech encoder": speech_encoder.fingerprint} if baseline is None else baseline.models
+            models = {} if card.searches == "transcript" else {"speech encoder": speech_encoder.fingerprint}
+            models |= baseline.models if baseline else {}
             named = card if baseline is None or number == 0 else for_recognizer(card, baseline.name)
+            writer = writers[baseline.name] if baseline else None
             fusion = calibrations.fusion(card.name, models)
-            parts = EngineParts(named, index, speech_encoder, baseline, fusion, sample)
+            parts = EngineParts(named, index, speech_encoder, baseline, writer, fusion, sample, tracks)
             module, _, factory = card.factory.partition(":")
             engines[named.name] = Engine(
                 named,
                 getattr(importlib.import_module(module), factory)(parts),
-                tuple(channel.name for channel in channels),
+                tuple(one.name for one in channels),
+                tuple(one.name for one in channels if card.searches == "transcript" or one in speech_encoder.channels),
                 baseline.name if baseline else "",
                 calibrations.likelihood(card.name, models),
             )

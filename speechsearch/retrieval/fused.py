@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from speechsearch.domain.errors import EmptyQueryError
 from speechsearch.domain.values import ChannelRank, Query
 from speechsearch.retrieval.calibration import Fusion
-from speechsearch.retrieval.fusion import reciprocal_ranks, scales_of, weighted_sum
+from speechsearch.retrieval.fusion import channel_weights, reciprocal_ranks, scales_of, weighted_sum
 from speechsearch.retrieval.retriever import RankedPassage, Ranking, Retriever, Scorer
+from speechsearch.text.common import features
 
 CANDIDATES = 100
 BACKGROUND = 400
@@ -26,15 +27,22 @@ class FusedRetriever:
         name: the engine's.
         parts: the retrievers; those that find nothing to look for in a query are left out of its answer.
         fusion: what was learnt about their scores; None: nothing.
+        words: says which words a question has, which the weights depend on.
         sample: gives the ids of some passages: the background against which scores are normalised.
     """
 
     def __init__(
-        self, name: str, parts: Sequence[Retriever], fusion: Fusion | None, sample: Callable[[], Sequence[str]]
+        self,
+        name: str,
+        parts: Sequence[Retriever],
+        fusion: Fusion | None,
+        words: Callable[[Query], Sequence[str]],
+        sample: Callable[[], Sequence[str]],
     ) -> None:
-        self.name, self.parts, self.sample = name, parts, sample
+        self.name, self.parts, self.words, self.sample = name, parts, words, sample
         can_score = all(isinstance(part, Scorer) for part in parts)
-        self.fusion = fusion if can_score and fusion and all(part.name in fusion.weights for part in parts) else None
+        is_learnt = fusion is not None and all(part.name in fusion.coefficients for part in parts)
+        self.fusion = fusion if can_score and is_learnt else None
 
     def retrieve(self, query: Query, limit: int) -> Ranking:
         """Return at most ``limit`` passages, best first.
@@ -66,7 +74,8 @@ class FusedRetriever:
             wanted = sorted(candidates | set(others))
             scores = {part.name: dict(part.score(query, wanted)) for part in active if isinstance(part, Scorer)}
             scales = scales_of(scores, others, self.fusion.typical)
-            fused = weighted_sum(scores, self.fusion.weights, scales, candidates)
+            weights = channel_weights(self.fusion.coefficients, features(self.words(query)), scores)
+            fused = weighted_sum(scores, weights, scales, candidates)
         passages = tuple(
             RankedPassage(
                 passage_id,

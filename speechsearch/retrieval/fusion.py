@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from operator import add, itemgetter
+from operator import itemgetter
 
 Scale = tuple[float, float]
 """A channel's mean and deviation on a background of passages."""
@@ -53,6 +53,18 @@ def scales_of(
     }
 
 
+def channel_weights(
+    coefficients: Mapping[str, Sequence[float]], features: Sequence[float], asked: Iterable[str]
+) -> dict[str, float]:
+    """Return the weight of each channel for a question: the exponential of its coefficients times what it is like.
+
+    >>> weights = channel_weights({"a": (0.0, 1.0), "b": (0.0, -1.0)}, (1.0, 0.5), "ab")
+    >>> {name: round(weight, 3) for name, weight in weights.items()}
+    {'a': 1.649, 'b': 0.607}
+    """
+    return {name: math.exp(sum(a * b for a, b in zip(coefficients[name], features, strict=True))) for name in asked}
+
+
 def weighted_sum(
     channels: Mapping[str, Mapping[str, float]],
     weights: Mapping[str, float],
@@ -61,19 +73,24 @@ def weighted_sum(
 ) -> list[tuple[str, float]]:
     """Return (passage id, score), best first: each channel's score less its mean over its deviation, weighted, summed.
 
-    Of the candidates those that no channel scores are left out; one that only some channels score has zero in the
-    others before normalisation. Ties are broken by id.
+    Of the candidates those that no channel scores are left out. A channel that does not score a passage knows nothing
+    of it; the others then count for it too. Ties are broken by id.
 
-    >>> weighted_sum({"a": {"x": 2.0}, "b": {"y": 4.0}}, {"a": 0.5, "b": 0.5}, {"a": (0, 1), "b": (0, 1)}, "xyz")
-    [('y', 2.0), ('x', 1.0)]
+    >>> weighted_sum({"a": {"x": 2.0, "y": 1.0}, "b": {"y": 4.0}}, {"a": 1, "b": 1}, {"a": (0, 1), "b": (0, 1)}, "xyz")
+    [('y', 5.0), ('x', 4.0)]
     """
     ids = sorted(set().union(*channels.values()).intersection(candidates))
-    totals = [0.0] * len(ids)
+    totals, known = [0.0] * len(ids), [0.0] * len(ids)
     for name, scores in channels.items():
         weight, (mean, deviation) = weights[name], scales[name]
-        parts = (weight * (scores.get(passage_id, 0.0) - mean) / deviation for passage_id in ids)
-        totals = list(map(add, totals, parts))
-    return sorted(zip(ids, totals, strict=True), key=itemgetter(1), reverse=True)  # keeps the order of equal scores
+        for place, passage_id in enumerate(ids):
+            score = scores.get(passage_id)
+            if score is not None:
+                totals[place] += weight * (score - mean) / deviation
+                known[place] += weight
+    everything = sum(weights[name] for name in channels)
+    whole = (total * everything / share for total, share in zip(totals, known, strict=True))
+    return sorted(zip(ids, whole, strict=True), key=itemgetter(1), reverse=True)  # keeps the order of equal scores
 
 
 def reciprocal_ranks(rankings: Mapping[str, Mapping[str, int]], k: int = 60) -> list[tuple[str, float]]:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
-from speechsearch.domain.values import ChannelRank, Query, Vector
+from speechsearch.domain.values import Channel, ChannelRank, Query, Vector
 from speechsearch.index.vector_index import VectorIndex
 from speechsearch.retrieval.retriever import RankedPassage, Ranking
 
@@ -19,13 +19,13 @@ class VectorRetriever:
 
     Args:
         name: what hits call it.
-        vector_name: the channel's name in the index.
+        channel: which vector.
         encode: gives a query's vector in the channel; raises EmptyQueryError.
         index: where the passages' vectors are.
     """
 
-    def __init__(self, name: str, vector_name: str, encode: Callable[[Query], Vector], index: VectorIndex) -> None:
-        self.name, self.vector_name, self.index = name, vector_name, index
+    def __init__(self, name: str, channel: Channel, encode: Callable[[Query], Vector], index: VectorIndex) -> None:
+        self.name, self.channel, self.index = name, channel, index
         self._encode = lru_cache(KEPT_QUERIES)(encode)
 
     def retrieve(self, query: Query, limit: int) -> Ranking:
@@ -37,7 +37,7 @@ class VectorRetriever:
         started = time.perf_counter()
         vector = self._encode(query)
         encoded = time.perf_counter()
-        found = self.index.search(self.vector_name, vector, limit, query.filters)
+        found = self.index.search(self.channel.name, vector, limit, query.filters)
         passages = tuple(
             RankedPassage(one.passage_id, one.score, (ChannelRank(self.name, rank, one.score),))
             for rank, one in enumerate(found, 1)
@@ -45,12 +45,13 @@ class VectorRetriever:
         return Ranking(passages, (encoded - started) * 1000, (time.perf_counter() - encoded) * 1000)
 
     def score(self, query: Query, passage_ids: Sequence[str]) -> dict[str, float]:
-        """Return passage id -> score; a sparse channel leaves out those without a common term.
+        """Return passage id -> score: in a sparse channel 0 without a common term; in a dense one none without a vector.
 
         Raises:
             EmptyQueryError: nothing in the query can be looked for.
         """
         if not passage_ids:
             return {}
-        found = self.index.search(self.vector_name, self._encode(query), len(passage_ids), only=passage_ids)
-        return {one.passage_id: one.score for one in found}
+        found = self.index.search(self.channel.name, self._encode(query), len(passage_ids), only=passage_ids)
+        scores = dict.fromkeys(passage_ids, 0.0) if self.channel.kind == "sparse" else {}
+        return scores | {one.passage_id: one.score for one in found}

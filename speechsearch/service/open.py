@@ -57,6 +57,7 @@ class Service:
             library.makers.baselines,
             read_calibrations(),
             BackgroundSample(library),
+            store.passages.tracks,
         )
         self.browse = Browse(settings, library)
         self.search = Search(library, engines, self.browse)

@@ -76,14 +76,14 @@ class Search:
             return Results(engine_name, (), False, 0.0, 0.0, recognizer=engine.recognizer)
         ranking = engine.retriever.retrieve(replace(query, filters=filters), query.top_k)
         results = self._results(engine, ranking, "" if query.audio is not None else query.text, visitor)
-        coverage = self._coverage.of(engine.channels, filters)
+        coverage = self._coverage.of(engine.needed, filters)
         return replace(results, coverage=coverage, total_ms=(time.perf_counter() - started) * 1000)
 
     def coverage(self, engine_name: str, visitor: Visitor = LOCAL) -> Coverage:
         """Return how much an engine can search of what the visitor sees. Raises NotFoundError."""
         engine_named(engine_name, self.cards())
         filters = self._allowed(Filters(), visitor)
-        return NOTHING_THERE if filters is None else self._coverage.of(self.engines[engine_name].channels, filters)
+        return NOTHING_THERE if filters is None else self._coverage.of(self.engines[engine_name].needed, filters)
 
     def compare(
         self, query: Query, left: str = DEFAULT, right: str | None = None, visitor: Visitor = LOCAL
@@ -121,12 +121,13 @@ class Search:
 
     def _results(self, engine: Engine, ranking: Ranking, text: str, visitor: Visitor) -> Results:
         """Return a ranking with all that is known of its passages; ``text``: the question, empty if it was spoken."""
-        store, pronounce = self._library.store, self._library.makers.speech_encoder.pronounce
+        store = self._library.store
         ids = [one.passage_id for one in ranking.passages]
         passages, recordings = store.passages.get(ids), store.recordings.of_passages(ids)
         transcripts = self._transcripts(engine, ids)
         tracks = store.passages.tracks(self._heard(ranking) if text else [])
-        evidence = explain(text, pronounce, tracks, transcripts)
+        words = self._library.makers.speech_encoder.pronounce(Query(text)) if tracks else []
+        evidence = explain(text, words, tracks, transcripts)
         # One may be deleted meanwhile, or belong to a collection that was made after the filters were.
         seen = {
             name for name, recording in recordings.items() if name in passages and visitor.sees(recording.collection)

@@ -155,12 +155,17 @@ def track_row(passage_id: str, track: PhonemeTrack) -> dict[str, Any]:
     """Return the row of what is heard in a passage.
 
     Raises:
-        InputError: phonemes and times are not equally many.
+        InputError: phonemes, losses and times are not equally many.
     """
-    if track.symbols.shape != track.starts_s.shape or track.symbols.ndim != 1:
-        raise InputError(f"{track.symbols.shape} phonemes do not fit {track.starts_s.shape} times.")
-    symbols, starts_s = track.symbols.astype(np.uint8), track.starts_s.astype("<f4")
-    return {"passage_id": passage_id, "symbols": symbols.tobytes(), "starts_s": starts_s.tobytes()}
+    symbols, losses, starts_s = track.symbols, track.losses, track.starts_s
+    if symbols.shape != losses.shape or symbols.ndim != 2 or symbols.shape[:1] != starts_s.shape:
+        raise InputError(f"{symbols.shape} phonemes do not fit {losses.shape} losses and {starts_s.shape} times.")
+    return {
+        "passage_id": passage_id,
+        "symbols": symbols.astype(np.uint8).tobytes(),
+        "losses": losses.astype(np.uint8).tobytes(),
+        "starts_s": starts_s.astype("<f4").tobytes(),
+    }
 
 
 def track_of(row: Any) -> PhonemeTrack:
@@ -169,9 +174,15 @@ def track_of(row: Any) -> PhonemeTrack:
     Raises:
         StoreError: the row is damaged.
     """
-    if len(row.starts_s) != 4 * len(row.symbols):
+    frames, rest = divmod(len(row.starts_s), 4)
+    if rest or len(row.symbols) != len(row.losses) or len(row.symbols) % max(1, frames) or (row.symbols and not frames):
         raise StoreError(f"The phonemes of passage {row.passage_id} are damaged.", "Ingest it again.")
-    return PhonemeTrack(np.frombuffer(row.symbols, np.uint8), np.frombuffer(row.starts_s, "<f4").astype(np.float32))
+    shape = (frames, len(row.symbols) // frames if frames else 0)
+    return PhonemeTrack(
+        np.frombuffer(row.symbols, np.uint8).reshape(shape),
+        np.frombuffer(row.losses, np.uint8).reshape(shape),
+        np.frombuffer(row.starts_s, "<f4").astype(np.float32),
+    )
 
 
 def transcript_row(passage_id: str, transcript: Transcript) -> dict[str, Any]:

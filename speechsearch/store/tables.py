@@ -92,11 +92,12 @@ class TranscriptRow(Base):
 
 
 class TrackRow(Base):
-    """The phonemes heard in a passage: uint8 symbols and float32 start times."""
+    """The phonemes that may have been heard in a passage, frame by frame: uint8 symbols and losses, float32 times."""
 
     __tablename__ = "tracks"
     passage_id: Mapped[str] = mapped_column(ForeignKey("passages.passage_id", ondelete="CASCADE"), primary_key=True)
     symbols: Mapped[bytes]
+    losses: Mapped[bytes]
     starts_s: Mapped[bytes]
 
 

@@ -6,13 +6,14 @@ Source: the CMU Pronouncing Dictionary (BSD licence), as the pocketsphinx packag
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 
 from speechsearch.domain.packages import packaged_file
 from speechsearch.text.spoken import WORD, spoken_words
 
 CMUDICT = "pocketsphinx/model/en-us/cmudict-en-us.dict"
+LONGEST_ACRONYM = 4
 BLANK = 0
 PHONEMES = tuple(
     "AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T TH UH UW V W Y Z ZH".split()
@@ -24,38 +25,48 @@ Pronunciation = tuple[int, ...]
 
 
 @cache
-def dictionary() -> dict[str, Pronunciation]:
-    """Return CMUdict's first pronunciation of every word, as encoder symbols (about 125,000 words).
+def dictionary() -> dict[str, tuple[Pronunciation, ...]]:
+    """Return CMUdict's pronunciations of every word, as encoder symbols (about 125,000 words).
 
     Raises:
         MissingDependencyError: the package that carries it is not installed.
     """
     path = packaged_file("pocketsphinx", CMUDICT, "python -m pip install pocketsphinx")
-    entries: dict[str, Pronunciation] = {}
+    entries: dict[str, tuple[Pronunciation, ...]] = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         word, *phonemes = line.split()
-        if "(" not in word and WORD.fullmatch(word):
-            entries[word] = tuple(SYMBOL_OF[phoneme] for phoneme in phonemes)
+        word = word.partition("(")[0]  # word(2) is another way to say it
+        if WORD.fullmatch(word):
+            entries[word] = (*entries.get(word, ()), tuple(SYMBOL_OF[phoneme] for phoneme in phonemes))
     return entries
 
 
 class Lexicon:
     """Pronounces any word: CMUdict first, a letter-to-sound rule for the rest."""
 
-    def __init__(self, letter_to_sound: Callable[[str], Pronunciation]) -> None:
-        """``letter_to_sound`` pronounces a lower-case word of letters and apostrophes that the dictionary lacks."""
+    def __init__(self, letter_to_sound: Callable[[str], Sequence[Pronunciation]]) -> None:
+        """``letter_to_sound`` says a lower-case word of letters that the dictionary lacks, the likeliest way first."""
         self.entries = dictionary()
         self.letter_to_sound = lru_cache(maxsize=65536)(letter_to_sound)
 
     def pronounce(self, word: str) -> Pronunciation:
-        """Return the symbols of one word as ``spoken_words`` gives it."""
+        """Return the likeliest symbols of one word as ``spoken_words`` gives it."""
+        found = self.pronunciations(word)
+        return found[0] if found else ()
+
+    def pronunciations(self, word: str) -> tuple[Pronunciation, ...]:
+        """Return how a word may be said, the likeliest way first; a short unknown one also letter by letter."""
         known = self.entries.get(word)
         if known is not None:
             return known
         if word.endswith("'s"):
-            stem = self.pronounce(word[:-2])
-            return stem + possessive(stem)
-        return self.letter_to_sound(word.replace("'", ""))
+            return tuple(stem + possessive(stem) for stem in self.pronunciations(word[:-2]))
+        letters = word.replace("'", "")
+        guesses = tuple(self.letter_to_sound(letters))
+        spelt: Pronunciation = ()
+        if len(letters) <= LONGEST_ACRONYM:
+            spelt = tuple(symbol for letter in letters for symbol in self.entries[letter][-1])
+        return tuple(dict.fromkeys(one for one in (*guesses, spelt) if one))
 
     def pronounce_text(self, text: str) -> list[Pronunciation]:
         """Return the symbols of each word of a text."""

@@ -19,22 +19,22 @@ from speechsearch.training import frozen
 from speechsearch.training.checkpoint import load_state
 
 
-def count_layers(state: Path, prefix: str) -> tuple[int, int]:
-    """Return (layers, width) of the network in a state file."""
+def count_layers(state: Path, prefix: str, width_of: str) -> tuple[int, int]:
+    """Return (layers, width) of the network in a state file; ``width_of``: a matrix of each with so many rows."""
     with safe_open(state, "pt") as file:
         layers = {key[len(prefix) :].split(".")[0] for key in file.keys() if key.startswith(prefix)}  # noqa: SIM118
-        width = file.get_slice(f"{prefix}0.feed_forward.down.weight").get_shape()[0]
+        width = file.get_slice(f"{prefix}0.{width_of}").get_shape()[0]
     return len(layers), width
 
 
-def main(encoder: Path, adapter: Path, letter_to_sound: Path, folder: Path) -> None:
+def main(encoder: Path, adapter: Path, letter_to_sound: Path, folder: Path, pooled_after: int = 1) -> None:
     """Write FOLDER/model.safetensors and FOLDER/config.json, then load them once to be sure."""
     text_encoder = frozen.text_encoder()
-    blocks, width = count_layers(encoder, "encoder.blocks.")
-    acoustic = AcousticEncoder(AcousticConfig(blocks=blocks, width=width))
+    layers, width = count_layers(encoder, "encoder.layers.", "out.weight")
+    acoustic = AcousticEncoder(AcousticConfig(layers=layers, width=width, heads=width // 64, pooled_after=pooled_after))
     with safe_open(adapter, "pt") as file:
         vocabulary = file.get_tensor("adapter.vocabulary")
-    layers, width = count_layers(adapter, "adapter.layers.")
+    layers, width = count_layers(adapter, "adapter.layers.", "feed_forward.down.weight")
     token_adapter = TokenAdapter(
         AdapterConfig(layers=layers, width=width, heads=width // 64), vocabulary, text_encoder.word_embeddings
     )

@@ -37,16 +37,16 @@ RESERVED_READER = "8226"
 RANDOM_WORD_SHARE = 0.06
 
 
-def unknown(word: str) -> Pronunciation:
+def unknown(word: str) -> list[Pronunciation]:
     """Refuse a word that is not in CMUdict: its sound would be a guess."""
     raise KeyError(word)
 
 
-def flite_letter_to_sound(word: str) -> Pronunciation:
+def flite_letter_to_sound(word: str) -> list[Pronunciation]:
     """Return flite's guess at a word (its rules were learnt from CMUdict too): for human speech, which is scarce."""
     command = ["flite", "-voice", "kal16", "-ps", "-t", word, "-o", "none"]
     said = subprocess.run(command, check=True, capture_output=True, text=True, timeout=20).stdout.upper().split()
-    return tuple(SYMBOL_OF["AH" if phoneme == "AX" else phoneme] for phoneme in said if phoneme != "PAU")
+    return [tuple(SYMBOL_OF["AH" if phoneme == "AX" else phoneme] for phoneme in said if phoneme != "PAU")]
 
 
 def label(text: str, lexicon: Lexicon) -> list[int] | None:

@@ -83,6 +83,7 @@ def main(
     layers: int = 4,
     width: int = 256,
     save_every: int = 100,
+    is_bf16: bool = False,
     tiny: bool = False,
 ) -> None:
     """Train on texts of DATA and the spikes of BANK; keep the state in OUT."""
@@ -109,7 +110,7 @@ def main(
         for group in optimiser.param_groups:
             group["lr"] = rate * min((step + 1) / warmup, 0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * progress)))
         batch = next(batches)
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=is_bf16):
             loss, states, ends, _, accuracy = token_loss(adapter, batch)
             cosine = 0.0
             if distil:

@@ -7,7 +7,6 @@ minute). Resumes from OUT/state.safetensors when it is there.
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,26 +19,26 @@ import typer
 from torch import Tensor
 
 from speechsearch.models.mini.acoustic import AcousticConfig, AcousticEncoder
-from speechsearch.models.mini.frontend import LogMel, frame_count, mel_filterbank
+from speechsearch.models.mini.frontend import LogMel, frame_count
 from speechsearch.training.augment import Augmenter, Samples, mask_spectrum
 from speechsearch.training.checkpoint import load_state, save_state
 from speechsearch.training.corpus import Shard, Utterance
 
 SAMPLE_RATE_HZ = 16_000
 SOURCE_WEIGHTS = {
-    "kathleen_arctic": 0.08,
-    "ljspeech_385": 0.08,
-    "librispeech": 0.16,
-    "readers": 0.06,
-    "speechocean-adults": 0.18,
-    "speechocean-children": 0.10,
+    "kathleen_arctic": 0.07,
+    "ljspeech_385": 0.06,
+    "librispeech": 0.20,
+    "readers": 0.10,
+    "speechocean-adults": 0.20,
+    "speechocean-children": 0.11,
     "espeak": 0.11,
-    "flite": 0.20,
-    "festival": 0.03,
+    "flite": 0.13,
+    "festival": 0.02,
 }
-BATCH_S = 100.0
-LENGTHS_S = (2, 3, 4, 5, 6, 8, 10, 12, 14, 16, 20, 25, 30)
-WARPS = [0.84, 0.88, 0.92, 0.96, 1.0, 1.04, 1.08, 1.13, 1.18]
+BATCH_S = 60.0
+LENGTHS_S = (2, 3, 4, 5, 6, 8, 10, 12, 14, 16)
+"""The longest is what the encoder hears at once (``network.WINDOW_S``)."""
 
 
 def source_of(shard: str) -> str:
@@ -88,7 +87,7 @@ class Batches:
         self.augment = Augmenter(found[0], rooms, self.rng)
 
     def draw(self) -> tuple[Samples, list[int], str]:
-        """Return one utterance and its text, one time in four followed by others of its group (at most 30 s)."""
+        """Return one utterance and its text, one time in four followed by others of its group (at most LENGTHS_S)."""
         source = list(self.groups)[self.rng.choice(len(self.weights), p=self.weights)]
         group = self.groups[source]
         start = int(self.rng.integers(len(group)))
@@ -98,7 +97,7 @@ class Batches:
         texts: list[str] = []
         for shard, utterance in group[start : start + count]:
             sound = shard.sound(utterance)
-            if sum(map(len, pieces)) + len(sound) > 30 * SAMPLE_RATE_HZ:
+            if sum(map(len, pieces)) + len(sound) > LENGTHS_S[-1] * SAMPLE_RATE_HZ and pieces:
                 break
             pieces += [sound, np.zeros(int(self.rng.integers(1, 9_600)), np.float32)]
             symbols += utterance.symbols
@@ -156,7 +155,7 @@ def greedy(log_probs: Tensor, count: int) -> list[int]:
 
 
 @torch.inference_mode()
-def phoneme_error_rates(model: AcousticEncoder, shards: list[Shard], most: int = 120) -> dict[str, float]:
+def phoneme_error_rates(model: AcousticEncoder, shards: list[Shard], most: int = 48) -> dict[str, float]:
     """Return the phoneme error rate in % of each voice in the shards, over at most that many utterances each."""
     log_mel, model = LogMel(), model.eval()
     errors: dict[str, list[int]] = {}
@@ -170,8 +169,7 @@ def phoneme_error_rates(model: AcousticEncoder, shards: list[Shard], most: int =
             for start in range(0, len(chosen), 8):
                 group = chosen[start : start + 8]
                 samples, lengths = padded([shard.sound(utterance) for utterance in group])
-                with torch.autocast("cpu", torch.bfloat16):
-                    log_probs, counts = model(log_mel(samples, lengths), lengths // 160 + 1)
+                log_probs, counts = model(*log_mel(samples, lengths))
                 for utterance, row, count in zip(group, log_probs, counts.tolist(), strict=True):
                     total = errors.setdefault(voice, [0, 0])
                     total[0] += edit_distance(greedy(row, count), utterance.symbols)
@@ -183,28 +181,32 @@ def phoneme_error_rates(model: AcousticEncoder, shards: list[Shard], most: int =
 def main(
     corpus: Path,
     out: Path,
-    steps: int = 5500,
-    rate: float = 1.2e-3,
-    warmup: int = 300,
+    steps: int = 1500,
+    rate: float = 5e-5,
+    head_rate: float = 3e-4,
+    warmup: int = 60,
     seed: int = 1,
     noises: Path | None = None,
     start_from: Path | None = None,
-    evaluate_every: int = 600,
-    save_every: int = 100,
-    blocks: int = 7,
-    width: int = 256,
+    whisper: Path | None = None,
+    pooled_after: int = 1,
+    evaluate_every: int = 300,
+    save_every: int = 50,
+    is_bf16: bool = False,
     tiny: bool = False,
 ) -> None:
     """Train on CORPUS/train, report phoneme error rates on CORPUS/evaluation, keep the state in OUT."""
     torch.manual_seed(seed)
     torch.set_flush_denormal(True)
+    config = AcousticConfig(pooled_after=pooled_after)
     if tiny:
-        steps, blocks, width, evaluate_every = 20, 2, 64, 20
-    model = AcousticEncoder(AcousticConfig(blocks=blocks, width=width))
-    decayed = [p for p in model.parameters() if p.ndim > 1]
-    others = [p for p in model.parameters() if p.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": 0.02}, {"params": others, "weight_decay": 0.0}]
-    optimiser = torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98))
+        steps, evaluate_every = 4, 4
+        config = AcousticConfig(width=64, layers=2, heads=1)
+    model = AcousticEncoder(config)
+    new = [*model.pool.parameters(), *model.head.parameters()]
+    old = [p for p in model.parameters() if all(p is not one for one in new)]
+    groups = [{"params": old, "rate": rate}, {"params": new, "rate": head_rate}]
+    optimiser = torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98), weight_decay=0.01)
     state = out / "state.safetensors"
     first_step = 0
     if state.exists():
@@ -215,18 +217,15 @@ def main(
     evaluation = [Shard(path) for path in sorted((corpus / "evaluation").glob("*.pcm"))]
     batches = iter(Batches(training, noises, seed + first_step))
     log_mel, generator = LogMel(), torch.Generator().manual_seed(seed + first_step)
-    filters = [mel_filterbank(warp) for warp in WARPS]
     heard_s, started, recent = 0.0, time.monotonic(), []
     for step in range(first_step, steps):
         progress = max(0.0, (step - warmup) / max(1, steps - warmup))
-        scale = min((step + 1) / warmup, 0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * progress)))
         for group in optimiser.param_groups:
-            group["lr"] = rate * scale
+            group["lr"] = group["rate"] * min((step + 1) / warmup, 1.0 - progress)
         samples, lengths, symbols = next(batches)
-        warp = filters[int(torch.randint(len(filters), (), generator=generator))]
-        frames = mask_spectrum(log_mel(samples, lengths, warp), generator)
-        with torch.autocast("cpu", torch.bfloat16):
-            log_probs, counts = model(frames, lengths // 160 + 1)
+        frames, counts = log_mel(samples, lengths)
+        with torch.autocast("cpu", torch.bfloat16, enabled=is_bf16):
+            log_probs, counts = model(mask_spectrum(frames, generator), counts)
         targets = torch.tensor([symbol for row in symbols for symbol in row])
         sizes = torch.tensor([len(row) for row in symbols])
         loss = F.ctc_loss(log_probs.transpose(0, 1), targets, counts, sizes, reduction="sum", zero_infinity=True)

@@ -25,7 +25,7 @@ def report(network: LetterToSound, pairs: list[tuple[str, Pronunciation]]) -> tu
     """Return (phoneme error rate, word error rate) in %."""
     wrong = words = total = 0
     for word, symbols in pairs:
-        distance = edit_distance(list(pronounce(network, word)), list(symbols))
+        distance = edit_distance(list(pronounce(network, word, 1)[0]), list(symbols))
         wrong, words, total = wrong + distance, words + (distance > 0), total + len(symbols)
     return 100 * wrong / total, 100 * words / len(pairs)
 
@@ -35,7 +35,7 @@ def main(out: Path, steps: int = 3000, batch: int = 128, rate: float = 2e-3, see
     torch.manual_seed(seed)
     torch.set_flush_denormal(True)
     steps = 40 if tiny else steps
-    pairs = [(word, symbols) for word, symbols in sorted(dictionary().items()) if len(symbols) <= PLACES * len(word)]
+    pairs = [(word, ways[0]) for word, ways in sorted(dictionary().items()) if len(ways[0]) <= PLACES * len(word)]
     held_out, training = pairs[::50], [pair for index, pair in enumerate(pairs) if index % 50]
     network = LetterToSound()
     optimiser = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=0.01)

@@ -30,8 +30,8 @@ def stored_passages(recording, count, length_s=10.0, seed=0):
             "adapter": random.standard_normal(384).astype(np.float32),
             "phonetic": SparseVector(terms, random.random(len(terms)).astype(np.float32)),
         }
-        symbols = random.integers(1, 40, number).astype(np.uint8)
-        yield StoredPassage(passage, vectors, PhonemeTrack(symbols, np.arange(number, dtype=np.float32)))
+        symbols, losses = random.integers(1, 40, (2, number, 3)).astype(np.uint8)
+        yield StoredPassage(passage, vectors, PhonemeTrack(symbols, losses, np.arange(number, dtype=np.float32)))
 
 
 def save(store, recording, media_name, passages, fingerprint, made_by=MADE_BY, **options):
@@ -60,6 +60,7 @@ def assert_same(ours, theirs):
     for one, other in zip(ours, theirs, strict=True):
         assert one.vectors.keys() == other.vectors.keys()
         assert np.array_equal(one.track.symbols, other.track.symbols)
+        assert np.array_equal(one.track.losses, other.track.losses)
         assert np.array_equal(one.track.starts_s, other.track.starts_s)
         assert np.array_equal(one.vectors["adapter"], other.vectors["adapter"])
         assert np.array_equal(one.vectors["phonetic"].indices, other.vectors["phonetic"].indices)

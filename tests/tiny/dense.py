@@ -9,7 +9,7 @@ import numpy as np
 from torch import nn
 
 from speechsearch.domain.errors import CapabilityError, EmptyQueryError
-from speechsearch.domain.values import Audio, Query, Vector
+from speechsearch.domain.values import Audio, Query, SpokenWord, Vector
 from speechsearch.models.base import EncodedPassage, TextEncoder
 from speechsearch.models.load import Located
 from tests.tiny.saving import read_weights
@@ -37,6 +37,6 @@ class DenseSpeechEncoder(ABC):
             raise EmptyQueryError("The question is empty.", "Type some words or record a question.")
         return np.asarray(self.encode_passages([query.audio])[0].vectors[channel])
 
-    def pronounce(self, word: str) -> tuple[int, ...]:
+    def pronounce(self, query: Query) -> list[SpokenWord]:
         """Nothing: no phonemes are heard."""
-        return ()
+        return []

@@ -18,7 +18,7 @@ import numpy as np
 from ingest import discover, run
 from speechsearch.domain.errors import EmptyQueryError, NotFoundError
 from speechsearch.domain.limits import Segmentation
-from speechsearch.domain.values import Audio, Channel, FloatMatrix, PhonemeTrack, Query, Transcript, Vector, Word
+from speechsearch.domain.values import Audio, Channel, FloatMatrix, PhonemeTrack, Query, SpokenWord, Transcript, Vector, Word
 from speechsearch.models.base import EncodedPassage
 from speechsearch.service.open import Service
 from speechsearch.service.settings import EngineSettings, Settings
@@ -50,7 +50,7 @@ class FakeSpeechEncoder:
     def encode_passages(self, sounds: Sequence[Audio]) -> list[EncodedPassage]:
         """The direction of each sound's word in every channel, and a track of one phoneme."""
         self.passages += len(sounds)
-        track = PhonemeTrack(np.ones(1, np.uint8), np.zeros(1, np.float32))
+        track = PhonemeTrack(np.ones((1, 1), np.uint8), np.zeros((1, 1), np.uint8), np.zeros(1, np.float32))
         return [EncodedPassage(self.vectors(word_of(sound)), track) for sound in sounds]
 
     def vectors(self, word: str) -> dict[str, FloatMatrix]:
@@ -63,9 +63,9 @@ class FakeSpeechEncoder:
             raise EmptyQueryError("The question is empty.")
         return direction(word_of(query.audio) if query.audio else query.text, f"{self.fingerprint} {channel}")
 
-    def pronounce(self, word: str) -> tuple[int, ...]:
-        """One phoneme."""
-        return (1,)
+    def pronounce(self, query: Query) -> list[SpokenWord]:
+        """Words of one phoneme each, too short to be looked for."""
+        return [SpokenWord(word, ((1,),)) for word in query.text.split()]
 
 
 class FakeTextEncoder:

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from speechsearch.models.mini.acoustic import FeedForward, Norm, SelfAttention, rotary_tables
+from speechsearch.models.mini.layers import FeedForward, Norm, SelfAttention, rotary_tables
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from speechsearch.domain.errors import CapabilityError, EmptyQueryError, ModelUnavailableError
-from speechsearch.domain.values import Audio, PhonemeTrack, Query, SparseVector, Vector
+from speechsearch.domain.values import Audio, Query, SparseVector, SpokenWord, Vector
 from speechsearch.models.base import EncodedPassage
 from speechsearch.models.bert import BertTextEncoder
 from speechsearch.models.card import ModelCard
 from speechsearch.models.load import Located
-from speechsearch.models.mini.heard import Heard
+from speechsearch.models.mini.heard import Heard, heard_words
 from speechsearch.models.mini.network import CONFIG, WEIGHTS, MiniModel
 from speechsearch.text.phonetic import ORDER, passage_terms, query_terms
 from speechsearch.text.spoken import spoken_words
@@ -63,7 +63,7 @@ class MiniSpeechEncoder:
                     self.sounds.name: passage_terms(one.posteriors.numpy()),
                     self.pieces.name: self.model.piece_terms.of_passage(one.chances, one.pieces),
                 },
-                PhonemeTrack(one.symbols.astype(np.uint8), one.starts_s),
+                one.track,
             )
             for vector, one in zip(self.model.embed(heard), heard, strict=True)
         ]
@@ -80,9 +80,12 @@ class MiniSpeechEncoder:
             raise CapabilityError(f"There is no channel '{channel}'.", f"Choose one of: {choices}.")
         return self._query_encoders[channel](query)
 
-    def pronounce(self, word: str) -> tuple[int, ...]:
-        """Return how a word sounds: from the dictionary, or spelt out where it is not there."""
-        return self.model.lexicon.pronounce(word)
+    def pronounce(self, query: Query) -> list[SpokenWord]:
+        """Return the words of a question with how they sound: from the dictionary, by letters, or as they were said."""
+        if query.audio is not None:
+            return heard_words(self.model.hear([query.audio])[0], self.model.text_encoder.tokenizer)
+        ways = self.model.lexicon.pronunciations
+        return [SpokenWord(word, ways(word)) for word in spoken_words(query.text)]
 
     def _meaning_of(self, query: Query) -> Vector:
         """Return the unit vector of words through the text encoder, of speech through the adapter: the same space."""
@@ -100,7 +103,7 @@ class MiniSpeechEncoder:
         if query.audio is not None:
             terms = passage_terms(self._content(self.model.hear([query.audio])[0]))
         else:
-            terms = query_terms([self.pronounce(word) for word in content_words(query.text)])
+            terms = query_terms([self.model.lexicon.pronounce(word) for word in content_words(query.text)])
         if not len(terms.indices):
             raise EmptyQueryError("Nothing in the question can be pronounced.", "Use words of letters or digits.")
         return terms

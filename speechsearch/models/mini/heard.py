@@ -10,22 +10,22 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from tokenizers import Tokenizer
 from torch import Tensor
 
-from speechsearch.domain.values import Audio
-
-FRAME_S = 0.04
+from speechsearch.domain.values import Audio, PhonemeTrack, SpokenWord
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Heard:
     """What the model makes of a passage; everything lies in the CPU's memory.
 
-    ``posteriors`` (spikes, 40) float32 and ``starts_s`` (spikes,) of the speech encoder; of the adapter the soft tokens
+    ``track``: the phonemes frame by frame. ``posteriors`` (spikes, 40) float32 and ``starts_s`` (spikes,) of the speech encoder; of the adapter the soft tokens
     ``tokens`` (tokens, dim) float32, the word pieces that each may be, likeliest first, ``pieces`` (tokens, 50) int64,
     with their ``chances`` (tokens, 50) float32, and the spike ``ends`` (tokens,) int64 at which each ends.
     """
 
+    track: PhonemeTrack
     posteriors: Tensor
     starts_s: NDArray[np.float32]
     tokens: Tensor
@@ -33,10 +33,21 @@ class Heard:
     pieces: Tensor
     ends: Tensor
 
-    @property
-    def symbols(self) -> NDArray[np.int64]:
-        """The likeliest phoneme of every spike, (spikes,) int64."""
-        return self.posteriors.argmax(-1).numpy()
+
+def heard_words(heard: Heard, tokenizer: Tokenizer) -> list[SpokenWord]:
+    """Return the likeliest words of a passage, each with the phonemes that were heard where it is."""
+    symbols = heard.posteriors.argmax(-1).tolist()
+    found: list[tuple[str, list[int]]] = []
+    first = 0
+    for number, end in zip(heard.pieces[:, 0].tolist(), heard.ends.tolist(), strict=True):
+        piece, sounds = tokenizer.id_to_token(number) or "", symbols[first : end + 1]
+        if piece.startswith("##") and found:
+            text, before = found.pop()
+            found.append((text + piece[2:], before + sounds))
+        else:
+            found.append((piece.removeprefix("##"), sounds))
+        first = end + 1
+    return [SpokenWord(text, (tuple(sounds),)) for text, sounds in found]
 
 
 def digest(sound: Audio) -> bytes:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -18,19 +19,23 @@ from speechsearch.domain.errors import ModelUnavailableError
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio, FloatMatrix
 from speechsearch.models.bert import BertTextEncoder
 from speechsearch.models.device import Device
-from speechsearch.models.mini.acoustic import AcousticConfig, AcousticEncoder
+from speechsearch.models.mini.acoustic import FRAME_S, AcousticConfig, AcousticEncoder
 from speechsearch.models.mini.adapter import AdapterConfig, TokenAdapter, spikes
-from speechsearch.models.mini.frontend import HOP_SAMPLES, LogMel
-from speechsearch.models.mini.heard import FRAME_S, Heard, Recent, digest
+from speechsearch.models.mini.frontend import LogMel
+from speechsearch.models.mini.heard import Heard, Recent, digest
 from speechsearch.models.mini.letter_to_sound import LetterToSound, pronounce
+from speechsearch.models.mini.packed import packed, unpacked
 from speechsearch.models.mini.pieces import PieceTerms
+from speechsearch.models.mini.windows import stitched, windows
+from speechsearch.text.keywords import track_of
 from speechsearch.text.lexicon import Lexicon
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 WINDOW_SPIKES = 480
 OVERLAP_SPIKES = 60
 WINDOWS_AT_ONCE = 16
-BATCH_S = 80.0
+BATCH_S = 60.0
+PASSAGES_AT_ONCE = 4
 MOST_RECENT = 32
 
 
@@ -47,7 +52,7 @@ class MiniModel:
         self.device, self.dtype = device.torch_device, device.torch_dtype
         try:
             sizes = json.loads(config.read_text(encoding="utf-8"))
-            tensors = load_file(weights)
+            tensors = unpacked(load_file(weights))
             self.encoder = AcousticEncoder(AcousticConfig(**sizes["encoder"]))
             self.adapter = TokenAdapter(
                 AdapterConfig(**sizes["adapter"]), tensors["adapter.vocabulary"], text_encoder.word_embeddings.cpu()
@@ -84,41 +89,57 @@ class MiniModel:
         return [known[key] for key in keys]
 
     def _hear_new(self, sounds: Sequence[Audio]) -> list[Heard]:
-        """Return what is heard in each passage, those of about the same length together."""
-        order = sorted(range(len(sounds)), key=lambda index: len(sounds[index].samples))
-        groups: list[list[int]] = []
-        while order:
-            longest_s = max(1.0, sounds[order[-1]].duration_s)
-            count = max(1, int(BATCH_S / longest_s))
-            groups.append(order[-count:])
-            order = order[:-count]
+        """Return what is heard in each passage."""
+        log_probs = self._log_probs(sounds)
+        order = sorted(range(len(sounds)), key=lambda place: len(log_probs[place]))
+        groups = [order[first : first + PASSAGES_AT_ONCE] for first in range(0, len(order), PASSAGES_AT_ONCE)]
         heard: dict[int, Heard] = {}
-        batches = self._workers.map(lambda group: self._hear_batch([sounds[index] for index in group]), groups)
+        batches = self._workers.map(lambda group: self._understand([log_probs[place] for place in group]), groups)
         for group, found in zip(groups, batches, strict=True):
             heard.update(zip(group, found, strict=True))
-        return [heard[index] for index in range(len(sounds))]
+        return [heard[place] for place in range(len(sounds))]
 
-    def _hear_batch(self, sounds: Sequence[Audio]) -> list[Heard]:
-        """Return what is heard in passages of about the same length."""
-        found = [spikes(row) for row in self._log_probs(sounds)]
+    def _understand(self, passages: Sequence[Tensor]) -> list[Heard]:
+        """Return what the phonemes of some passages mean, from their log-probabilities."""
+        found = [spikes(log_probs) for log_probs in passages]
         adapted = self._adapt([posteriors for posteriors, _ in found])
         return [
-            Heard(posteriors, (starts * FRAME_S).numpy().astype(np.float32), *one)
-            for (posteriors, starts), one in zip(found, adapted, strict=True)
+            Heard(track_of(log_probs.numpy(), FRAME_S), posteriors, (starts * FRAME_S).numpy().astype(np.float32), *one)
+            for log_probs, (posteriors, starts), one in zip(passages, found, adapted, strict=True)
         ]
 
-    @torch.inference_mode()
     def _log_probs(self, sounds: Sequence[Audio]) -> list[Tensor]:
         """Return the phoneme log-probabilities of each passage, (frames, 40) float32 in the CPU's memory."""
-        lengths = torch.tensor([len(sound.samples) for sound in sounds])
-        width = -(-int(lengths.max()) // SAMPLE_RATE_HZ) * SAMPLE_RATE_HZ  # few shapes: each costs a compilation
-        samples = torch.zeros(len(sounds), max(width, SAMPLE_RATE_HZ))
-        for row, sound in zip(samples, sounds, strict=True):
-            row[: len(sound.samples)] = torch.from_numpy(sound.samples)
-        lengths = lengths.to(self.device)
-        frames = self.log_mel(samples.to(self.device), lengths).to(self.dtype)
-        log_probs, counts = self.encoder(frames, lengths // HOP_SAMPLES + 1)
-        return [row[:count] for row, count in zip(log_probs.cpu(), counts.tolist(), strict=True)]
+        spans = [windows(len(sound.samples)) for sound in sounds]
+        pieces = [sound.samples[start:end] for sound, some in zip(sounds, spans, strict=True) for start, end in some]
+        order = sorted(range(len(pieces)), key=lambda place: -len(pieces[place]))
+        groups: list[list[int]] = []
+        while order:
+            longest_s = max(1.0, len(pieces[order[0]]) / SAMPLE_RATE_HZ)
+            count = max(1, int(BATCH_S / longest_s))
+            groups.append(order[:count])
+            order = order[count:]
+        heard: dict[int, Tensor] = {}
+        batches = self._workers.map(lambda group: self._hear_batch([pieces[place] for place in group]), groups)
+        for group, found in zip(groups, batches, strict=True):
+            heard.update(zip(group, found, strict=True))
+        parts = iter(heard[place] for place in range(len(pieces)))
+        return [stitched([next(parts) for _ in some], some) for some in spans]
+
+    @torch.inference_mode()
+    def _hear_batch(self, pieces: Sequence[NDArray[np.float32]]) -> list[Tensor]:
+        """Return the log-probabilities of pieces of about the same length, (frames, 40) float32 each."""
+        lengths = torch.tensor([len(piece) for piece in pieces])
+        width = -(-int(lengths.max()) // SAMPLE_RATE_HZ) * SAMPLE_RATE_HZ  # few shapes: each may cost a compilation
+        samples = torch.zeros(len(pieces), max(width, SAMPLE_RATE_HZ))
+        for row, piece in zip(samples, pieces, strict=True):
+            row[: len(piece)] = torch.from_numpy(piece)
+        frames, counts = self.log_mel(samples.to(self.device), lengths.to(self.device))
+        log_probs, counts = self.encoder(frames.to(self.dtype), counts)
+        return [
+            row[: count if length else 0]
+            for row, count, length in zip(log_probs.cpu(), counts.tolist(), lengths.tolist(), strict=True)
+        ]
 
     @torch.inference_mode()
     def _adapt(self, passages: Sequence[Tensor]) -> list[tuple[Tensor, Tensor, Tensor, Tensor]]:
@@ -168,11 +189,10 @@ class MiniModel:
 
 
 def save_model(folder: Path, encoder: AcousticEncoder, adapter: TokenAdapter, letter_to_sound: LetterToSound) -> None:
-    """Write the weights in half precision and the sizes to a folder."""
+    """Write the weights, packed, and the sizes to a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     modules = {"encoder": encoder, "adapter": adapter, "letter_to_sound": letter_to_sound}
     tensors = {f"{name}.{key}": value for name, module in modules.items() for key, value in module.state_dict().items()}
-    halved = {key: value.half() if value.is_floating_point() else value for key, value in tensors.items()}
-    save_file({key: value.contiguous() for key, value in halved.items()}, folder / WEIGHTS)
+    save_file(packed(tensors), folder / WEIGHTS)
     config = {"encoder": asdict(encoder.config), "adapter": asdict(adapter.config)}
     (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")

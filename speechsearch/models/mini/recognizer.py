@@ -9,7 +9,8 @@ from tokenizers import Tokenizer
 from speechsearch.domain.values import Audio, Transcript, Word
 from speechsearch.models.card import ModelCard
 from speechsearch.models.load import Located
-from speechsearch.models.mini.heard import FRAME_S, Heard
+from speechsearch.models.mini.acoustic import FRAME_S
+from speechsearch.models.mini.heard import Heard
 from speechsearch.models.mini.network import MiniModel
 
 

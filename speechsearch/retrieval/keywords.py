@@ -1,0 +1,131 @@
+"""The words of a question, looked for one by one in what may have been heard: finds names that no recogniser knows.
+
+The second stage of the phonetic index, whose runs of phonemes choose the passages to look at.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from speechsearch.domain.errors import EmptyQueryError
+from speechsearch.domain.values import ChannelRank, PhonemeTrack, Query, SpokenWord
+from speechsearch.retrieval.retriever import RankedPassage, Ranking, Retriever
+from speechsearch.text.keywords import WORST, best_places, joined
+from speechsearch.text.words import STOP_WORDS
+
+NAME = "keywords"
+CANDIDATES = 200
+MOST_WORDS = 24
+SHORTEST = 2
+"""Phonemes that a word has at least to be looked for."""
+ReadTracks = Callable[[Sequence[str]], Mapping[str, PhonemeTrack]]
+Pronounce = Callable[[Query], Sequence[SpokenWord]]
+
+
+class KeptTracks:
+    """Reads tracks and keeps those asked for last; a passage's track never changes under its id."""
+
+    def __init__(self, read: ReadTracks, most: int = 4_000) -> None:
+        self._read, self._most = read, most
+        self._kept: OrderedDict[str, PhonemeTrack] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __call__(self, passage_ids: Sequence[str]) -> dict[str, PhonemeTrack]:
+        """Return passage id -> track, for those that have one."""
+        with self._lock:
+            found = {one: self._kept[one] for one in passage_ids if one in self._kept}
+        read = self._read([one for one in passage_ids if one not in found])
+        with self._lock:
+            for one in (*found, *read):
+                self._kept[one] = found[one] if one in found else read[one]
+                self._kept.move_to_end(one)
+            while len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+        return {**found, **read}
+
+
+def content(words: Sequence[SpokenWord]) -> list[SpokenWord]:
+    """Return the words to look for, each once: no stop words unless there are no others, none of a single sound.
+
+    >>> [word.text for word in content([SpokenWord("who", ((1, 2),)), SpokenWord("octopus", ((1, 2, 3),))])]
+    ['octopus']
+    """
+    sounding = {word.text: word for word in words if any(len(one) >= SHORTEST for one in word.pronunciations)}
+    chosen = [word for text, word in sounding.items() if text not in STOP_WORDS] or list(sounding.values())
+    return chosen[:MOST_WORDS]
+
+
+class KeywordRetriever:
+    """Ranks passages by how well the words of a question fit what was heard.
+
+    Args:
+        name: what hits call it.
+        first: chooses the passages that are looked at.
+        pronounce: says how the words of a question sound.
+        tracks: reads what was heard in passages.
+    """
+
+    def __init__(self, name: str, first: Retriever, pronounce: Pronounce, tracks: ReadTracks) -> None:
+        self.name, self.first = name, first
+        self._pronounce, self._tracks = pronounce, tracks
+
+    def retrieve(self, query: Query, limit: int) -> Ranking:
+        """Return at most ``limit`` passages, best first. Raises EmptyQueryError."""
+        ranking = self.first.retrieve(query, max(limit, CANDIDATES))
+        started = time.perf_counter()
+        scores = self.score(query, [one.passage_id for one in ranking.passages])
+        ranked = sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))[:limit]
+        passages = tuple(
+            RankedPassage(passage_id, score, (ChannelRank(self.name, rank, score),))
+            for rank, (passage_id, score) in enumerate(ranked, 1)
+        )
+        return Ranking(passages, ranking.encode_ms, ranking.search_ms + (time.perf_counter() - started) * 1000)
+
+    def score(self, query: Query, passage_ids: Sequence[str]) -> dict[str, float]:
+        """Return passage id -> score, for those that have a track: the mean over the words, 0 at worst, WORST at best.
+
+        Raises:
+            EmptyQueryError: nothing in the question can be pronounced.
+        """
+        words = content(self._pronounce(query))
+        if not words:
+            raise EmptyQueryError("Nothing in the question can be pronounced.", "Use words of letters or digits.")
+        tracks = self._tracks(passage_ids)
+        losses = np.stack([one.losses for one in places_of(words, list(tracks.values()))], axis=1)
+        return dict(zip(tracks, (WORST - losses.mean(1)).tolist(), strict=True))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Places:
+    """The best place of a word in each of several tracks.
+
+    ``losses`` (tracks,) float32, nats a phoneme; ``starts_s``, ``ends_s`` (tracks,) float32, when its first and its last
+    phoneme begin; NaN where a track is empty.
+    """
+
+    word: SpokenWord
+    losses: np.ndarray[tuple[int], np.dtype[np.float32]]
+    starts_s: np.ndarray[tuple[int], np.dtype[np.float32]]
+    ends_s: np.ndarray[tuple[int], np.dtype[np.float32]]
+
+
+def places_of(words: Sequence[SpokenWord], tracks: Sequence[PhonemeTrack]) -> list[Places]:
+    """Return the best place of each word in the tracks: of the pronunciation that fits best there."""
+    ways = [one for word in words for one in word.pronunciations]
+    everything = joined(tracks)
+    losses, starts, ends = best_places(ways, everything)
+    times_s = np.append(everything.starts_s, np.float32(np.nan))  # -1: nowhere
+    found, first = [], 0
+    for word in words:
+        ours = slice(first, first + len(word.pronunciations))
+        first = ours.stop
+        rows = np.arange(len(tracks))
+        best = losses[:, ours].argmin(1) + ours.start
+        found.append(Places(word, losses[rows, best], times_s[starts[rows, best]], times_s[ends[rows, best]]))
+    return found
