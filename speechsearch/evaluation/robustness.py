@@ -158,7 +158,7 @@ class RobustnessBench:
         return [one for one in kept if one.passage_id in drawn], len(kept)
 
     def _encoded(self, sound: Audio) -> tuple[dict[str, Vector], PhonemeTrack | None, str]:
-        """Return vectors and phonemes of a sound as the library would store them, and the first recogniser's transcript."""
+        """Return vectors and phonemes of a sound as the library would store them, and its first transcript."""
         makers = self._service.library.makers
         heard = makers.speech_encoder.encode_passages([sound])[0]
         found: dict[str, Vector] = dict(heard.vectors)

@@ -30,8 +30,8 @@ Sample = Callable[[], Sequence[str]]
 class EngineParts:
     """What the factory of an engine gets.
 
-    ``baseline`` and ``writer``, of its recogniser, are None for an engine that searches sound; ``fusion`` is None where no weights were learnt for these
-    models; ``tracks`` reads what was heard in passages.
+    ``baseline`` and ``writer``, of its recogniser, are None for an engine that searches sound; ``fusion`` is None where
+    no weights were learnt for these models; ``tracks`` reads what was heard in passages.
     """
 
     card: EngineCard
@@ -48,9 +48,9 @@ class EngineParts:
 class Engine:
     """An engine that can be asked.
 
-    ``channels`` are the index's names of what it ranks by, ``needed`` those without which it cannot find a passage;
-    ``recognizer`` names whose transcripts it searches, empty for sound; ``likelihood`` is None where it was never learnt
-    for these models.
+    ``channels`` are the index's names of what it ranks by, ``needed`` those without which it finds no passage;
+    ``recognizer`` names whose transcripts it searches, empty for sound; ``likelihood`` is None where it was never
+    learnt for these models.
     """
 
     card: EngineCard

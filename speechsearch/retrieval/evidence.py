@@ -18,7 +18,7 @@ LAST_S = 0.08
 """How long the last sound of a word lasts; the encoder marks where sounds begin."""
 SHORTEST = 3
 LOSS_A_SOUND, MOST_LOSS = 0.25, 1.5
-"""Nats a phoneme that a word may lose and still count as heard; benchmarks/heard_words.py says how often it is right."""
+"""Nats a phoneme that a word may lose and still count as heard; see benchmarks/heard_words.py."""
 TRANSCRIBED = re.compile(r"\w+(?:[.,'’]\w+)*")
 
 

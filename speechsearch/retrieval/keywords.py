@@ -105,7 +105,7 @@ class KeywordRetriever:
 class Places:
     """The best place of a word in each of several tracks.
 
-    ``losses`` (tracks,) float32, nats a phoneme; ``starts_s``, ``ends_s`` (tracks,) float32, when its first and its last
+    ``losses`` (tracks,) float32, nats a phoneme; ``starts_s``, ``ends_s`` (tracks,) float32, when its first and last
     phoneme begin; NaN where a track is empty.
     """
 

@@ -45,7 +45,7 @@ class VectorRetriever:
         return Ranking(passages, (encoded - started) * 1000, (time.perf_counter() - encoded) * 1000)
 
     def score(self, query: Query, passage_ids: Sequence[str]) -> dict[str, float]:
-        """Return passage id -> score: in a sparse channel 0 without a common term; in a dense one none without a vector.
+        """Return passage id -> score; without a common term it is 0, without a dense vector there is none.
 
         Raises:
             EmptyQueryError: nothing in the query can be looked for.

@@ -18,6 +18,7 @@ from speechsearch.retrieval.engine_cards import DEFAULT, EngineCard, engine_name
 from speechsearch.retrieval.engines import Engine
 from speechsearch.retrieval.evidence import NOTHING, explain
 from speechsearch.retrieval.fused import draw_sample
+from speechsearch.retrieval.keywords import NAME as SPOTTING
 from speechsearch.retrieval.retriever import Ranking
 from speechsearch.service.browse import Browse
 
@@ -162,7 +163,7 @@ class Search:
     def _heard(self, ranking: Ranking) -> list[str]:
         """Return the ids of the passages that were found by how the question sounds."""
         channels = self._library.makers.speech_encoder.channels
-        phonetic = {channel.title or channel.name for channel in channels if channel.is_phonetic}
+        phonetic = {SPOTTING, *(channel.title or channel.name for channel in channels if channel.is_phonetic)}
         return [one.passage_id for one in ranking.passages if any(found.channel in phonetic for found in one.channels)]
 
     def _transcripts(self, engine: Engine, passage_ids: list[str]) -> dict[str, str]:

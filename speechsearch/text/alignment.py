@@ -17,13 +17,11 @@ FAR = 1 << 28
 def step(words, lengths, frame, place, spoken, after, spoken_from, after_from):  # type: ignore[no-untyped-def]
     """Move every word's paths by one frame, whose loss by symbol is ``frame`` (SYMBOLS,).
 
-    ``spoken`` and ``after`` (words, longest) int32: the least loss of a path that is in a phoneme, or in the blank after
-    it; ``spoken_from``, ``after_from``: where that path began.
+    ``spoken`` and ``after`` (words, longest) int32: the least loss of a path that is in a phoneme, or in the blank
+    after it; ``spoken_from``, ``after_from``: where that path began.
     """
     for word in range(len(lengths)):
-        for state in range(
-            lengths[word] - 1, -1, -1
-        ):  # from the last, so that the states before are still the old ones
+        for state in range(lengths[word] - 1, -1, -1):  # from the last: those before are still the old ones
             symbol = words[word, state]
             value, source = spoken[word, state], spoken_from[word, state]
             if after[word, state] > value:

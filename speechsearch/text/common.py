@@ -10,7 +10,7 @@ from speechsearch.text.words import STOP_WORDS
 
 FILE = ASSETS / "common_words.txt"
 FREQUENT = 5_000
-"""So many of the listed words are frequent; the others are rare, and those that are not listed unusual: mostly names."""
+"""So many of the listed words are frequent; the others are rare, those not listed unusual: mostly names."""
 FEATURES = ("always", "rare", "unusual", "length", "asks")
 ASKING = frozenset("how what what's when where which who who's whom whose why".split())
 LONG = 8.0

@@ -1,7 +1,7 @@
 """How well words fit what was heard: the best place of each word's phonemes in a passage's posteriors.
 
-Source: Rohlicek et al., 1989, and Zhuang et al., 2016 (arXiv 1608.01061), keyword spotting by the ratio of a word's best
-path to the best path of all; Graves et al., 2006, the CTC paths.
+Source: Rohlicek et al., 1989, and Zhuang et al., 2016, keyword spotting by the ratio of a word's best path to the best
+path of all; Graves et al., 2006, the CTC paths.
 Differs: a frame's score is the symbol's log-probability less the frame's highest, so a path needs no filler model; the
 likeliest symbols of a frame are kept as bytes, frames that are surely blank not at all.
 """

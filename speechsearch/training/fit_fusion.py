@@ -1,10 +1,10 @@
-"""Recipe: learn how to weigh the channels for what kind of question, from which score an answer is likely, and how likely.
+"""Recipe: learn how to weigh the channels by the kind of question, and from which score how likely an answer is.
 
-``python -m speechsearch.training.fit_fusion FOLDER...`` writes the rows of the settings' models in ``calibration.json``;
-those of other models stay. Each FOLDER is a BEIR-style folder spoken by training voices, without reserved voices and
-texts; together they should hold questions of all kinds, and some that nothing answers.
+``python -m speechsearch.training.fit_fusion FOLDER...`` writes the rows of the settings' models in
+``calibration.json``; those of other models stay. Each FOLDER is a BEIR-style folder spoken by training voices, without
+reserved voices and texts; together they should hold questions of all kinds, and some that nothing answers.
 
-Source: Cao et al., 2007, ListNet: the right passages' share of the softmax over all passages is made as large as can be.
+Source: Cao et al., 2007, ListNet: the right passages' share of the softmax over all passages is made large.
 Differs: a linear model of a few readable numbers a channel, drawn towards equal weights.
 """
 
@@ -28,6 +28,7 @@ from speechsearch.domain.values import Query
 from speechsearch.evaluation import read_collection
 from speechsearch.evaluation.encoding import GOLD, EncodedCollection, encode_collection
 from speechsearch.library.makers import Makers
+from speechsearch.models.baseline import Baseline
 from speechsearch.retrieval.calibration import SHIPPED, Calibrations
 from speechsearch.retrieval.engines import Engine
 from speechsearch.retrieval.fused import FusedRetriever, draw_sample
@@ -154,7 +155,7 @@ def calibration_of(found: Sequence[Found]) -> tuple[tuple[float, float], str]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Asked:
-    """A question to a collection: what it is like (FEATURES,), scores (channels, passages), right passages (passages,)."""
+    """A question: what it is like (FEATURES,), scores (channels, passages), which passages are right (passages,)."""
 
     features: Tensor
     scores: Tensor
@@ -230,11 +231,11 @@ def main(folders: list[Path], out: Path = SHIPPED) -> None:
     loader = new_loader(settings)
     makers = makers_of(settings, loader)
     text_encoder = loader.text_encoder(settings.engines.text_encoder)
-    collections = [encode_collection(read_collection(one), makers, text_encoder, has_gold=False) for one in folders]
+    collections = [encode_collection(read_collection(one), makers, text_encoder, has_gold=True) for one in folders]
     engines = [one.engines(Calibrations()) for one in collections]
     rows: list[dict[str, Any]] = []
-    for name in [name for name, one in engines[0].items() if one.recognizer != GOLD]:
-        models = models_of(engines[0][name], makers)
+    for name, engine in engines[0].items():
+        models = models_of(engine, makers, collections[0].gold)
         scores = [scores_of(one[name].retriever, encoded) for one, encoded in zip(engines, collections, strict=True)]
         channels = list(scores[0])
         fused = [next(iter(one.values())) for one in scores]
@@ -254,6 +255,8 @@ def main(folders: list[Path], out: Path = SHIPPED) -> None:
             }
             rows.append({"engine": name, "models": weighed_by(models), "weights": weights, "typical": typical})
             print(f"{name}: {json.dumps(weights)}", flush=True)
+        if engine.recognizer == GOLD:
+            continue  # a ceiling: nobody is shown how likely its answers are
         each = [answers(one, encoded) for one, encoded in zip(fused, collections, strict=True)]
         everything = [one for some in each for one in some]
         threshold, abstention = threshold_of(everything)
@@ -281,9 +284,9 @@ def recalls(found: Sequence[Found]) -> str:
     return f"{(ranks == 1).mean():.3f} / {(ranks >= 1 / 5).mean():.3f}"
 
 
-def models_of(engine: Engine, makers: Makers) -> dict[str, str]:
+def models_of(engine: Engine, makers: Makers, gold: Baseline) -> dict[str, str]:
     """Return task -> fingerprint of the models that an engine's scores come from."""
-    by_name = {one.name: one.models for one in makers.baselines}
+    by_name = {one.name: one.models for one in (*makers.baselines, gold)}
     of_sound = {"speech encoder": makers.speech_encoder.fingerprint}
     return (of_sound if engine.card.searches != "transcript" else {}) | by_name.get(engine.recognizer, {})
 

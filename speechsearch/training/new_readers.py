@@ -3,8 +3,8 @@
 ``python -m speechsearch.training.new_readers DATA runs/corpus/train/readers`` writes a shard of the corpus. Readers who
 are reserved, or transcribed elsewhere, are left out.
 
-Source: Xu et al., 2021 (arXiv 2010.11430), self-training on labels of another recogniser; Huang et al., 2014, agreement of
-two different systems as the filter.
+Source: Xu et al., 2021 (arXiv 2010.11430), self-training on labels of another recogniser; Huang et al., 2014, agreement
+of two different systems as the filter.
 """
 
 from __future__ import annotations

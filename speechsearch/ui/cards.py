@@ -49,7 +49,7 @@ def column(results: Results, engine: EngineCard, relations: Mapping[str, Relatio
         f"<b>{results.encode_ms + results.search_ms:.0f} ms</b> "
         f"<span>question {results.encode_ms:.1f} ms, search {results.search_ms:.1f} ms</span></p>"
     )
-    is_searched = engine.is_over_transcripts
+    is_searched = engine.searches != "sound"
     cards = "".join(
         card(hit, relations[hit.passage.passage_id], place, is_transcript_searched=is_searched) for hit in results.hits
     )

@@ -8,7 +8,7 @@ from html import escape
 from urllib.parse import urlencode
 
 from speechsearch.domain.values import Comparison
-from speechsearch.retrieval.engine_cards import EngineCard
+from speechsearch.retrieval.engine_cards import BASELINE, DEFAULT, EngineCard
 from speechsearch.ui.asked import Asked
 from speechsearch.ui.cards import Place, column
 from speechsearch.ui.differences import picture, reason, relations, summary
@@ -50,6 +50,7 @@ def comparison(
 def _why(found: Comparison, asked: Asked, left: EngineCard, right: EngineCard, root: str, *, is_spoken: bool) -> str:
     hits = found.left.hits or found.right.hits
     more = "" if is_spoken else reason(found, left, right)
+    apart = "" if is_spoken or left.searches != "both" else _apart(asked, root)
     folded = _fold("Picture of the ranks", picture(found, left, right)) if hits else ""
     if hits and not is_spoken:
         links = _exports(asked, left, root) + (_exports(asked, right, root) if right.name != left.name else "")
@@ -57,10 +58,17 @@ def _why(found: Comparison, asked: Asked, left: EngineCard, right: EngineCard, r
     only = " · ".join(f"{escape(name)} {text(value)}" for name, value in asked.narrowing())
     return (
         '<section class="ss-why" aria-label="Why the columns differ">'
-        f'<p><strong class="ss-summary">{text(summary(found, left, right), 400)}</strong> {escape(more)}</p>'
+        f'<p><strong class="ss-summary">{text(summary(found, left, right), 400)}</strong> {escape(more)} {apart}</p>'
         f"{f'<p>Searched only: {only}</p>' if only else ''}"
         f'<div class="ss-folds">{folded}</div></section>'
     )
+
+
+def _apart(asked: Asked, root: str) -> str:
+    """Return a link to the same question by sound alone against the transcript."""
+    kept = [pair for pair in asked.address() if pair[0] not in ("engine", "right")]
+    address = f"{root}/?" + urlencode([*kept, ("engine", DEFAULT), ("right", BASELINE)])
+    return f'<a href="{escape(address)}">Sound alone against the transcript</a>'
 
 
 def _fold(label: str, content: str) -> str:

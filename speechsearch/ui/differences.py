@@ -39,13 +39,13 @@ def ranks(hits: Sequence[Hit]) -> dict[str, int]:
 
 
 def only_words(left: EngineCard, right: EngineCard) -> tuple[str, str]:
-    """Return what hits of one side alone carry: the kind of search where the sides differ in it, else the engine.
+    """Return what hits of one side alone carry: the kind of search where one has no part in the other, else the engine.
 
     >>> from speechsearch.retrieval.engine_cards import ADAPTER, ASR, HYBRID, PHONETIC
     >>> only_words(HYBRID, ASR), only_words(ADAPTER, PHONETIC)[0]
     (('only by sound', 'only by transcript'), 'only by Speech adapter')
     """
-    if left.searches == right.searches:
+    if {left.searches, right.searches} != {"sound", "transcript"}:
         return f"only by {left.title}", f"only by {right.title}"
     words = ("only by transcript", "only by sound")
     return words if left.is_over_transcripts else (words[1], words[0])
@@ -87,7 +87,7 @@ def reason(found: Comparison, left: EngineCard, right: EngineCard) -> str:
     It can be said of the first recogniser, whose transcripts all hits carry, and once they are whole.
     """
     sides = [(left, found.left), (right, found.right)]
-    by_sound = [results for engine, results in sides if not engine.is_over_transcripts]
+    by_sound = [results for engine, results in sides if engine.searches == "sound"]
     by_transcript = [results for engine, results in sides if engine.name == BASELINE]
     if not by_sound or not by_transcript or not by_transcript[0].coverage.is_whole:
         return ""

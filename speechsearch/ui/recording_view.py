@@ -174,7 +174,7 @@ def answers(results: Results, engine: EngineCard, *, is_recognizer_named: bool =
         '<button type="button" data-order="rank" aria-pressed="true">Best first</button>'
         '<button type="button" data-order="start" aria-pressed="false">By time</button></span>'
     )
-    is_searched = engine.is_over_transcripts
+    is_searched = engine.searches != "sound"
     first, rest = ("".join(_answer(hit, is_searched) for hit in part) for part in (likely, weak))
     shown = f'<ol class="ss-rec-answers">{first}</ol>' if likely else ""
     if not results.hits and not results.coverage.is_whole:

@@ -126,9 +126,12 @@ def test_a_channel_that_there_is_not_is_refused(encoder: SpeechEncoder) -> None:
 
 
 def test_words_are_pronounced_where_phonemes_are_heard(encoder: SpeechEncoder, speech: list[Audio]) -> None:
-    symbols = encoder.pronounce("bridge")
-    assert bool(symbols) == (encoder.encode_passages(speech[:1])[0].track is not None)
-    assert all(isinstance(symbol, int) and symbol > 0 for symbol in symbols)
+    words = encoder.pronounce(Query("the bridge"))
+    assert bool(words) == (encoder.encode_passages(speech[:1])[0].track is not None)
+    assert [word.text for word in words] in ([], ["the", "bridge"])
+    assert all(symbol > 0 for word in words for one in word.pronunciations for symbol in one)
+    spoken = encoder.pronounce(Query(audio=speech[2]))
+    assert bool(spoken) == bool(words) and all(len(word.pronunciations) == 1 for word in spoken)
 
 
 def test_two_threads_get_what_one_gets(encoder: SpeechEncoder, loader: ModelLoader, speech: list[Audio]) -> None:

@@ -24,6 +24,7 @@ from speechsearch.index import open_index
 from speechsearch.retrieval.calibration import read_calibrations
 from speechsearch.service.open import Service
 from speechsearch.service.settings import EngineSettings, IndexSettings, Settings
+from speechsearch.text.common import FEATURES
 from tests.tiny.fakes import FakeLoader, FakeTextEncoder, fake_settings, open_fakes, take_in
 
 CHOSEN = 7
@@ -244,10 +245,10 @@ def test_what_a_killed_process_left_is_finished(tmp_path: Path) -> None:
 
 def test_what_was_learnt_of_the_fusion_are_numbers_that_fit() -> None:
     rows = read_calibrations().rows
-    assert {row.engine for row in rows if row.likelihood} == {"hybrid", "adapter", "phonetic", "asr"}
+    assert {row.engine for row in rows if row.likelihood} == {"all", "hybrid", "adapter", "phonetic", "asr"}
     fusions = {row.engine: row.fusion for row in rows if row.fusion}
-    assert fusions.keys() == {"hybrid", "asr", "text-hybrid"}
+    assert fusions.keys() == {"all", "hybrid", "phonetic", "asr", "text-hybrid"}
     for fusion in fusions.values():
-        assert all(0 <= weight <= 1 for weight in fusion.weights.values())
-        assert fusion.typical.keys() == fusion.weights.keys()
+        assert all(len(row) == len(FEATURES) and np.isfinite(row).all() for row in fusion.coefficients.values())
+        assert fusion.typical.keys() == fusion.coefficients.keys()
         assert all(deviation > 0 for _, deviation in fusion.typical.values())

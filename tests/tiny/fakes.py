@@ -18,7 +18,17 @@ import numpy as np
 from ingest import discover, run
 from speechsearch.domain.errors import EmptyQueryError, NotFoundError
 from speechsearch.domain.limits import Segmentation
-from speechsearch.domain.values import Audio, Channel, FloatMatrix, PhonemeTrack, Query, SpokenWord, Transcript, Vector, Word
+from speechsearch.domain.values import (
+    Audio,
+    Channel,
+    FloatMatrix,
+    PhonemeTrack,
+    Query,
+    SpokenWord,
+    Transcript,
+    Vector,
+    Word,
+)
 from speechsearch.models.base import EncodedPassage
 from speechsearch.service.open import Service
 from speechsearch.service.settings import EngineSettings, Settings

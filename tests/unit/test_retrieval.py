@@ -10,15 +10,21 @@ from speechsearch.domain.values import Audio, Channel, ChannelRank, Filters, Que
 from speechsearch.index import ExactIndex, Point
 from speechsearch.retrieval.calibration import Fusion
 from speechsearch.retrieval.fused import FusedRetriever, draw_sample
-from speechsearch.retrieval.fusion import background
+from speechsearch.retrieval.fusion import background, weighted_sum
 from speechsearch.retrieval.retriever import RankedPassage, Ranking
-from speechsearch.retrieval.transcribed import TranscribedRetriever
 from speechsearch.retrieval.vector import VectorRetriever
+from speechsearch.retrieval.written import Writer
 
+DENSE, SPARSE = Channel("dense", "dense", 8), Channel("sparse", "sparse", has_idf=True)
 NAMES = [f"00000000-0000-0000-0000-00000000000{number}" for number in range(6)]
 
 
-BOTH = Fusion({"a": 0.5, "b": 0.5}, {"a": (0.0, 0.1), "b": (0.0, 1.0)})
+EQUAL = (-0.7, 0.0, 0.0, 0.0, 0.0)
+BOTH = Fusion({"a": EQUAL, "b": EQUAL}, {"a": (0.0, 0.1), "b": (0.0, 1.0)})
+
+
+def words(query: Query) -> list[str]:
+    return query.text.split()
 
 
 def direction(query: Query) -> Vector:
@@ -40,13 +46,17 @@ class Listener:
 
     name = fingerprint = "listener"
 
+    def __init__(self) -> None:
+        self.heard: list[Audio] = []
+
     def transcribe(self, sounds: list[Audio], language: str | None = None) -> list[Transcript]:
+        self.heard += sounds
         return [Transcript(str(len(sound.samples)) if len(sound.samples) else "", "listener") for sound in sounds]
 
 
 @pytest.fixture
 def channels() -> tuple[VectorRetriever, VectorRetriever]:
-    index = ExactIndex((Channel("dense", "dense", 8), Channel("sparse", "sparse", has_idf=True)))
+    index = ExactIndex((DENSE, SPARSE))
     rng = np.random.default_rng(1)
     for place, name in enumerate(NAMES):
         dense = (np.eye(8)[place] + 0.1 * rng.random(8)).astype(np.float32)
@@ -54,7 +64,7 @@ def channels() -> tuple[VectorRetriever, VectorRetriever]:
         payload = {"collection": ("even", "odd")[place % 2], "recording_id": name, "speaker": "", "language": "",
                    "start_s": 0.0}  # fmt: skip
         index.upsert([Point(name, {"dense": dense / np.linalg.norm(dense), "sparse": sparse}, payload)])
-    return VectorRetriever("a", "dense", direction, index), VectorRetriever("b", "sparse", term, index)
+    return VectorRetriever("a", DENSE, direction, index), VectorRetriever("b", SPARSE, term, index)
 
 
 def test_a_vector_retriever_ranks_and_names_itself(channels: tuple[VectorRetriever, VectorRetriever]) -> None:
@@ -64,7 +74,7 @@ def test_a_vector_retriever_ranks_and_names_itself(channels: tuple[VectorRetriev
 
 
 def test_fusion_says_which_channel_found_what(channels: tuple[VectorRetriever, VectorRetriever]) -> None:
-    fused = FusedRetriever("both", channels, BOTH, lambda: NAMES)
+    fused = FusedRetriever("both", channels, BOTH, words, lambda: NAMES)
     best = fused.retrieve(Query("2"), 3).passages[0]
     assert best.passage_id == NAMES[2]
     assert [(one.channel, one.rank) for one in best.channels] == [("a", 1), ("b", 1)]
@@ -83,14 +93,14 @@ class Ranker:
 
 
 def test_an_engine_without_scores_is_fused_by_ranks(channels: tuple[VectorRetriever, VectorRetriever]) -> None:
-    found = FusedRetriever("all", [channels[0], Ranker()], BOTH, lambda: NAMES).retrieve(Query("5"), 6).passages
+    found = FusedRetriever("all", [channels[0], Ranker()], BOTH, words, lambda: NAMES).retrieve(Query("5"), 6).passages
     assert [one.passage_id for one in found][:2] == [NAMES[5], NAMES[4]]
     assert found[0].score == pytest.approx(1 / 61 + 1 / 62)
     assert [(one.channel, one.rank) for one in found[0].channels] == [("a", 1), ("c", 2)]
 
 
 def test_without_learnt_weights_ranks_are_fused(channels: tuple[VectorRetriever, VectorRetriever]) -> None:
-    found = FusedRetriever("both", channels, None, lambda: NAMES).retrieve(Query("2"), 3).passages
+    found = FusedRetriever("both", channels, None, words, lambda: NAMES).retrieve(Query("2"), 3).passages
     assert found[0].passage_id == NAMES[2] and found[0].score == pytest.approx(2 / 61)
 
 
@@ -101,38 +111,41 @@ def test_a_query_is_encoded_once_for_candidates_and_scores() -> None:
         asked.append(query)
         return direction(query)
 
-    index = ExactIndex((Channel("dense", "dense", 8),))
+    index = ExactIndex((DENSE,))
     index.upsert([Point(NAMES[1], {"dense": np.eye(8, dtype=np.float32)[1]}, {})])
-    one = VectorRetriever("a", "dense", counted, index)
-    found = FusedRetriever("one", [one], BOTH, lambda: NAMES).retrieve(Query("1"), 3)
+    one = VectorRetriever("a", DENSE, counted, index)
+    found = FusedRetriever("one", [one], BOTH, words, lambda: NAMES).retrieve(Query("1"), 3)
     assert [passage.passage_id for passage in found.passages] == [NAMES[1]] and len(asked) == 1
 
 
 def test_filters_hold_in_fusion(channels: tuple[VectorRetriever, VectorRetriever]) -> None:
-    fused = FusedRetriever("both", channels, BOTH, lambda: NAMES)
+    fused = FusedRetriever("both", channels, BOTH, words, lambda: NAMES)
     found = fused.retrieve(Query("2", filters=Filters(collections=("odd",))), 6).passages
     assert {one.passage_id for one in found} == {NAMES[1], NAMES[3], NAMES[5]}
 
 
 def test_one_channel_without_a_query_leaves_the_other(channels: tuple[VectorRetriever, VectorRetriever]) -> None:
-    fused = FusedRetriever("both", channels, BOTH, lambda: NAMES)
+    fused = FusedRetriever("both", channels, BOTH, words, lambda: NAMES)
     assert fused.retrieve(Query("x"), 3).passages == ()
     with pytest.raises(EmptyQueryError, match="no term"):
         fused.retrieve(Query(" "), 3)
 
 
 def test_an_empty_index_finds_nothing() -> None:
-    index = ExactIndex((Channel("dense", "dense", 8),))
-    fused = FusedRetriever("one", [VectorRetriever("a", "dense", direction, index)], BOTH, list)
+    index = ExactIndex((DENSE,))
+    fused = FusedRetriever("one", [VectorRetriever("a", DENSE, direction, index)], BOTH, words, list)
     assert fused.retrieve(Query("1"), 3).passages == ()
 
 
 def test_a_spoken_query_is_written_down_first(channels: tuple[VectorRetriever, VectorRetriever]) -> None:
-    engine = TranscribedRetriever(channels[0], Listener())
+    listener = Listener()
+    write = Writer(listener)
     spoken = Query(audio=Audio(np.zeros(4, np.float32)))
-    assert engine.retrieve(spoken, 1).passages[0].passage_id == NAMES[4]
+    assert channels[0].retrieve(write(spoken), 1).passages[0].passage_id == NAMES[4]
+    assert write(spoken).text == write(spoken).text and len(listener.heard) == 1
+    assert write(Query("2")).text == "2"
     with pytest.raises(EmptyQueryError, match="understood nothing"):
-        engine.retrieve(Query(audio=Audio(np.zeros(0, np.float32))), 1)
+        write(Query(audio=Audio(np.zeros(0, np.float32))))
 
 
 def test_the_sample_is_the_same_every_time() -> None:
@@ -152,3 +165,20 @@ def test_an_answer_stands_out_alike_in_small_and_large_libraries(size: int) -> N
 def test_one_faint_trace_is_not_an_answer() -> None:
     mean, deviation = background([0.05], 400, (1.0, 1.0))  # of a sparse channel: all others score nothing
     assert (0.05 - mean) / deviation < 1
+
+
+def test_weights_follow_the_kind_of_question(channels: tuple[VectorRetriever, VectorRetriever]) -> None:
+    """The first channel counts where words are common, the second where none of them is listed."""
+    by_kind = Fusion({"a": (0.0, 0.0, -9.0, 0.0, 0.0), "b": (-9.0, 0.0, 9.0, 0.0, 0.0)}, BOTH.typical)
+    plain = FusedRetriever("both", channels, by_kind, lambda query: ["bread"], lambda: NAMES)
+    named = FusedRetriever("both", channels, by_kind, lambda query: ["wojciechowski"], lambda: NAMES)
+    scores = [engine.retrieve(Query("2"), 1).passages[0] for engine in (plain, named)]
+    a, b = (channel.retrieve(Query("2"), 1).passages[0].score for channel in channels)
+    assert scores[0].score / scores[1].score == pytest.approx((a / 0.1) / b, rel=0.5)
+
+
+def test_what_a_channel_does_not_know_the_others_count_for() -> None:
+    """A passage without a transcript is ranked by its sound alone, and no lower for that."""
+    scales, weights = {"sound": (0.0, 1.0), "text": (0.0, 1.0)}, {"sound": 1.0, "text": 3.0}
+    ranked = weighted_sum({"sound": {"x": 2.0, "y": 1.9}, "text": {"y": 1.9}}, weights, scales, "xy")
+    assert ranked == [("x", pytest.approx(8.0)), ("y", pytest.approx(7.6))]

@@ -20,9 +20,10 @@ from speechsearch.domain.values import Audio, PhonemeTrack, SpokenWord
 class Heard:
     """What the model makes of a passage; everything lies in the CPU's memory.
 
-    ``track``: the phonemes frame by frame. ``posteriors`` (spikes, 40) float32 and ``starts_s`` (spikes,) of the speech encoder; of the adapter the soft tokens
-    ``tokens`` (tokens, dim) float32, the word pieces that each may be, likeliest first, ``pieces`` (tokens, 50) int64,
-    with their ``chances`` (tokens, 50) float32, and the spike ``ends`` (tokens,) int64 at which each ends.
+    Of the speech encoder ``track``, the phonemes frame by frame, ``posteriors`` (spikes, 40) float32 and ``starts_s``
+    (spikes,); of the adapter the soft tokens ``tokens`` (tokens, dim) float32, the word pieces that each may be,
+    likeliest first, ``pieces`` (tokens, 50) int64, with their ``chances`` (tokens, 50) float32, and the spike ``ends``
+    (tokens,) int64 at which each ends.
     """
 
     track: PhonemeTrack

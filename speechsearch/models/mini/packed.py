@@ -42,7 +42,9 @@ def unpacked(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {
         name: tensor * tensors[name + SCALE].float()
         if name + SCALE in tensors
-        else tensor.float() if tensor.is_floating_point() else tensor
+        else tensor.float()
+        if tensor.is_floating_point()
+        else tensor
         for name, tensor in tensors.items()
         if not name.endswith(SCALE)
     }
