@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Word
 
 SHORT_S, LONG_S = 15, 30
-"""The two lengths of windows. Whisper was trained on the longer; in the shorter, which must end quietly, it writes as well
-(docs/evaluation.md) in half the time."""
+"""The two lengths of windows. Whisper was trained on the longer; in the shorter, which has to end in silence, it makes no
+more mistakes (docs/evaluation.md) in half the time."""
 QUIET_END_S = 1.5
 LONGEST_PIECE_S, CUT_WITHIN_S, CUT_FRAME_S = 27.0, 1.5, 0.1
 """A longer passage is cut into equal pieces, each cut moved to the quietest tenth of a second near it."""
