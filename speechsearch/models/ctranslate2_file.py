@@ -11,7 +11,7 @@ import math
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -22,7 +22,13 @@ from speechsearch.domain.errors import ModelUnavailableError
 
 VERSIONS = range(4, 7)
 """Of the format; the ones before keep aliases and kinds of numbers elsewhere."""
-KINDS = {0: np.dtype("<f4"), 1: np.dtype("i1"), 2: np.dtype("<i2"), 3: np.dtype("<i4"), 4: np.dtype("<f2")}
+KINDS: dict[int, np.dtype[Any]] = {
+    0: np.dtype("<f4"),
+    1: np.dtype("i1"),
+    2: np.dtype("<i2"),
+    3: np.dtype("<i4"),
+    4: np.dtype("<f2"),
+}
 BFLOAT16 = 5
 MOST_DIMENSIONS = 4
 LAYER = {
@@ -100,7 +106,7 @@ def _arrays(file: Reader, prefix: str) -> Iterator[tuple[str, NDArray[np.float32
             raise ValueError(f"'{name}' has {rank} dimensions")
         shape = tuple(file.number("I") for _ in range(rank))
         kind, size_bytes = file.number("B"), file.number("I")
-        number = np.dtype("<u2") if kind == BFLOAT16 else KINDS.get(kind)
+        number: np.dtype[Any] | None = np.dtype("<u2") if kind == BFLOAT16 else KINDS.get(kind)
         if number is None:
             raise ValueError(f"'{name}' has numbers of the unknown kind {kind}")
         if math.prod(shape) * number.itemsize != size_bytes:
@@ -108,10 +114,10 @@ def _arrays(file: Reader, prefix: str) -> Iterator[tuple[str, NDArray[np.float32
         if not name.startswith(prefix):
             file.skip(size_bytes)
             continue
-        array = np.frombuffer(file.take(size_bytes), number)
+        numbers: NDArray[Any] = np.frombuffer(file.take(size_bytes), number)
         if kind == BFLOAT16:
-            array = (array.astype(np.uint32) << 16).view(np.float32)
-        yield name, array.astype(np.float32).reshape(shape)
+            numbers = (numbers.astype(np.uint32) << 16).view(np.float32)
+        yield name, numbers.astype(np.float32).reshape(shape)
 
 
 class Reader:

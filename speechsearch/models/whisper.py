@@ -3,13 +3,15 @@ so that it computes on the CPU there.
 
 Source: Radford et al., 2022, Robust Speech Recognition via Large-Scale Weak Supervision (arXiv 2212.04356).
 Differs: greedy, in one pass; neither the text before nor a higher temperature is tried, so that a passage gives the
-same text whatever stands beside it. What fits into 15 s is heard in a window of 15 s instead of 30.
+same text whatever stands beside it. What fits into 15 s is heard in a window of 15 s instead of 30. Whisper may stop
+at a pause and leave out the rest; then a word seems to last for seconds, and the window's halves are heard instead.
 """
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -25,7 +27,15 @@ from speechsearch.domain.errors import ModelUnavailableError
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio, Transcript, Word
 from speechsearch.models.card import ModelCard
 from speechsearch.models.load import Located
-from speechsearch.models.whisper_windows import LONG_S, SHORT_S, Window, timed_words, windows_of
+from speechsearch.models.whisper_windows import (
+    LONG_S,
+    SHORT_S,
+    Window,
+    halves,
+    has_hole,
+    timed_words,
+    windows_of,
+)
 
 BATCH_WINDOWS = 8
 FRAMES_A_SECOND = 100
@@ -67,6 +77,15 @@ def load(located: Located) -> WhisperRecognizer:
     return WhisperRecognizer(located.card, model)
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The words of a window, or the halves of it that are to be heard instead."""
+
+    window: Window
+    words: Sequence[Word]
+    halves: Sequence[Window] = ()
+
+
 class WhisperRecognizer:
     """Writes with punctuation; says when every word is said from where the decoder looked (arXiv 2212.04356, DTW)."""
 
@@ -82,18 +101,23 @@ class WhisperRecognizer:
         """
         self.card.check_language(language)
         spoken = language.lower().replace("_", "-").split("-")[0] if language else None
-        windows = [window for place, sound in enumerate(sounds) for window in windows_of(place, sound.samples)]
-        written: dict[Window, list[Word]] = {}
-        for padded_s in (SHORT_S, LONG_S):
-            alike = [window for window in windows if window.padded_s == padded_s]
-            for start in range(0, len(alike), BATCH_WINDOWS):
-                written.update(self._write(alike[start : start + BATCH_WINDOWS], spoken))
+        todo = [window for place, sound in enumerate(sounds) for window in windows_of(place, sound.samples)]
+        written: list[Written] = []
+        while todo:
+            found = [
+                one
+                for padded_s in (SHORT_S, LONG_S)
+                for batch in batches([window for window in todo if window.padded_s == padded_s])
+                for one in self._write(batch, spoken)
+            ]
+            written += found
+            todo = [half for one in found for half in one.halves]
         words: list[list[Word]] = [[] for _ in sounds]
-        for window in windows:
-            words[window.place] += written[window]
+        for one in sorted(written, key=lambda one: one.window.start_s):
+            words[one.window.place] += one.words
         return [Transcript(" ".join(word.text for word in found), self.name, tuple(found)) for found in words]
 
-    def _write(self, windows: Sequence[Window], spoken: str | None) -> dict[Window, list[Word]]:
+    def _write(self, windows: Sequence[Window], spoken: str | None) -> list[Written]:
         """Return the words of windows that are padded to the same length."""
         frames = np.stack([self._frames(window) for window in windows])
         heard = self._model.model.encode(StorageView.from_array(frames), to_cpu=True)
@@ -101,10 +125,10 @@ class WhisperRecognizer:
         if spoken is None and self._model.model.is_multilingual:
             languages = [likeliest[0][0][2:-2] for likeliest in self._model.model.detect_language(heard)]
         states = np.asarray(heard)
-        written: dict[Window, list[Word]] = {}
+        written: list[Written] = []
         for language in dict.fromkeys(languages):
             places = [place for place, one in enumerate(languages) if one == language]
-            written.update(self._decode([windows[place] for place in places], states[places], language))
+            written += self._decode([windows[place] for place in places], states[places], language)
         return written
 
     def _frames(self, window: Window) -> NDArray[np.float32]:
@@ -115,7 +139,7 @@ class WhisperRecognizer:
 
     def _decode(
         self, windows: Sequence[Window], states: NDArray[Any], language: str, is_again: bool = False
-    ) -> dict[Window, list[Word]]:
+    ) -> list[Written]:
         """Return the words of windows in one language, given the encoder's states, (windows, states, width)."""
         model = self._model.model
         tokenizer = Tokenizer(self._model.hf_tokenizer, model.is_multilingual, "transcribe", language)
@@ -133,17 +157,24 @@ class WhisperRecognizer:
         tokens = [[token for token in one.sequences_ids[0] if token < tokenizer.eot] for one in found]
         lengths = [round(window.duration_s * FRAMES_A_SECOND) for window in windows]
         aligned = self._model.find_alignment(tokenizer, tokens, heard, lengths)
-        written: dict[Window, list[Word]] = {}
+        written: list[Written] = []
         for place, (window, one) in enumerate(zip(windows, found, strict=True)):
             text = tokenizer.decode(tokens[place])
             if is_loop(text) and not is_again:
-                written |= self._decode([window], states[place : place + 1], language, is_again=True)
+                written += self._decode([window], states[place : place + 1], language, is_again=True)
             elif is_nothing(text, one.no_speech_prob, one.scores[0]) or is_loop(text):
-                written[window] = []
+                written.append(Written(window, ()))
             else:
                 merge_punctuations(aligned[place], PREPENDED, APPENDED)
-                written[window] = timed_words(window, aligned[place])
+                words = timed_words(window, aligned[place])
+                pieces = halves(window) if has_hole(window, words) else ()
+                written.append(Written(window, () if pieces else words, pieces))
         return written
+
+
+def batches(windows: Sequence[Window]) -> list[Sequence[Window]]:
+    """Return windows in groups that are heard together."""
+    return [windows[start : start + BATCH_WINDOWS] for start in range(0, len(windows), BATCH_WINDOWS)]
 
 
 def is_nothing(text: str, no_speech: float, log_probability: float) -> bool:

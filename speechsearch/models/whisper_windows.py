@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -13,13 +13,16 @@ from numpy.typing import NDArray
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Word
 
 SHORT_S, LONG_S = 15, 30
-"""The two lengths of windows. Whisper was trained on the longer; in the shorter, which has to end in silence, it makes no
-more mistakes (docs/evaluation.md) in half the time."""
+"""The two lengths of windows. Whisper was trained on the longer; in the shorter, which has to end in silence, it makes
+no more mistakes in half the time (docs/training-log.md)."""
 QUIET_END_S = 1.5
 LONGEST_PIECE_S, CUT_WITHIN_S, CUT_FRAME_S = 27.0, 1.5, 0.1
 """A longer passage is cut into equal pieces, each cut moved to the quietest tenth of a second near it."""
 SHORTEST_S = 0.1
 """Nothing can be said in less."""
+LONGEST_WORD_S = 3.0
+"""The times of words have no gaps, so a longer one stands for a stretch of sound that was left out, or for a pause."""
+SHORTEST_HALVED_S = 4.0
 TICK_S = 0.02
 """Of word times."""
 
@@ -59,6 +62,33 @@ def windows_of(place: int, samples: NDArray[np.float32]) -> list[Window]:
         Window(place, start_s, samples[round(start_s * rate_hz) : round(end_s * rate_hz)])
         for start_s, end_s in pairwise(cuts_s)
     ]
+
+
+def halves(window: Window) -> tuple[Window, ...]:
+    """Return two windows instead of one, cut where it is quietest near the middle; none where it is short already.
+
+    >>> [half.start_s for half in halves(Window(0, 5.0, np.ones(10 * SAMPLE_RATE_HZ, np.float32)))]
+    [5.0, 8.5]
+    """
+    if window.duration_s < SHORTEST_HALVED_S:
+        return ()
+    cut_s = quietest_s(window.samples, window.duration_s / 2)
+    cut = round(cut_s * SAMPLE_RATE_HZ)
+    return (
+        Window(window.place, window.start_s, window.samples[:cut]),
+        Window(window.place, round(window.start_s + cut_s, 2), window.samples[cut:]),
+    )
+
+
+def has_hole(window: Window, words: Sequence[Word]) -> bool:
+    """Return whether seconds of a window are without words: inside a word that is too long, or after the last.
+
+    >>> has_hole(Window(0, 0.0, np.ones(6 * SAMPLE_RATE_HZ, np.float32)), [Word("us", 0.2, 0.5)])
+    True
+    """
+    lengths_s = [word.end_s - word.start_s for word in words]
+    last_s = words[-1].end_s - window.start_s if words else 0.0
+    return max(*lengths_s, window.duration_s - last_s, 0.0) > LONGEST_WORD_S
 
 
 def quietest_s(samples: NDArray[np.float32], near_s: float) -> float:

@@ -17,7 +17,7 @@ from tests.tiny.cards import FAMILIES, names, tiny_loader
 NAMES = names("recognizer")
 ONE_OF_WHISPER = "whisper-tiny.en"
 NOT_HERE = {card.name for card in WHISPER} - {ONE_OF_WHISPER}
-"""The same code with other weights, slow or to be had from the hub alone; tests/unit/test_models_whisper.py has base."""
+"""The same code with other weights, slow or from the hub alone; tests/unit/test_models_whisper.py has base."""
 ADAPTING = {"pocketsphinx"}
 """Its running mean of the spectrum goes from passage to passage, so it repeats itself only from the same start."""
 RANDOM = {family.CARD.name for family in FAMILIES}

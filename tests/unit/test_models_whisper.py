@@ -15,16 +15,16 @@ from speechsearch.domain.errors import CapabilityError, ModelUnavailableError
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio
 from speechsearch.models.built_in import CARDS
 from speechsearch.models.catalog import Catalog
-from speechsearch.models.files import FileFinder
 from speechsearch.models.device import Device
+from speechsearch.models.files import FileFinder
 from speechsearch.models.load import Located, ModelLoader
 from speechsearch.models.whisper_cards import LANGUAGES, WHISPER_BASE, WHISPER_TINY_EN, card_of_folder
 from speechsearch.models.whisper_windows import windows_of
 from speechsearch.text.words import spoken_words
 
-JOINED = ("s015", "s066")
-MOST_ERRORS = 0.2
-"""Of a synthetic voice's words, most of them names apart."""
+JOINED = ("s015", "s066", "s059")
+MOST_ERRORS = 0.1
+"""Of all words. The last window has the end of one clip and all of the next, where Whisper stops and is asked again."""
 
 
 @pytest.fixture(scope="module")
@@ -53,12 +53,11 @@ def linked(folder: Path, cache_dir: Path) -> Path:
 
 
 def test_a_long_passage_is_written_whole_and_nothing_twice(whisper: ModelLoader) -> None:
-    sound = Audio(np.concatenate([sample(name) for name in JOINED])[: 75 * SAMPLE_RATE_HZ])
+    sound = Audio(np.concatenate([sample(name) for name in JOINED]))
     assert sound.duration_s > 70 and len(windows_of(0, sound.samples)) == 3
     (found,) = whisper.recognizer("whisper-tiny.en").transcribe([sound])
     wanted = spoken_words(" ".join(map(said, JOINED)))
     heard = spoken_words(found.text)
-    print(found.text, len(wanted), len(heard), Levenshtein.distance(wanted, heard), sound.duration_s)
     assert Levenshtein.distance(wanted, heard) < MOST_ERRORS * len(wanted)
     times_s = [time_s for word in found.words for time_s in (word.start_s, word.end_s)]
     assert [word.start_s for word in found.words] == sorted(word.start_s for word in found.words)
@@ -80,7 +79,7 @@ def test_base_hears_the_language_and_writes_with_punctuation(whisper: ModelLoade
     sound = Audio(sample("s015")[: 6 * SAMPLE_RATE_HZ])
     (heard,) = base.transcribe([sound])
     assert base.transcribe([sound], "en_US") == [heard]
-    assert "octopus has three hearts." in heard.text
+    assert heard.text.startswith("An octopus has three hearts,")
     with pytest.raises(CapabilityError, match="'whisper-base' does not know the language 'yue'"):
         base.transcribe([sound], "yue")  # Cantonese came with large-v3
     with pytest.raises(CapabilityError, match=r"'whisper-tiny\.en' does not know the language 'de'"):
@@ -105,7 +104,7 @@ def test_a_users_own_folder_becomes_a_card_by_its_files(tmp_path: Path) -> None:
     assert card.files[0].name == "model.bin" and card.languages == ("en",)
     assert {file.name: file.sha256 for file in card.files} == {one.name: one.sha256 for one in WHISPER_TINY_EN.files}
     (folder / "vocabulary.txt").unlink()
-    with pytest.raises(ModelUnavailableError, match="vocabulary.txt of the recognizer 'mine' is not on this machine"):
+    with pytest.raises(ModelUnavailableError, match=r"vocabulary\.txt of the recognizer 'mine' is not on this machine"):
         ModelLoader(Catalog([card]), tmp_path / "models", device="cpu").recognizer("mine").transcribe([])
     (folder / "tokenizer.json").unlink()
     with pytest.raises(ModelUnavailableError, match=r"it has no tokenizer\.json"):
@@ -136,5 +135,5 @@ def test_a_graphics_card_that_is_not_there_is_an_error(tmp_path: Path) -> None:
         pytest.skip("there is one")
     folder = linked(tmp_path / "tiny", tmp_path)
     files = {file.name: folder / file.name for file in WHISPER_TINY_EN.files}
-    with pytest.raises(ModelUnavailableError, match="'whisper-tiny.en' cannot be loaded"):
+    with pytest.raises(ModelUnavailableError, match=r"'whisper-tiny\.en' cannot be loaded"):
         load(Located(WHISPER_TINY_EN, files, Device("cuda", "float16"), {}))
