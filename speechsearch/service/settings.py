@@ -75,7 +75,7 @@ class EngineSettings(Group):
     """
 
     encoder: str = "mini"
-    recognizer: str = "mini"
+    recognizer: str = "whisper-base"
     text_encoder: str = "all-MiniLM-L6-v2"
     threads: int = Field(0, ge=0, description="CPU threads; 0 takes all")
 

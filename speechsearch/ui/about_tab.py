@@ -53,8 +53,8 @@ LIMITS = (
     "meetings and people who talk at once are heard badly.",
     "It finds passages; it does not answer questions or sum up. Look at what it finds, and listen.",
     "A bar shows how likely an answer is to be right on the sets we measured. On your recordings it may be off.",
-    "The recogniser of the baseline is small: its transcripts are for comparison, not for reading. Against a large "
-    "recogniser the difference will be smaller.",
+    "The recogniser of the baseline is a small one: its transcripts are for comparison, not for reading. Against a "
+    "large recogniser the difference will be smaller.",
 )
 KEYS = {
     "/": "go to the question",

@@ -12,6 +12,7 @@ import pytest
 
 from ingest import discover, run
 from speechsearch.domain.values import Query
+from speechsearch.models.catalog import catalog
 from speechsearch.models.load import ModelLoader
 from speechsearch.service.open import Service
 from speechsearch.service.settings import EngineSettings, Settings
@@ -61,6 +62,20 @@ def test_a_new_model_goes_the_whole_way(
         assert [hit.channels[0].channel for hit in sound.hits][:1] == ["adapter"]
     with Service.open(settings, loader=tiny) as again:
         assert again.manage.missing() == []
+
+
+def test_whisper_is_the_recogniser_unless_another_is_wanted(chosen_files: Path, tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    shutil.copyfile(chosen_files / "s015.opus", tmp_path / "one" / "s015.opus")
+    loader = ModelLoader(catalog(), device="cpu", cache_dir=tmp_path / "joined")
+    with Service.open(Settings(data_dir=tmp_path / "data", engines=EngineSettings()), loader=loader) as service:
+        found = discover([tmp_path / "one"], service.limits, tmp_path / "work")
+        assert [one.state for one in run(service.manage, found, collection="talks")] == ["indexed"]
+        assert list(service.manage.catch_up()) == [] == service.manage.missing()
+        results = service.search.find(Query("Why is octopus blood blue?", top_k=1), "asr")
+        assert results.recognizer == "whisper-base" and results.coverage.is_whole
+        assert "copper" in results.hits[0].transcript and "." in results.hits[0].transcript
+        assert results.hits[0].likelihood is None  # nothing is learnt yet about the scores of its transcripts
 
 
 PLUG_IN = """

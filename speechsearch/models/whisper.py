@@ -1,0 +1,196 @@
+"""OpenAI's Whisper, computed by CTranslate2: in int8 on a CPU, in float16 on CUDA; there is nothing for Apple's GPUs,
+so that it computes on the CPU there.
+
+Source: Radford et al., 2022, Robust Speech Recognition via Large-Scale Weak Supervision (arXiv 2212.04356).
+Differs: greedy, in one pass; neither the text before nor a higher temperature is tried, so that a passage gives the
+same text whatever stands beside it. What fits into 15 s is heard in a window of 15 s instead of 30. Whisper may stop
+at a pause and leave out the rest; then a word seems to last for seconds, and the window's halves are heard instead.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from ctranslate2 import StorageView
+from faster_whisper import WhisperModel
+from faster_whisper.tokenizer import Tokenizer
+from faster_whisper.transcribe import get_suppressed_tokens, merge_punctuations
+from numpy.typing import NDArray
+
+from speechsearch.domain.errors import ModelUnavailableError
+from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio, Transcript, Word
+from speechsearch.models.card import ModelCard
+from speechsearch.models.load import Located
+from speechsearch.models.whisper_windows import (
+    LONG_S,
+    SHORT_S,
+    Window,
+    halves,
+    has_hole,
+    timed_words,
+    windows_of,
+)
+
+BATCH_WINDOWS = 8
+FRAMES_A_SECOND = 100
+TOKENS_A_SECOND = 14
+"""At most; fast speech has half as many."""
+NO_SPEECH, UNLIKELY = 0.4, -1.0
+"""Of silence and noise Whisper says that nobody speaks (.52 and more; speech .03 and less) and writes something that it
+holds for unlikely itself (a mean log probability of -1.1 and less a token; speech -.4 and more)."""
+LOOPING = 2.4
+"""A text that zlib makes so many times smaller repeats itself (Whisper's own threshold)."""
+REPEATED_TOKENS = 4
+"""A window that loops is written once more, so many tokens never the same twice."""
+PREPENDED, APPENDED = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
+
+
+def load(located: Located) -> WhisperRecognizer:
+    """Return the recogniser of ``model.bin``, ``config.json``, ``tokenizer.json`` and the vocabulary.
+
+    Raises:
+        ModelUnavailableError: the files do not fit each other or this version of the program, or CUDA is not there.
+    """
+    is_on_gpu = located.device.name == "cuda"
+    with TemporaryDirectory(prefix="speechsearch-whisper-") as name:
+        for file, path in located.files.items():
+            (Path(name) / file).symlink_to(path.resolve())
+        try:
+            model = WhisperModel(
+                name,
+                device="cuda" if is_on_gpu else "cpu",
+                compute_type="float16" if is_on_gpu else "int8",
+                cpu_threads=located.device.threads,
+                local_files_only=True,
+            )
+        except (RuntimeError, ValueError, OSError) as error:
+            raise ModelUnavailableError(
+                f"The recognizer '{located.card.name}' cannot be loaded: {error}.",
+                "Install its files again, or set SPEECHSEARCH_MODELS__DEVICE=cpu.",
+            ) from error
+    return WhisperRecognizer(located.card, model)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The words of a window, or the halves of it that are to be heard instead."""
+
+    window: Window
+    words: Sequence[Word]
+    halves: Sequence[Window] = ()
+
+
+class WhisperRecognizer:
+    """Writes with punctuation; says when every word is said from where the decoder looked (arXiv 2212.04356, DTW)."""
+
+    def __init__(self, card: ModelCard, model: WhisperModel) -> None:
+        self.card, self.name, self.fingerprint = card, card.name, card.fingerprint
+        self._model = model
+
+    def transcribe(self, sounds: Sequence[Audio], language: str | None = None) -> list[Transcript]:
+        """Return one transcript a passage, in order, with word times; the language is heard where none is said.
+
+        Raises:
+            CapabilityError: the model does not know the language.
+        """
+        self.card.check_language(language)
+        spoken = language.lower().replace("_", "-").split("-")[0] if language else None
+        todo = [window for place, sound in enumerate(sounds) for window in windows_of(place, sound.samples)]
+        written: list[Written] = []
+        while todo:
+            found = [
+                one
+                for padded_s in (SHORT_S, LONG_S)
+                for batch in batches([window for window in todo if window.padded_s == padded_s])
+                for one in self._write(batch, spoken)
+            ]
+            written += found
+            todo = [half for one in found for half in one.halves]
+        words: list[list[Word]] = [[] for _ in sounds]
+        for one in sorted(written, key=lambda one: one.window.start_s):
+            words[one.window.place] += one.words
+        return [Transcript(" ".join(word.text for word in found), self.name, tuple(found)) for found in words]
+
+    def _write(self, windows: Sequence[Window], spoken: str | None) -> list[Written]:
+        """Return the words of windows that are padded to the same length."""
+        frames = np.stack([self._frames(window) for window in windows])
+        heard = self._model.model.encode(StorageView.from_array(frames), to_cpu=True)
+        languages = [spoken or "en"] * len(windows)
+        if spoken is None and self._model.model.is_multilingual:
+            languages = [likeliest[0][0][2:-2] for likeliest in self._model.model.detect_language(heard)]
+        states = np.asarray(heard)
+        written: list[Written] = []
+        for language in dict.fromkeys(languages):
+            places = [place for place, one in enumerate(languages) if one == language]
+            written += self._decode([windows[place] for place in places], states[places], language)
+        return written
+
+    def _frames(self, window: Window) -> NDArray[np.float32]:
+        """Return what Whisper hears of a window and the silence after it, (mel bands, frames) float32."""
+        silence = window.padded_s * SAMPLE_RATE_HZ - len(window.samples)
+        frames: NDArray[np.float32] = self._model.feature_extractor(np.pad(window.samples, (0, silence)), padding=0)
+        return frames
+
+    def _decode(
+        self, windows: Sequence[Window], states: NDArray[Any], language: str, is_again: bool = False
+    ) -> list[Written]:
+        """Return the words of windows in one language, given the encoder's states, (windows, states, width)."""
+        model = self._model.model
+        tokenizer = Tokenizer(self._model.hf_tokenizer, model.is_multilingual, "transcribe", language)
+        heard = StorageView.from_array(np.ascontiguousarray(states))
+        found = model.generate(
+            heard,
+            [[*tokenizer.sot_sequence, tokenizer.no_timestamps]] * len(windows),
+            beam_size=1,
+            max_length=windows[0].padded_s * TOKENS_A_SECOND,
+            no_repeat_ngram_size=REPEATED_TOKENS if is_again else 0,
+            suppress_tokens=list(get_suppressed_tokens(tokenizer, [-1])),
+            return_scores=True,
+            return_no_speech_prob=True,
+        )
+        tokens = [[token for token in one.sequences_ids[0] if token < tokenizer.eot] for one in found]
+        lengths = [round(window.duration_s * FRAMES_A_SECOND) for window in windows]
+        aligned = self._model.find_alignment(tokenizer, tokens, heard, lengths)
+        written: list[Written] = []
+        for place, (window, one) in enumerate(zip(windows, found, strict=True)):
+            text = tokenizer.decode(tokens[place])
+            if is_loop(text) and not is_again:
+                written += self._decode([window], states[place : place + 1], language, is_again=True)
+            elif is_nothing(text, one.no_speech_prob, one.scores[0]) or is_loop(text):
+                written.append(Written(window, ()))
+            else:
+                merge_punctuations(aligned[place], PREPENDED, APPENDED)
+                words = timed_words(window, aligned[place])
+                pieces = halves(window) if has_hole(window, words) else ()
+                written.append(Written(window, () if pieces else words, pieces))
+        return written
+
+
+def batches(windows: Sequence[Window]) -> list[Sequence[Window]]:
+    """Return windows in groups that are heard together."""
+    return [windows[start : start + BATCH_WINDOWS] for start in range(0, len(windows), BATCH_WINDOWS)]
+
+
+def is_nothing(text: str, no_speech: float, log_probability: float) -> bool:
+    """Return whether a text stands for silence: without letters, or made up for a noise.
+
+    >>> is_nothing(" you", 0.92, -1.14), is_nothing(" You.", 0.02, -0.3), is_nothing(" .", 0.02, -0.3)
+    (True, False, True)
+    """
+    return not any(map(str.isalnum, text)) or (no_speech > NO_SPEECH and log_probability < UNLIKELY)
+
+
+def is_loop(text: str) -> bool:
+    """Return whether a text repeats itself as nobody does.
+
+    >>> is_loop(" and then" * 40), is_loop(" Why is octopus blood blue?")
+    (True, False)
+    """
+    data = text.encode()
+    return len(data) > LOOPING * len(zlib.compress(data))

@@ -1,0 +1,124 @@
+"""The stretches of sound that Whisper hears at once, and the times of words in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from speechsearch.domain.values import SAMPLE_RATE_HZ, Word
+
+SHORT_S, LONG_S = 15, 30
+"""The two lengths of windows. Whisper was trained on the longer; in the shorter, which has to end in silence, it makes
+no more mistakes in half the time (docs/training-log.md)."""
+QUIET_END_S = 1.5
+LONGEST_PIECE_S, CUT_WITHIN_S, CUT_FRAME_S = 27.0, 1.5, 0.1
+"""A longer passage is cut into equal pieces, each cut moved to the quietest tenth of a second near it."""
+SHORTEST_S = 0.1
+"""Nothing can be said in less."""
+LONGEST_WORD_S = 3.0
+"""The times of words have no gaps, so a longer one stands for a stretch of sound that was left out, or for a pause."""
+SHORTEST_HALVED_S = 4.0
+TICK_S = 0.02
+"""Of word times."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Window:
+    """A piece of a passage that is heard at once: ``samples`` (n,) float32, at most 30 s, from ``start_s`` on."""
+
+    place: int
+    start_s: float
+    samples: NDArray[np.float32]
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return len(self.samples) / SAMPLE_RATE_HZ
+
+    @property
+    def padded_s(self) -> int:
+        """How long it is with the silence that Whisper hears after it."""
+        return SHORT_S if self.duration_s <= SHORT_S - QUIET_END_S else LONG_S
+
+
+def windows_of(place: int, samples: NDArray[np.float32]) -> list[Window]:
+    """Return the windows in which a passage is heard: one up to 30 s, else equal ones, cut where it is quietest.
+
+    >>> [window.duration_s for window in windows_of(0, np.ones(40 * SAMPLE_RATE_HZ, np.float32))]
+    [18.5, 21.5]
+    """
+    rate_hz = SAMPLE_RATE_HZ
+    duration_s = len(samples) / rate_hz
+    if duration_s < SHORTEST_S:
+        return []
+    count = 1 if duration_s <= LONG_S else int(np.ceil(duration_s / LONGEST_PIECE_S))
+    cuts_s = [0.0, *(quietest_s(samples, duration_s * number / count) for number in range(1, count)), duration_s]
+    return [
+        Window(place, start_s, samples[round(start_s * rate_hz) : round(end_s * rate_hz)])
+        for start_s, end_s in pairwise(cuts_s)
+    ]
+
+
+def halves(window: Window) -> tuple[Window, ...]:
+    """Return two windows instead of one, cut where it is quietest near the middle; none where it is short already.
+
+    >>> [half.start_s for half in halves(Window(0, 5.0, np.ones(10 * SAMPLE_RATE_HZ, np.float32)))]
+    [5.0, 8.5]
+    """
+    if window.duration_s < SHORTEST_HALVED_S:
+        return ()
+    cut_s = quietest_s(window.samples, window.duration_s / 2)
+    cut = round(cut_s * SAMPLE_RATE_HZ)
+    return (
+        Window(window.place, window.start_s, window.samples[:cut]),
+        Window(window.place, round(window.start_s + cut_s, 2), window.samples[cut:]),
+    )
+
+
+def has_hole(window: Window, words: Sequence[Word]) -> bool:
+    """Return whether seconds of a window are without words: inside a word that is too long, or after the last.
+
+    >>> has_hole(Window(0, 0.0, np.ones(6 * SAMPLE_RATE_HZ, np.float32)), [Word("us", 0.2, 0.5)])
+    True
+    """
+    lengths_s = [word.end_s - word.start_s for word in words]
+    last_s = words[-1].end_s - window.start_s if words else 0.0
+    return max(*lengths_s, window.duration_s - last_s, 0.0) > LONGEST_WORD_S
+
+
+def quietest_s(samples: NDArray[np.float32], near_s: float) -> float:
+    """Return where to cut a sound: the start of the quietest tenth of a second within 1.5 s of a time.
+
+    >>> sound = np.ones(4 * SAMPLE_RATE_HZ, np.float32)
+    >>> sound[3 * SAMPLE_RATE_HZ :] = 0
+    >>> quietest_s(sound, 2.0)
+    3.0
+    """
+    step = round(CUT_FRAME_S * SAMPLE_RATE_HZ)
+    first = round((near_s - CUT_WITHIN_S) / CUT_FRAME_S)
+    frames = samples[first * step :][: round(2 * CUT_WITHIN_S / CUT_FRAME_S) * step].reshape(-1, step)
+    return round((first + int((frames**2).mean(1).argmin())) * CUT_FRAME_S, 1)
+
+
+def timed_words(window: Window, aligned: Iterable[Mapping[str, Any]]) -> list[Word]:
+    """Return words with their times in the passage: ascending, each longer than nothing, inside the window.
+
+    >>> window = Window(0, 10.0, np.zeros(SAMPLE_RATE_HZ, np.float32))
+    >>> timed_words(window, [{"word": " Hi,", "start": 0.2, "end": 0.2}, {"word": " you", "start": 0.1, "end": 1.5}])
+    [Word(text='Hi,', start_s=10.2, end_s=10.22), Word(text='you', start_s=10.2, end_s=11.0)]
+    """
+    words: list[Word] = []
+    earliest_s, latest_s = 0.0, int(window.duration_s * 100) / 100
+    for one in aligned:
+        text = "".join(one["word"].split())
+        if text:
+            start_s = min(max(float(one["start"]), earliest_s), latest_s - TICK_S)
+            end_s = min(max(float(one["end"]), start_s + TICK_S), latest_s)
+            words.append(Word(text, round(window.start_s + start_s, 2), round(window.start_s + end_s, 2)))
+            earliest_s = start_s
+    return words
