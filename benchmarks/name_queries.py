@@ -46,7 +46,7 @@ def names_in(text: str, common: Collection[str]) -> list[str]:
     is_start, last = True, -2
     for place, token in enumerate(text.split()):
         word = re.sub(r"^[^\w]+|(?:'s?)?[^\w]*$", "", token)
-        is_capital = word[:1].isupper() and not is_start and word not in {"I", "O", "Oh"} and not word.isdigit()
+        is_capital = word[:1].isupper() and not is_start and word not in {"I", "O", "Oh"} and word[:2] != "I'"
         is_rare = word.isalpha() and len(word) > 3 and word.lower() not in common
         if word and word.isascii() and (is_capital or is_rare) and not re.search(r"\d", word):
             if place == last + 1:
@@ -54,7 +54,7 @@ def names_in(text: str, common: Collection[str]) -> list[str]:
             else:
                 found.append([word])
             last = place
-            if not token[-1].isalnum():
+            if not token[-1].isalnum() and word not in TITLES or token.endswith("'s"):
                 last = -2  # a comma ends a name
         is_start = (token.rstrip("\"')")[-1:] in {".", "!", "?", ":"} and word not in TITLES) or (is_start and not word)
     return list(dict.fromkeys(" ".join(words[-3:]) for words in found))
