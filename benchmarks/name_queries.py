@@ -54,7 +54,7 @@ def names_in(text: str, common: Collection[str]) -> list[str]:
             else:
                 found.append([word])
             last = place
-            if not token[-1].isalnum() and word not in TITLES or token.endswith("'s"):
+            if (not token[-1].isalnum() and word not in TITLES) or token.endswith("'s"):
                 last = -2  # a comma ends a name
         is_start = (token.rstrip("\"')")[-1:] in {".", "!", "?", ":"} and word not in TITLES) or (is_start and not word)
     return list(dict.fromkeys(" ".join(words[-3:]) for words in found))
