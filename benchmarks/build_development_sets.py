@@ -2,8 +2,9 @@
 
 ``python -m benchmarks.build_development_sets DATA OUT`` writes OUT/<set>/{corpus.jsonl, queries.jsonl, qrels/test.tsv,
 audio/*.flac, queries-spoken.jsonl, spoken/*.flac, README.json} for the sets fairytale, squad, ljspeech, librispeech,
-kathleen, nonnative and tuning. The spoken queries are some of the others, with the same ids and judgements. No set but
-``tuning`` may be used to choose a weight or a threshold; ``tuning`` shares no text and no voice with the others.
+kathleen, nonnative, names, tuning and tuning-names. The spoken queries are some of the others, with the same ids and
+judgements. No set but ``tuning`` and ``tuning-names`` may be used to choose a weight or a threshold; they share no text
+and no voice with the others.
 """
 
 from __future__ import annotations
@@ -11,20 +12,22 @@ from __future__ import annotations
 import gzip
 import json
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from benchmarks.build_names import build_names, build_tuning_names
 from benchmarks.known_items import HUMAN_SETS, SPOKEN_QUERIES, build_human
 from benchmarks.plain_text import detokenise, plain
 from benchmarks.set_folder import Asker, Question, SetFolder, rotation
+from benchmarks.squad_paragraphs import squad_paragraphs
 from speechsearch.training.voices import Voice, draw_voice
 
 LONGEST_WORDS = 220
 TUNING_SPOKEN_QUERIES = 150
-SETS = ("fairytale", "squad", *HUMAN_SETS, "tuning")
+SETS = ("fairytale", "squad", *HUMAN_SETS, "names", "tuning", "tuning-names")
 
 
 def fairytales(data: Path, split: str) -> tuple[dict[str, str], list[tuple[str, str, tuple[str, ...]]]]:
@@ -88,31 +91,6 @@ def build_tuning(data: Path, folder: Path, count: int, unanswerable: int, seed: 
     writer.close(answerable, seed, asker)
 
 
-def squad_paragraphs(rows: Iterable[tuple[str, str]], sentences: int) -> Iterator[tuple[list[str], list[str]]]:
-    """Yield (sentences, questions) of paragraphs made of consecutive distinct sentences.
-
-    >>> rows = [("a .", "1?"), ("b .", "2?"), ("a .", "3?"), ("c .", "4?"), ("d .", "5?"), ("e .", "6?")]
-    >>> list(squad_paragraphs(rows, 2))
-    [(['a .', 'b .'], ['1?', '2?', '3?']), (['c .', 'd .'], ['4?', '5?'])]
-    """
-    said: list[str] = []
-    asked: list[str] = []
-    told: set[str] = set()
-    for sentence, question in rows:
-        if sentence in said:
-            asked.append(question)
-            continue
-        if len(said) == sentences:
-            yield said, asked
-            said, asked = [], []
-        if sentence not in told:  # a sentence of an earlier paragraph would make two passages right
-            told.add(sentence)
-            said.append(sentence)
-            asked.append(question)
-    if len(said) == sentences:
-        yield said, asked
-
-
 def build_squad(data: Path, folder: Path, count: int, seed: int) -> None:
     """Write Wikipedia paragraphs of six consecutive sentences, at most 220 words, by the reserved voices."""
     with gzip.open(data / "qa/squad_nqg_test.sentence_question.tsv.gz", "rt", encoding="utf-8") as lines:
@@ -137,6 +115,10 @@ def main(
     sections: Annotated[int, typer.Option(help="Sections of the fairytale set.")] = 280,
     paragraphs: Annotated[int, typer.Option(help="Paragraphs of the squad set.")] = 55,
     tuning_sections: Annotated[int, typer.Option(help="Sections of the tuning set.")] = 200,
+    name_passages: Annotated[
+        int, typer.Option(help="Tales and paragraphs of names; tuning-names has 0.6 as many.")
+    ] = 100,
+    kokoro_passages: Annotated[int, typer.Option(help="How many of them Kokoro speaks, which is slow.")] = 40,
     unanswerable: Annotated[int, typer.Option(help="Questions of the tuning set that have no answer.")] = 60,
     seed: int = 1,
 ) -> None:
@@ -147,6 +129,10 @@ def main(
     builders: dict[str, Callable[[], None]] = {
         "fairytale": lambda: build_fairytale(data, out / "fairytale", sections, seed),
         "squad": lambda: build_squad(data, out / "squad", paragraphs, seed),
+        "names": lambda: build_names(data, out / "names", fairytales, name_passages, kokoro_passages, seed),
+        "tuning-names": lambda: build_tuning_names(
+            data, out / "tuning-names", fairytales, name_passages * 3 // 5, kokoro_passages // 3, seed
+        ),
         "tuning": lambda: build_tuning(data, out / "tuning", tuning_sections, unanswerable, seed),
     }
     for name in wanted:

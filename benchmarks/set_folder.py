@@ -138,16 +138,19 @@ class SetFolder:
 def speaker(voice: str) -> str:
     """Return who speaks, whatever the accent.
 
-    >>> speaker("espeak:en-gb+klatt3"), speaker("flite:awb")
-    ('klatt3', 'flite:awb')
+    >>> speaker("espeak:en-gb+klatt3"), speaker("flite:awb"), speaker("kokoro:blend:a+b:0.5,speed=0.9")
+    ('klatt3', 'flite:awb', 'kokoro:blend:a+b:0.5')
     """
-    return voice.rpartition("+")[2]
+    return voice.split(",")[0] if voice.startswith("kokoro:") else voice.rpartition("+")[2]
 
 
 def rotation(seed: int) -> Callable[[int], Voice]:
-    """Return which reserved voice speaks passage i: every other one espeak, the others flite and festival in turn."""
+    """Return which reserved voice speaks passage i: every other one espeak, the others flite and festival in turn.
+
+    Kokoro's are not among them: they take a hundred times as long.
+    """
     espeak = [voice for voice in reserved_voices() if voice.synthesiser == "espeak"]
-    others = [voice for voice in reserved_voices() if voice.synthesiser != "espeak"]
+    others = [voice for voice in reserved_voices() if voice.synthesiser in {"flite", "festival"}]
     return lambda i: espeak[(i // 2 + seed) % len(espeak)] if i % 2 == 0 else others[(i // 2 + seed) % len(others)]
 
 

@@ -22,6 +22,7 @@ from speechsearch.domain.assets import SAMPLES
 from speechsearch.text.spoken import spoken_words
 from speechsearch.training.adapter_data import TEXT_WEIGHTS
 from speechsearch.training.corpus import Utterance
+from speechsearch.training.kokoro_styles import read_style
 from speechsearch.training.speech_corpus import human_parts
 from speechsearch.training.texts import split_sentences
 from speechsearch.training.train_encoder import SAMPLE_RATE_HZ, source_of
@@ -136,7 +137,7 @@ def overlap(shared: Iterable[dict[Text, int]]) -> dict[str, dict[str, int]]:
 
 
 def voices_of(names: Iterable[str]) -> dict[str, list[str]]:
-    """Return the voices and human speakers by synthesiser, espeak's accents and variants apart.
+    """Return the voices and human speakers by synthesiser, espeak's accents and variants apart, Kokoro's by style.
 
     >>> voices_of(["espeak:en-gb+f1", "espeak:en-us+f1", "flite:slt", "human:4088"])
     {'espeak accents': ['en-gb', 'en-us'], 'espeak variants': ['f1'], 'flite': ['slt'], 'human': ['4088']}
@@ -148,6 +149,8 @@ def voices_of(names: Iterable[str]) -> dict[str, list[str]]:
             accent, variant = voice.split("+")
             found.setdefault("espeak accents", set()).add(accent)
             found.setdefault("espeak variants", set()).add(variant)
+        elif kind == "kokoro":
+            found.setdefault("kokoro styles", set()).update(style for style, _ in read_style(voice).shares)
         else:
             found.setdefault(kind, set()).add(voice)
     return {kind: sorted(found[kind]) for kind in sorted(found)}

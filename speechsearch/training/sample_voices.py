@@ -1,20 +1,10 @@
-"""Say which voices speak the samples, which of them are reserved, and how each engine is asked to speak."""
+"""Say how each engine is asked to speak the samples; which voice speaks which is in `passages.jsonl`."""
 
 import re
 from pathlib import Path
 
 ESPEAK_WORDS_PER_MINUTE = "168"
 FLITE_STRETCH = {"rms": "0.92"}  # a slow reader
-
-# Kept for evaluation: no model that we ship has heard them.
-RESERVED_VOICES = frozenset(
-    [
-        "flite:awb",
-        "festival:cmu_us_slt_arctic_hts",
-        "festival:ked_diphone",
-        *(f"espeak:{variant}" for variant in ("klatt2", "f5", "m8", "belinda", "Mike", "steph2")),
-    ]
-)
 UNITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 TEENS = [
     "ten",
@@ -24,15 +14,6 @@ TEENS = [
 ]
 TENS = [f"{stem}ty" for stem in ("twen", "thir", "for", "fif", "six", "seven", "eigh", "nine")]
 NUMBERS = UNITS + TEENS + [f"{ten} {unit}".removesuffix(" zero") for ten in TENS for unit in UNITS]
-
-
-def is_reserved(voice: str) -> bool:
-    """Say whether a voice is kept for evaluation; an espeak accent does not matter, its variant does.
-
-    >>> is_reserved("espeak:en-gb+f5"), is_reserved("flite:rms")
-    (True, False)
-    """
-    return re.sub(r"^espeak:.*\+", "espeak:", voice) in RESERVED_VOICES
 
 
 def years_in_words(text: str) -> str:
@@ -63,4 +44,4 @@ def speaking_command(voice: str, text_path: Path, wave_path: Path) -> list[str]:
         return ["text2wave", "-eval", f"(voice_{name})", str(text_path), "-o", str(wave_path)]
     if engine == "espeak":
         return ["espeak-ng", "-v", name, "-s", ESPEAK_WORDS_PER_MINUTE, "-f", str(text_path), "-w", str(wave_path)]
-    raise ValueError(f"Voice {voice!r} has no known engine. Write flite:, festival: or espeak: and the voice's name.")
+    raise ValueError(f"No command speaks {voice!r}. Write flite:, festival: or espeak: and the voice's name.")

@@ -2,8 +2,9 @@
 
 Run `python -m speechsearch.training.speak_samples` to rebuild everything, `--only s004 s010` to speak a few recordings
 again, `--check` to print the figures of what is there. Speaking needs espeak-ng, flite, festival and ffmpeg:
-`apt-get install espeak-ng flite festival festvox-us-slt-hts festvox-kallpc16k festvox-kdlpc16k ffmpeg`.
-Nothing else in the project needs them, because the audio is kept in the repository.
+`apt-get install espeak-ng flite festival festvox-us-slt-hts festvox-kallpc16k festvox-kdlpc16k ffmpeg`, and the
+packages that `kokoro.py` names. On one core Kokoro takes about 1.3 s for a second of speech. Nothing else in the
+project needs them, because the audio is kept in the repository.
 """
 
 import argparse
@@ -22,7 +23,9 @@ import soundfile
 import soxr
 
 from speechsearch.domain.assets import SAMPLES
-from speechsearch.training.sample_voices import is_reserved, speaking_command, years_in_words
+from speechsearch.training.kokoro import kokoro
+from speechsearch.training.sample_voices import speaking_command, years_in_words
+from speechsearch.training.voices import named
 
 RATE_HZ = 16_000
 BIT_RATE = "24k"
@@ -56,15 +59,23 @@ def level(samples: np.ndarray) -> np.ndarray:
     return result
 
 
+def paragraph_sound(text: str, voice: str, folder: Path) -> np.ndarray:
+    """Return a paragraph as the engine speaks it, (samples,) float64 at 16 kHz."""
+    if voice.startswith("kokoro:"):
+        return kokoro().speak(text, voice.partition(":")[2]).astype(np.float64)
+    text_path, wave_path = folder / "text.txt", folder / "speech.wav"
+    text_path.write_text(text + "\n", encoding="utf-8")
+    subprocess.run(speaking_command(voice, text_path, wave_path), check=True, capture_output=True)
+    samples, rate_hz = soundfile.read(wave_path, dtype="float64")
+    resampled: np.ndarray = soxr.resample(samples, rate_hz, RATE_HZ)
+    return resampled
+
+
 def speak(text: str, voice: str, folder: Path) -> np.ndarray:
     """Return speech, (samples,) float64 at 16 kHz, levelled, with a pause between paragraphs and quiet ends."""
     pieces = []
-    for paragraph in text.split("\n\n"):
-        text_path, wave_path = folder / "text.txt", folder / "speech.wav"
-        text_path.write_text(years_in_words(paragraph) + "\n", encoding="utf-8")
-        subprocess.run(speaking_command(voice, text_path, wave_path), check=True, capture_output=True)
-        samples, rate_hz = soundfile.read(wave_path, dtype="float64")
-        pieces += [trim(soxr.resample(samples, rate_hz, RATE_HZ)), np.zeros(int(PARAGRAPH_PAUSE_S * RATE_HZ))]
+    for paragraph in map(years_in_words, text.split("\n\n")):
+        pieces += [trim(paragraph_sound(paragraph, voice, folder)), np.zeros(int(PARAGRAPH_PAUSE_S * RATE_HZ))]
     return np.pad(level(np.concatenate(pieces[:-1])), int(EDGE_S * RATE_HZ))
 
 
@@ -126,9 +137,9 @@ def check(passages: list[dict[str, Any]], questions: list[dict[str, Any]]) -> li
             faults.append(f"{path.name} is clipped or not 16 kHz mono: {figures}")
         if not 1.5 < words_per_s < 4.5 or abs(dbfs - LEVEL_DBFS) > 1:
             faults.append(f"{path.name} is too fast, slow, loud or quiet: {figures}")
-        seconds[is_reserved(row["voice"])] += length_s
+        seconds[named(row["voice"]).is_reserved] += length_s
         size_bytes += path.stat().st_size
-    total_s, reserved = sum(seconds.values()), sum(is_reserved(row["voice"]) for row in passages)
+    total_s, reserved = sum(seconds.values()), sum(named(row["voice"]).is_reserved for row in passages)
     print(f"{len(passages)} recordings, {total_s / 60:.1f} minutes, {size_bytes / 1e6:.2f} MB")
     print(f"{reserved} recordings, {seconds[True] / 60:.1f} minutes in reserved voices")
     print(f"{len(questions)} questions, {sum(not row['answers'] for row in questions)} of them with no answer")

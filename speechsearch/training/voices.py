@@ -1,6 +1,7 @@
-"""Speak a text with the free synthesisers of Debian: espeak-ng, flite and festival.
+"""Speak a text with the free synthesisers of Debian, espeak-ng, flite and festival, and with Kokoro.
 
-The voices in ``RESERVED_*`` belong to the evaluation and are refused here unless asked for by ``is_evaluation``.
+The voices in ``RESERVED_*`` belong to the evaluation and are refused here unless asked for by ``is_evaluation``, and so
+is every blend that has Kokoro's reserved style in it.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from speechsearch.training.kokoro_styles import RESERVED_KOKORO, draw_style, read_style
+
 SAMPLE_RATE_HZ = 16_000
 RESERVED_ESPEAK = ("klatt2", "f5", "m8", "belinda", "Mike", "steph2")
 RESERVED_FLITE = ("awb",)
 RESERVED_FESTIVAL = ("cmu_us_slt_arctic_hts", "ked_diphone")
-RESERVED = frozenset(RESERVED_ESPEAK + RESERVED_FLITE + RESERVED_FESTIVAL)
+RESERVED = frozenset(RESERVED_ESPEAK + RESERVED_FLITE + RESERVED_FESTIVAL + RESERVED_KOKORO)
 
 ESPEAK_VARIANTS = (
     "Alex Alicia Andrea Andy Annie antonio aunty benjamin boris caleb david Denis Diogo ed edward edward2 Gene Gene2 "
@@ -56,9 +59,28 @@ class Voice:
     def __str__(self) -> str:
         return f"{self.synthesiser}:{self.name}"
 
+    @property
+    def is_reserved(self) -> bool:
+        """Whether it is kept for evaluation; an espeak accent does not matter, its variant does.
+
+        >>> Voice("espeak", "en-gb+f5").is_reserved, Voice("flite", "rms").is_reserved
+        (True, False)
+        >>> Voice("kokoro", "blend:jf_alpha+jf_tebukuro:0.1").is_reserved, Voice("kokoro", "jm_kumo").is_reserved
+        (True, False)
+        """
+        if self.synthesiser == "kokoro":
+            return read_style(self.name).is_reserved
+        return self.name.split("+")[-1] in RESERVED
+
+
+def named(voice: str) -> Voice:
+    """Return the voice that a name like "flite:awb" means, without options."""
+    synthesiser, _, name = voice.partition(":")
+    return Voice(synthesiser, name)
+
 
 def draw_voice(synthesiser: str, rng: random.Random) -> Voice:
-    """Return a random training voice of a synthesiser ("espeak", "flite" or "festival")."""
+    """Return a random training voice of a synthesiser ("espeak", "flite", "kokoro" or "festival")."""
     if synthesiser == "espeak":
         name = f"{rng.choice(ESPEAK_ACCENTS)}+{rng.choice(ESPEAK_VARIANTS)}"
         return Voice("espeak", name, ("-s", str(rng.randint(130, 210)), "-p", str(rng.randint(20, 80))))
@@ -68,16 +90,19 @@ def draw_voice(synthesiser: str, rng: random.Random) -> Voice:
         if name.startswith("kal"):
             options += ("--setf", f"int_f0_target_mean={rng.randint(80, 200)}")
         return Voice("flite", name, options)
+    if synthesiser == "kokoro":
+        return Voice("kokoro", draw_style(rng))
     return Voice("festival", "kal_diphone")
 
 
 def reserved_voices() -> list[Voice]:
-    """Return the evaluation voices: six espeak variants, flite awb, two of festival."""
+    """Return the evaluation voices: six espeak variants, flite awb, two of festival, three of Kokoro."""
     espeak = [Voice("espeak", f"en-us+{name}") for name in RESERVED_ESPEAK]
     return (
         espeak
         + [Voice("flite", name) for name in RESERVED_FLITE]
         + [Voice("festival", name) for name in RESERVED_FESTIVAL]
+        + [Voice("kokoro", name) for name in RESERVED_KOKORO]
     )
 
 
@@ -88,8 +113,13 @@ def speak(text: str, voice: Voice, *, is_evaluation: bool = False) -> NDArray[np
         ValueError: a reserved voice was asked for outside evaluation.
         subprocess.CalledProcessError: the synthesiser failed.
     """
-    if not is_evaluation and voice.name.split("+")[-1] in RESERVED:
+    if not is_evaluation and voice.is_reserved:
         raise ValueError(f"voice {voice} is reserved for evaluation; draw_voice() never returns it")
+    if voice.synthesiser == "kokoro":
+        from speechsearch.training.kokoro import kokoro  # its packages are needed by those who ask for it only
+
+        spoken: NDArray[np.int16] = (kokoro().speak(text, voice.name) * 32767).astype(np.int16)
+        return spoken
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "speech.wav"
         text = text.lstrip("-")
