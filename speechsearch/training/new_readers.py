@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import soundfile
 import typer
 
@@ -61,7 +62,7 @@ def main(data: Path, out: Path, limit: int = 1000) -> None:
     files = [path for path in sorted((data / READERS).iterdir()) if path.stem.split("-")[0] not in known][:limit]
     for path in files:
         samples = to_mono(soundfile.read(path, dtype="int16")[0])
-        symbols, text = labelled(Audio(samples.astype("float32") / 32768), recognizer, encoder, lexicon)
+        symbols, text = labelled(Audio(samples.astype(np.float32) / np.float32(32768)), recognizer, encoder, lexicon)
         if symbols:
             writer.add(samples, symbols, text, f"human:{path.stem.split('-')[0]}")
     writer.close()

@@ -1,7 +1,8 @@
-"""Recipe: train the speech encoder with CTC on phonemes.
+"""Recipe: train the speech encoder with CTC on phonemes, from Whisper's encoder.
 
-``python -m speechsearch.training.train_encoder runs/corpus runs/encoder --steps 5500`` (``--tiny``: a
-minute). Resumes from OUT/state.safetensors when it is there.
+``python -m speechsearch.training.train_encoder runs/corpus runs/encoder`` (``--tiny``: a minute). Begins with the
+weights of Whisper's base (``--whisper whisper-tiny.en``: of another model of the catalog), or with a state of its own
+(``--start-from``). Resumes from OUT/state.safetensors when it is there.
 """
 
 from __future__ import annotations
@@ -18,11 +19,15 @@ import torch.nn.functional as F
 import typer
 from torch import Tensor
 
+from speechsearch.models.catalog import catalog
+from speechsearch.models.ctranslate2_file import whisper_encoder_state
+from speechsearch.models.files import FileFinder
 from speechsearch.models.mini.acoustic import AcousticConfig, AcousticEncoder
 from speechsearch.models.mini.frontend import LogMel, frame_count
 from speechsearch.training.augment import Augmenter, Samples, mask_spectrum
 from speechsearch.training.checkpoint import load_state, save_state
 from speechsearch.training.corpus import Shard, Utterance
+from speechsearch.training.whisper_start import encoder_from_whisper
 
 SAMPLE_RATE_HZ = 16_000
 SOURCE_WEIGHTS = {
@@ -178,6 +183,12 @@ def phoneme_error_rates(model: AcousticEncoder, shards: list[Shard], most: int =
     return {voice: round(100 * wrong / max(1, total), 1) for voice, (wrong, total) in errors.items()}
 
 
+def weights_of(name: str) -> Path:
+    """Return where the weights of a Whisper of the catalog lie; raises as ``FileFinder.find`` does."""
+    card = catalog().get("recognizer", name)
+    return FileFinder(None, None, may_download=True).find(card, card.files[0])
+
+
 def main(
     corpus: Path,
     out: Path,
@@ -188,7 +199,7 @@ def main(
     seed: int = 1,
     noises: Path | None = None,
     start_from: Path | None = None,
-    whisper: Path | None = None,
+    whisper: str = "whisper-base",
     pooled_after: int = 1,
     evaluate_every: int = 300,
     save_every: int = 50,
@@ -201,8 +212,12 @@ def main(
     config = AcousticConfig(pooled_after=pooled_after)
     if tiny:
         steps, evaluate_every = 4, 4
-        config = AcousticConfig(width=64, layers=2, heads=1)
-    model = AcousticEncoder(config)
+        model = AcousticEncoder(AcousticConfig(width=64, layers=2, heads=1))
+    elif start_from:
+        model = AcousticEncoder(config)
+        load_state(start_from, {"encoder": model})
+    else:
+        model = encoder_from_whisper(whisper_encoder_state(weights_of(whisper)), config)
     new = [*model.pool.parameters(), *model.head.parameters()]
     old = [p for p in model.parameters() if all(p is not one for one in new)]
     groups = [{"params": old, "rate": rate}, {"params": new, "rate": head_rate}]
@@ -211,8 +226,6 @@ def main(
     first_step = 0
     if state.exists():
         first_step = load_state(state, {"encoder": model}, optimiser)
-    elif start_from:
-        load_state(start_from, {"encoder": model})
     training = [Shard(path) for path in sorted((corpus / "train").glob("*.pcm"))]
     evaluation = [Shard(path) for path in sorted((corpus / "evaluation").glob("*.pcm"))]
     batches = iter(Batches(training, noises, seed + first_step))
