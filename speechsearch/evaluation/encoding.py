@@ -243,6 +243,9 @@ def hear(makers: Makers, batch: Sequence[Piece], vectors: Sequence[dict[str, Vec
         keep(one.vectors, found, made)
         if one.track is not None:
             made.tracks[piece.passage_id] = one.track
+            arrays = (one.track.symbols, one.track.losses, one.track.starts_s)
+            for channel in (channel for channel in makers.speech_encoder.channels if channel.is_phonetic):
+                made.channel_bytes[channel.name] += sum(array.nbytes for array in arrays)  # its second stage
             made.phonemes[piece.file_id] += heard_symbols(one.track)
 
 

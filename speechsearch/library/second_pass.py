@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,6 +20,7 @@ from speechsearch.domain.values import Audio, Passage, Transcript
 from speechsearch.library.batches import ahead, batches
 from speechsearch.library.intake import passages_with_sound
 from speechsearch.library.library import Library
+from speechsearch.library.written_before import written_before
 from speechsearch.models.baseline import Baseline
 from speechsearch.store import StoredPassage
 
@@ -134,12 +135,14 @@ class SecondPass:
         ready = set.intersection(*has_vectors) & known.keys()
         todo = [one for one in store.passages.of(recording_id) if one.passage_id not in ready]
         recording = store.recordings.get(recording_id)
-        written_down = [one for one in todo if one.passage_id in known]
-        if written_down:
-            texts = {one.passage_id: known[one.passage_id] for one in written_down}
-            self._save_transcripts(recording_id, baseline, written_down, texts, is_new=False)
-            meter.add("transcribe", recording.title, len(written_down), 0.0)
-        for batch in self._heard(recording_id, [one for one in todo if one.passage_id not in known]):
+        shipped = written_before(recognizer.fingerprint)
+        for texts, is_new in ((known, False), (shipped, True)):
+            written_down = [one for one in todo if one.passage_id in texts]
+            if written_down:
+                self._save_transcripts(recording_id, baseline, written_down, texts, is_new=is_new)
+                meter.add("transcribe", recording.title, len(written_down), 0.0)
+            todo = [one for one in todo if one.passage_id not in texts]
+        for batch in self._heard(recording_id, todo):
             sounds, passages = [sound for _, sound in batch], [passage for passage, _ in batch]
             said = recognizer.transcribe(sounds)
             texts = {passage.passage_id: one for passage, one in zip(passages, said, strict=True)}
@@ -151,7 +154,7 @@ class SecondPass:
         recording_id: str,
         baseline: Baseline,
         passages: Sequence[Passage],
-        texts: dict[str, Transcript],
+        texts: Mapping[str, Transcript],
         *,
         is_new: bool,
     ) -> None:
@@ -159,7 +162,7 @@ class SecondPass:
         stored = [StoredPassage(one, found) for one, found in zip(passages, vectors, strict=True)]
         with self._library.writing:
             if self._is_there(recording_id, stored):
-                new = texts if is_new else {}
+                new = {one.passage_id: texts[one.passage_id] for one in passages} if is_new else {}
                 fingerprint = baseline.recognizer.fingerprint
                 self._library.store.transcripts.save(recording_id, new, fingerprint, stored, baseline.made_by)
                 self._index(recording_id, stored)

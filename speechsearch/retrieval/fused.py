@@ -14,7 +14,7 @@ from speechsearch.retrieval.retriever import RankedPassage, Ranking, Retriever, 
 from speechsearch.text.common import features
 
 CANDIDATES = 100
-BACKGROUND = 400
+BACKGROUND = 128
 
 
 class FusedRetriever:

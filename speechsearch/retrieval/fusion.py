@@ -18,24 +18,21 @@ LEFT_OUT = 0.05
 PRIOR = 4
 
 
-def background(scores: Sequence[float], size: int, typical: Scale) -> Scale:
-    """Return (mean, deviation) of a query's scores over ``size`` passages; those not in ``scores`` count as zero.
+def background(scores: Sequence[float], typical: Scale) -> Scale:
+    """Return (mean, deviation) of a query's scores of some passages.
 
     The best twentieth is left out: an answer is no background. The rest is drawn towards ``typical`` as if PRIOR more
     passages had been seen, so that scores can be read in a library of three passages as in one of thousands.
 
-    >>> background([1.0, 3.0, 9.0], 3, (2.0, 1.0))
+    >>> background([1.0, 3.0, 9.0], (2.0, 1.0))
     (2.0, 1.0)
-    >>> background([], 0, (2.0, 1.0))
+    >>> background([], (2.0, 1.0))
     (2.0, 1.0)
     """
-    left_out = math.ceil(size * LEFT_OUT)
-    kept = sorted(scores)[: max(0, len(scores) - left_out)]
-    zeros = size - left_out - len(kept)
-    total = size - left_out + PRIOR
+    kept = sorted(scores)[: len(scores) - math.ceil(len(scores) * LEFT_OUT)]
+    total = len(kept) + PRIOR
     mean = (sum(kept) + PRIOR * typical[0]) / total
-    squares = sum([(score - mean) ** 2 for score in kept]) + zeros * mean**2
-    squares += PRIOR * (typical[1] ** 2 + (typical[0] - mean) ** 2)
+    squares = sum([(score - mean) ** 2 for score in kept]) + PRIOR * (typical[1] ** 2 + (typical[0] - mean) ** 2)
     return mean, math.sqrt(squares / total)
 
 
@@ -48,7 +45,7 @@ def scales_of(
     {'a': (1.0, 0.8944271909999159)}
     """
     return {
-        name: background([scores[one] for one in sample if one in scores], len(sample), typical[name])
+        name: background([scores[one] for one in sample if one in scores], typical[name])
         for name, scores in channels.items()
     }
 

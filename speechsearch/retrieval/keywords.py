@@ -10,6 +10,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -20,6 +21,8 @@ from speechsearch.text.keywords import WORST, best_places, joined
 from speechsearch.text.words import STOP_WORDS
 
 NAME = "keywords"
+KEPT_QUERIES = 4
+"""A fused engine asks twice with the same query: for the best passages, then for the scores of some."""
 CANDIDATES = 200
 MOST_WORDS = 24
 SHORTEST = 2
@@ -74,6 +77,11 @@ class KeywordRetriever:
     def __init__(self, name: str, first: Retriever, pronounce: Pronounce, tracks: ReadTracks) -> None:
         self.name, self.first = name, first
         self._pronounce, self._tracks = pronounce, tracks
+        self._known = lru_cache(KEPT_QUERIES)(self._nothing_known)
+
+    def _nothing_known(self, query: Query) -> tuple[list[SpokenWord], dict[str, float]]:
+        """Return a new question's words and, to be filled, passage id -> score."""
+        return content(self._pronounce(query)), {}
 
     def retrieve(self, query: Query, limit: int) -> Ranking:
         """Return at most ``limit`` passages, best first. Raises EmptyQueryError."""
@@ -93,12 +101,13 @@ class KeywordRetriever:
         Raises:
             EmptyQueryError: nothing in the question can be pronounced.
         """
-        words = content(self._pronounce(query))
+        words, known = self._known(query)
         if not words:
             raise EmptyQueryError("Nothing in the question can be pronounced.", "Use words of letters or digits.")
-        tracks = self._tracks(passage_ids)
+        tracks = self._tracks([one for one in passage_ids if one not in known])
         losses = np.stack([one.losses for one in places_of(words, list(tracks.values()))], axis=1)
-        return dict(zip(tracks, (WORST - losses.mean(1)).tolist(), strict=True))
+        known.update(zip(tracks, (WORST - losses.mean(1)).tolist(), strict=True))
+        return {one: known[one] for one in passage_ids if one in known}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -107,7 +107,7 @@ def measured(row: NDArray[np.float64]) -> Scale:
 
 def normalised(scores: Scores, typical: Scale, sample: Sequence[int]) -> Scores:
     """Return the scores against their question's background, as FusedRetriever has them."""
-    scales = np.array([background(row[sample].tolist(), len(sample), typical) for row in scores])
+    scales = np.array([background(row[sample].tolist(), typical) for row in scores])
     result: Scores = (scores - scales[:, :1]) / scales[:, 1:]
     return result
 

@@ -9,7 +9,7 @@ from speechsearch.domain.errors import EmptyQueryError
 from speechsearch.domain.values import Audio, Channel, ChannelRank, Filters, Query, SparseVector, Transcript, Vector
 from speechsearch.index import ExactIndex, Point
 from speechsearch.retrieval.calibration import Fusion
-from speechsearch.retrieval.fused import FusedRetriever, draw_sample
+from speechsearch.retrieval.fused import BACKGROUND, FusedRetriever, draw_sample
 from speechsearch.retrieval.fusion import background, weighted_sum
 from speechsearch.retrieval.retriever import RankedPassage, Ranking
 from speechsearch.retrieval.vector import VectorRetriever
@@ -150,7 +150,7 @@ def test_a_spoken_query_is_written_down_first(channels: tuple[VectorRetriever, V
 
 def test_the_sample_is_the_same_every_time() -> None:
     ids = [str(number) for number in range(1000)]
-    assert draw_sample(ids) == draw_sample(ids[::-1]) and len(draw_sample(ids)) == 400
+    assert draw_sample(ids) == draw_sample(ids[::-1]) and len(draw_sample(ids)) == BACKGROUND
     assert draw_sample(ids[:5]) == ids[:5]
 
 
@@ -158,12 +158,12 @@ def test_the_sample_is_the_same_every_time() -> None:
 def test_an_answer_stands_out_alike_in_small_and_large_libraries(size: int) -> None:
     """Against a background that it is part of, none of n can stand out by more than (n - 1) / sqrt(n)."""
     scores = [0.9, *(0.2 if place % 2 else 0.4 for place in range(size - 1))]
-    mean, deviation = background(scores, size, (0.3, 0.1))
+    mean, deviation = background(scores, (0.3, 0.1))
     assert (0.9 - mean) / deviation == pytest.approx(6.0, abs=0.6)
 
 
 def test_one_faint_trace_is_not_an_answer() -> None:
-    mean, deviation = background([0.05], 400, (1.0, 1.0))  # of a sparse channel: all others score nothing
+    mean, deviation = background([0.05, *[0.0] * 399], (1.0, 1.0))  # of a sparse channel: all others score nothing
     assert (0.05 - mean) / deviation < 1
 
 
