@@ -12,16 +12,17 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.quality.recognizers import ASR, EVERYTHING, MINI_ASR
 from benchmarks.quality.sets import CLEAN, KINDS, kind_of
 from speechsearch.evaluation.metrics import Floats, bootstrap_interval, paired_permutation_test, rank_metrics
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Goes up when a key of the JSON changes its name or meaning."""
 SEED = 1
 METRICS = ("recall@1", "recall@5", "recall@10", "mrr@10")
 NOISY_METRICS = ("recall@1", "recall@5")
-OURS = "hybrid"
-RIVALS = ("asr", "asr-pocketsphinx")
+OURS = ("hybrid", EVERYTHING)
+RIVALS = (ASR, MINI_ASR)
 
 Rankings = Mapping[str, Mapping[str, Sequence[str]]]
 Relevance = Mapping[str, Mapping[str, int]]
@@ -33,8 +34,9 @@ class Cell:
     """What came of a set under a condition, raw.
 
     ``rankings``: by engine and question the passages that were found, best first; ``spoken``: the same for spoken
-    questions, on clean passages only. Error rates are shares of the ``words`` and ``phonemes`` of the gold transcript.
-    ``seconds`` is the time that it took to hear, index and answer. ``key`` says what all this depends on.
+    questions, on clean passages only. Error rates are shares of the ``words`` and ``phonemes`` of the gold transcript,
+    word error rates by the key of the engine that searches the transcripts. ``seconds`` is the time that it took to
+    hear, index and answer. ``key`` says what all this depends on.
     """
 
     rankings: Rankings
@@ -109,12 +111,12 @@ def joined(rankings: Mapping[str, Rankings]) -> dict[str, dict[str, Sequence[str
 
 
 def compared(rankings: Rankings, relevance: Relevance, metrics: Sequence[str]) -> Record:
-    """Return n, every engine's figures and how far the hybrid is from each baseline, all on the same questions.
+    """Return n, every engine's figures and how far ours are from their rivals, all on the same questions.
 
     >>> record = compared({"hybrid": {"q": ["x"]}, "asr": {"q": ["y"]}}, {"q": {"x": 1}}, ["recall@1"])
     >>> record["n"], record["engines"]["hybrid"]["recall@1"]
     (1, {'mean': 1.0, 'low': 1.0, 'high': 1.0})
-    >>> record["tests"]["asr"]["recall@1"]
+    >>> record["tests"]["hybrid"]["asr"]["recall@1"]
     {'difference': 1.0, 'low': 1.0, 'high': 1.0, 'p_value': 1.0}
     """
     values = {engine: rank_metrics(found, relevance)[1] for engine, found in rankings.items()}
@@ -125,9 +127,13 @@ def compared(rankings: Rankings, relevance: Relevance, metrics: Sequence[str]) -
             for engine, found in values.items()
         },
         "tests": {
-            rival: {metric: tested(values[OURS][metric], values[rival][metric]) for metric in metrics}
-            for rival in RIVALS
-            if rival in values and OURS in values
+            ours: {
+                rival: {metric: tested(values[ours][metric], values[rival][metric]) for metric in metrics}
+                for rival in RIVALS
+                if rival in values
+            }
+            for ours in OURS
+            if ours in values
         },
     }
 
@@ -144,7 +150,7 @@ def tested(ours: Floats, theirs: Floats) -> dict[str, float]:
 
 
 def error_rates(heard: Sequence[Cell]) -> Record:
-    """Return phoneme and word error rates over all sets' text together.
+    """Return the phoneme error rate and every recogniser's word error rate, over all sets' text together.
 
     >>> one = Cell({}, word_error_rate={"asr": 0.5}, phoneme_error_rate=0.1, words=10, phonemes=40)
     >>> two = Cell({}, word_error_rate={"asr": 0.2}, phoneme_error_rate=0.4, words=20, phonemes=80)
@@ -187,6 +193,7 @@ def typed_and_spoken(typed: Rankings, spoken: Rankings, relevance: Relevance) ->
     """
     if not spoken:
         return None
+    spoken = {engine: found for engine, found in spoken.items() if engine in typed}
     asked = set.intersection(*(set(found) for found in spoken.values()))
     judged = {query: grades for query, grades in relevance.items() if query in asked}
     before = {engine: rank_metrics(typed[engine], judged)[1]["recall@5"] for engine in spoken}

@@ -9,27 +9,27 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from benchmarks.quality.figures import Cell, Rankings
+from benchmarks.quality.recognizers import ASR_KEYS, HEARD, HEARS, hearing, key_of
 from benchmarks.quality.sets import CLEAN, Condition, QualitySet
+from benchmarks.quality.transcripts import KeptTranscripts
 from speechsearch import audio
 from speechsearch.domain.limits import Limits
 from speechsearch.domain.values import Query
-from speechsearch.evaluation import EngineReport, EvaluationCollection, describe_machine, run_engine
+from speechsearch.evaluation import EvaluationCollection, run_engine
 from speechsearch.evaluation.encoding import (
     CEILINGS,
     SOUND,
     EncodedCollection,
-    GivenTranscripts,
     Piece,
     encode_collection,
 )
-from speechsearch.evaluation.measure import measure_collection
 from speechsearch.evaluation.metrics import error_rate, word_error_rate
 from speechsearch.library.makers import Makers
-from speechsearch.models.base import Recognizer
+from speechsearch.models.base import Recognizer, SpeechEncoder, TextEncoder
 from speechsearch.models.baseline import Baseline
 from speechsearch.models.transcripts import TranscriptEncoder
 from speechsearch.retrieval.calibration import SHIPPED, read_calibrations
@@ -38,77 +38,93 @@ from speechsearch.service.open import new_loader
 from speechsearch.service.settings import Settings
 from speechsearch.text.spoken import spoken_words
 
-VERSION = "2"
+VERSION = "3"
 """Part of a cell's key; raised when the same model would be measured otherwise."""
-MINI = ("asr", "adapter", "phonetic", "hybrid")
-"""The engines that rest on the shipped model."""
-MINI_NAME, SPHINX_NAME = "mini", "pocketsphinx"
-SPHINX = "asr-pocketsphinx"
-TRANSCRIBED = ("asr", SPHINX)
 CEILING_NAMES = tuple(card.name for card in CEILINGS)
 DEEPEST = 10
 """So many passages of an answer are kept: the deepest rank of the metrics."""
 
 
+@dataclass(frozen=True, slots=True)
+class Models:
+    """What is measured; ``recognizers`` by their names in the catalog, those that were left out are not there."""
+
+    speech_encoder: SpeechEncoder
+    text_encoder: TextEncoder
+    recognizers: Mapping[str, Recognizer] = field(default_factory=dict)
+
+    def makers(self, recognizers: Sequence[Recognizer]) -> Makers:
+        """Return the speech encoder together with recognisers, each with the encoder of its transcripts."""
+        baselines = (Baseline(one, TranscriptEncoder(self.text_encoder, one.name)) for one in recognizers)
+        return Makers(self.speech_encoder, tuple(baselines))
+
+
+def usual_models(without: Sequence[str] = ()) -> Models:
+    """Return the models that the product comes with, and the recognisers to compare them with."""
+    settings = Settings()
+    loader = new_loader(settings)
+    return Models(
+        loader.speech_encoder(settings.engines.encoder),
+        loader.text_encoder(settings.engines.text_encoder),
+        {name: loader.recognizer(name) for name in HEARS if name not in without},
+    )
+
+
 class Measurer:
     """Measures cells with one model; those that are kept and still fit are read instead."""
 
-    def __init__(self, kept: Path, *, is_fresh: bool) -> None:
-        self.kept, self.is_fresh = kept, is_fresh
-        settings = Settings()
-        loader = new_loader(settings)
-        self.text_encoder = loader.text_encoder(settings.engines.text_encoder)
-        encoder, recognizer = loader.speech_encoder(settings.engines.encoder), loader.recognizer(MINI_NAME)
-        self.makers = Makers(encoder, (self.baseline(recognizer),))
-        self.fingerprint = model_fingerprint(self.makers)
+    def __init__(self, kept: Path, models: Models, *, is_fresh: bool) -> None:
+        self.kept, self.models, self.is_fresh = kept, models, is_fresh
+        self.transcripts = {
+            name: KeptTranscripts(recognizer, kept / "transcripts") for name, recognizer in models.recognizers.items()
+        }
 
-    def baseline(self, recognizer: Recognizer) -> Baseline:
-        """Return a recogniser with the encoder of its transcripts."""
-        return Baseline(recognizer, TranscriptEncoder(self.text_encoder, recognizer.name))
+    def makers_under(self, condition: Condition) -> Makers:
+        """Return what hears the sets under a condition; transcripts are kept."""
+        heard_by = [self.transcripts[name] for name in hearing(condition.name) if name in self.transcripts]
+        return self.models.makers(heard_by)
 
-    def cell(self, one: QualitySet, condition: Condition, transcripts: Sequence[str] | None) -> Cell:
-        """Return what comes of a set under a condition; ``transcripts``: PocketSphinx's, one a passage."""
-        is_clean = condition.name == CLEAN
-        heard_by = [self.fingerprint, one.key, repr(condition.how), transcripts, one.spoken_key if is_clean else ""]
-        key = hashlib.sha256(json.dumps(heard_by).encode()).hexdigest()[:16]
+    def news(self) -> list[str]:
+        """Return what each recogniser wrote down since this was asked last, for a line of progress."""
+        return [said for one in self.transcripts.values() if (said := one.news())]
+
+    def cell(self, one: QualitySet, condition: Condition) -> Cell:
+        """Return what comes of a set under a condition."""
+        makers = self.makers_under(condition)
+        spoken_key = one.spoken_key if condition.name == CLEAN else ""
+        key = key_for(model_fingerprint(makers), one.key, repr(condition.how), spoken_key)
         file = self.kept / one.name / f"{condition.name}.json"
         if file.is_file() and not self.is_fresh:
             cell = Cell(**json.loads(file.read_text(encoding="utf-8")))
             if cell.key == key:
                 return cell
-        cell = replace(self.measured(one, condition, transcripts), key=key)
+        cell = replace(self.measured(one, condition, makers), key=key)
         write(file, asdict(cell))
         return cell
 
-    def measured(self, one: QualitySet, condition: Condition, transcripts: Sequence[str] | None) -> Cell:
+    def measured(self, one: QualitySet, condition: Condition, makers: Makers) -> Cell:
         """Hear a set and put every question to every engine."""
         started = time.perf_counter()
         is_clean = condition.name == CLEAN
-        makers, names = self.makers, (*CEILING_NAMES, *MINI) if is_clean else MINI
-        if transcripts is not None:
-            makers = Makers(
-                makers.speech_encoder, (*makers.baselines, self.baseline(GivenTranscripts(SPHINX_NAME, transcripts)))
-            )
-            names = (*names, SPHINX)
         pieces = (Piece(passage.passage_id, 0.0, sound)
                   for passage, sound in zip(one.collection.passages, one.heard(condition), strict=True))  # fmt: skip
-        encoded = encode_collection(one.collection, makers, self.text_encoder, pieces, has_gold=is_clean)
-        engines = {name: engine for name, engine in encoded.engines(read_calibrations()).items() if name in names}
+        encoded = encode_collection(one.collection, makers, self.models.text_encoder, pieces, has_gold=is_clean)
+        engines = by_key(encoded.engines(read_calibrations()), is_clean)
         found = answers(encoded, engines, one.collection)
         facts = encoded.facts(engines)
-        rates = {name: word_errors(one.collection, facts[name].transcripts) for name in engines if name in TRANSCRIBED}
+        asr_keys = [key for key in ASR_KEYS.values() if key in engines]
         spoken: Rankings = {}
         if is_clean and one.spoken:
-            ours = {name: engines[name] for name in MINI}
-            spoken = answers(encoded, ours, replace(one.collection, queries=one.spoken))
+            heard = {key: engine for key, engine in engines.items() if key in HEARD}
+            spoken = answers(encoded, heard, replace(one.collection, queries=one.spoken))
         gold = [self.pronounce(passage.text) for passage in one.collection.passages]
-        heard = encoded.made[SOUND].phonemes
-        phonemes = error_rate(gold, [heard[passage.passage_id] for passage in one.collection.passages])
+        phonemes = encoded.made[SOUND].phonemes
+        errors = error_rate(gold, [phonemes[passage.passage_id] for passage in one.collection.passages])
         return Cell(
             rankings=found,
             spoken=spoken,
-            word_error_rate=rates,
-            phoneme_error_rate=phonemes or 0.0,
+            word_error_rate={key: word_errors(one.collection, facts[key].transcripts) for key in asr_keys},
+            phoneme_error_rate=errors or 0.0,
             words=sum(len(spoken_words(passage.text)) for passage in one.collection.passages),
             phonemes=sum(map(len, gold)),
             audio_s=encoded.audio_s,
@@ -117,32 +133,19 @@ class Measurer:
 
     def pronounce(self, text: str) -> list[int]:
         """Return the phonemes of a text."""
-        pronounce = self.makers.speech_encoder.pronounce
+        pronounce = self.models.speech_encoder.pronounce
         return [symbol for word in pronounce(Query(text)) for symbol in word.pronunciations[0]]
 
-    def speeds(self, one: QualitySet) -> dict[str, dict[str, float]]:
-        """Return how fast each engine of the model indexes and answers, in a run of its own with every step timed."""
-        key = hashlib.sha256(json.dumps([self.fingerprint, one.key, str(describe_machine())]).encode()).hexdigest()[:16]
-        file = self.kept / one.name / "speed.json"
-        if file.is_file() and not self.is_fresh:
-            before = json.loads(file.read_text(encoding="utf-8"))
-            if before["key"] == key:
-                kept: dict[str, dict[str, float]] = before["speeds"]
-                return kept
-        report = measure_collection(one.collection, MINI, self.makers, self.text_encoder)
-        speeds = {engine.engine: speed_of(engine) for engine in report.engines}
-        write(file, {"key": key, "speeds": speeds})
-        return speeds
+
+def by_key(engines: Mapping[str, Engine], has_ceilings: bool) -> dict[str, Engine]:
+    """Return the engines that are measured by their keys in the results, in the order of the tables."""
+    keyed = {key_of(name, engine.recognizer): engine for name, engine in engines.items()}
+    return {key: keyed[key] for key in (*(CEILING_NAMES if has_ceilings else ()), *HEARD) if key in keyed}
 
 
-def speed_of(engine: EngineReport) -> dict[str, float]:
-    """Return an engine's speed: seconds of audio indexed in a second, milliseconds a question, bytes."""
-    return {
-        "indexing_real_time_factor": engine.indexing_real_time_factor or 0.0,
-        "query_p50_ms": engine.query_p50_ms,
-        "query_p95_ms": engine.query_p95_ms,
-        "index_bytes": float(engine.index_bytes or 0),
-    }
+def key_for(*parts: str) -> str:
+    """Return a short text that changes with any of several."""
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
 def model_fingerprint(makers: Makers) -> str:

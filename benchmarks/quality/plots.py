@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import matplotlib
 
 from benchmarks.quality.figures import Record
+from benchmarks.quality.recognizers import ASR, ASR_TITLES, EVERYTHING, MINI_ASR
 from benchmarks.quality.sets import CLEAN, NOISES
 
 if TYPE_CHECKING:
@@ -16,10 +17,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LEVELS = ("clean", "20", "10", "5", "0")
-ENGINES = {"hybrid": "hybrid", "phonetic": "phonetic", "adapter": "adapter", "asr": "asr (mini)"}
-COLOURS = {"hybrid": "#0b6e6e", "phonetic": "#7a4fbf", "adapter": "#c26a00", "asr": "#b3123f"}
-MARKS = {"hybrid": "o", "phonetic": "s", "adapter": "^", "asr": "D"}
-BANDED = ("hybrid", "asr")
+ENGINES = {
+    **{name: name for name in (EVERYTHING, "hybrid", "phonetic", "adapter")},
+    **{key: ASR_TITLES[key] for key in (ASR, MINI_ASR)},
+}
+COLOURS = {
+    EVERYTHING: "#1f5fbf", "hybrid": "#0b6e6e", "phonetic": "#7a4fbf", "adapter": "#c26a00", ASR: "#b3123f",
+    MINI_ASR: "#d4708b",
+}  # fmt: skip
+MARKS = {EVERYTHING: "P", "hybrid": "o", "phonetic": "s", "adapter": "^", ASR: "D", MINI_ASR: "v"}
+BANDED = ("hybrid", ASR)
 CEILING = "text-hybrid"
 GOLD = "gold transcript (text-hybrid)"
 GREY = "#555555"
@@ -67,10 +74,20 @@ def noise_levels(conditions: Mapping[str, object], noise: str) -> list[str]:
     return [name for name in names if name in conditions]
 
 
-def recall(record: Record, engine: str) -> dict[str, float]:
-    """Return an engine's recall at 5: mean, low, high."""
-    found: dict[str, float] = record["engines"][engine]["recall@5"]
+def recall(record: Record, engine: str) -> dict[str, float] | None:
+    """Return an engine's recall at 5: mean, low, high; None where it was not measured."""
+    found: dict[str, float] | None = record["engines"].get(engine, {}).get("recall@5")
     return found
+
+
+def present(found: Sequence[Mapping[str, float] | None]) -> tuple[list[int], list[Mapping[str, float]]]:
+    """Return those figures that there are, and their places.
+
+    >>> present([{"mean": 0.5}, None, {"mean": 0.25}])
+    ([0, 2], [{'mean': 0.5}, {'mean': 0.25}])
+    """
+    places = [place for place, one in enumerate(found) if one is not None]
+    return places, [one for one in found if one is not None]
 
 
 def by_noise(together: Record) -> Figure | None:
@@ -82,21 +99,22 @@ def by_noise(together: Record) -> Figure | None:
     from matplotlib import pyplot
 
     picture, panels = pyplot.subplots(
-        1, len(noises), figsize=(4.6 * len(noises) + 0.4, 3.9), sharey=True, squeeze=False, layout="constrained"
+        1, len(noises), figsize=(4.6 * len(noises) + 0.4, 4.1), sharey=True, squeeze=False, layout="constrained"
     )
     for panel, noise in zip(panels[0], noises, strict=True):
         names = noise_levels(conditions, noise)
-        places = range(len(names))
         for engine, title in ENGINES.items():
-            found = [recall(conditions[name], engine) for name in names]
-            panel.plot(places, [one["mean"] for one in found], color=COLOURS[engine], marker=MARKS[engine], label=title,
+            at, found = present([recall(conditions[name], engine) for name in names])
+            if not found:
+                continue
+            panel.plot(at, [one["mean"] for one in found], color=COLOURS[engine], marker=MARKS[engine], label=title,
                        markersize=5, linewidth=2.2 if engine == "hybrid" else 1.5, clip_on=False)  # fmt: skip
             if engine in BANDED:
                 low, high = [one["low"] for one in found], [one["high"] for one in found]
-                panel.fill_between(places, low, high, color=COLOURS[engine], alpha=0.13, linewidth=0)
+                panel.fill_between(at, low, high, color=COLOURS[engine], alpha=0.13, linewidth=0)
         ceiling_line(panel, conditions[CLEAN])
         labels = ["clean" if name == CLEAN else f"{name.split('-')[1]} dB" for name in names]
-        panel.set_xticks(places, labels)
+        panel.set_xticks(range(len(names)), labels)
         panel.set_title(NOISES[noise], fontsize=11)
         panel.set_xlabel("signal-to-noise ratio")
     finish(picture, panels[0], f"Recall at 5, all sets together, n = {conditions[CLEAN]['n']}")
@@ -105,8 +123,8 @@ def by_noise(together: Record) -> Figure | None:
 
 def ceiling_line(panel: Axes, clean: Record) -> None:
     """Draw the ceiling across a panel."""
-    panel.axhline(recall(clean, CEILING)["mean"], color=GREY, linestyle=(0, (5, 3)), linewidth=1.3,
-                  label=GOLD)  # fmt: skip
+    if highest := recall(clean, CEILING):
+        panel.axhline(highest["mean"], color=GREY, linestyle=(0, (5, 3)), linewidth=1.3, label=GOLD)
 
 
 def finish(picture: Figure, panels: Sequence[Axes], title: str) -> None:
@@ -115,10 +133,12 @@ def finish(picture: Figure, panels: Sequence[Axes], title: str) -> None:
         panel.set_ylim(0, 1.02)
         panel.tick_params(length=0)
     panels[0].set_ylabel("recall at 5")
-    named = dict(zip(*reversed(panels[0].get_legend_handles_labels()), strict=True))
+    named: dict[str, Any] = {}
+    for panel in panels:
+        named |= dict(zip(*reversed(panel.get_legend_handles_labels()), strict=True))
     labels = [label for label in (*ENGINES.values(), GOLD) if label in named]
     handles = [named[label] for label in labels]
-    picture.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=9)
+    picture.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
     picture.suptitle(title, fontsize=11)
 
 
@@ -137,16 +157,19 @@ def by_condition(together: Record, titles: Mapping[str, str]) -> Figure | None:
     return picture
 
 
-def bars(places: Sequence[str], found: Mapping[str, Sequence[Mapping[str, float]]], clean: Record | None) -> Figure:
-    """Return groups of bars with intervals, a group for each place and a bar for each engine."""
+def bars(
+    places: Sequence[str], found: Mapping[str, Sequence[Mapping[str, float] | None]], clean: Record | None
+) -> Figure:
+    """Return groups of bars with intervals, a group for each place and a bar for each engine that was measured."""
     from matplotlib import pyplot
 
-    picture, panel = pyplot.subplots(figsize=(max(7.4, 1.25 * len(places) + 1.5), 3.9), layout="constrained")
-    width = 0.8 / len(found)
-    for number, (engine, figures) in enumerate(found.items()):
+    picture, panel = pyplot.subplots(figsize=(max(7.4, 1.4 * len(places) + 1.5), 4.1), layout="constrained")
+    measured = {engine: present(figures) for engine, figures in found.items() if any(figures)}
+    width = 0.8 / max(len(measured), 1)
+    for number, (engine, (groups, figures)) in enumerate(measured.items()):
         means = [one["mean"] for one in figures]
         errors = [[one["mean"] - one["low"] for one in figures], [one["high"] - one["mean"] for one in figures]]
-        at = [place + (number - (len(found) - 1) / 2) * width for place in range(len(places))]
+        at = [group + (number - (len(measured) - 1) / 2) * width for group in groups]
         panel.bar(at, means, width * 0.92, yerr=errors, color=COLOURS[engine], label=ENGINES[engine],
                   error_kw={"elinewidth": 1.1, "ecolor": "black"})  # fmt: skip
     if clean is not None:
@@ -161,7 +184,7 @@ def typed_and_spoken(together: Record) -> Figure | None:
     spoken = together["spoken"]
     if not spoken:
         return None
-    found = {engine: [spoken[way][engine] for way in ("typed", "spoken")] for engine in ENGINES}
+    found = {engine: [spoken[way].get(engine) for way in ("typed", "spoken")] for engine in ENGINES}
     picture = bars(["typed", "spoken"], found, None)
     finish(picture, picture.axes, f"Recall at 5 of the same questions, all sets together, n = {spoken['n']}")
     return picture

@@ -20,13 +20,18 @@ from speechsearch.domain.limits import Limits, Segmentation
 from speechsearch.domain.values import Audio
 from speechsearch.evaluation import CollectionQuery, EvaluationCollection, read_collection
 from speechsearch.evaluation.dataset import query, rows
+from speechsearch.evaluation.measure import with_passages
 
 ABOUT_SAMPLES = "the bundled recordings, by synthetic voices; 45 of 67 by voices that training did not hear"
-NOT_MEASURED = ("tuning",)
+NOT_MEASURED = ("tuning", "tuning-names")
 """What weights and thresholds were chosen on."""
+SPEED_SETS = ("samples",)
+"""The sets on which speed is measured: every recogniser writes every passage down once more for it."""
 VOICES = 4
-KINDS = ("said", "rare", "phrase", "paraphrase")
-"""What the ids of queries about human speech begin with; all other queries are questions."""
+KINDS = ("said", "rare", "phrase", "paraphrase", "name")
+"""What the ids of queries about human speech and of names begin with; all other queries are questions."""
+NAME_PREFIXES = ("tale", "encyclopedia", "invented", "librispeech", "ljspeech", "kathleen")
+"""What the ids of the set ``names`` begin with: where the passage comes from. The kind of all is "name"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +115,12 @@ def spread(count: int, limit: int) -> list[int]:
 def kind_of(query_id: str) -> str:
     """Return what kind of query an id stands for.
 
-    >>> kind_of("paraphrase-012"), kind_of("q001")
-    ('paraphrase', 'question')
+    >>> kind_of("paraphrase-012"), kind_of("name-7"), kind_of("tale-004"), kind_of("q001")
+    ('paraphrase', 'name', 'name', 'question')
     """
     prefix = query_id.split("-")[0]
+    if prefix in NAME_PREFIXES and "-" in query_id:
+        return "name"
     return prefix if prefix in KINDS else "question"
 
 
@@ -154,10 +161,6 @@ def read_set(folder: Path, limit: int) -> QualitySet:
         InputError, NotFoundError: it cannot be used.
         DecodeError: a passage is not sound.
     """
-    from speechsearch.evaluation.measure import (
-        with_passages,  # brings torch, which the transcribing processes do without
-    )
-
     whole = read_collection(folder)
     count = len(whole.passages)
     collection = with_passages(whole, [whole.passages[i] for i in spread(count, limit)]) if limit < count else whole

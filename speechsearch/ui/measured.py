@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from speechsearch.evaluation import Figure, PairedTest
-from speechsearch.retrieval.engine_cards import BASELINE, BUILT_IN, DEFAULT
+from speechsearch.retrieval.engine_cards import BASELINE, BUILT_IN, DEFAULT, EVERYTHING
 from speechsearch.ui import view
 from speechsearch.ui.compare_view import difference_cell, measure, table
 
 CEILING = "text-hybrid"
+OURS = (EVERYTHING.name, DEFAULT)
+"""The engines that are compared with the baseline."""
+TITLES = {card.name: card.title for card in BUILT_IN}
+AGAINST = [f"{TITLES[ours]} against {TITLES[BASELINE]}" for ours in OURS]
 
 
 def figures(file: Path) -> str:
@@ -29,24 +33,23 @@ def figures(file: Path) -> str:
         made = f"{found['date']}, {on['processor']}, {on['cores']} cores; {found['command']}"
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         return f"<p>speechsearch/assets/evaluation.json cannot be read: {view.text(error)}.</p>"
-    titles = {card.name: card.title for card in BUILT_IN}
-    against = f"{titles[DEFAULT]} against {titles[BASELINE]}"
-    heads = ["Collection", "n", "Gold transcript", *titles.values(), against]
-    noisy = ["The recordings", "n", titles[DEFAULT], titles[BASELINE], against, "Sounds misheard", "Words misheard"]
+    heads = ["Collection", "n", "Gold transcript", *TITLES.values(), *AGAINST]
+    engines = [TITLES[engine] for engine in (*OURS, BASELINE)]
+    noisy = ["The recordings", "n", *engines, *AGAINST, "Sounds misheard", "Words misheard"]
     return (
         "<p>Share of questions whose right passage is among the first five answers, with 95 % intervals. Gold "
         "transcript: a search through what was really said, about the most that can be hoped for.</p>"
         f"{table(heads, sets, 'Recall at 5 on the collections of the evaluation')}"
         "<p>The same with the recordings made worse, all collections together. Misheard: phoneme errors of the speech "
-        "encoder, and word errors of the same network when it decides on words.</p>"
+        "encoder, and word errors of the baseline's recogniser. A dash: not measured.</p>"
         f"{table(noisy, conditions, 'Recall at 5 in noise, through codecs and in a room')}"
         f'<p class="ss-basis">From speechsearch/assets/evaluation.json: {view.text(made, 400)}</p>'
     )
 
 
 def figure_row(name: str, passages: int, record: Mapping[str, Any]) -> str:
-    """Return a collection's line: recall at 5 of every built-in engine, and the default one against the baseline."""
-    cells = "".join(recall(record, engine) for engine in (CEILING, *(card.name for card in BUILT_IN)))
+    """Return a collection's line: recall at 5 of every built-in engine, and ours against the baseline."""
+    cells = "".join(recall(record, engine) for engine in (CEILING, *TITLES))
     return (
         f'<tr><th scope="row">{view.text(name)}<br><small>{view.text(passages)} passages</small></th>'
         f"<td>{view.text(record['n'])}</td>{cells}{against_baseline(record)}</tr>"
@@ -54,12 +57,12 @@ def figure_row(name: str, passages: int, record: Mapping[str, Any]) -> str:
 
 
 def condition_row(title: str, record: Mapping[str, Any]) -> str:
-    """Return a condition's line: recall at 5 of two engines, their difference, and how much was misheard."""
-    errors = (record["phoneme_error_rate"], record["word_error_rate"][BASELINE])
+    """Return a condition's line: recall at 5 of ours and the baseline, differences, and how much was misheard."""
+    cells = "".join(recall(record, engine) for engine in (*OURS, BASELINE))
+    errors = (record["phoneme_error_rate"], record["word_error_rate"].get(BASELINE))
     return (
         f'<tr><th scope="row">{view.text(title)}</th><td>{view.text(record["n"])}</td>'
-        f"{recall(record, DEFAULT)}{recall(record, BASELINE)}{against_baseline(record)}"
-        f"{''.join(f'<td>{percent(one)}</td>' for one in errors)}</tr>"
+        f"{cells}{against_baseline(record)}{''.join(f'<td>{percent(one)}</td>' for one in errors)}</tr>"
     )
 
 
@@ -70,9 +73,10 @@ def recall(record: Mapping[str, Any], engine: str) -> str:
 
 
 def against_baseline(record: Mapping[str, Any]) -> str:
-    """Return the default engine's difference from the baseline as a cell."""
-    test = record["tests"][BASELINE]["recall@5"]
-    return difference_cell(PairedTest(test["difference"], test["p_value"]))
+    """Return our engines' differences from the baseline as cells; dashes where one of the two did not run."""
+    tests = [record["tests"].get(ours, {}).get(BASELINE) for ours in OURS]
+    found = [test and test["recall@5"] for test in tests]
+    return "".join(difference_cell(PairedTest(one["difference"], one["p_value"]) if one else None) for one in found)
 
 
 def percent(share: float | None) -> str:

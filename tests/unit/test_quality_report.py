@@ -12,19 +12,24 @@ import numpy as np
 import pytest
 import soundfile
 
+from benchmarks.quality import set_tables
+from benchmarks.quality.condition_tables import condition_row
 from benchmarks.quality.figures import Cell, Measured, document, joined, section
 from benchmarks.quality.plots import draw
+from benchmarks.quality.question_tables import kinds_part, spoken_part
 from benchmarks.quality.report import as_markdown, model_card, readme_table, section_of, with_section
+from benchmarks.quality.set_tables import standing, summary_table
 from benchmarks.quality.sets import CONDITIONS, TITLES, content_key, folders_of, read_set, spread, voices_for
-from benchmarks.quality.tables import kinds_part, noisy_pocketsphinx, rows_of, spoken_part
-from benchmarks.quality.transcripts import transcript_file, transcripts
+from benchmarks.quality.tables import rows_of
 from speechsearch.domain.assets import EVALUATION
 from speechsearch.domain.errors import InputError
-from speechsearch.domain.values import Audio
 from speechsearch.evaluation import read_collection
 
 ROOT = Path(__file__).parents[2]
-MODULES = ("__main__", "figures", "plots", "report", "sets", "tables")
+MODULES = (
+    "__main__", "condition_tables", "figures", "plots", "question_tables", "recognizers", "report", "set_tables",
+    "sets", "speeds", "tables",
+)  # fmt: skip
 MACHINE = {"processor": "P", "cores": 2, "memory_bytes": 2**30, "system": "S", "python": "3", "torch": ""}
 FACTS = {"date": "2026-01-01", "machine": MACHINE, "command": "run it", "model": "abc", "titles": TITLES}
 
@@ -57,24 +62,36 @@ def test_the_pictures_are_there_and_small(shipped: dict[str, Any]) -> None:
     assert [name for name in shown if not 0 < (ROOT / "docs" / name).stat().st_size < 60_000] == []
 
 
+SOUND = ("adapter", "phonetic", "hybrid")
+
+
 def cell(found: dict[str, list[str]], spoken: dict[str, dict[str, list[str]]] | None = None) -> Cell:
-    """Answers of one engine, given to all; ``asr`` finds nothing."""
-    engines = ("text", "text-bm25", "text-hybrid", "adapter", "phonetic", "hybrid")
-    rankings = {**dict.fromkeys(engines, found), "asr": {query: [] for query in found}}
-    return Cell(rankings, spoken or {}, {"asr": 0.5}, 0.25, words=10, phonemes=40)
+    """Answers of one engine, given to all but the recognisers', which find nothing; in noise only ``mini`` hears."""
+    clean = ("text", "text-bm25", "text-hybrid", "all") if spoken is not None else ()
+    recognizers = {"asr": 0.125, "asr-mini": 0.5} if spoken is not None else {"asr-mini": 0.5}
+    nothing: dict[str, list[str]] = {query: [] for query in found}
+    rankings = {**dict.fromkeys((*clean, *SOUND), found), **dict.fromkeys(recognizers, nothing)}
+    return Cell(rankings, spoken or {}, recognizers, 0.25, words=10, phonemes=40)
 
 
 def two_sets() -> list[Measured]:
-    spoken = {engine: {"q1": ["x"]} for engine in ("asr", "adapter", "phonetic", "hybrid")}
+    spoken = {engine: {"q1": ["x"]} for engine in ("asr", "asr-mini", *SOUND, "all")}
     first = {"clean": cell({"q1": ["x"], "q2": ["y", "x"]}, spoken), "white-0": cell({"q1": ["y"], "q2": ["y"]})}
-    second = {"clean": cell({"rare-1": ["z"]}), "white-0": cell({"rare-1": ["z"]})}
+    second = {"clean": cell({"rare-1": ["z"]}, {}), "white-0": cell({"rare-1": ["z"]})}
     speeds = {
         "hybrid": dict.fromkeys(("indexing_real_time_factor", "query_p50_ms", "query_p95_ms", "index_bytes"), 100.0)
     }
     return [
         Measured("first", "made up", 2, 4, 120.0, {"q1": {"x": 1}, "q2": {"x": 1}, "q3": {}}, first, speeds),
-        Measured("second", "too", 1, 1, 60.0, {"rare-1": {"z": 1}}, second, speeds),
+        Measured("second", "too", 1, 1, 60.0, {"rare-1": {"z": 1}}, second),
     ]
+
+
+def worse(one: Measured, engine: str) -> Measured:
+    """A set on which an engine finds nothing and the baseline everything."""
+    clean = one.conditions["clean"]
+    swapped = {**clean.rankings, engine: clean.rankings["asr"], "asr": clean.rankings[engine]}
+    return replace(one, conditions={**one.conditions, "clean": replace(clean, rankings=swapped)})
 
 
 def test_every_question_of_every_set_counts_the_same() -> None:
@@ -83,7 +100,13 @@ def test_every_question_of_every_set_counts_the_same() -> None:
     assert both["clean"]["engines"]["hybrid"]["recall@1"]["mean"] == pytest.approx(2 / 3)
     assert both["clean"]["engines"]["hybrid"]["mrr@10"]["mean"] == pytest.approx((1 + 0.5 + 1) / 3)
     assert both["white-0"]["engines"]["hybrid"]["recall@5"]["mean"] == pytest.approx(1 / 3)
-    assert both["clean"]["tests"]["asr"]["recall@5"] == {"difference": 1.0, "low": 1.0, "high": 1.0, "p_value": 0.25}
+    test = {"difference": 1.0, "low": 1.0, "high": 1.0, "p_value": 0.25}
+    for ours in ("hybrid", "all"):
+        assert {rival: found["recall@5"] for rival, found in both["clean"]["tests"][ours].items()} == {
+            "asr": test,
+            "asr-mini": test,
+        }
+    assert {ours: list(found) for ours, found in both["white-0"]["tests"].items()} == {"hybrid": ["asr-mini"]}
     assert "recall@10" not in both["white-0"]["engines"]["hybrid"]
 
 
@@ -104,7 +127,7 @@ def test_the_report_says_n_and_leaves_out_what_was_not_measured() -> None:
     made = document(two_sets(), FACTS)
     text = as_markdown(made)
     tables = [block for block in text.split("\n\n") if block.startswith("|")]
-    assert len(tables) == 9
+    assert len(tables) == 11
     assert all(" n " in block.splitlines()[0] or "(n" in block.splitlines()[0] for block in tables)
     assert [name for name, _ in rows_of(made)] == ["first", "second", "all together"]
     assert "0.667 [0.000, 1.000]" in text and " 2 of 4 |" in text
@@ -114,24 +137,36 @@ def test_the_report_says_n_and_leaves_out_what_was_not_measured() -> None:
     assert "Spoken questions" not in as_markdown(alone)
 
 
-def test_pocketsphinx_in_noise_is_told_where_it_was_heard() -> None:
-    measured = two_sets()
-    assert noisy_pocketsphinx(document(measured, FACTS)) == []
-    heard = measured[1].conditions["white-0"]
-    rankings = {**heard.rankings, "asr-pocketsphinx": {"rare-1": []}}
-    rates = {"asr": 0.5, "asr-pocketsphinx": 0.75}
-    conditions = {**measured[1].conditions, "white-0": replace(heard, rankings=rankings, word_error_rate=rates)}
-    made = document([measured[0], replace(measured[1], conditions=conditions)], FACTS)
-    _, shown = noisy_pocketsphinx(made)
-    assert shown.splitlines()[2].startswith("| second | white noise, 0 dB | 1 | 1.000") and " 75.0 |" in shown
-    assert len(shown.splitlines()) == 3
-    assert "asr-pocketsphinx" not in made["together"]["conditions"]["white-0"]["engines"]
+def test_a_recogniser_has_a_dash_where_it_did_not_run() -> None:
+    made = document(two_sets(), FACTS)
+    clean, noisy = (condition_row("as it was", made["together"]["conditions"][name]) for name in ("clean", "white-0"))
+    assert clean[2:6] == ["0.667 [0.000, 1.000]"] * 2 + ["0.000 [0.000, 0.000]"] * 2
+    assert noisy[2] == noisy[4] == "-" and noisy[3] != "-" and noisy[5] != "-"  # all, whisper-base; hybrid, mini
+    assert clean[-3:] == ["25.0", "12.5", "50.0"] and noisy[-3:] == ["25.0", "-", "50.0"]
+    assert noisy[-7:-3] == ["-"] * 4 and "-" not in clean[-7:-3]
+    (row,) = [line for line in set_tables.tests_table(made).splitlines() if line.startswith("| second")]
+    assert [one.strip() for one in row.split("|")[-5:-1]] == ["100"] * 4  # of the ceiling
+    assert "asr (PocketSphinx)" in summary_table(made, "recall@5")
+
+
+def test_it_is_said_plainly_where_the_baseline_is_ahead() -> None:
+    first, second = two_sets()
+    said = standing(document([first, worse(second, "hybrid")], FACTS)).splitlines()
+    assert (
+        said[2] == "- R@1, `asr (whisper-base)` and `hybrid`: ahead on second; behind on first; level on all together."
+    )
+    assert (
+        said[5]
+        == "- R@5, `asr (whisper-base)` and `all`: ahead on none; behind on first, all together; level on second."
+    )
+    assert standing({"sets": []}) == ""
 
 
 def test_the_pages_get_the_same_figures() -> None:
     made = document(two_sets(), FACTS)
-    assert "| second" in model_card(made) and "25.0" in model_card(made) and "50.0" in model_card(made)
+    assert "| second" in model_card(made) and "25.0" in model_card(made) and "12.5" in model_card(made)
     assert "| second" in readme_table(made) and "+1.000 (0.250)" in readme_table(made)
+    assert "ahead on none; behind on first, second" in readme_table(made)
     with pytest.raises(ValueError, match="are not there"):
         with_section("no markers", "figures", "")
 
@@ -213,18 +248,11 @@ def test_a_passage_is_never_its_own_babble() -> None:
             assert place not in voices and len(voices) == min(4, count - 1) == len(set(voices))
 
 
-def test_sets_are_found_but_the_tuning_set_is_not_measured(folder: Path) -> None:
-    tuning = folder.parent / "tuning"
-    tuning.mkdir()
-    (tuning / "corpus.jsonl").touch()
+def test_sets_are_found_but_the_tuning_sets_are_not_measured(folder: Path) -> None:
+    for name in ("tuning", "tuning-names"):
+        (folder.parent / name).mkdir()
+        (folder.parent / name / "corpus.jsonl").touch()
     assert [one.name for one in folders_of(folder.parent)] == ["samples", "tiny"]
     assert [one.name for one in folders_of(folder.parent, ["tiny"])] == ["tiny"]
     with pytest.raises(InputError, match="no set tuning"):
         folders_of(folder.parent, ["tuning"])
-
-
-def test_a_kept_transcript_is_not_made_again(tmp_path: Path) -> None:
-    sounds = [Audio(np.full(8, level, np.float32)) for level in (0.1, 0.2)]
-    for number, sound in enumerate(sounds):
-        transcript_file(tmp_path, sound).write_text(f"said {number}", encoding="utf-8")
-    assert transcripts(sounds, tmp_path, workers=1) == ["said 0", "said 1"]
