@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from speechsearch.domain.errors import EmptyQueryError
 from speechsearch.domain.values import ChannelRank, PhonemeTrack, Query, SpokenWord
 from speechsearch.retrieval.retriever import RankedPassage, Ranking, Retriever
-from speechsearch.text.keywords import WORST, best_places, joined
+from speechsearch.text.keywords import WORST, best_places, joined, least_losses
 from speechsearch.text.words import STOP_WORDS
 
 NAME = "keywords"
@@ -105,9 +106,16 @@ class KeywordRetriever:
         if not words:
             raise EmptyQueryError("Nothing in the question can be pronounced.", "Use words of letters or digits.")
         tracks = self._tracks([one for one in passage_ids if one not in known])
-        losses = np.stack([one.losses for one in places_of(words, list(tracks.values()))], axis=1)
+        losses = losses_of(words, list(tracks.values()))
         known.update(zip(tracks, (WORST - losses.mean(1)).tolist(), strict=True))
         return {one: known[one] for one in passage_ids if one in known}
+
+
+def losses_of(words: Sequence[SpokenWord], tracks: Sequence[PhonemeTrack]) -> NDArray[np.float32]:
+    """Return how little each word loses in each track, nats a phoneme, (tracks, words) float32."""
+    ways = [one for word in words for one in word.pronunciations]
+    firsts = np.cumsum([0, *(len(word.pronunciations) for word in words)])[:-1]
+    return np.minimum.reduceat(least_losses(ways, joined(tracks)), firsts, axis=1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,8 +9,51 @@ import numpy as np
 from numba import njit
 
 FLOOR = 255
-SYMBOLS = 40
+SYMBOLS = WAIT = 40
 FAR = 1 << 28
+
+
+@njit(cache=True, nogil=True)
+def least(states, is_again, lasts, symbols, losses, is_after_gap, bounds, best):  # type: ignore[no-untyped-def]
+    """Fill ``best`` (passages, words) int32 with each word's least loss, and say nothing of where that is.
+
+    ``states`` (n,) uint8: the words' symbols behind each other, before every word WAIT, which costs nothing;
+    ``is_again`` (n,) int32: FAR where a symbol is that before; ``lasts`` (words,) uint32: the place of a word's last
+    symbol. Written so that a frame is one run over all states, which the compiler does several at a time.
+    """
+    count = len(states)
+    spoken, after, moved = np.empty(count, np.int32), np.empty(count, np.int32), np.empty(count, np.int32)
+    heard, rest = np.empty(count, np.int32), np.empty(count, np.int32)
+    frame = np.empty(SYMBOLS + 1, np.int32)
+    for passage in range(len(bounds) - 1):
+        best[passage] = FAR
+        spoken[:] = FAR
+        after[:] = np.where(states == WAIT, 0, FAR)
+        for place in range(bounds[passage], bounds[passage + 1]):
+            for is_frame in range(0 if is_after_gap[place] else 1, 2):
+                frame[:] = FLOOR
+                frame[WAIT] = 0
+                if is_frame:
+                    for rank in range(symbols.shape[1] - 1, -1, -1):
+                        frame[symbols[place, rank]] = losses[place, rank]
+                else:
+                    frame[0] = 0
+                for state in range(count):
+                    heard[state] = frame[states[state]]
+                blank = frame[0]
+                for state in range(1, count):
+                    enter = np.int32(min(after[state - 1], np.int32(spoken[state - 1] + is_again[state])))
+                    moved[state] = np.int32(min(spoken[state], enter) + heard[state])
+                for state in range(1, count):
+                    after[state] = np.int32(min(after[state], spoken[state]) + blank)
+                moved[0] = FAR
+                for state in range(count):
+                    spoken[state] = min(moved[state], np.int32(FAR))
+                for state in range(count):
+                    if states[state] == WAIT:
+                        after[state] = 0
+                for word in range(len(lasts)):
+                    best[passage, word] = min(best[passage, word], spoken[lasts[word]])
 
 
 @njit(cache=True, nogil=True)

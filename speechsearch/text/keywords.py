@@ -110,7 +110,30 @@ def filled(kept: NDArray[np.uint8], value: int) -> NDArray[np.uint8]:
     >>> filled(np.ones((1, 2), np.uint8), 7).tolist()
     [[1, 1, 7, 7, 7, 7, 7, 7]]
     """
+    if kept.shape[1] == ALTERNATIVES:
+        return kept
     return np.pad(kept[:, :ALTERNATIVES], ((0, 0), (0, max(0, ALTERNATIVES - kept.shape[1]))), constant_values=value)
+
+
+def least_losses(pronunciations: Sequence[Pronunciation], tracks: Tracks) -> NDArray[np.float32]:
+    """Return what ``best_places`` returns first, (passages, n) float32, some times as fast; no pronunciation is empty.
+
+    >>> sure = np.eye(40, dtype=np.float32)[[0, 7, 0, 8, 9, 0]] * 0.97 + 0.0005
+    >>> least_losses([(7, 8), (7, 9)], joined([track_of(np.log(sure), 0.04)])).round(1).max().item()
+    3.799999952316284
+    """
+    count, passages = len(pronunciations), len(tracks.bounds) - 1
+    losses = np.full((passages, count), int(WORST * UNIT), np.int32)
+    lengths = np.array([len(one) for one in pronunciations], np.int32)
+    if count and passages:
+        from speechsearch.text.alignment import FAR, WAIT, least  # brings numba, which takes a moment
+
+        states = np.array([symbol for one in pronunciations for symbol in (WAIT, *one)], np.uint8)
+        is_again = np.where(np.diff(states, prepend=WAIT) == 0, FAR, 0).astype(np.int32)
+        lasts = (np.cumsum(lengths + 1) - 1).astype(np.uint32)
+        least(states, is_again, lasts, tracks.symbols, tracks.losses, tracks.is_after_gap, tracks.bounds, losses)
+    scaled = losses / (np.float32(UNIT) * np.maximum(lengths, 1).astype(np.float32))
+    return np.minimum(scaled, np.float32(WORST)).astype(np.float32)
 
 
 def best_places(

@@ -9,7 +9,17 @@ from speechsearch.domain.errors import EmptyQueryError
 from speechsearch.domain.values import PhonemeTrack, Query, SpokenWord
 from speechsearch.retrieval.keywords import KeptTracks, KeywordRetriever, content, places_of
 from speechsearch.retrieval.retriever import RankedPassage, Ranking
-from speechsearch.text.keywords import FLOOR, UNIT, WORST, best_places, filled, heard_symbols, joined, track_of
+from speechsearch.text.keywords import (
+    FLOOR,
+    UNIT,
+    WORST,
+    best_places,
+    filled,
+    heard_symbols,
+    joined,
+    least_losses,
+    track_of,
+)
 
 FRAME_S = 0.04
 
@@ -60,6 +70,7 @@ def test_losses_are_those_of_the_table_filled_cell_by_cell(seed: int) -> None:
             full.append(frame)
         expected = [min(WORST, plain_loss(word, np.array(full)) / len(word)) for word in words]
         np.testing.assert_allclose(found[row], expected, atol=1e-4)
+    np.testing.assert_array_equal(least_losses(words, joined(tracks)), found)
     assert ((starts >= 0) == (ends >= 0)).all() and (starts <= ends).all()
 
 
