@@ -78,7 +78,8 @@ def document(measured: Sequence[Measured], facts: Mapping[str, Any]) -> Record:
         }
         for one in measured
     ]
-    return rounded({"schema_version": SCHEMA_VERSION, **facts, "sets": sets, "together": section(measured)})
+    made: Record = rounded({"schema_version": SCHEMA_VERSION, **facts, "sets": sets, "together": section(measured)})
+    return made
 
 
 def section(measured: Sequence[Measured]) -> Record:

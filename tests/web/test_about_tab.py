@@ -24,7 +24,7 @@ def handlers(service) -> AboutHandlers:
 
 def cells(name: str, shown: str) -> list[str]:
     (row,) = [row for row in shown.split("<tr>") if f"<bdi>{name}</bdi>" in row.partition("</th>")[0]]
-    return [re.sub("<[^>]*>", " ", cell).strip() for cell in row.split("<td")[1:]]
+    return [re.sub("<[^>]*>", " ", cell).strip() for cell in row.partition("</tr>")[0].split("<td")[1:]]
 
 
 def record(engines: Sequence[str], words: dict[str, float | None]) -> dict[str, Any]:
