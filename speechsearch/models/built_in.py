@@ -46,7 +46,7 @@ MINI = ModelCard(
     files=(
         ModelFile(
             "model.safetensors",
-            "e1ff1548d7add6fc335c8fe8c2b8df99f984a4884893a78a5235e9b775343009",
+            "7c45fbb4d3efa5fef6a2f96daa75b98addcc6883f607595696a298879f1f2ee0",
             (Shipped("mini/model.safetensors"),),
         ),
         ModelFile(

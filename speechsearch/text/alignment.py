@@ -23,7 +23,7 @@ def least(states, is_again, lasts, symbols, losses, is_after_gap, bounds, best):
     """
     count = len(states)
     spoken, after, moved = np.empty(count, np.int32), np.empty(count, np.int32), np.empty(count, np.int32)
-    heard, rest = np.empty(count, np.int32), np.empty(count, np.int32)
+    heard = np.empty(count, np.int32)
     frame = np.empty(SYMBOLS + 1, np.int32)
     for passage in range(len(bounds) - 1):
         best[passage] = FAR
