@@ -104,7 +104,7 @@ def build_names(data: Path, folder: Path, tales: Tales, count: int, kokoro: int,
         "tale": chosen_tales(data, tales, "test", count // 2, rng),
         "encyclopedia": chosen_paragraphs(data, count - count // 2, rng),
     }
-    spoken = {str(row["id"]): str(row["text"]) for row in invented} | parts["tale"] | parts["encyclopedia"]
+    spoken = {row["id"]: row["text"] for row in invented} | parts["tale"] | parts["encyclopedia"]
     voice_of, others = rotation(seed), iter(range(len(spoken)))
     for i, (name, text) in enumerate(spoken.items()):
         is_kokoro = i * kokoro // len(spoken) != (i + 1) * kokoro // len(spoken)
@@ -112,7 +112,7 @@ def build_names(data: Path, folder: Path, tales: Tales, count: int, kokoro: int,
         writer.speak(name, plain(text), voice, is_evaluation=True)
     for name in READERS:
         parts[name] = add_readers(data, writer, name)
-    texts = [(str(text), str(row["id"])) for row in invented for text in row["queries"]]
+    texts = [(text, row["id"]) for row in invented for text in row["queries"]]
     close(writer, parts, common, seed, tuple(
         Question(f"invented-{i:03d}", text, (name,)) for i, (text, name) in enumerate(texts)
     ))  # fmt: skip

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import count, pairwise
 from pathlib import Path
+from typing import Any
 
 from benchmarks.set_folder import Question
 from speechsearch.text.spoken import spoken_words
@@ -102,7 +103,7 @@ def queries_of(
                 yield Question(f"{kind}-{next(numbers):03d}", text, relevant)
 
 
-def read_invented(path: Path = INVENTED) -> list[dict[str, object]]:
+def read_invented(path: Path = INVENTED) -> list[dict[str, Any]]:
     """Return the invented passages, each with its id, text and queries (ours, CC0 1.0)."""
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-import os
 from functools import cache
 from pathlib import Path
 
@@ -96,5 +95,5 @@ class Kokoro:
 
 @cache
 def kokoro() -> Kokoro:
-    """Return the one Kokoro of this process; KOKORO_THREADS says how many threads it may use (one)."""
-    return Kokoro(int(os.environ.get("KOKORO_THREADS", "1")))
+    """Return the one Kokoro of this process, which uses one thread."""
+    return Kokoro()

@@ -23,10 +23,10 @@ def test_every_passage_with_the_words_is_relevant_and_common_names_are_left_out(
 
 def test_the_invented_passages_have_their_names() -> None:
     rows = read_invented()
-    words_of = {str(row["id"]): frozenset(spoken_words(str(row["text"]))) for row in rows}
+    words_of = {row["id"]: frozenset(spoken_words(row["text"])) for row in rows}
     assert len(rows) == len(words_of) == 40
     for row in rows:
-        assert 80 <= len(str(row["text"]).split()) <= 112
+        assert 80 <= len(row["text"].split()) <= 112
         assert len(row["queries"]) >= 4
         for query in row["queries"]:
             assert 1 <= len(query.split()) <= 3 and relevant_to(query, words_of) == (row["id"],), query
