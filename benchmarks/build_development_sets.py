@@ -12,14 +12,22 @@ from __future__ import annotations
 import gzip
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from benchmarks.build_names import build_names, build_tuning_names
-from benchmarks.known_items import HUMAN_SETS, SPOKEN_QUERIES, build_human
+from benchmarks.known_items import (
+    HUMAN_SETS,
+    SPOKEN_QUERIES,
+    HumanPassage,
+    build_human,
+    document_frequency,
+    has_run,
+    rarest,
+)
 from benchmarks.plain_text import detokenise, plain
 from benchmarks.set_folder import Asker, Question, SetFolder, rotation
 from benchmarks.squad_paragraphs import squad_paragraphs
@@ -86,9 +94,28 @@ def build_tuning(data: Path, folder: Path, count: int, unanswerable: int, seed: 
         kind = "absent-story" if is_absent_story else "absent-section"
         picked = rng.sample(pool, min(unanswerable // 2, len(pool)))
         answerable += [Question(f"{kind}-{question.query_id}", question.text, ()) for question in picked]
+    answerable += worded(data, [HumanPassage(row["_id"], (row["text"],)) for row in writer.corpus], seed)
     others = random.Random(seed)  # not rng: the typed part stays what it was before questions were spoken
     asker = Asker(lambda i: training_voice(i, others), TUNING_SPOKEN_QUERIES, is_evaluation=False)
     writer.close(answerable, seed, asker)
+
+
+def worded(data: Path, passages: Sequence[HumanPassage], seed: int) -> list[Question]:
+    """Return two queries a passage made of its own words: its one to four rarest, and eight in a row."""
+    rng, frequency = random.Random(seed), document_frequency(data)
+    words_of = {passage.passage_id: passage.words for passage in passages}
+    found = []
+    for number, passage in enumerate(passages):
+        rare = rarest(passage.texts[0], frequency, rng.randint(1, 4))
+        start = rng.randrange(max(1, len(passage.words) - 8))
+        run = passage.words[start : start + 8]
+        with_rare = tuple(name for name, words in words_of.items() if set(rare.split()) <= set(words))
+        with_run = tuple(name for name, words in words_of.items() if has_run(words, run))
+        found += [
+            Question(f"rare-{number:03d}", rare, with_rare),
+            Question(f"phrase-{number:03d}", " ".join(run), with_run),
+        ]
+    return found
 
 
 def build_squad(data: Path, folder: Path, count: int, seed: int) -> None:

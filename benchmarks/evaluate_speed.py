@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from speechsearch.domain.progress import Progress
-from speechsearch.domain.values import NAMESPACE, Audio, Channel, Query, SparseVector, Vector
+from speechsearch.domain.values import NAMESPACE, Audio, Channel, Query, SparseVector, SpokenWord, Vector
 from speechsearch.evaluation import (
     CollectionQuery,
     EngineReport,
@@ -92,6 +92,10 @@ class Encoded:
     def encode_query(self, query: Query, channel: str) -> Vector:
         """Return the question's vector."""
         return self.vectors[channel][query.text]
+
+    def pronounce(self, query: Query) -> list[SpokenWord]:
+        """Return nothing: no words are spotted; benchmarks.keyword_speed times that."""
+        return []
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +212,7 @@ def engines(index: ExactIndex, made: Synthetic) -> dict[str, Engine]:
     heard, written = Encoded(SOUND, made.asked), Encoded(WRITTEN, made.asked)
     learnt = Calibrations(tuple(replace(row, models={}) for row in read_calibrations().rows))  # for whatever models
     sample = draw_sample(list(made.names))
-    found = build_engines(BUILT_IN, index, heard, [Baseline(written, written)], learnt, lambda: sample)
+    found = build_engines(BUILT_IN, index, heard, [Baseline(written, written)], learnt, lambda: sample, lambda ids: {})
     return {name: found[name] for name in ENGINES}
 
 

@@ -24,7 +24,7 @@ import typer
 from benchmarks.index_speed import sparse
 from speechsearch.domain.values import Channel, Passage, PhonemeTrack, Recording, Span, SpokenWord, passage_id
 from speechsearch.index import EdgeIndex, Point
-from speechsearch.retrieval.keywords import CANDIDATES, KeptTracks, losses_of
+from speechsearch.retrieval.spotting import CANDIDATES, KeptTracks, losses_of
 from speechsearch.store import Store, StoredPassage
 
 Made = TypeVar("Made")

@@ -15,9 +15,9 @@ from speechsearch.models.baseline import Baseline
 from speechsearch.retrieval.calibration import Calibrations, Fusion, Likelihood
 from speechsearch.retrieval.engine_cards import EngineCard
 from speechsearch.retrieval.fused import FusedRetriever
-from speechsearch.retrieval.keywords import NAME as SPOTTING
-from speechsearch.retrieval.keywords import KeptTracks, KeywordRetriever, ReadTracks
 from speechsearch.retrieval.retriever import Retriever
+from speechsearch.retrieval.spotting import NAME as SPOTTING
+from speechsearch.retrieval.spotting import KeptTracks, KeywordRetriever, ReadTracks
 from speechsearch.retrieval.vector import VectorRetriever
 from speechsearch.retrieval.written import Writer
 from speechsearch.text.spoken import spoken_words

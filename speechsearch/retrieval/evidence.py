@@ -1,6 +1,6 @@
 """Why a passage was found: the question's words that are heard in its sound, or stand in its transcript.
 
-What is heard is the best place of each word, as the keyword score finds it (``keywords``).
+What is heard is the best place of each word, as the keyword score finds it (``spotting``).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from speechsearch.domain.values import PhonemeTrack, SpokenWord, Word
-from speechsearch.retrieval.keywords import content, places_of
+from speechsearch.retrieval.spotting import content, places_of
 from speechsearch.text.spoken import spoken_words
 from speechsearch.text.words import STOP_WORDS, stem
 

@@ -18,8 +18,8 @@ from speechsearch.retrieval.engine_cards import DEFAULT, EngineCard, engine_name
 from speechsearch.retrieval.engines import Engine
 from speechsearch.retrieval.evidence import NOTHING, explain
 from speechsearch.retrieval.fused import draw_sample
-from speechsearch.retrieval.keywords import NAME as SPOTTING
 from speechsearch.retrieval.retriever import Ranking
+from speechsearch.retrieval.spotting import NAME as SPOTTING
 from speechsearch.service.browse import Browse
 
 LONGEST_QUERY = 2_000

@@ -36,7 +36,7 @@ MAY_IMPORT = {
     "service": {"domain", "audio", "index", "store", "models", "retrieval", "library"},
     "jobs": {"domain", "store"},
     "evaluation": {"domain", "audio", "text", "index", "models", "retrieval", "library", "service"},
-    "training": {"domain", "text", "models", "retrieval", "library", "service", "evaluation"},
+    "training": {"domain", "audio", "text", "models", "retrieval", "library", "service", "evaluation"},
     "api": {"domain", "store", "library", "retrieval", "service", "jobs"},
     "ui": {"domain", "audio", "store", "library", "retrieval", "service", "evaluation", "jobs", "api"},
     "cli": {"domain", "models", "retrieval", "library", "service", "evaluation", "api", "ui"},

@@ -88,10 +88,10 @@ def test_only_what_the_engines_search_is_made(folder: Path, models: FakeLoader) 
 @pytest.mark.parametrize(
     ("recognizers", "name", "choices"),
     [
-        (2, "oracle", "hybrid, adapter, asr, asr-second, text, text-bm25, text-hybrid"),
-        (1, "asr-second", "hybrid, adapter, asr, text, text-bm25, text-hybrid"),
+        (2, "oracle", "all, all-second, hybrid, adapter, asr, asr-second, text, text-bm25, text-hybrid"),
+        (1, "asr-second", "all, hybrid, adapter, asr, text, text-bm25, text-hybrid"),
         (0, "asr", "hybrid, adapter, text, text-bm25, text-hybrid"),
-        (2, "phonetic", "hybrid, adapter, asr, asr-second, text, text-bm25, text-hybrid"),
+        (2, "phonetic", "all, all-second, hybrid, adapter, asr, asr-second, text, text-bm25, text-hybrid"),
     ],
     ids=["unknown", "of another recogniser", "no recogniser", "an encoder without that channel"],
 )

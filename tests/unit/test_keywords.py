@@ -7,8 +7,8 @@ import pytest
 
 from speechsearch.domain.errors import EmptyQueryError
 from speechsearch.domain.values import PhonemeTrack, Query, SpokenWord
-from speechsearch.retrieval.keywords import KeptTracks, KeywordRetriever, content, places_of
 from speechsearch.retrieval.retriever import RankedPassage, Ranking
+from speechsearch.retrieval.spotting import KeptTracks, KeywordRetriever, content, places_of
 from speechsearch.text.keywords import (
     FLOOR,
     UNIT,
