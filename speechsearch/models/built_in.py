@@ -37,16 +37,16 @@ MINI = ModelCard(
     name="mini",
     task="speech encoder",
     factory="speechsearch.models.mini.encoder:load",
-    summary="phoneme posteriors 25 times a second and an adapter into the text encoder's space; English",
+    summary="Whisper's encoder tuned on phonemes, and an adapter into the text encoder's space; English",
     licence="Apache-2.0",
     languages=("en",),
-    parameters_m=11.9,
-    memory_mb=230,
-    download_mb=24,
+    parameters_m=24.8,
+    memory_mb=330,
+    download_mb=27,
     files=(
         ModelFile(
             "model.safetensors",
-            "7c45fbb4d3efa5fef6a2f96daa75b98addcc6883f607595696a298879f1f2ee0",
+            "eb2b5e28920c3883e3db528b81329fef9ab3620ddda4ba66d008e3d4af7463c0",
             (Shipped("mini/model.safetensors"),),
         ),
         ModelFile(
