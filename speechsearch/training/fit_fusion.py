@@ -155,41 +155,44 @@ def calibration_of(found: Sequence[Found]) -> tuple[tuple[float, float], str]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Asked:
-    """A question: what it is like (FEATURES,), scores (channels, passages), which passages are right (passages,)."""
+    """The questions of a collection.
+
+    What they are like (questions, FEATURES), normalised scores (questions, channels, passages), which passages are
+    right (questions, passages) bool.
+    """
 
     features: Tensor
     scores: Tensor
     is_right: Tensor
 
+    def of(self, which: Tensor) -> Asked:
+        """Return some of the questions; ``which``: (questions,) bool."""
+        return Asked(self.features[which], self.scores[which], self.is_right[which])
 
-def asked(scores: Mapping[str, Scores], encoded: EncodedCollection) -> list[Asked]:
+
+def asked(scores: Mapping[str, Scores], encoded: EncodedCollection) -> Asked:
     """Return the questions of a collection with what its channels, already normalised, score."""
-    stacked = torch.from_numpy(np.stack(list(scores.values()), axis=1)).float()
     names = list(encoded.names.values())
-    relevance = encoded.collection.relevance
-    return [
-        Asked(
-            torch.tensor(features(spoken_words(query.text))),
-            row,
-            torch.tensor([name in relevance.get(query.query_id, {}) for name in names]),
-        )
-        for query, row in zip(encoded.collection.queries, stacked, strict=True)
-    ]
+    queries, relevance = encoded.collection.queries, encoded.collection.relevance
+    return Asked(
+        torch.tensor([features(spoken_words(query.text)) for query in queries]),
+        torch.from_numpy(np.stack(list(scores.values()), axis=1)).float(),
+        torch.tensor([[name in relevance.get(query.query_id, {}) for name in names] for query in queries]),
+    )
 
 
-def fused_scores(coefficients: Tensor, one: Asked) -> Tensor:
-    """Return a question's scores of all passages, (passages,): channels weighted by exp(coefficients @ features)."""
-    weights = (coefficients @ one.features).exp()
-    result: Tensor = weights @ one.scores
-    return result
+def fused_scores(coefficients: Tensor, some: Asked) -> Tensor:
+    """Return the scores of all passages, (questions, passages): channels weighted by exp(coefficients @ features)."""
+    weights = (some.features @ coefficients.T).exp()
+    return torch.einsum("qc,qcp->qp", weights, some.scores)
 
 
-def learnt(questions: Sequence[Asked]) -> Tensor:
-    """Return the coefficients, (channels, FEATURES) float32, that make right passages likeliest; all with an answer."""
-    first = torch.zeros(questions[0].scores.shape[0], len(FEATURES))
+def learnt(sets: Sequence[Asked]) -> Tensor:
+    """Return the coefficients, (channels, FEATURES) float32, that make right passages likeliest."""
+    first = torch.zeros(sets[0].scores.shape[1], len(FEATURES))
     first[:, 0] = math.log(FIRST_WEIGHT)
     coefficients = first.clone().requires_grad_()
-    answerable = [one for one in questions if bool(one.is_right.any())]
+    answerable = [one.of(one.is_right.any(1)) for one in sets]
     optimiser = torch.optim.LBFGS([coefficients], max_iter=STEPS, line_search_fn="strong_wolfe")
 
     def closure() -> Tensor:
@@ -197,8 +200,9 @@ def learnt(questions: Sequence[Asked]) -> Tensor:
         losses = []
         for one in answerable:
             scores = fused_scores(coefficients, one)
-            losses.append(scores.logsumexp(0) - scores[one.is_right].logsumexp(0))
-        loss: Tensor = torch.stack(losses).mean() + PENALTY * (coefficients - first).square().sum()
+            right = scores.masked_fill(~one.is_right, -torch.inf)
+            losses.append(scores.logsumexp(1) - right.logsumexp(1))
+        loss: Tensor = torch.cat(losses).mean() + PENALTY * (coefficients - first).square().sum()
         loss.backward()  # type: ignore[no-untyped-call]
         return loss
 
@@ -206,22 +210,15 @@ def learnt(questions: Sequence[Asked]) -> Tensor:
     return coefficients.detach()
 
 
-def by_folds(sets: Sequence[Sequence[Asked]]) -> list[Scores]:
+def by_folds(sets: Sequence[Asked]) -> list[Scores]:
     """Return each set's scores, (questions, passages), by coefficients learnt without the questions of their fold."""
-    place = np.random.default_rng(1).permutation(sum(map(len, sets))) % FOLDS
-    folds = np.split(place, np.cumsum([len(one) for one in sets])[:-1])
-    found = [np.zeros((len(one), one[0].scores.shape[1])) for one in sets]
+    drawn = torch.Generator().manual_seed(1)
+    folds = [torch.randint(FOLDS, (len(one.features),), generator=drawn) for one in sets]
+    found = [np.zeros(one.is_right.shape) for one in sets]
     for fold in range(FOLDS):
-        others = [
-            one
-            for some, which in zip(sets, folds, strict=True)
-            for one, at in zip(some, which, strict=True)
-            if at != fold
-        ]
-        coefficients = learnt(others)
-        for some, which, rows in zip(sets, folds, found, strict=True):
-            for number in np.flatnonzero(which == fold):
-                rows[number] = fused_scores(coefficients, some[int(number)]).numpy()
+        coefficients = learnt([one.of(which != fold) for one, which in zip(sets, folds, strict=True)])
+        for one, which, rows in zip(sets, folds, found, strict=True):
+            rows[(which == fold).numpy()] = fused_scores(coefficients, one.of(which == fold)).numpy()
     return found
 
 
@@ -248,7 +245,7 @@ def main(folders: list[Path], out: Path = SHIPPED) -> None:
                 ready = {channel: normalised(one[channel], typical[channel], sample) for channel in channels}
                 sets.append(asked(ready, encoded))
             fused = by_folds(sets)
-            found = learnt([one for some in sets for one in some])
+            found = learnt(sets)
             weights = {
                 channel: {feature: round(float(value), 3) for feature, value in zip(FEATURES, row, strict=True)}
                 for channel, row in zip(channels, found, strict=True)
