@@ -28,7 +28,6 @@ from speechsearch.domain.errors import (
 )
 from speechsearch.domain.progress import Progress
 from speechsearch.domain.times import clock
-from speechsearch.retrieval.engine_cards import DEFAULT
 
 if TYPE_CHECKING:
     from ingest.pipeline import FileResult
@@ -115,7 +114,7 @@ def filters_of(collection: str, speaker: list[str], language: list[str], date_fr
 @app.command()
 def search(
     question: Question = "",
-    engine: str = DEFAULT,
+    engine: Annotated[str, typer.Option(help="Without it, the page's first choice.")] = "",
     top_k: TopK = 5,
     collection: InCollection = "",
     speaker: OfSpeakers = [],  # noqa: B006 (typer copies defaults)
@@ -135,7 +134,7 @@ def search(
 @app.command()
 def compare(
     question: Question = "",
-    left: str = DEFAULT,
+    left: Annotated[str, typer.Option(help="Without it, the page's first choice.")] = "",
     right: Annotated[str, typer.Option(help="Without it, the baseline where there is one.")] = "",
     top_k: TopK = 5,
     collection: InCollection = "",

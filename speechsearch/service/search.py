@@ -14,7 +14,7 @@ from speechsearch.domain.values import Audio, Comparison, Coverage, Filters, Hit
 from speechsearch.domain.visitors import LOCAL, Visitor
 from speechsearch.library.coverage import CoverageTable
 from speechsearch.library.library import Library
-from speechsearch.retrieval.engine_cards import DEFAULT, EngineCard, engine_named, usual_pair
+from speechsearch.retrieval.engine_cards import EngineCard, engine_named, usual_pair
 from speechsearch.retrieval.engines import Engine
 from speechsearch.retrieval.evidence import NOTHING, explain
 from speechsearch.retrieval.fused import draw_sample
@@ -53,14 +53,15 @@ class Search:
         """Return the name of the engine that the others are compared with; another one where there is none."""
         return usual_pair(list(self.engines))[1]
 
-    def find(self, query: Query, engine_name: str = DEFAULT, visitor: Visitor = LOCAL) -> Results:
-        """Return one engine's answer from the collections that the visitor sees.
+    def find(self, query: Query, engine_name: str = "", visitor: Visitor = LOCAL) -> Results:
+        """Return one engine's answer, the usual one's without a name, from the collections that the visitor sees.
 
         Raises:
             EmptyQueryError: there is nothing to look for.
             NotFoundError: there is no such engine or collection.
         """
         started = time.perf_counter()
+        engine_name = engine_name or self.default()
         engine_named(engine_name, self.cards())
         engine = self.engines[engine_name]
         if query.audio is None and not query.text.strip():
@@ -87,7 +88,7 @@ class Search:
         return NOTHING_THERE if filters is None else self._coverage.of(self.engines[engine_name].needed, filters)
 
     def compare(
-        self, query: Query, left: str = DEFAULT, right: str | None = None, visitor: Visitor = LOCAL
+        self, query: Query, left: str = "", right: str | None = None, visitor: Visitor = LOCAL
     ) -> Comparison:
         """Return two engines' answers to the same query, one after the other so that neither slows the other."""
         return Comparison(self.find(query, left, visitor), self.find(query, right or self.baseline(), visitor))

@@ -145,7 +145,7 @@ def test_two_recognisers_are_searched_side_by_side(
     monkeypatch.setenv("SPEECHSEARCH_ENGINES__RECOGNIZER", "first, second")
     assert command("ingest", sound, "--wait").exit_code == 0
     with opened() as service:
-        assert list(service.search.engines) == ["hybrid", "adapter", "asr", "asr-second"]
+        assert list(service.search.engines) == ["all", "all-second", "hybrid", "adapter", "asr", "asr-second"]
         passages = service.store.passages.count()
         assert loader.counted() == {"sound": passages, "first": passages, "second": passages, "text": 2 * passages}
         ids = sorted(service.store.passages.ids())
@@ -170,6 +170,6 @@ def test_two_recognisers_are_searched_side_by_side(
         assert loader.counted() == {"second": 1}
     monkeypatch.setenv("SPEECHSEARCH_ENGINES__RECOGNIZER", "second,first")  # the other one becomes the baseline
     with opened() as service:
-        assert list(service.search.engines) == ["hybrid", "adapter", "asr", "asr-first"]
+        assert list(service.search.engines) == ["all", "all-first", "hybrid", "adapter", "asr", "asr-first"]
         assert service.search.find(Query("x"), "asr").recognizer == "second"
         assert service.manage.missing() == []

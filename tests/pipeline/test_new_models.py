@@ -38,8 +38,8 @@ def two_files(chosen_files: Path, tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("changed", "engines"),
     [
-        ({}, ["hybrid", "adapter", "asr"]),
-        ({"encoder": "tiny-hubert"}, ["hybrid", "adapter", "asr"]),
+        ({}, ["all", "hybrid", "adapter", "asr"]),
+        ({"encoder": "tiny-hubert"}, ["all", "hybrid", "adapter", "asr"]),
         ({"recognizer": "none"}, ["hybrid", "adapter"]),
     ],
     ids=["whisper, bert with prompts, wav2vec2", "hubert", "no recogniser"],
@@ -58,7 +58,7 @@ def test_a_new_model_goes_the_whole_way(
             assert results.coverage.is_whole and results.coverage.of_passages >= 2
             assert results.is_calibrated is False  # nothing was learnt about these models, and another's is not taken
             assert {hit.likelihood for hit in results.hits} <= {None}
-        sound = service.search.find(Query("a bridge", top_k=3))
+        sound = service.search.find(Query("a bridge", top_k=3), "hybrid")
         assert [hit.channels[0].channel for hit in sound.hits][:1] == ["adapter"]
     with Service.open(settings, loader=tiny) as again:
         assert again.manage.missing() == []
@@ -75,7 +75,7 @@ def test_whisper_is_the_recogniser_unless_another_is_wanted(chosen_files: Path, 
         results = service.search.find(Query("Why is octopus blood blue?", top_k=1), "asr")
         assert results.recognizer == "whisper-base" and results.coverage.is_whole
         assert "copper" in results.hits[0].transcript and "." in results.hits[0].transcript
-        assert results.hits[0].likelihood is None  # nothing is learnt yet about the scores of its transcripts
+        assert results.hits[0].likelihood is not None  # learnt about the scores of its transcripts
 
 
 PLUG_IN = """

@@ -11,7 +11,7 @@ from speechsearch.retrieval.calibration import read_calibrations
 from speechsearch.retrieval.fusion import likelihood
 from speechsearch.training.fit_calibration import brier, calibration_error, cross_validated, fit
 
-MODELS = {"speech encoder": "mini", "recognizer": "mini", "text encoder": "all-MiniLM-L6-v2"}
+MODELS = {"speech encoder": "mini", "recognizer": "whisper-base", "text encoder": "all-MiniLM-L6-v2"}
 
 
 def drawn(count: int, slope: float, intercept: float):
@@ -56,7 +56,7 @@ def test_a_question_is_in_one_fold_only() -> None:
     assert curves[0] == pytest.approx(fit(scores[groups == 1], is_relevant[groups == 1]), rel=1e-3)
 
 
-@pytest.mark.parametrize("engine", ["hybrid", "adapter", "phonetic", "asr"])
+@pytest.mark.parametrize("engine", ["all", "hybrid", "adapter", "phonetic", "asr"])
 def test_what_ships_rises_with_the_score(engine: str) -> None:
     models = {task: catalog().get(task, name).fingerprint for task, name in MODELS.items()}
     learnt = read_calibrations().likelihood(engine, models)

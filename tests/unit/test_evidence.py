@@ -93,7 +93,7 @@ def test_twenty_hits_and_eight_words_take_a_few_milliseconds(loader) -> None:
 
 
 def test_hits_say_what_was_heard_and_written(service) -> None:
-    hit, second = service.search.find(Query("Why is octopus blood blue?", top_k=2)).hits
+    hit, second = service.search.find(Query("Why is octopus blood blue?", top_k=2), "hybrid").hits
     assert hit.recording.title == "Three hearts and eight clever arms"
     assert {"octopus", "blue"} & {word.text for word in hit.heard}
     assert all(0 <= word.start_s < word.end_s <= hit.passage.span.duration_s + 1 for word in hit.heard)

@@ -27,13 +27,20 @@ def client(service):
 def test_search_returns_the_best_passage_first(client, service) -> None:
     body = client.get("/api/v1/search", params={"q": QUESTION, "k": 3}).json()
     expected = service.search.find(Query(QUESTION, top_k=3)).hits
-    assert body["engine"] == "hybrid"
+    assert body["engine"] == "all"
     assert body["has_confident_hit"] is True
     assert [hit["rank"] for hit in body["hits"]] == [1, 2, 3]
     assert [hit["passage_id"] for hit in body["hits"]] == [hit.passage.passage_id for hit in expected]
     first = body["hits"][0]
     assert (first["start_s"], first["end_s"]) == (expected[0].passage.span.start_s, expected[0].passage.span.end_s)
-    assert {channel["channel"] for channel in first["channels"]} <= {"adapter", "phonetic", "pieces"}
+    assert {channel["channel"] for channel in first["channels"]} <= {
+        "adapter",
+        "phonetic",
+        "pieces",
+        "keywords",
+        "meaning",
+        "words",
+    }
 
 
 def test_compare_and_collections(client, service) -> None:

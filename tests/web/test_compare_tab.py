@@ -87,14 +87,14 @@ def test_the_report_is_saved_from_the_page_itself(handlers) -> None:
 
 def test_what_only_one_engine_answers(handlers) -> None:
     kept = finished(handlers)[2]
-    both = handlers.differences(kept, "hybrid", "asr", 1)
+    both = handlers.differences(kept, "hybrid", "phonetic", 1)
     assert both.count("ss-sole") == 2
     runs, relevance = kept.runs, kept.questions.relevance
 
     def is_first(engine: str, query: str) -> bool:
         return bool(runs[engine].rankings[query]) and runs[engine].rankings[query][0] in relevance[query]
 
-    only = [query for query in relevance if is_first("hybrid", query) and not is_first("asr", query)]
+    only = [query for query in relevance if is_first("hybrid", query) and not is_first("phonetic", query)]
     assert f"Only Adapter + phonetic: {len(only)} question" in both
     assert 0 < both.count('preload="none"') <= 4 * MOST_SHOWN
     for address in re.findall(r'href="([^"]+)"', both):
@@ -211,9 +211,9 @@ def test_closing_a_run_ends_it(handlers) -> None:
 
 def test_the_right_clip_is_chosen_and_bent(trials) -> None:
     choices, message = trials.clips(OCTOPUS, None)
-    assert message == "" and "hybrid #1" in choices[0][0]
+    assert message == "" and "all #1" in choices[0][0]
     html_found = trials.trial(OCTOPUS, None, choices[0][1], "clip", START)
-    assert html_found.count("<tr data-engine") == 4
+    assert html_found.count("<tr data-engine") == 5
     assert html_found.count('preload="none"') == 2
     assert f'src="/api/v1/clips/{choices[0][1]}"' in html_found
     wav = base64.b64decode(re.search(r'src="data:audio/wav;base64,([^"]+)"', html_found)[1])
@@ -265,6 +265,6 @@ def test_the_address_opens_the_bench(trials) -> None:
     passage_id = trials.clips(OCTOPUS, None)[0][1][1]
     text, choices, page = trials.from_address({"bench": passage_id, "q": OCTOPUS})
     assert (text, choices[0][1]) == (OCTOPUS, passage_id)
-    assert page.count("<tr data-engine") == 4
+    assert page.count("<tr data-engine") == 5
     text, choices, page = trials.from_address({"bench": "<script>", "q": "x" * 5000})
     assert (len(text), choices) == (1000, []) and "There is no such passage." in page

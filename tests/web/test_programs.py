@@ -117,7 +117,7 @@ def test_gradios_endpoints_answer_as_the_routes_do(address: str) -> None:
     found = client.predict(question=QUESTION, top_k=2, api_name="/search")
     assert {**found, "encode_ms": 0, "search_ms": 0, "total_ms": 0} == expected(address)
     both = client.predict(question=QUESTION, api_name="/compare")
-    assert (both["left"]["engine"], both["right"]["engine"]) == ("hybrid", "asr")
+    assert (both["left"]["engine"], both["right"]["engine"]) == ("all", "asr")
     assert [one["name"] for one in client.predict(api_name="/collections")] == ["samples"]
     with pytest.raises(Exception, match="engine"):
         client.predict(question=QUESTION, engine="none", api_name="/search")
