@@ -62,7 +62,7 @@ def test_scores_fall_and_engines_name_themselves(service: Service) -> None:
 
 def test_comparing_gives_both_sides_under_one_clock(service: Service) -> None:
     comparison = service.search.compare(Query("octopus blood"))
-    assert (comparison.left.engine, comparison.right.engine) == ("hybrid", "asr")
+    assert (comparison.left.engine, comparison.right.engine) == ("all", "asr")
     assert comparison.left.encode_ms > 0 and comparison.right.search_ms > 0
     assert any(hit.transcript for hit in comparison.right.hits)
 

@@ -86,15 +86,15 @@ def test_the_report_is_saved_from_the_page_itself(handlers) -> None:
 
 
 def test_what_only_one_engine_answers(handlers) -> None:
-    kept = finished(handlers)[2]
-    both = handlers.differences(kept, "hybrid", "phonetic", 1)
+    kept = finished(handlers, engines=["hybrid", "adapter"])[2]
+    both = handlers.differences(kept, "hybrid", "adapter", 1)
     assert both.count("ss-sole") == 2
     runs, relevance = kept.runs, kept.questions.relevance
 
     def is_first(engine: str, query: str) -> bool:
         return bool(runs[engine].rankings[query]) and runs[engine].rankings[query][0] in relevance[query]
 
-    only = [query for query in relevance if is_first("hybrid", query) and not is_first("phonetic", query)]
+    only = [query for query in relevance if is_first("hybrid", query) and not is_first("adapter", query)]
     assert f"Only Adapter + phonetic: {len(only)} question" in both
     assert 0 < both.count('preload="none"') <= 4 * MOST_SHOWN
     for address in re.findall(r'href="([^"]+)"', both):
