@@ -18,6 +18,8 @@ from speechsearch.retrieval.fusion import Scale, likelihood
 from speechsearch.text.common import FEATURES
 
 SHIPPED = ASSETS / "calibration.json"
+MOST_LIKELY = 0.99
+"""No curve was measured on so many cases that it could promise more."""
 Models = Mapping[str, str]
 """Task of a model -> fingerprint."""
 
@@ -41,8 +43,8 @@ class Likelihood:
     curve: tuple[float, float]
 
     def __call__(self, score: float) -> float:
-        """Return the chance that a passage with this score is relevant."""
-        return likelihood(score, *self.curve)
+        """Return the chance that a passage with this score is relevant, never more than MOST_LIKELY."""
+        return min(MOST_LIKELY, likelihood(score, *self.curve))
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,6 +115,14 @@ def filled(kept: NDArray[np.uint8], value: int) -> NDArray[np.uint8]:
     return np.pad(kept[:, :ALTERNATIVES], ((0, 0), (0, max(0, ALTERNATIVES - kept.shape[1]))), constant_values=value)
 
 
+def compile_kernels() -> None:
+    """Compile what scores words, or read what was compiled before, so that no question waits for it."""
+    frame = np.zeros((1, ALTERNATIVES), np.uint8)
+    tracks = joined([PhonemeTrack(frame, frame, np.zeros(1, np.float32))])
+    least_losses([(1,)], tracks)
+    best_places([(1,)], tracks)
+
+
 def least_losses(pronunciations: Sequence[Pronunciation], tracks: Tracks) -> NDArray[np.float32]:
     """Return what ``best_places`` returns first, (passages, n) float32, some times as fast; no pronunciation is empty.
 

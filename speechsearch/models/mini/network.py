@@ -27,7 +27,7 @@ from speechsearch.models.mini.letter_to_sound import LetterToSound, pronounce
 from speechsearch.models.mini.packed import packed, unpacked
 from speechsearch.models.mini.pieces import PieceTerms
 from speechsearch.models.mini.windows import stitched, windows
-from speechsearch.text.keywords import track_of
+from speechsearch.text.keywords import compile_kernels, track_of
 from speechsearch.text.lexicon import Lexicon
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
@@ -75,6 +75,7 @@ class MiniModel:
         # One thread a core, each with a batch of its own, does 1.7 times what all cores on one batch do.
         self._workers = ThreadPoolExecutor(device.threads, "mini", lambda: torch.set_num_threads(1))
         self._recent = Recent(MOST_RECENT)
+        self._workers.submit(compile_kernels)
 
     def _modules(self) -> dict[str, torch.nn.Module]:
         return {"encoder": self.encoder, "adapter": self.adapter, "letter_to_sound": self.letter_to_sound}
