@@ -99,7 +99,7 @@ def engines_said(cards: Sequence[EngineCard]) -> str:
 
     >>> from speechsearch.retrieval.engine_cards import ASR, PHONETIC
     >>> print(engines_said([PHONETIC, ASR]))
-    phonetic: Sound: runs of three phonemes of your question are looked up in the phonemes of every passage.
+    phonetic: Sound: the words of your question, names above all, are looked for in what may have been said.
     asr: Transcript first: a recogniser writes passages down; their meaning and words are searched.
     """
     return "\n".join(f"{card.name}: {card.summary}{' Experimental.' * card.is_experimental}" for card in cards)

@@ -87,9 +87,7 @@ class Search:
         filters = self._allowed(Filters(), visitor)
         return NOTHING_THERE if filters is None else self._coverage.of(self.engines[engine_name].needed, filters)
 
-    def compare(
-        self, query: Query, left: str = "", right: str | None = None, visitor: Visitor = LOCAL
-    ) -> Comparison:
+    def compare(self, query: Query, left: str = "", right: str | None = None, visitor: Visitor = LOCAL) -> Comparison:
         """Return two engines' answers to the same query, one after the other so that neither slows the other."""
         return Comparison(self.find(query, left, visitor), self.find(query, right or self.baseline(), visitor))
 

@@ -28,7 +28,7 @@ def features(words: Sequence[str]) -> tuple[float, ...]:
     ``rare``, ``unusual``: the share of its content words; ``length``: how many it has, LONG and more are 1; ``asks``:
     whether it has a question word. ``words``: all its words as they are said.
 
-    >>> dict(zip(FEATURES, features("who was watanabe".split())))
+    >>> dict(zip(FEATURES, features("who was wojciechowski".split())))
     {'always': 1.0, 'rare': 0.0, 'unusual': 1.0, 'length': 0.125, 'asks': 1.0}
     """
     content = [word for word in words if word not in STOP_WORDS] or list(words)

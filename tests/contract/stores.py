@@ -30,8 +30,8 @@ def stored_passages(recording, count, length_s=10.0, seed=0):
             "adapter": random.standard_normal(384).astype(np.float32),
             "phonetic": SparseVector(terms, random.random(len(terms)).astype(np.float32)),
         }
-        symbols, losses = random.integers(1, 40, (2, number, 3)).astype(np.uint8)
-        yield StoredPassage(passage, vectors, PhonemeTrack(symbols, losses, np.arange(number, dtype=np.float32)))
+        symbols, losses = random.integers(1, 40, (2, number + 1, 3)).astype(np.uint8)
+        yield StoredPassage(passage, vectors, PhonemeTrack(symbols, losses, np.arange(number + 1, dtype=np.float32)))
 
 
 def save(store, recording, media_name, passages, fingerprint, made_by=MADE_BY, **options):

@@ -31,7 +31,7 @@ def test_vectors_of_a_channel_are_counted_and_all_by_one_maker(store):
     store.passages.encode(TALK.recording_id, others, {"adapter": "encoder-2"})
     assert encoded(store) == {"adapter": ("encoder-2", 3), "phonetic": ("encoder-1", 3)}
     assert [one.vectors["adapter"][0] for one in store.passages.stored(TALK.recording_id)] == [0.0, 1.0, 2.0]
-    assert [len(one.track.symbols) for one in store.passages.stored(TALK.recording_id)] == [0, 1, 2]  # as it was
+    assert [len(one.track.symbols) for one in store.passages.stored(TALK.recording_id)] == [1, 2, 3]  # as it was
 
 
 def test_an_encoding_that_is_refused_leaves_what_was_there(store):

@@ -38,7 +38,7 @@ def test_the_command_line_lists_models_and_engines(monkeypatch) -> None:
     monkeypatch.setenv("SPEECHSEARCH_ENGINES__RECOGNIZER", "mini")
     listed = CliRunner().invoke(app, ["models"]).stdout.splitlines()
     (encoder,) = [line for line in listed if line.startswith("mini  (speech encoder")]
-    assert "Apache-2.0, en, 11.9 M parameters, in use" in encoder
+    assert "Apache-2.0, en, 24.8 M parameters, in use" in encoder
     (other,) = [line for line in listed if line.startswith("pocketsphinx  (")]
     assert "in use" not in other
     assert any(line.startswith("asr  (ASR baseline, searches transcript)") for line in listed)

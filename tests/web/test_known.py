@@ -85,7 +85,7 @@ def test_a_column_says_how_much_it_searched_until_that_is_everything(service, tm
     sound = client.get("/api/v1/compare", params={"q": QUESTION, "left": "hybrid"}).json()["left"]
     assert (sound["coverage"]["passages"], sound["recognizer"]) == (there, "")
     assert list(service.manage.catch_up()) == []
-    assert "ss-known" not in "".join(handlers.typed(Asked(QUESTION), LOCAL))
+    assert "transcripts: " not in "".join(handlers.typed(Asked(QUESTION), LOCAL))
 
 
 def test_of_several_recognisers_the_column_names_its_own() -> None:
