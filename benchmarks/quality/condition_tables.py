@@ -44,8 +44,10 @@ def condition_row(title: str, record: Record) -> list[str]:
 
 
 def conditions_part(document: Record) -> str:
-    """Return how the engines do when the passages are made worse: all sets together, and set by set."""
+    """Return how the engines do when the passages are made worse, all sets together and set by set; empty if not."""
     titles, together = document["titles"], document["together"]["conditions"]
+    if len(together) < 2:
+        return ""
     parts = [
         "## Noise, telephone, codecs, speed, room\n",
         f"The passages are made worse; the questions stay typed. All sets together. `{ENGINES[ASR]}`, and with it "
