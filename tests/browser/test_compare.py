@@ -38,8 +38,8 @@ def test_engines_are_measured_listened_to_and_saved(visit, tmp_path: Path) -> No
     page.get_by_role("button", name="Ask all questions").click()
     page.wait_for_selector("#measure-progress [role=progressbar]")
     page.wait_for_selector("#measure-report table", timeout=300_000)
-    assert page.locator("#measure-report svg polyline").count() == 4
-    assert page.locator("#measure-report tbody").first.locator("tr").count() == 4
+    assert page.locator("#measure-report svg polyline").count() == 5
+    assert page.locator("#measure-report tbody").first.locator("tr").count() == 5
     page.wait_for_selector("#measure-lists .ss-sole li")
     only = page.locator("#measure-lists .ss-sole").first
     assert only.get_by_text("right", exact=True).count() > 0
