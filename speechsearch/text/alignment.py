@@ -8,8 +8,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-FLOOR = 255
-SYMBOLS = WAIT = 40
+from speechsearch.text.keywords import FLOOR, SYMBOLS
+
+WAIT = SYMBOLS
 FAR = 1 << 28
 
 

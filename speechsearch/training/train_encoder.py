@@ -43,7 +43,7 @@ SOURCE_WEIGHTS = {
 }
 BATCH_S = 60.0
 LENGTHS_S = (2, 3, 4, 5, 6, 8, 10, 12, 14, 16)
-"""The longest is what the encoder hears at once (``network.WINDOW_S``)."""
+"""The longest is what the encoder hears at once (``windows.LONGEST``) and a second."""
 
 
 def source_of(shard: str) -> str:

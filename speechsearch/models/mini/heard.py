@@ -35,20 +35,25 @@ class Heard:
     ends: Tensor
 
 
+def word_spans(heard: Heard, tokenizer: Tokenizer) -> list[tuple[str, int, int]]:
+    """Return (text, first spike, last spike) of the likeliest words: the pieces of one are joined."""
+    found: list[tuple[str, int, int]] = []
+    first = 0
+    for number, end in zip(heard.pieces[:, 0].tolist(), heard.ends.tolist(), strict=True):
+        piece = tokenizer.id_to_token(number) or ""
+        if piece.startswith("##") and found:
+            text, start, _ = found.pop()
+            found.append((text + piece[2:], start, end))
+        else:
+            found.append((piece.removeprefix("##"), first, end))
+        first = end + 1
+    return found
+
+
 def heard_words(heard: Heard, tokenizer: Tokenizer) -> list[SpokenWord]:
     """Return the likeliest words of a passage, each with the phonemes that were heard where it is."""
     symbols = heard.posteriors.argmax(-1).tolist()
-    found: list[tuple[str, list[int]]] = []
-    first = 0
-    for number, end in zip(heard.pieces[:, 0].tolist(), heard.ends.tolist(), strict=True):
-        piece, sounds = tokenizer.id_to_token(number) or "", symbols[first : end + 1]
-        if piece.startswith("##") and found:
-            text, before = found.pop()
-            found.append((text + piece[2:], before + sounds))
-        else:
-            found.append((piece.removeprefix("##"), sounds))
-        first = end + 1
-    return [SpokenWord(text, (tuple(sounds),)) for text, sounds in found]
+    return [SpokenWord(text, (tuple(symbols[first : last + 1]),)) for text, first, last in word_spans(heard, tokenizer)]
 
 
 def digest(sound: Audio) -> bytes:

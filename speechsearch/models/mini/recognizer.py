@@ -10,7 +10,7 @@ from speechsearch.domain.values import Audio, Transcript, Word
 from speechsearch.models.card import ModelCard
 from speechsearch.models.load import Located
 from speechsearch.models.mini.acoustic import FRAME_S
-from speechsearch.models.mini.heard import Heard
+from speechsearch.models.mini.heard import Heard, word_spans
 from speechsearch.models.mini.network import MiniModel
 
 
@@ -43,14 +43,7 @@ class MiniRecognizer:
 
 def likeliest_words(heard: Heard, tokenizer: Tokenizer) -> list[Word]:
     """Return the words of the likeliest pieces, with times in seconds from the passage's start."""
-    found: list[Word] = []
-    previous_end = -1
-    for number, end in zip(heard.pieces[:, 0].tolist(), heard.ends.tolist(), strict=True):
-        piece = tokenizer.id_to_token(number) or ""
-        end_s = float(heard.starts_s[end]) + FRAME_S
-        if piece.startswith("##") and found:
-            found[-1] = Word(found[-1].text + piece[2:], found[-1].start_s, end_s)
-        else:
-            found.append(Word(piece.removeprefix("##"), float(heard.starts_s[previous_end + 1]), end_s))
-        previous_end = end
-    return found
+    return [
+        Word(text, float(heard.starts_s[first]), float(heard.starts_s[last]) + FRAME_S)
+        for text, first, last in word_spans(heard, tokenizer)
+    ]

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from speechsearch.domain.values import SAMPLE_RATE_HZ
+from speechsearch.models.mini.acoustic import FRAME_S
 
-FRAME_SAMPLES = 640
+FRAME_SAMPLES = round(FRAME_S * SAMPLE_RATE_HZ)
 LONGEST = 15 * SAMPLE_RATE_HZ // FRAME_SAMPLES
 """Frames of a window, 15 s."""
 OVERLAP = SAMPLE_RATE_HZ // FRAME_SAMPLES
