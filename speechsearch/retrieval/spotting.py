@@ -1,6 +1,9 @@
 """The words of a question, looked for one by one in what may have been heard: finds names that no recogniser knows.
 
 The second stage of the phonetic index, whose runs of phonemes choose the passages to look at.
+
+Source: Robertson and Sparck Jones, 1976, weights of words by how many passages have them.
+Differs: whether a passage has a word is a chance, from how well it fits; the weights come from a background sample.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from numpy.typing import NDArray
 from speechsearch.domain.errors import EmptyQueryError
 from speechsearch.domain.values import ChannelRank, PhonemeTrack, Query, SpokenWord
 from speechsearch.retrieval.retriever import RankedPassage, Ranking, Retriever
-from speechsearch.text.keywords import WORST, best_places, joined, least_losses
+from speechsearch.text.keywords import best_places, joined, least_losses
 from speechsearch.text.words import STOP_WORDS
 
 NAME = "keywords"
@@ -28,6 +31,10 @@ CANDIDATES = 200
 MOST_WORDS = 24
 SHORTEST = 2
 """Phonemes that a word has at least to be looked for."""
+EVEN, STEEPNESS = 1.0, 3.0
+"""Nats a phoneme that a word loses where it is as likely as not to have been said, and how fast that changes."""
+UNSEEN = 4
+"""So many passages without any of the words are added to the background: one of three passages says little."""
 ReadTracks = Callable[[Sequence[str]], Mapping[str, PhonemeTrack]]
 Pronounce = Callable[[Query], Sequence[SpokenWord]]
 
@@ -73,16 +80,30 @@ class KeywordRetriever:
         first: chooses the passages that are looked at.
         pronounce: says how the words of a question sound.
         tracks: reads what was heard in passages.
+        sample: gives the ids of some passages: a word that is heard in few of them counts for more.
     """
 
-    def __init__(self, name: str, first: Retriever, pronounce: Pronounce, tracks: ReadTracks) -> None:
+    def __init__(
+        self,
+        name: str,
+        first: Retriever,
+        pronounce: Pronounce,
+        tracks: ReadTracks,
+        sample: Callable[[], Sequence[str]],
+    ) -> None:
         self.name, self.first = name, first
-        self._pronounce, self._tracks = pronounce, tracks
-        self._known = lru_cache(KEPT_QUERIES)(self._nothing_known)
+        self._pronounce, self._tracks, self._sample = pronounce, tracks, sample
+        self._known = lru_cache(KEPT_QUERIES)(self._begun)
 
-    def _nothing_known(self, query: Query) -> tuple[list[SpokenWord], dict[str, float]]:
-        """Return a new question's words and, to be filled, passage id -> score."""
-        return content(self._pronounce(query)), {}
+    def _begun(self, query: Query) -> tuple[list[SpokenWord], NDArray[np.float32], dict[str, float]]:
+        """Return a new question's words, their shares (words,), and the scores of the background by passage id."""
+        words = content(self._pronounce(query))
+        if not words:
+            return [], np.zeros(0, np.float32), {}
+        background = self._tracks(self._sample())
+        heard = chances(losses_of(words, list(background.values())))
+        shares = shares_of(heard)
+        return words, shares, dict(zip(background, (heard * shares).sum(1).tolist(), strict=True))
 
     def retrieve(self, query: Query, limit: int) -> Ranking:
         """Return at most ``limit`` passages, best first. Raises EmptyQueryError."""
@@ -97,17 +118,17 @@ class KeywordRetriever:
         return Ranking(passages, ranking.encode_ms, ranking.search_ms + (time.perf_counter() - started) * 1000)
 
     def score(self, query: Query, passage_ids: Sequence[str]) -> dict[str, float]:
-        """Return passage id -> score, for those that have a track: the mean over the words, 0 at worst, WORST at best.
+        """Return passage id -> score, for those that have a track: the share of the question heard there, 0 to 1.
 
         Raises:
             EmptyQueryError: nothing in the question can be pronounced.
         """
-        words, known = self._known(query)
+        words, shares, known = self._known(query)
         if not words:
             raise EmptyQueryError("Nothing in the question can be pronounced.", "Use words of letters or digits.")
         tracks = self._tracks([one for one in passage_ids if one not in known])
-        losses = losses_of(words, list(tracks.values()))
-        known.update(zip(tracks, (WORST - losses.mean(1)).tolist(), strict=True))
+        heard = chances(losses_of(words, list(tracks.values())))
+        known.update(zip(tracks, (heard * shares).sum(1).tolist(), strict=True))
         return {one: known[one] for one in passage_ids if one in known}
 
 
@@ -116,6 +137,28 @@ def losses_of(words: Sequence[SpokenWord], tracks: Sequence[PhonemeTrack]) -> ND
     ways = [one for word in words for one in word.pronunciations]
     firsts = np.cumsum([0, *(len(word.pronunciations) for word in words)])[:-1]
     return np.minimum.reduceat(least_losses(ways, joined(tracks)), firsts, axis=1)
+
+
+def chances(losses: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return how likely a word was said where it loses so much, of any shape.
+
+    >>> chances(np.array([0.0, 1.0, 3.0], np.float32)).round(3).tolist()
+    [0.953000009059906, 0.5, 0.0020000000949949026]
+    """
+    return np.asarray(1 / (1 + np.exp(STEEPNESS * (losses - EVEN))), np.float32)
+
+
+def shares_of(heard: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return how much each word counts, (words,) float32 that add up to 1: the more, the fewer passages have it.
+
+    ``heard``: the chance of each word in each background passage, (passages, words).
+
+    >>> shares_of(np.array([[1, 0], [1, 0], [1, 1]], np.float32)).round(2).tolist()
+    [0.33000001311302185, 0.6700000166893005]
+    """
+    have = heard.sum(0) + 0.5
+    weights = np.log1p((len(heard) + UNSEEN + 1 - have) / have)
+    return np.asarray(weights / weights.sum(), np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -134,6 +134,7 @@ class Search:
         }
         known = [one for one in ranking.passages if one.passage_id in seen]
         learnt = engine.likelihood
+        chances = dict(zip(ids, learnt.chances(ranking), strict=True)) if learnt else {}
         hits = tuple(
             Hit(
                 rank,
@@ -141,9 +142,9 @@ class Search:
                 passages[one.passage_id],
                 recordings[one.passage_id],
                 one.channels,
-                is_confident=learnt is None or one.score >= learnt.threshold,
+                is_confident=learnt is None or chances[one.passage_id] >= learnt.threshold,
                 transcript=transcripts.get(one.passage_id),
-                likelihood=learnt(one.score) if learnt else None,
+                likelihood=chances.get(one.passage_id),
                 heard=evidence.get(one.passage_id, NOTHING).heard,
                 marked=evidence.get(one.passage_id, NOTHING).marked,
             )
