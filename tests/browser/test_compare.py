@@ -9,7 +9,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(1200)]
 
 QUESTION = "#bench-question textarea, #bench-question input"
 OCTOPUS = "Why is octopus blood blue?"
-SECTION = {"measure": "Measure the engines", "bench": "Bend the sound"}
+SECTION = {"measure": "Measure accuracy", "bench": "Test with noise"}
 
 
 def open_tab(page, name: str) -> None:
@@ -74,7 +74,7 @@ def test_questions_of_ones_own(visit, tmp_path: Path) -> None:
     path.write_text(f"question,recording\n{OCTOPUS},s015\n<img src=x onerror=alert(1)>,s015\n", encoding="utf-8")
     page = visit()
     open_section(page, "measure")
-    page.get_by_role("button", name="Questions of your own").click()
+    page.get_by_role("button", name="Use your own questions").click()
     page.locator("#measure-files input[type=file]").set_input_files(str(path))
     page.locator("#measure-files .file-preview").wait_for()
     page.get_by_role("button", name="Ask all questions").click()
@@ -97,7 +97,7 @@ def test_ranks_move_when_the_sound_is_bent(visit) -> None:
     degraded.evaluate("player => { player.muted = true; return player.play() }")
     page.wait_for_function("player => player.currentTime > 0.2", arg=degraded.element_handle())
     page.get_by_label("16 kbit/s").check()
-    page.get_by_label("Telephone band").check()
+    page.get_by_label("Telephone sound").check()
     page.wait_for_selector("#bench-result [data-state=worse]")
 
 

@@ -35,7 +35,7 @@ def is_playing_after(page, seconds: float) -> None:
 def test_link_opens_the_recording_at_its_second(visit, longest) -> None:
     page = visit(f"/?recording={longest['recording_id']}&t=30.5&q={QUESTION}")
     page.wait_for_selector(ANSWERS)
-    assert page.get_by_role("tab", name="Recording", exact=True).get_attribute("aria-selected") == "true"
+    assert page.get_by_role("tab", name="Recordings", exact=True).get_attribute("aria-selected") == "true"
     assert page.locator(".ss-rec h2").inner_text() == longest["title"]
     assert page.locator(TIME).inner_text().startswith("0:30 /")
     assert page.locator(".ss-rec-marks > div").count() == page.locator(ANSWERS).count() > 1
@@ -100,7 +100,7 @@ def test_search_within_order_jumps_and_passages(visit, longest) -> None:
     )
     assert len(starts) > 1
     assert starts == sorted(starts)
-    page.get_by_role("button", name="Answer after").click()
+    page.get_by_role("button", name="Next answer").click()
     goal = next(start for start in starts if start > 0.2)
     assert sound(page)["at"] == pytest.approx(goal, abs=0.1)
     page.locator(".ss-rec-speed").select_option("1.5")
@@ -118,7 +118,7 @@ def test_search_within_order_jumps_and_passages(visit, longest) -> None:
 def test_list_and_phone_width(visit, longest, scheme: str) -> None:
     page = visit("/", width=390, height=844, scheme=scheme)
     page.wait_for_timeout(2000)  # the page answers clicks only once its scripts have taken over
-    page.get_by_role("tab", name="Recording", exact=True).click()
+    page.get_by_role("tab", name="Recordings", exact=True).click()
     page.wait_for_selector(".ss-rec-list li")
     page.get_by_role("searchbox", name="Find a recording").fill(longest["title"])
     page.wait_for_function("() => document.querySelectorAll('.ss-rec-list li').length === 1")

@@ -82,7 +82,7 @@ def test_address_repeats_a_search(visit) -> None:
     assert page.locator("#left .ss-badge").first.get_attribute("data-channel") == "phonetic"
     assert page.locator("#right .ss-badge").first.get_attribute("data-channel") == "adapter"
     assert page.locator(QUESTION).first.input_value() == OCTOPUS
-    page.locator("#left label").get_by_text("Speech adapter", exact=True).click()
+    page.locator("#left label").get_by_text("Meaning", exact=True).click()
     page.wait_for_function("() => new URL(location.href).searchParams.get('engine') === 'adapter'")
     assert parse_qs(urlsplit(page.url).query) == {
         "q": [OCTOPUS], "k": ["3"], "engine": ["adapter"], "right": ["adapter"], "from": ["2005"], "to": ["2030"],
@@ -100,7 +100,7 @@ def test_speaker_narrows_the_search(visit) -> None:
     page.get_by_role("option", name="Bogumila Wojciechowska").click()
     page.wait_for_function("() => document.querySelectorAll('#left .ss-hit').length === 1")
     page.wait_for_function("() => new URL(location.href).searchParams.get('speaker') === 'Bogumila Wojciechowska'")
-    assert "Searched only: speaker Bogumila Wojciechowska" in page.locator(".ss-why").inner_text()
+    assert "Filtered by speaker Bogumila Wojciechowska" in page.locator(".ss-why").inner_text()
     page.reload()
     page.wait_for_selector(LEFT)
     assert page.locator(LEFT).count() == 1
@@ -128,7 +128,7 @@ def test_columns_explain_how_they_differ(visit) -> None:
     page.wait_for_selector(LEFT)
     common = page.locator(f"{LEFT}.ss-common").count()
     assert common == page.locator(f"{RIGHT}.ss-common").count() > 0
-    assert page.locator(".ss-summary").inner_text().startswith((f"{common} of", "Both sides"))
+    assert page.locator(".ss-summary").inner_text().startswith((f"{common} of", "Both columns"))
     page.locator(".ss-fold summary").first.click()
     assert page.locator(".ss-slope line").count() == common
     assert page.locator(f"{LEFT}.ss-alone .ss-only").count() == page.locator(f"{LEFT}.ss-alone").count()
@@ -184,11 +184,11 @@ def test_passage_after_takes_the_place_of_a_hit(visit) -> None:
     assert cards, "a sample of more than one passage is among the hits"
     card = cards[0]
     before = {name: card.locator("audio").get_attribute(name) for name in ("src", "aria-label")}
-    card.get_by_role("button", name="Passage after").click()
+    card.get_by_role("button", name="Next passage").click()
     page.wait_for_function("card => card.classList.contains('ss-stepped')", arg=card.element_handle())
     assert all(card.locator("audio").get_attribute(name) != value for name, value in before.items())
     assert "t=0.00" not in (card.locator(".ss-open").get_attribute("href") or "")
-    card.get_by_role("button", name="Passage before").click()
+    card.get_by_role("button", name="Previous passage").click()
     page.wait_for_function("card => !card.classList.contains('ss-stepped')", arg=card.element_handle())
     assert (card.locator("audio").get_attribute("src") or "").endswith(before["src"] or "none")
 
@@ -196,7 +196,7 @@ def test_passage_after_takes_the_place_of_a_hit(visit) -> None:
 def test_judgement_is_kept(visit) -> None:
     page = visit(f"/?q={OCTOPUS}&k=2")
     page.wait_for_selector(LEFT)
-    page.locator(LEFT).first.get_by_role("button", name="Relevant", exact=True).click()
+    page.locator(LEFT).first.get_by_role("button", name="Good answer", exact=True).click()
     voted = f"{LEFT} .ss-vote[data-relevance='1'][aria-pressed=true]"
     page.wait_for_selector(voted)
     page.reload()
@@ -211,7 +211,7 @@ def test_results_are_exported(visit) -> None:
     page.locator(".ss-fold summary").last.click()
     for name, sign in (("CSV", "passage_id"), ("JSON", "passage_id"), ("M3U", "#EXTM3U"), ("WebVTT", "WEBVTT")):
         with page.expect_download() as download:
-            page.get_by_role("link", name=f"{name} of ASR baseline").click()
+            page.get_by_role("link", name=f"{name} of Transcript").click()
         assert sign in Path(download.value.path()).read_text(encoding="utf-8")
 
 
