@@ -94,8 +94,7 @@ def card(hit: Hit, relation: Relation, place: Place, *, is_transcript_searched: 
         f"{score(hit)}</div>"
         f"{player(_clip(hit, place), f'{recording.title[:LONGEST_TITLE]}, {where}', passage.span.duration_s)}"
         f"{_actions(hit, place)}{_heard(hit)}{_transcript(hit, is_searched=is_transcript_searched)}"
-        f'<p class="ss-badges">{_relation(relation, hit, place.side)}'
-        f"{''.join(badge(channel) for channel in hit.channels)}</p></li>"
+        f'<p class="ss-badges">{_relation(relation, hit, place.side)}</p>{why_found(hit)}</li>'
     )
 
 
@@ -135,6 +134,13 @@ def badge(channel: ChannelRank) -> str:
     label = Page.RANK_IN_CHANNEL.format(channel=name, rank=channel.rank, score=f"{channel.score:.3f}")
     said = escape(channel_title(channel.channel))
     return f'<span class="ss-badge" data-channel="{name}" title="{label}">{said} #{channel.rank}</span>'
+
+
+def why_found(hit: Hit) -> str:
+    """Return, folded, which channels found a passage."""
+    found = "".join(badge(channel) for channel in hit.channels)
+    said = f'<details class="ss-said"><summary>{Search.FOUND_BY}</summary><p class="ss-badges">{found}</p></details>'
+    return said if found else ""
 
 
 def marked(transcript: str, stretches: Sequence[tuple[int, int]]) -> str:

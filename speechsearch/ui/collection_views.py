@@ -202,7 +202,8 @@ def row(state: RecordingState, may_change: bool, root: str, channels: Sequence[C
         what = escape(one.title[:80], quote=True)
         change = "".join(
             f'<button type="button" class="ss-button ss-c-small" data-dialog="{dialog}" data-id="'
-            f'{escape(one.recording_id)}" aria-label="{verb} {what}">{verb}</button>'
+            f'{escape(one.recording_id)}" aria-label="'
+            f'{Collections.CHANGE_WHAT.format(action=verb, title=what)}">{verb}</button>'
             for dialog, verb in (("recording", Collections.EDIT), ("delete-recording", Collections.DELETE))
         )
         change = f'<td class="ss-c-actions">{change}</td>'

@@ -9,59 +9,14 @@ from urllib.parse import quote, urlencode
 from speechsearch.domain.values import Hit, Passage, Recording, Results, Transcript
 from speechsearch.domain.visitors import shown_name
 from speechsearch.retrieval.engine_cards import EngineCard
-from speechsearch.ui.cards import badge, marked, score, score_words
+from speechsearch.ui.cards import marked, score, score_words, why_found
 from speechsearch.ui.icons import icon
 from speechsearch.ui.known import nothing_convincing, nothing_found, remarks
 from speechsearch.ui.texts import Nouns, Page, Recordings
-from speechsearch.ui.view import LONGEST_TITLE, clock, count, duration, span, text, told
+from speechsearch.ui.view import LONGEST_TITLE, clock, count, duration, span, text
 
 LONGEST_TRANSCRIPT = 2_000
 SPEEDS = (0.75, 1.0, 1.25, 1.5, 2.0)
-
-
-def frame(root: str = "") -> str:
-    """Return the tab's frame: the list of recordings to choose from, and the place of the chosen one."""
-    return (
-        f'<ss-recording data-root="{escape(root)}"><div class="ss-rec-choose">'
-        f'<p class="ss-about">{Recordings.ABOUT}</p>'
-        '<input type="search" class="ss-rec-words" maxlength="200" autocomplete="off" '
-        f'placeholder="{Recordings.FIND_PLACEHOLDER}" aria-label="{Recordings.FIND}" aria-controls="ss-rec-list">'
-        '<div id="ss-rec-list" aria-live="polite"></div></div><div class="ss-rec-chosen"></div></ss-recording>'
-    )
-
-
-def is_meant(recording: Recording, words: str) -> bool:
-    """Say whether all the words stand in what is said about a recording.
-
-    >>> talk = Recording("ab", "@ann/talks", "On whales", 60.0, speaker="Ada")
-    >>> is_meant(talk, "WHALE ada"), is_meant(talk, "talks"), is_meant(talk, "ann"), is_meant(talk, "")
-    (True, True, False, True)
-    """
-    said = (recording.title, recording.speaker, recording.date, recording.language, recording.file_name)
-    whole = " ".join((*said, shown_name(recording.collection))).casefold()
-    return all(word in whole for word in words.casefold().split())
-
-
-def recording_list(recordings: Sequence[Recording], found: int, total: int, root: str = "") -> str:
-    """Return links to recordings; ``found`` fit what is looked for, ``total`` there are."""
-    if not total:
-        return told(Recordings.NONE)
-    if not recordings:
-        return told(Recordings.NO_FIT)
-    said = count(found, Nouns.RECORDING)
-    said = said if found == len(recordings) else Recordings.SOME_OF.format(shown=len(recordings), found=said)
-    rows = "".join(_row(recording, root) for recording in recordings)
-    return f'<p class="ss-took">{said}</p><ul class="ss-rec-list">{rows}</ul>'
-
-
-def _row(recording: Recording, root: str) -> str:
-    known = (recording.speaker, recording.date, shown_name(recording.collection))
-    return (
-        f'<li><a class="ss-open" data-recording="{escape(recording.recording_id)}" '
-        f'href="{escape(address(recording.recording_id, root))}"><b>{text(recording.title)}</b>'
-        f"<span>{' <i>·</i> '.join(text(part) for part in known if part)}</span>"
-        f"<time>{clock(recording.duration_s)}</time></a></li>"
-    )
 
 
 def address(recording_id: str, root: str = "") -> str:
@@ -123,9 +78,9 @@ def _time_line(recording: Recording, passages: Sequence[Passage]) -> str:
     length_s = max(recording.duration_s, 0.001)
     spans = [(one.span.start_s, one.span.duration_s) for one in passages]
     blocks = "".join(f"M{start_s:.1f} 0h{span_s:.1f}v1h-{span_s:.1f}z" for start_s, span_s in spans)
-    at = Recordings.AT_OF.format(at=clock(0), length=clock(length_s))
+    at = Page.AT_OF.format(at=clock(0), length=clock(length_s))
     return (
-        f'<div class="ss-rec-line" role="slider" tabindex="0" aria-label="{Recordings.POSITION}" aria-valuemin="0" '
+        f'<div class="ss-rec-line" role="slider" tabindex="0" aria-label="{Page.POSITION}" aria-valuemin="0" '
         f'aria-valuemax="{length_s:.0f}" aria-valuenow="0" aria-valuetext="{at}">'
         f'<svg class="ss-rec-blocks" viewBox="0 0 {length_s:.1f} 1" preserveAspectRatio="none" aria-hidden="true">'
         f'<path d="{blocks}"/></svg><div class="ss-rec-marks"></div>'
@@ -215,7 +170,7 @@ def _answer(hit: Hit, is_searched: bool) -> str:
         f'data-start="{found.start_s:.2f}" data-end="{found.end_s:.2f}" data-said="{how_good}">'
         f'<div class="ss-head"><span class="ss-rank">{hit.rank}</span>{_play(found.start_s, span(found))}'
         f"{score(hit)}</div>{heard}{said}"
-        f'<p class="ss-badges">{"".join(badge(channel) for channel in hit.channels)}</p></li>'
+        f"{why_found(hit)}</li>"
     )
 
 

@@ -51,8 +51,10 @@ class Page:
     TIME_LEFT = "{time} left"
     TIMES_REAL_TIME = "{rate} × real time"
     PLAY = "Play {title}"
-    PLAY_SPAN = "Play {title}, {span}"
     LENGTH = "Length"
+    PAUSE = "Pause {title}"
+    POSITION = "Position"
+    AT_OF = "{at} of {length}"
     COPY_LINK = "Copy link"
     DOWNLOAD = "Download"
     OPEN_RECORDING = "Open recording"
@@ -66,7 +68,6 @@ class Page:
     RANK_IN_CHANNEL = "{channel}: rank {rank}, score {score}"
     ENGINE = "Engine"
     COUNT = "n"
-    EXPERIMENTAL = "experimental"
 
 
 class Search:
@@ -105,6 +106,7 @@ class Search:
     PREVIOUS = "Previous passage"
     NEXT = "Next passage"
     DOWNLOAD_CLIP = "Download clip"
+    FOUND_BY = "Why it was found"
     GOOD = "Good answer"
     WRONG = "Wrong answer"
     PLAY_HEARD = "Play from {word}, heard at {at}"
@@ -162,12 +164,11 @@ class Recordings:
     FIND = "Find a recording"
     FIND_PLACEHOLDER = "Title, speaker, collection or date"
     FILTERS = "Filters"
-    COLLECTION = "Collection"
-    SPEAKER = "Speaker"
-    YEAR = "Year"
+    FILTER = {"collection": "Collection", "speaker": "Speaker", "year": "Year"}
     ANY = {"collection": "All collections", "speaker": "All speakers", "year": "All years"}
     RECENT = "Recently added"
     MOST_FOUND = "Most found"
+    OTHERS = "All others"
     ALL = "All recordings"
     FOUND_TIMES = "found {times}"
     FOUND_TIMES_HINT = "How often it was a likely answer. Only the number is kept, no question."
@@ -185,8 +186,6 @@ class Recordings:
     }
     PLAYER = "Player"
     PLAY = "Play"
-    POSITION = "Position"
-    AT_OF = "{at} of {length}"
     BACK = "10 seconds back"
     BACK_SHORT = "−10 s"
     AHEAD = "10 seconds ahead"
@@ -274,7 +273,6 @@ class Add:
         "failed": "failed",
     }
     STARTING = "Starting …"
-    PROGRESS = "Progress"
     PASSAGES_DONE = "{done} of {total} passages"
     FAILED = "This task has failed."
     BEFORE = "{tasks} before it."
@@ -583,7 +581,13 @@ class About:
 
 
 SCRIPTS: dict[str, dict[str, str]] = {
-    "account": {"logIn": "Log in", "logOut": "Log out", "everywhere": "Log out everywhere", "as": "Logged in as "},
+    "account": {"logIn": "Log in", "logOut": "Log out", "everywhere": "Log out everywhere", "as": "Logged in as"},
+    "player": {
+        "play": Page.PLAY,
+        "pause": Page.PAUSE,
+        "atOf": Page.AT_OF,
+        "error": "cannot be played",
+    },
     "search": {
         "first": "This is the first passage.",
         "last": "This is the last passage.",
@@ -594,7 +598,6 @@ SCRIPTS: dict[str, dict[str, str]] = {
         "failed": "That did not work: {error}",
         "noPlay": "This clip cannot be played: {error}",
         "error": "error {status}",
-        "play": Page.PLAY,
     },
     "add": {
         "file": "{number} file, {size}",
@@ -651,7 +654,7 @@ SCRIPTS: dict[str, dict[str, str]] = {
         "noSound": "The sound cannot be played: it did not arrive, or this browser does not know it.",
         "play": Recordings.PLAY,
         "pause": "Pause",
-        "atOf": Recordings.AT_OF,
+        "atOf": Page.AT_OF,
         "noNext": "There is no answer after this.",
         "noPrevious": "There is no answer before this.",
         "noClipboard": "The address of this page is the link: copy it from above.",

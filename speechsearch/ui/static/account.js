@@ -21,7 +21,7 @@ async function show() {
       element("button", {}, texts.account.logOut),
       everywhere,
     );
-    line.append(element("span", {}, texts.account.as, element("strong", {}, account.person)), out);
+    line.append(element("span", {}, `${texts.account.as} `, element("strong", {}, account.person)), out);
   } else {
     line.append(element("a", { href: `${root}/login` }, texts.account.logIn));
   }

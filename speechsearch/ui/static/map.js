@@ -139,8 +139,9 @@ class PassageMap extends HTMLElement {
     const player = this.now.querySelector("audio");
     if (player.dataset.passage === point.passage_id) return player;
     player.dataset.passage = point.passage_id;
+    const title = `${point.recording.title}, ${clock(point.start_s)}–${clock(point.end_s)}`;
+    Object.assign(player.parentElement.dataset, { title, seconds: point.end_s - point.start_s });
     player.src = `${this.dataset.root}/api/v1/clips/${point.passage_id}`;
-    this.now.querySelector(".ss-length").textContent = clock(point.end_s - point.start_s);
     return player;
   }
 

@@ -74,6 +74,9 @@ class Recording extends HTMLElement {
     if (!this.article && !isHere()) this.showList();
   }
 
+  // What is looked for: the words, and what the filters say.
+  get wanted() { return Object.fromEntries(new FormData(this.querySelector(".ss-rec-wanted"))); }
+
   // Show what the address names.
   async follow() {
     const [id, question, engine, at] = ["recording", "q", "engine", "t"].map((name) => asked().get(name) ?? "");
@@ -102,9 +105,13 @@ class Recording extends HTMLElement {
     this.player?.pause();
     this.chosen.replaceChildren();
     this.classList.remove("ss-rec-open");
-    const words = this.querySelector(".ss-rec-words").value;
-    const html = await this.html("", { words });
-    if (words === this.querySelector(".ss-rec-words").value) this.list.innerHTML = html;
+    const turn = (this.listing = {});
+    const wanted = this.wanted;
+    const html = await this.html("", wanted);
+    if (this.listing !== turn) return;
+    this.list.innerHTML = html;
+    const filters = this.querySelector(".ss-rec-filters");
+    if (!filters.contains(document.activeElement)) filters.innerHTML = await this.html("/filters", wanted);
   }
 
   // One bar every four pixels, from the peaks of the whole recording.
@@ -240,6 +247,7 @@ class Recording extends HTMLElement {
 
   async submitted(event) {
     event.preventDefault();
+    if (event.target.matches(".ss-rec-wanted")) return this.showList();
     const [q, engine] = [event.target.q.value.trim(), event.target.engine.value];
     keep({ q, engine });
     const turn = (this.turn = {});
@@ -256,6 +264,7 @@ class Recording extends HTMLElement {
   }
 
   sped(event) {
+    if (event.target.closest(".ss-rec-filters")) this.showList();
     if (event.target.matches(".ss-rec-speed")) this.player.playbackRate = this.player.defaultPlaybackRate = event.target.value;
     if (event.target.name === "engine" && event.target.form.q.value.trim()) event.target.form.requestSubmit();
   }

@@ -97,9 +97,9 @@ const step = async (card, direction) => {
   open.href = link;
   open.dataset.start = start_s.toFixed(2);
   card.querySelector(".ss-download").href = `${clip}?download=1`;
+  const title = `${card.querySelector("h2").innerText}, ${where}`;
+  Object.assign(card.querySelector("ss-player").dataset, { title, seconds: end_s - start_s });
   player(card).src = clip;
-  player(card).ariaLabel = fill(texts.search.play, { title: `${card.querySelector("h2").innerText}, ${where}` });
-  card.querySelector(".ss-length").textContent = clock(end_s - start_s);
   if (isPlaying) await player(card).play();
 };
 const playFrom = (card, seconds) => {
