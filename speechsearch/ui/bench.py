@@ -66,7 +66,7 @@ class BenchHandlers:
             for engine in (self._service.search.default(), self._service.search.baseline()):
                 for hit in self._service.search.find(query, engine, visitor).hits:
                     known = found.setdefault(hit.passage.passage_id, (hit.recording, hit.passage.span, []))
-                    known[2].append(f"{engine} #{hit.rank}")
+                    known[2].append(f"{self.engines[engine].title} #{hit.rank}")
             if not found:
                 return [], view.told(Bench.NOTHING)
             return [(label(*one), passage_id) for passage_id, one in found.items()], ""
@@ -121,8 +121,8 @@ START: dict[str, Any] = {"noise": "white", "ratio_db": 10.0, "is_telephone": Fal
 def label(recording: Recording, span: Span, found_by: list[str]) -> str:
     """Return a clip's line in the list.
 
-    >>> label(Recording("1", "c", "The old gate", 9.0), Span(0, 9.0), ["asr #1"])
-    'The old gate, 0:00–0:09 (asr #1)'
+    >>> label(Recording("1", "c", "The old gate", 9.0), Span(0, 9.0), ["Transcript #1"])
+    'The old gate, 0:00–0:09 (Transcript #1)'
     """
     title = " ".join(recording.title.split())
     title = title if len(title) <= 80 else title[:79] + "…"

@@ -46,7 +46,7 @@ def about_engine(engine: EngineCard) -> str:
 
 def technical(engine: EngineCard) -> str:
     """Return what engineers call an engine, in smaller type: in words, and as the API takes it."""
-    said = f"{text(engine.technical_title)} " if engine.technical_title else ""
+    said = f"{text(engine.technical_title)} · " if engine.technical_title else ""
     return f'<small class="ss-technical">{said}<code>{escape(engine.name)}</code></small>'
 
 

@@ -201,8 +201,8 @@ class Recordings:
     ORDER = "Order of the answers"
     BEST_FIRST = "Best first"
     BY_TIME = "By time"
-    PASSAGES = "All {passages}"
-    PASSAGES_WITH_TRANSCRIPTS = "All {passages} with transcripts"
+    PASSAGES = "{passages}"
+    PASSAGES_WITH_TRANSCRIPTS = "{passages} with transcripts"
     SPEECH = "{length} of speech"
     NO_TRANSCRIPT = "no transcript"
 

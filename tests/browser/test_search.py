@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -61,6 +62,25 @@ def test_typed_question_finds_the_clip_and_plays_it(visit) -> None:
     assert state["length"] > 1.0
     assert play(page, RIGHT)["paused"] is False
     assert top.locator("audio").evaluate("player => player.paused") is True
+
+
+def test_players_know_their_length_before_anything_is_loaded(visit) -> None:
+    page = visit()
+    loaded: list[str] = []
+    page.on("request", lambda request: loaded.append(request.url) if "/api/v1/clips/" in request.url else None)
+    ask(page, OCTOPUS)
+    lengths = page.locator(f"{LEFT} .ss-length").all_inner_texts()
+    assert lengths and all(re.fullmatch(r"0:[0-3]\d", one) for one in lengths)
+    assert loaded == []
+    top = page.locator(LEFT).first
+    top.locator("audio").evaluate("player => { player.muted = true }")
+    top.locator(".ss-play").click()
+    page.wait_for_function("line => Number(line.value) > 0.2", arg=top.locator("ss-player input").element_handle())
+    assert top.locator(".ss-play").get_attribute("aria-label").startswith("Pause ")
+    assert top.locator(".ss-length").inner_text().endswith(f" / {lengths[0]}")
+    top.locator(".ss-play").click()
+    top.locator("ss-player input").press("Home")
+    assert top.locator("audio").evaluate("player => [player.paused, player.currentTime]") == [True, 0]
 
 
 @pytest.mark.parametrize("slowdown", [1, 6])
