@@ -211,7 +211,7 @@ def test_closing_a_run_ends_it(handlers) -> None:
 
 def test_the_right_clip_is_chosen_and_bent(trials) -> None:
     choices, message = trials.clips(OCTOPUS, None)
-    assert message == "" and "all #1" in choices[0][0]
+    assert message == "" and "Everything #1" in choices[0][0]
     html_found = trials.trial(OCTOPUS, None, choices[0][1], "clip", START)
     assert html_found.count("<tr data-engine") == 5
     assert html_found.count('preload="none"') == 2
