@@ -15,7 +15,7 @@ from speechsearch.ui.icons import icon
 from speechsearch.ui.known import nothing_convincing, nothing_found, remarks
 from speechsearch.ui.players import player
 from speechsearch.ui.texts import Nouns, Page, Search
-from speechsearch.ui.view import LONGEST_TITLE, clock, count, span, text
+from speechsearch.ui.view import LONGEST_TITLE, clock, count, elapsed, span, text
 
 LONGEST_TRANSCRIPT = 1500
 LONGEST_WORD = 40
@@ -55,7 +55,7 @@ def column(results: Results, engine: EngineCard, relations: Mapping[str, Relatio
     parts = Search.TOOK_PARTS.format(encode=f"{results.encode_ms:.1f}", search=f"{results.search_ms:.1f}")
     took = (
         f'<p class="ss-took">{Search.TOOK.format(passages=count(len(results.hits), Nouns.PASSAGE))} '
-        f'<b title="{parts}">{results.encode_ms + results.search_ms:.0f} ms</b></p>'
+        f'<b title="{parts}">{elapsed(results.encode_ms + results.search_ms)}</b></p>'
     )
     is_searched = engine.searches != "sound"
     cards = "".join(

@@ -13,7 +13,7 @@ from speechsearch.ui.cards import marked, score, score_words, why_found
 from speechsearch.ui.icons import icon
 from speechsearch.ui.known import nothing_convincing, nothing_found, remarks
 from speechsearch.ui.texts import Nouns, Page, Recordings
-from speechsearch.ui.view import LONGEST_TITLE, clock, count, duration, span, text
+from speechsearch.ui.view import LONGEST_TITLE, clock, count, duration, elapsed, span, text
 
 LONGEST_TRANSCRIPT = 2_000
 SPEEDS = (0.75, 1.0, 1.25, 1.5, 2.0)
@@ -130,7 +130,7 @@ def answers(results: Results, engine: EngineCard, *, is_recognizer_named: bool =
     weak = [hit for hit in results.hits if not hit.is_confident]
     took_ms = results.encode_ms + results.search_ms
     number = Recordings.TOOK.format(answers=count(len(likely), Nouns.ANSWER))
-    took = f'<p class="ss-took">{number} <b>{took_ms:.0f} ms</b></p>'
+    took = f'<p class="ss-took">{number} <b>{elapsed(took_ms)}</b></p>'
     order = (
         f'<span class="ss-rec-order" role="group" aria-label="{Recordings.ORDER}">'
         f'<button type="button" data-order="rank" aria-pressed="true">{Recordings.BEST_FIRST}</button>'

@@ -79,6 +79,15 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
+def elapsed(milliseconds: float) -> str:
+    """Return how long a search took.
+
+    >>> elapsed(16.4), elapsed(2_340)
+    ('16 ms', '2.3 s')
+    """
+    return f"{milliseconds:.0f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"
+
+
 def length(seconds: float) -> str:
     """Return a length to the second, from one hour on to the minute.
 

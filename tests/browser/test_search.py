@@ -203,10 +203,11 @@ def test_passage_after_takes_the_place_of_a_hit(visit) -> None:
     cards = [one for one in page.locator(LEFT).all() if page.evaluate(has_next, [one.element_handle()])]
     assert cards, "a sample of more than one passage is among the hits"
     card = cards[0]
-    before = {name: card.locator("audio").get_attribute(name) for name in ("src", "aria-label")}
+    watched = {"audio": "src", "ss-player": "data-title", ".ss-play": "aria-label"}
+    before = {part: card.locator(part).get_attribute(name) for part, name in watched.items()}
     card.get_by_role("button", name="Next passage").click()
     page.wait_for_function("card => card.classList.contains('ss-stepped')", arg=card.element_handle())
-    assert all(card.locator("audio").get_attribute(name) != value for name, value in before.items())
+    assert all(card.locator(part).get_attribute(watched[part]) != value for part, value in before.items())
     assert "t=0.00" not in (card.locator(".ss-open").get_attribute("href") or "")
     card.get_by_role("button", name="Previous passage").click()
     page.wait_for_function("card => !card.classList.contains('ss-stepped')", arg=card.element_handle())
