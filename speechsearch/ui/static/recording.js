@@ -100,7 +100,7 @@ class Recording extends HTMLElement {
     this.scrollIntoView({ block: "nearest" });
   }
 
-  async showList() {
+  async showList(isTyping = false) {
     this.turn = {};
     this.player?.pause();
     this.chosen.replaceChildren();
@@ -111,7 +111,7 @@ class Recording extends HTMLElement {
     if (this.listing !== turn) return;
     this.list.innerHTML = html;
     const filters = this.querySelector(".ss-rec-filters");
-    if (!filters.contains(document.activeElement)) filters.innerHTML = await this.html("/filters", wanted);
+    if (!isTyping && !filters.contains(document.activeElement)) filters.innerHTML = await this.html("/filters", wanted);
   }
 
   // One bar every four pixels, from the peaks of the whole recording.
@@ -260,7 +260,7 @@ class Recording extends HTMLElement {
   typed(event) {
     if (!event.target.matches(".ss-rec-words")) return;
     clearTimeout(this.typing);
-    this.typing = setTimeout(() => this.showList(), 150);
+    this.typing = setTimeout(() => this.showList(true), 150);
   }
 
   sped(event) {
