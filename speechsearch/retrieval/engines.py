@@ -176,9 +176,9 @@ def build_engines(
 def for_recognizer(card: EngineCard, recognizer: str) -> EngineCard:
     """Return the card of the same engine over another recogniser's transcripts.
 
-    >>> card = EngineCard("asr", "ASR baseline", "", "transcript", (), "", ("", ""))
+    >>> card = EngineCard("asr", "Transcript", "", "transcript", (), "", ("", ""))
     >>> for_recognizer(card, "pocketsphinx").name, for_recognizer(card, "pocketsphinx").title
-    ('asr-pocketsphinx', 'ASR baseline (pocketsphinx)')
+    ('asr-pocketsphinx', 'Transcript (pocketsphinx)')
     """
     return replace(card, name=f"{card.name}-{recognizer}", title=f"{card.title} ({recognizer})")
 

@@ -30,6 +30,7 @@ from speechsearch.retrieval.engine_cards import engine_cards
 from speechsearch.retrieval.engines import build_engines
 from speechsearch.service.browse import Browse
 from speechsearch.service.feedback import Feedback
+from speechsearch.service.found import FoundCounts
 from speechsearch.service.manage import Manage
 from speechsearch.service.search import BackgroundSample, Search
 from speechsearch.service.settings import Settings, is_on_space, is_on_zero_gpu
@@ -59,8 +60,9 @@ class Service:
             BackgroundSample(library),
             store.passages.tracks,
         )
-        self.browse = Browse(settings, library)
-        self.search = Search(library, engines, self.browse)
+        self._found = FoundCounts(store)
+        self.browse = Browse(settings, library, self._found)
+        self.search = Search(library, engines, self.browse, self._found)
         self.manage = Manage(library, self.browse)
         self.feedback = Feedback(library, self.browse, engines.keys(), bool(settings.auth.users))
 
@@ -139,9 +141,12 @@ class Service:
 
     def close(self) -> None:
         """Write everything and let go of the data folder."""
-        self.library.index.close()
-        self.store.close()
-        self._lock.release()
+        try:
+            self._found.write()
+        finally:
+            self.library.index.close()
+            self.store.close()
+            self._lock.release()
 
     def __enter__(self) -> Service:
         return self

@@ -21,6 +21,7 @@ from speechsearch.retrieval.fused import draw_sample
 from speechsearch.retrieval.retriever import Ranking
 from speechsearch.retrieval.spotting import NAME as SPOTTING
 from speechsearch.service.browse import Browse
+from speechsearch.service.found import FoundCounts
 
 LONGEST_QUERY = 2_000
 MOST_HITS = 200
@@ -34,10 +35,11 @@ class Search:
         library: what is searched.
         engines: by name.
         browse: knows what a visitor sees.
+        found: counts what is found.
     """
 
-    def __init__(self, library: Library, engines: Mapping[str, Engine], browse: Browse) -> None:
-        self._library, self._browse = library, browse
+    def __init__(self, library: Library, engines: Mapping[str, Engine], browse: Browse, found: FoundCounts) -> None:
+        self._library, self._browse, self._found = library, browse, found
         self.engines = engines
         self._coverage = CoverageTable(library)
 
@@ -60,6 +62,12 @@ class Search:
             EmptyQueryError: there is nothing to look for.
             NotFoundError: there is no such engine or collection.
         """
+        results = self._find(query, engine_name, visitor)
+        self._count(query, results)
+        return results
+
+    def _find(self, query: Query, engine_name: str, visitor: Visitor) -> Results:
+        """Return what ``find`` does, and count nothing."""
         started = time.perf_counter()
         engine_name = engine_name or self.default()
         engine_named(engine_name, self.cards())
@@ -89,7 +97,15 @@ class Search:
 
     def compare(self, query: Query, left: str = "", right: str | None = None, visitor: Visitor = LOCAL) -> Comparison:
         """Return two engines' answers to the same query, one after the other so that neither slows the other."""
-        return Comparison(self.find(query, left, visitor), self.find(query, right or self.baseline(), visitor))
+        both = [self._find(query, engine, visitor) for engine in (left, right or self.baseline())]
+        self._count(query, *both)
+        return Comparison(*both)
+
+    def _count(self, query: Query, *answers: Results) -> None:
+        """Count the recordings that were found; not where the visitor had chosen them himself."""
+        if not query.filters.recording_ids:
+            hits = [hit for results in answers for hit in results.hits if hit.is_confident]
+            self._found.note(hit.recording.recording_id for hit in hits)
 
     def query_audio(self, source: Path | bytes) -> Audio:
         """Return a spoken question. Raises DecodeError, TooLongError."""
