@@ -1,30 +1,37 @@
-"""The two libraries that decode: libsndfile and ffmpeg (through PyAV, which brings its own copy)."""
+"""Decode sound with ffmpeg (through PyAV, which brings its own copy): one reader for every format.
+
+Nothing that a file says of its length is believed; what can be decoded is. A note tells of all that is left out.
+"""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, cast
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
-from speechsearch.audio.container import CUT_OFF, READABLE, Container, identify
-from speechsearch.audio.mpeg import Rest, place_of
+from speechsearch.audio.container import ELEMENTARY, READABLE, TIMED, Container, identify
+from speechsearch.audio.frames import Converted
+from speechsearch.audio.patched import View
+from speechsearch.audio.tracks import Choice, choose
 from speechsearch.domain.errors import DecodeError, MissingDependencyError
+from speechsearch.domain.times import clock
 
 PREROLL_S = 0.5  # a decoder needs some packets before the first sound is right
 GAP_S = 0.05  # a jump in the time stamps that is more than rounding
+LONGEST_GAP_S = 3600.0
+"""A longer one is a clock that was set or began anew, and no pause."""
 
 
 @dataclass(frozen=True, slots=True)
 class SoundInfo:
-    """What a file holds; ``duration_s`` is 0 as long as only decoding can tell it."""
+    """What a file holds; ``duration_s`` is what its header says, 0 where it does not."""
 
     duration_s: float
     sample_rate_hz: int
@@ -32,13 +39,26 @@ class SoundInfo:
     format: str
 
 
-class Reader(Protocol):
-    """An open file."""
+@dataclass(slots=True)
+class Sound:
+    """An open file: its tracks, to be heard at the same time, and what is to be said about it, complete at the end."""
 
-    info: SoundInfo
+    container: Container
+    tracks: list[Track]
+    notes: list[str] = field(default_factory=list)
 
-    def blocks(self, start_s: float = 0.0) -> Iterator[NDArray[np.float32]]:
-        """Yield the sound from ``start_s`` on, (samples, channels) float32, in blocks of about a second."""
+    @property
+    def stated_s(self) -> float:
+        """The length that the header promises, 0 where it does not."""
+        return max(track.info.duration_s for track in self.tracks)
+
+    def left_out(self, decoded_s: float) -> list[str]:
+        """Return what is to be said once all of it has been decoded."""
+        notes = [*self.notes, *(note for track in self.tracks for note in track.notes())]
+        if decoded_s < self.stated_s - max(0.5, 0.01 * self.stated_s):
+            there, promised = clock(decoded_s), clock(self.stated_s)
+            notes.append(f"The file ends at {there} of the {promised} that its header promises; the rest is not in it.")
+        return notes
 
 
 def name_of(source: Path | bytes) -> str:
@@ -51,188 +71,201 @@ def name_of(source: Path | bytes) -> str:
 
 
 @contextmanager
-def open_reader(source: Path | bytes) -> Iterator[Reader]:
-    """Open a file or its bytes by content.
+def open_sound(source: Path | bytes, name: str = "") -> Iterator[Sound]:
+    """Open a file or its bytes by content; ``name``: how messages call it.
 
     Raises:
         DecodeError: it cannot be opened, is not sound, or turns out to be damaged while it is read.
     """
-    name = name_of(source)
+    name = name or name_of(source)
     if isinstance(source, Path) and source.exists() and not source.is_file():
         raise DecodeError(f"{name} is not a file.")
-    try:
-        file: BinaryIO = source.open("rb") if isinstance(source, Path) else io.BytesIO(source)
-    except OSError as error:
-        raise DecodeError(f"{name} cannot be opened: {error.strerror}.") from error
-    with file:
-        container = identify(file, name)
-        opened = _libsndfile(file, name) if container.reader == "libsndfile" else _ffmpeg(file, container, name)
-        with opened as reader:
-            yield reader
-
-
-@contextmanager
-def _libsndfile(file: BinaryIO, name: str) -> Iterator[Reader]:
-    try:
-        # A file number instead of the file spares a call into Python for every few bytes.
-        with ForwardFile(file if isinstance(file, io.BytesIO) else file.fileno(), closefd=False) as sound:
-            yield SoundFileReader(sound)
-    except soundfile.LibsndfileError as error:
-        raise DecodeError(f"{name} is damaged or not sound: {error.error_string or 'bad data'}", READABLE) from error
-
-
-class ForwardFile(soundfile.SoundFile):  # type: ignore[misc]
-    """A file read in order; ``soundfile`` otherwise seeks after each read, which damages the next frames of an MP3."""
-
-    def seekable(self) -> bool:
-        """Return False; ``seek`` works all the same."""
-        return False
-
-
-class SoundFileReader:
-    """Reads wav, flac, mp3, Ogg Vorbis and the like with libsndfile."""
-
-    def __init__(self, sound: soundfile.SoundFile) -> None:
-        self._sound = sound
-        duration_s = sound.frames / sound.samplerate
-        self.info = SoundInfo(duration_s, sound.samplerate, sound.channels, sound.format.lower())
-
-    def blocks(self, start_s: float = 0.0) -> Iterator[NDArray[np.float32]]:
-        """Yield the sound from ``start_s`` on, (samples, channels) float32, in blocks of a second."""
-        rate_hz = self.info.sample_rate_hz
-        start = min(round(start_s * rate_hz), self._sound.frames)
-        early = min(start, round(PREROLL_S * rate_hz))
-        self._sound.seek(start - early)
-        while len(block := self._sound.read(rate_hz + early, dtype="float32", always_2d=True)):
-            yield block[early:]
-            early = 0
-
-
-@contextmanager
-def _ffmpeg(file: BinaryIO, container: Container, name: str) -> Iterator[Reader]:
     try:
         import av
     except ImportError as error:
         raise MissingDependencyError(f"{name} needs the package av (ffmpeg).", "pip install av") from error
     try:
-        with av.open(file, format=container.name, metadata_errors="ignore") as opened:
-            if not opened.streams.audio:
-                raise DecodeError(f"{name} holds no sound.", READABLE)
-            reader = FfmpegReader(opened, container, name)
-            yield MpegReader(file, reader, container, name) if container.name == "mp3" else reader
+        with ExitStack() as stack:
+            file = stack.enter_context(_opened(source))
+            container = identify(file, name)
+            first = stack.enter_context(_av_opened(file, container))
+            choice = choose(list(first.streams.audio), name)
+            sound = Sound(container, [], [note for note in (container.note, *choice.notes) if note])
+            for index in choice.indexes:
+                opened = first
+                if index:  # a reader of its own, since the packets of two tracks may lie far apart in the file
+                    again = stack.enter_context(_opened(source))
+                    opened = stack.enter_context(_av_opened(again, container))
+                sound.tracks.append(Track(opened, index, container, name, choice))
+            yield sound
     except av.FFmpegError as error:
-        raise DecodeError(f"{name} is damaged or not sound: {error.strerror}.", CUT_OFF) from error
+        raise _unreadable(error, name) from error
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise DecodeError(f"{name} cannot be opened: {error.strerror}.") from error
 
 
-class FfmpegReader:
-    """Reads Opus, m4a, mp4, webm, aac and mp3 without a length header with ffmpeg, on the file's own time line."""
+def _opened(source: Path | bytes) -> BinaryIO:
+    return source.open("rb") if isinstance(source, Path) else io.BytesIO(source)
 
-    def __init__(self, opened: Any, container: Container, name: str) -> None:
-        self._opened = opened
-        self._stream = opened.streams.audio[0]
-        self._container = container
-        self._name = name
+
+def _av_opened(file: BinaryIO, container: Container) -> Any:
+    import av
+
+    if container.start or container.patches:
+        file = cast(BinaryIO, View(file, container.start, container.patches))
+    file.seek(0)
+    return av.open(file, format=container.format, metadata_errors="ignore")
+
+
+def _unreadable(error: Exception, name: str) -> DecodeError:
+    if isinstance(error, MemoryError):
+        raise error
+    reason = getattr(error, "strerror", None) or str(error)
+    hint = "If it was cut off, copy it again; else turn what is there into a new file: ffmpeg -i broken new.wav."
+    return DecodeError(f"{name} is damaged or not sound: {reason}.", hint)
+
+
+class Track:
+    """Reads one track, on the time line of the whole file: a film's sound may begin long after its pictures."""
+
+    def __init__(self, opened: Any, index: int, container: Container, name: str, choice: Choice) -> None:
+        self._opened, self._container, self._name = opened, container, name
+        self._stream = opened.streams.audio[index]
+        codec = choice.codecs[index]
         rate_hz, channels = self._stream.rate or 0, self._stream.channels or 0
         if not rate_hz or not channels:
-            raise DecodeError(f"{name} is damaged: it names no sample rate or no channels.", READABLE)
-        duration_s = self._stated_duration_s() if container.has_length else 0.0
-        self.info = SoundInfo(duration_s, rate_hz, channels, self._stream.codec_context.name)
+            message = f"{name} is damaged: it names no sample rate or no channels for its sound ({codec})."
+            raise DecodeError(message, READABLE)
+        self._base_s = Fraction(0)
+        if container.format in TIMED and opened.start_time and abs(opened.start_time) > 1e5:
+            self._base_s = Fraction(opened.start_time, 10**6)
+        self.start_s = float((self._stream.start_time or 0) * self._stream.time_base - self._base_s)
+        self.info = SoundInfo(self._stated_s(), rate_hz, channels, codec)
+        self._bad_s, self._jumps_s = 0.0, 0.0
 
-    def _stated_duration_s(self) -> float:
-        """Return the length in the header, 0 where it may be that of the pictures."""
-        if self._stream.duration:
-            return float(self._stream.duration * self._stream.time_base)
-        return (self._opened.duration or 0) / 1e6 if len(self._opened.streams) == 1 else 0.0
+    def notes(self) -> list[str]:
+        """Return what of the track could not be decoded, and what was not there."""
+        notes = []
+        if self._bad_s >= 0.1:
+            notes.append(f"{self._bad_s:.1f} s of it are damaged and were left out.")
+        if self._jumps_s:
+            notes.append(f"Its time stamps jump by {clock(self._jumps_s)}; what comes after follows at once here.")
+        return notes
+
+    def _stated_s(self) -> float:
+        """Return the length in the header, 0 where there is none or it may be that of the pictures."""
+        container = self._container
+        if container.format == "mp3":
+            return container.table_s
+        if container.format in ("aac", "amr", "mpegts", "mpeg"):  # there ffmpeg guesses
+            return 0.0
+        if self._stream.duration and container.format != "matroska":
+            stated_s = float(self._stream.duration * self._stream.time_base)
+        else:
+            stated_s = (self._opened.duration or 0) / 1e6 if len(self._opened.streams) == 1 else 0.0
+        start_s = self.start_s if container.format in TIMED and self._stream.duration else 0.0
+        return (stated_s + start_s) / max(1 - container.missing, 1e-6)
+
+    def measured_s(self) -> float:
+        """Return how much there is, by looking at every packet without decoding it; the track is at its end then."""
+        if self.info.duration_s and self._container.format not in ELEMENTARY:
+            return self.info.duration_s
+        total = end = 0
+        for packet in self._packets():
+            total += packet.duration or 0
+            end = max(end, (packet.pts or 0) + (packet.duration or 0))
+        is_timed = self._container.format in TIMED
+        end_s = float(end * self._stream.time_base - self._base_s) if is_timed else 0.0
+        return max(float(total * self._stream.time_base), end_s)
 
     def blocks(self, start_s: float = 0.0) -> Iterator[NDArray[np.float32]]:
-        """Yield the sound from ``start_s`` on, mixed to (samples, 1) float32, in blocks of about a second."""
-        if self._container.is_seekable and start_s > PREROLL_S:
-            base_s = (self._stream.start_time or 0) * self._stream.time_base
-            goal = int((Fraction(start_s - PREROLL_S) + base_s) / self._stream.time_base)
+        """Yield the sound from ``start_s`` on, (samples, channels) float32, in blocks of a second."""
+        rate_hz = self.info.sample_rate_hz
+        if self._container.can_jump and start_s > PREROLL_S:
+            goal = int((Fraction(start_s - PREROLL_S) + self._base_s) / self._stream.time_base)
             self._opened.seek(goal, stream=self._stream, backward=True)
-        skip = round(start_s * self.info.sample_rate_hz)
+        skip = round(start_s * rate_hz)
         waiting: list[NDArray[np.float32]] = []
         count = 0
         for begin, samples in self._placed(skip):
-            waiting.append(samples[max(0, skip - begin) :])
-            count += len(waiting[-1])
-            if count >= self.info.sample_rate_hz:
+            samples = samples[max(0, skip - begin) :]
+            if waiting and samples.shape[1] != waiting[0].shape[1]:  # their number changes on the way
                 yield np.concatenate(waiting)
                 waiting, count = [], 0
-        if waiting and len(rest := np.concatenate(waiting)):
-            yield rest
+            waiting.append(samples)
+            count += len(samples)
+            if count >= rate_hz:
+                joined = np.concatenate(waiting)
+                whole = count - count % rate_hz
+                yield from np.split(joined[:whole], whole // rate_hz)
+                waiting, count = [joined[whole:]], count - whole
+        if count:
+            yield np.concatenate(waiting)
 
     def _placed(self, start: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """Yield where each decoded frame begins and its samples; what is missing after ``start`` is silence."""
         rate_hz = self.info.sample_rate_hz
-        base = self._stream.start_time or 0
+        is_timed, can_jump = self._container.format in TIMED, self._container.can_jump
+        base = float(self._base_s / self._stream.time_base)
         samples_a_tick = float(self._stream.time_base * rate_hz)
-        position: int | None = None
+        position: int | None = None if can_jump else 0
         for stamp, samples in self._frames():
-            begin = position if stamp is None else round((stamp - base) * samples_a_tick)
-            begin = begin or 0
+            begin = position or 0
+            if stamp is not None and (is_timed or position is None):
+                begin = round((stamp - base) * samples_a_tick)
             if position is None:
-                position = min(max(0, begin), start) if self._container.is_seekable else 0
-            while self._container.is_seekable and begin - position > GAP_S * rate_hz:
-                hole = min(begin - position, rate_hz)
-                yield position, np.zeros((hole, 1), np.float32)
-                position += hole
+                position = min(max(0, begin), start)
+            if is_timed and begin - position > GAP_S * rate_hz:
+                if begin - position > LONGEST_GAP_S * rate_hz:
+                    self._jumps_s += (begin - position) / rate_hz
+                    base += (begin - position) / samples_a_tick
+                    begin = position
+                while begin > position:
+                    hole = min(begin - position, rate_hz)
+                    yield position, np.zeros((hole, samples.shape[1]), np.float32)
+                    position += hole
+            elif is_timed and position - begin > rate_hz:  # the clock began anew: a file joined to another
+                base -= (position - begin) / samples_a_tick
             yield position, samples
             position += len(samples)
+
+    def _packets(self) -> Iterator[Any]:
+        """Yield the packets; a file that breaks off ends there."""
+        import av
+
+        packets = iter(self._opened.demux(self._stream))
+        while True:
+            try:
+                yield next(packets)
+            except StopIteration:
+                return
+            except av.FFmpegError as error:
+                if isinstance(error, MemoryError):
+                    raise
+                self._bad_s += 0.1
+                return
 
     def _frames(self) -> Iterator[tuple[int | None, NDArray[np.float32]]]:
         """Yield time stamp and samples of each frame; packets that cannot be decoded are left out."""
         import av
 
         good, bad = 0, 0
-        to_float = av.AudioResampler(format="fltp", rate=self.info.sample_rate_hz)
-        for packet in self._opened.demux(self._stream):
+        converted = Converted(self.info.sample_rate_hz)
+        for packet in self._packets():
             try:
                 frames = packet.decode()
-            except av.InvalidDataError:
+            except av.FFmpegError as error:
+                if isinstance(error, MemoryError):
+                    raise
                 bad += 1  # a hole of a few milliseconds
+                self._bad_s += float((packet.duration or 0) * packet.time_base) if packet.time_base else 0.0
                 continue
             good += 1
             for frame in frames:
-                is_ready = frame.format.name == "fltp" and frame.sample_rate == self.info.sample_rate_hz
-                try:
-                    parts = [frame] if is_ready else to_float.resample(frame)
-                except ValueError as error:
-                    raise DecodeError(f"{self._name} changes its sample format on the way.", CUT_OFF) from error
-                for part in parts:
-                    yield frame.pts, _mixed(part.to_ndarray())
+                yield from ((frame.pts, part) for part in converted(frame))
+        yield from ((None, part) for part in converted.rest())
         if bad > good:
-            raise DecodeError(f"{self._name} is damaged or not sound.", READABLE)
-
-
-class MpegReader:
-    """Reads an MP3 without a length header: late moments from a frame shortly before them on, not from the start."""
-
-    def __init__(self, file: BinaryIO, reader: FfmpegReader, container: Container, name: str) -> None:
-        self._file, self._reader, self._container, self._name = file, reader, container, name
-        self.info = reader.info
-
-    def blocks(self, start_s: float = 0.0) -> Iterator[NDArray[np.float32]]:
-        """Yield the sound from ``start_s`` on, mixed to (samples, 1) float32, in blocks of about a second."""
-        early = round((start_s - PREROLL_S) * self.info.sample_rate_hz)
-        place = place_of(self._file, early) if early > 0 and not isinstance(self._file, io.BytesIO) else None
-        if place is None:
-            yield from self._reader.blocks(start_s)
-            return
-        import av
-
-        start_bytes, start_samples = place
-        with av.open(Rest(self._file, start_bytes), format="mp3", metadata_errors="ignore") as opened:
-            rest = FfmpegReader(opened, self._container, self._name)
-            yield from rest.blocks(start_s - start_samples / self.info.sample_rate_hz)
-
-
-def _mixed(planes: NDArray[Any]) -> NDArray[np.float32]:
-    """Return the mean of the channels as (samples, 1); their number may change within a file.
-
-    >>> _mixed(np.array([[0.0, 1.0], [1.0, 1.0]], np.float32)).tolist()
-    [[0.5], [1.0]]
-    """
-    mono = planes[0] if len(planes) == 1 else planes.mean(axis=0)
-    result: NDArray[np.float32] = mono.astype(np.float32, copy=False)[:, None]
-    return result
+            raise DecodeError(f"{self._name} is damaged or not sound: little of its {self.info.format} can be decoded.",
+                              READABLE)  # fmt: skip

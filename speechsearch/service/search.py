@@ -92,9 +92,8 @@ class Search:
         return Comparison(self.find(query, left, visitor), self.find(query, right or self.baseline(), visitor))
 
     def query_audio(self, source: Path | bytes) -> Audio:
-        """Return a spoken question. Raises DecodeError, TooLongError."""
-        limits = self._library.limits
-        return audio.load(source, limits, limits.query_audio_s)
+        """Return what is said in a spoken question. Raises DecodeError, TooLongError, SilentError."""
+        return audio.question(source, self._library.limits)
 
     def _allowed(self, filters: Filters, visitor: Visitor) -> Filters | None:
         """Return filters that the index understands and that leave out what the visitor must not see; None: nothing.
