@@ -55,27 +55,28 @@ def repaired(file: BinaryIO, format_name: str, size_bytes: int) -> Repair:
     layout = LAYOUTS.get("rifx" if head[:4] == b"RIFX" else format_name)
     if layout is None:
         return Repair()
-    patches: dict[int, bytes] = {}
-    place, long_size, sample_format = layout.first, None, b""
+    place, long_size, long_place, sample_format = layout.first, None, 0, b""
     for _ in range(MOST_CHUNKS):
         chunk = _chunk(file, place, layout)
         if chunk is None:
             return Repair()
         name, size, begin = chunk
         if name == b"ds64":  # of RF64, where the sizes of 32 bits say nothing
-            long_size = int.from_bytes(_read(file, begin + 8, 8), "little")
+            long_place = begin + 8
+            long_size = int.from_bytes(_read(file, long_place, 8), "little")
         elif name == b"fmt ":
             sample_format = _read(file, begin, min(size, 40))
         elif name == layout.sound:
             stated = long_size if long_size is not None and size == 0xFFFFFFFF else size
             rest = size_bytes - begin
             note = _note_of_other(file, begin + stated, layout, sample_format)
-            if stated <= rest and (note or not _has_more(file, begin + stated, layout, size_bytes)):
-                is_empty = not stated and rest > layout.align
-                return Repair(note=note) if not is_empty else Repair(_patch(place, layout, rest))
-            is_unknown = stated in UNKNOWN or stated - begin in UNKNOWN or stated >= LAST_STREAMED > rest
-            patches = _patch(place, layout, rest)
-            return Repair(patches, 0.0 if is_unknown or stated <= rest else 1 - rest / stated)
+            if 0 < stated <= rest and (note or not _has_more(file, begin + stated, layout, size_bytes)):
+                return Repair(_outer_patch(head, size_bytes), note=note)
+            is_unknown = stated in UNKNOWN or stated >= LAST_STREAMED > rest
+            patches = {long_place: struct.pack("<Q", rest)} if long_place else _patch(place, layout, rest)
+            is_told_elsewhere = layout.sound == b"SSND"  # an AIFF counts its samples in another chunk
+            missing = 0.0 if is_unknown or is_told_elsewhere or stated <= rest else 1 - rest / stated
+            return Repair({**patches, **_outer_patch(head, size_bytes)}, missing)
         place = begin + size + -size % layout.align
     return Repair()
 
@@ -124,6 +125,12 @@ def _note_of_other(file: BinaryIO, end: int, layout: Layout, sample_format: byte
     if chunk and chunk[0] == b"fmt " and _read(file, chunk[2], min(chunk[1], 40))[:16] == sample_format[:16]:
         return ""
     return "A second file that is joined to its end has another format and was left out."
+
+
+def _outer_patch(head: bytes, size_bytes: int) -> dict[int, bytes]:
+    """Return what makes an AIFF as long as its file is, by which ffmpeg ends it."""
+    true_size = struct.pack(">I", min(size_bytes - 8, 0xFFFFFFFF))
+    return {4: true_size} if head[:4] == b"FORM" and head[4:8] != true_size else {}
 
 
 def _patch(place: int, layout: Layout, rest: int) -> dict[int, bytes]:

@@ -19,6 +19,7 @@ KBITS_A_S = {
 }  # by version (2 and 2.5 are alike) and layer
 IN_A_ROW = 3
 """So many frames that follow each other are no accident."""
+LONGEST_ADTS_BYTES = IN_A_ROW * 8191
 _SYNC = re.compile(rb"\xff[\xe2-\xff]")
 
 
@@ -62,13 +63,17 @@ def follows(content: bytes, place: int) -> bool:
 
 
 def first_frame(content: bytes) -> int | None:
-    r"""Return where the first of some frames in a row is, None if there are none.
+    r"""Return where the first of some frames in a row is, of MPEG audio or AAC, None if there are none.
 
     >>> first_frame(b"no sound"), first_frame(b"no sound" + 4 * (b"\xff\xfb\x90\xc4" + bytes(413)))
     (None, 8)
     """
     places = (match.start() for match in _SYNC.finditer(content))
-    return next((place for place in places if len(content) - place > 1024 and follows(content, place)), None)
+    return next((place for place in places if len(content) - place > 1024 and _begins(content, place)), None)
+
+
+def _begins(content: bytes, place: int) -> bool:
+    return follows(content, place) or is_adts(content[place : place + LONGEST_ADTS_BYTES])
 
 
 def table_of(content: bytes) -> Table | None:

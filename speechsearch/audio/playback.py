@@ -100,5 +100,6 @@ def media_type(path: Path, duration_s: float) -> str:
         container, track = sound.container, sound.tracks[0]
         kind, codecs = _PLAYED.get(container.format, ("", ()))
         is_plain = container.can_jump and container.is_clean and len(sound.tracks) == 1 and not sound.notes
-        is_true = abs(sound.stated_s - duration_s) <= max(0.25, 0.005 * duration_s) and abs(track.start_s) < 0.1
-        return kind if is_plain and is_true and track.info.format in codecs else ""
+        is_at_once = not track.base_s and abs(track.start_s) < 0.1  # else players differ in what is second 0
+        is_true = abs(sound.stated_s - duration_s) <= max(0.25, 0.005 * duration_s)
+        return kind if is_plain and is_at_once and is_true and track.info.format in codecs else ""

@@ -55,8 +55,9 @@ class Sound:
     def left_out(self, decoded_s: float) -> list[str]:
         """Return what is to be said once all of it has been decoded."""
         notes = [*self.notes, *(note for track in self.tracks for note in track.notes())]
-        if decoded_s < self.stated_s - max(0.5, 0.01 * self.stated_s):
-            there, promised = clock(decoded_s), clock(self.stated_s)
+        promised_s = self.stated_s - max(track.jumps_s for track in self.tracks)
+        if decoded_s < promised_s - max(0.5, 0.01 * promised_s):
+            there, promised = clock(decoded_s), clock(promised_s)
             notes.append(f"The file ends at {there} of the {promised} that its header promises; the rest is not in it.")
         return notes
 
@@ -138,20 +139,20 @@ class Track:
         if not rate_hz or not channels:
             message = f"{name} is damaged: it names no sample rate or no channels for its sound ({codec})."
             raise DecodeError(message, READABLE)
-        self._base_s = Fraction(0)
+        self.base_s = Fraction(0)
         if container.format in TIMED and opened.start_time and abs(opened.start_time) > 1e5:
-            self._base_s = Fraction(opened.start_time, 10**6)
-        self.start_s = float((self._stream.start_time or 0) * self._stream.time_base - self._base_s)
+            self.base_s = Fraction(opened.start_time, 10**6)
+        self.start_s = float((self._stream.start_time or 0) * self._stream.time_base - self.base_s)
         self.info = SoundInfo(self._stated_s(), rate_hz, channels, codec)
-        self._bad_s, self._jumps_s = 0.0, 0.0
+        self._bad_s = self.jumps_s = 0.0
 
     def notes(self) -> list[str]:
         """Return what of the track could not be decoded, and what was not there."""
         notes = []
         if self._bad_s >= 0.1:
             notes.append(f"{self._bad_s:.1f} s of it are damaged and were left out.")
-        if self._jumps_s:
-            notes.append(f"Its time stamps jump by {clock(self._jumps_s)}; what comes after follows at once here.")
+        if self.jumps_s:
+            notes.append(f"Its time stamps jump by {clock(self.jumps_s)}; what comes after follows at once here.")
         return notes
 
     def _stated_s(self) -> float:
@@ -177,14 +178,14 @@ class Track:
             total += packet.duration or 0
             end = max(end, (packet.pts or 0) + (packet.duration or 0))
         is_timed = self._container.format in TIMED
-        end_s = float(end * self._stream.time_base - self._base_s) if is_timed else 0.0
+        end_s = float(end * self._stream.time_base - self.base_s) if is_timed else 0.0
         return max(float(total * self._stream.time_base), end_s)
 
     def blocks(self, start_s: float = 0.0) -> Iterator[NDArray[np.float32]]:
         """Yield the sound from ``start_s`` on, (samples, channels) float32, in blocks of a second."""
         rate_hz = self.info.sample_rate_hz
         if self._container.can_jump and start_s > PREROLL_S:
-            goal = int((Fraction(start_s - PREROLL_S) + self._base_s) / self._stream.time_base)
+            goal = int((Fraction(start_s - PREROLL_S) + self.base_s) / self._stream.time_base)
             self._opened.seek(goal, stream=self._stream, backward=True)
         skip = round(start_s * rate_hz)
         waiting: list[NDArray[np.float32]] = []
@@ -208,7 +209,7 @@ class Track:
         """Yield where each decoded frame begins and its samples; what is missing after ``start`` is silence."""
         rate_hz = self.info.sample_rate_hz
         is_timed, can_jump = self._container.format in TIMED, self._container.can_jump
-        base = float(self._base_s / self._stream.time_base)
+        base = float(self.base_s / self._stream.time_base)
         samples_a_tick = float(self._stream.time_base * rate_hz)
         position: int | None = None if can_jump else 0
         for stamp, samples in self._frames():
@@ -219,7 +220,7 @@ class Track:
                 position = min(max(0, begin), start)
             if is_timed and begin - position > GAP_S * rate_hz:
                 if begin - position > LONGEST_GAP_S * rate_hz:
-                    self._jumps_s += (begin - position) / rate_hz
+                    self.jumps_s += (begin - position) / rate_hz
                     base += (begin - position) / samples_a_tick
                     begin = position
                 while begin > position:

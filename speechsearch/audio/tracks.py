@@ -48,8 +48,8 @@ def choose(streams: Sequence[Any], name: str) -> Choice:
     if others:
         names = ", ".join(_label(streams[index], index) for index in others)
         notes.append(
-            f"Taken in was {_label(streams[chosen[0]], chosen[0])}; tracks in other languages were left out: {names}. "
-            f"To take one in: ffmpeg -i film -map 0:a:{others[0]} track.wav."
+            f"Of its sound tracks, {_label(streams[chosen[0]], chosen[0])} was taken in; those in other languages were "
+            f"left out: {names}. To take one in, save it: ffmpeg -i film -map 0:a:{others[0]} track.flac."
         )
     return Choice(tuple(chosen), codecs, tuple(notes))
 
