@@ -15,6 +15,8 @@ UNKNOWN = (0, 0xFFFFFFFF, (1 << 63) - 1, (1 << 64) - 1)
 LAST_STREAMED = 0x7FFF0000
 """From here on a size of 32 bits is that of a writer that could not tell either."""
 MOST_CHUNKS = 10_000
+FARTHEST = 1 << 62
+"""A size may point to a place that no file has."""
 TAGS = (b"ID3", b"TAG", b"APETAGEX")
 
 
@@ -141,5 +143,5 @@ def _patch(place: int, layout: Layout, rest: int) -> dict[int, bytes]:
 
 
 def _read(file: BinaryIO, place: int, count: int) -> bytes:
-    file.seek(place)
+    file.seek(min(place, FARTHEST))
     return file.read(count)

@@ -89,7 +89,9 @@ def blocks(
         for track in sound.tracks:
             _check(track.info, limits, name)
         total_samples = 0
-        for block in regrouped(mixed([_resampled(track) for track in sound.tracks]), round(block_s * SAMPLE_RATE_HZ)):
+        for block in regrouped(
+            mixed([_resampled(track, name) for track in sound.tracks]), round(block_s * SAMPLE_RATE_HZ)
+        ):
             total_samples += len(block)
             _check_length(total_samples / SAMPLE_RATE_HZ, longest_s, name)
             yield Audio(block)
@@ -99,8 +101,8 @@ def blocks(
             on_note(note)
 
 
-def _resampled(track: Track) -> Iterator[NDArray[np.float32]]:
-    return resample(track.blocks(), track.info.sample_rate_hz)
+def _resampled(track: Track, name: str) -> Iterator[NDArray[np.float32]]:
+    return resample(track.blocks(), track.info.sample_rate_hz, name)
 
 
 def mixed(tracks: Sequence[Iterator[NDArray[np.float32]]]) -> Iterator[NDArray[np.float32]]:

@@ -28,11 +28,16 @@ def question(source: Path | bytes, limits: Limits) -> Audio:
 
 
 def said(sound: Audio) -> Audio:
-    """Return the speech of a sound, with short pauses. Raises SilentError."""
-    wanted = np.zeros(len(sound.samples), bool)
-    for span in speech_spans([sound]):
+    """Return the speech of a sound, with short pauses within and around it, whether they were there or not.
+
+    Raises:
+        SilentError: there is no speech.
+    """
+    samples = np.pad(sound.samples, round(MARGIN_S * SAMPLE_RATE_HZ))
+    wanted = np.zeros(len(samples), bool)
+    for span in speech_spans([Audio(samples)]):
         start, end = (round(time_s * SAMPLE_RATE_HZ) for time_s in (span.start_s - MARGIN_S, span.end_s + MARGIN_S))
         wanted[max(0, start) : end] = True
     if not wanted.any():
         raise SilentError("Nothing is said in the question.", "Speak closer to the microphone, or type it.")
-    return Audio(sound.samples[wanted])
+    return Audio(samples[wanted])

@@ -16,8 +16,9 @@ import soundfile
 RATE_HZ = 16_000
 BY_SOUNDFILE = {"wav": ("WAV", "PCM_16"), "wav8": ("WAV", "PCM_U8"), "float": ("WAV", "FLOAT"),
                 "rf64": ("RF64", "PCM_16"), "flac": ("FLAC", "PCM_16"), "mp3": ("MP3", "MPEG_LAYER_III"),
-                "ogg": ("OGG", "VORBIS"), "opus": ("OGG", "OPUS"), "aiff": ("AIFF", "PCM_16"), "au": ("AU", "PCM_16"), "caf": ("CAF", "PCM_16"),
-                "w64": ("W64", "PCM_16"), "adpcm": ("WAV", "MS_ADPCM")}  # fmt: skip
+                "ogg": ("OGG", "VORBIS"), "opus": ("OGG", "OPUS"), "aiff": ("AIFF", "PCM_16"),
+                "au": ("AU", "PCM_16"), "caf": ("CAF", "PCM_16"), "w64": ("W64", "PCM_16"),
+                "adpcm": ("WAV", "MS_ADPCM")}  # fmt: skip
 BY_AV = {"m4a": ("mp4", "aac"), "alac": ("mp4", "alac"), "webm": ("webm", "libopus"), "mka": ("matroska", "flac"),
          "aac": ("adts", "aac"), "wma": ("asf", "wmav2"), "avi": ("avi", "pcm_s16le"), "ts": ("mpegts", "mp2"),
          "mpg": ("mpeg", "mp2")}  # fmt: skip

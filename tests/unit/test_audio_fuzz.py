@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from tests.tiny.sounds import KINDS, content_of, sweep
 
 from speechsearch.audio import load
 from speechsearch.domain.errors import InputError
 from speechsearch.domain.limits import Limits
+from tests.tiny.sounds import KINDS, content_of, sweep
 
 LIMITS = Limits()
 WHOLE = {kind: content_of(kind, sweep(1.0)) for kind in KINDS}
@@ -44,7 +44,7 @@ def check(kind: str, seed: int) -> None:
         sound = load(content, LIMITS, 600.0, "talk")
     except InputError as error:
         assert "crashed" not in error.message, (kind, seed)
-        assert error.message.startswith(("talk ", "The recording holds samples")), (kind, seed)
+        assert error.message.startswith("talk "), (kind, seed)
         return
     assert len(sound.samples), (kind, seed)
     assert np.isfinite(sound.samples).all(), (kind, seed)
