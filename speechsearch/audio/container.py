@@ -41,6 +41,8 @@ OTHERS = (
     (rb"MAC ", "Monkey's Audio"), (rb"wvpk", "WavPack"), (rb"MPCK|MP\+", "Musepack"), (rb"TTA1", "True Audio"),
     (rb"\.RMF|\.ra\xfd", "RealAudio"), (rb"DSD |FRM8", "DSD"), (rb"version https://git-lfs", "a pointer of Git LFS"),
 )  # fmt: skip
+CODEC_NAMES = {"matroska": rb"\x86.(A_[\x21-\x7e]{2,30})", "mov": rb"stsd.{12}([\x20-\x7e]{4})"}
+"""Where a container names its codecs."""
 TIMED = frozenset({"mov", "matroska", "asf", "avi", "mpegts", "mpeg"})
 """Containers with several streams, whose time stamps say when each is heard."""
 ELEMENTARY = frozenset({"mp3", "aac", "flac", "ogg", "amr", "mpegts", "mpeg"})
@@ -101,6 +103,15 @@ def kind_of(head: bytes) -> str:
     ('a PDF', 'a web page', '')
     """
     return next((what for magic, what in OTHERS if re.match(magic, head, re.IGNORECASE)), "")
+
+
+def codecs_named(file: BinaryIO, container: Container) -> list[str]:
+    """Return the codecs that a file itself names, where ffmpeg has no name for them."""
+    content = _read(file, container.start, SEARCHED_BYTES)
+    if container.format == "wav" and (match := re.search(rb"fmt ....(..)", content, re.DOTALL)):
+        return [f"WAV type 0x{int.from_bytes(match[1], 'little'):04x}"]
+    names = re.findall(CODEC_NAMES.get(container.format, rb"$^"), content, re.DOTALL)
+    return sorted({name.decode("ascii", "replace").strip() for name in names})
 
 
 def after_tags(file: BinaryIO) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from speechsearch.audio.container import ELEMENTARY, READABLE, TIMED, Container, identify
+from speechsearch.audio.container import ELEMENTARY, READABLE, TIMED, Container, codecs_named, identify
 from speechsearch.audio.frames import Converted
 from speechsearch.audio.patched import View
 from speechsearch.audio.tracks import Choice, choose
@@ -90,7 +90,9 @@ def open_sound(source: Path | bytes, name: str = "") -> Iterator[Sound]:
             file = stack.enter_context(_opened(source))
             container = identify(file, name)
             first = stack.enter_context(_av_opened(file, container))
-            choice = choose(list(first.streams.audio), name)
+            streams = list(first.streams.audio)
+            is_known = any(stream.codec_context is not None for stream in streams)
+            choice = choose(streams, name, () if is_known else codecs_named(file, container))
             sound = Sound(container, [], [note for note in (container.note, *choice.notes) if note])
             for index in choice.indexes:
                 opened = first

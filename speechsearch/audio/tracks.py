@@ -21,8 +21,10 @@ class Choice:
     notes: tuple[str, ...]
 
 
-def choose(streams: Sequence[Any], name: str) -> Choice:
+def choose(streams: Sequence[Any], name: str, named: Sequence[str] = ()) -> Choice:
     """Return which audio streams of a file to mix: those of the first one's language, or of none.
+
+    ``named``: the codecs that the file itself names.
 
     Raises:
         DecodeError: there is none, or none that can be decoded.
@@ -33,7 +35,7 @@ def choose(streams: Sequence[Any], name: str) -> Choice:
     usable = [index for index, stream in enumerate(streams) if stream.codec_context is not None]
     if not usable:
         raise DecodeError(
-            f"{name} holds sound in a codec that we cannot decode ({', '.join(codecs)}).",
+            f"{name} holds sound in a codec that we cannot decode ({', '.join(named) or 'without a name'}).",
             "If it is protected, only its own program can play it; else let that save it as wav or mp3.",
         )
     notes = [f"Its track {_label(streams[index], index)} is in a codec that we cannot decode and was left out."

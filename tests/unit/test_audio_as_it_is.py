@@ -177,6 +177,17 @@ def test_what_is_no_sound_is_called_by_what_it_is(content, what):
         heard(content, "day 1.mp3")
 
 
+@pytest.mark.parametrize(("content", "codec"), [
+    (content_of("mka", SOUND).replace(b"A_FLAC", b"A_QQQQ"), "A_QQQQ"),
+    (content_of("wav", SOUND).replace(b"\x10\0\0\0\1\0", b"\x10\0\0\0\x99\x09"), "WAV type 0x0999"),
+])  # fmt: skip
+def test_a_codec_that_is_not_known_is_named_with_what_to_do(content, codec):
+    with pytest.raises(
+        DecodeError, match=rf"day 1\.mka holds sound in a codec .*\({codec}\)\. .*save it as wav or mp3"
+    ):
+        heard(content, "day 1.mka")
+
+
 @pytest.mark.parametrize("container", ["mp4", "webm", "matroska", "mpegts"])
 def test_a_track_that_begins_late_is_heard_when_players_play_it(container, tmp_path):
     content = film_of(
