@@ -164,7 +164,7 @@ def answers(
             name,
             engine.retriever,
             asked,
-            load_sound=lambda path: audio.question(path, limits),
+            load_sound=lambda path: audio.load(path, limits, limits.query_audio_s),
             passage_names=encoded.names,
         )
         for name, engine in engines.items()

@@ -69,7 +69,7 @@ def measure_collection(
     reports = evaluate(
         collection,
         retrievers(engines),
-        load_sound=lambda path: audio.question(path, limits),
+        load_sound=lambda path: audio.load(path, limits, limits.query_audio_s),
         likelihoods={name: engine.likelihood for name, engine in engines.items()},
         facts=encoded.facts(engines),
         passage_names=encoded.names,
