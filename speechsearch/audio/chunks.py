@@ -71,7 +71,7 @@ def repaired(file: BinaryIO, format_name: str, size_bytes: int) -> Repair:
         elif name == layout.sound:
             stated = long_size if long_size is not None and size == 0xFFFFFFFF else size
             rest = size_bytes - begin
-            note = _note_of_other(file, begin + stated, layout, sample_format)
+            note = _note_of_other(file, begin, begin + stated, layout, sample_format)
             if 0 < stated <= rest and (note or not _has_more(file, begin + stated, layout, size_bytes)):
                 return Repair(_outer_patch(head, size_bytes), note=note)
             is_unknown = stated in UNKNOWN or stated >= LAST_STREAMED > rest
@@ -118,14 +118,28 @@ def _has_more(file: BinaryIO, end: int, layout: Layout, size_bytes: int) -> bool
     return True
 
 
-def _note_of_other(file: BinaryIO, end: int, layout: Layout, sample_format: bytes) -> str:
-    """Return that a file of another kind of samples is joined on, which cannot be read as more of the same."""
+def _note_of_other(file: BinaryIO, begin: int, end: int, layout: Layout, sample_format: bytes) -> str:
+    """Return that a file is joined on which cannot be read as more of the same, if one is.
+
+    It can if its samples are of the same kind and do not begin in the middle of one, counted from ``begin``.
+    """
     place = end + -end % layout.align
-    if not sample_format or _read(file, place, 4) != b"RIFF":
+    if len(sample_format) < 16 or _read(file, place, 4) != b"RIFF":
         return ""
-    chunk = _chunk(file, place + layout.first, layout)
-    if chunk and chunk[0] == b"fmt " and _read(file, chunk[2], min(chunk[1], 40))[:16] == sample_format[:16]:
-        return ""
+    other_format, place = b"", place + layout.first
+    for _ in range(MOST_CHUNKS):
+        chunk = _chunk(file, place, layout)
+        if chunk is None:
+            break
+        name, size, place = chunk
+        if name == b"fmt ":
+            other_format = _read(file, place, 16)
+        elif name == layout.sound:
+            frame_bytes = max(1, int.from_bytes(sample_format[12:14], "little"))
+            if other_format == sample_format[:16] and (place - begin) % frame_bytes == 0:
+                return ""
+            break
+        place += size + -size % layout.align
     return "A second file that is joined to its end has another format and was left out."
 
 

@@ -63,8 +63,12 @@ def test_an_mp3_that_changes_its_rate_on_the_way_keeps_its_speed():
     assert likeness(sound[3 * RATE_HZ :], sweep(2.0)[1600:-1600], 0.1) > 0.97
 
 
-def test_a_wav_of_another_kind_that_is_joined_on_is_left_out_and_said():
-    sound, notes = heard(content_of("wav", SOUND) + content_of("float", SOUND))
+@pytest.mark.parametrize("other", [
+    content_of("float", SOUND), content_of("wav", sweep(3.0, 8000), 8000), content_of("wav8", SOUND),
+    content_of("wav", SOUND)[:36] + b"LIST\3\0\0\0abc\0" + content_of("wav", SOUND)[35:],
+])  # fmt: skip
+def test_a_wav_of_another_kind_that_is_joined_on_is_left_out_and_said(other):
+    sound, notes = heard(content_of("wav", SOUND) + other)
     assert len(sound) == len(SOUND)
     assert notes == ["A second file that is joined to its end has another format and was left out."]
 
