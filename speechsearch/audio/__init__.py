@@ -9,9 +9,9 @@ from speechsearch.audio.decode import read_span
 from speechsearch.audio.passages import passages
 from speechsearch.audio.playback import levelled, media_type, to_wav, write_flac
 from speechsearch.audio.question import question
-from speechsearch.audio.readers import SoundInfo
 from speechsearch.audio.segmentation import cut
 from speechsearch.audio.spans import sounds_at
+from speechsearch.audio.track import SoundInfo
 from speechsearch.audio.untrusted import load, probe, stream
 from speechsearch.audio.voice_activity import speech_spans
 

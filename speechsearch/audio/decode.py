@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from speechsearch.audio.readers import SoundInfo, Track, name_of, open_sound
+from speechsearch.audio.readers import name_of, open_sound
 from speechsearch.audio.resample import resample
+from speechsearch.audio.track import SoundInfo, Track
 from speechsearch.domain.errors import DecodeError, TooLargeError, TooLongError
 from speechsearch.domain.limits import Limits
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio, Span

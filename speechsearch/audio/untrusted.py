@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from speechsearch.audio import decode
 from speechsearch.audio.children import Allowance, in_child
 from speechsearch.audio.decode import BLOCK_S
-from speechsearch.audio.readers import SoundInfo, name_of
+from speechsearch.audio.readers import name_of
+from speechsearch.audio.track import SoundInfo
 from speechsearch.domain.errors import DecodeError
 from speechsearch.domain.limits import Limits
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio, Span
