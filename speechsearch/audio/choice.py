@@ -22,13 +22,17 @@ class Choice:
 
 
 def choose(streams: Sequence[Any], name: str, named: Sequence[str] = ()) -> Choice:
-    """Return which audio streams of a file to mix: those of the first one's language, or of none.
+    """Return which audio streams of a file to mix: those in the language of the one that players play, or in none.
+
+    Comments on a film and descriptions for the blind are left out of the mixture.
 
     ``named``: the codecs that the file itself names.
 
     Raises:
         DecodeError: there is none, or none that can be decoded.
     """
+    from av.stream import Disposition
+
     if not streams:
         raise DecodeError(f"{name} holds no sound.", READABLE)
     codecs = tuple(_codec(stream) for stream in streams)
@@ -40,9 +44,10 @@ def choose(streams: Sequence[Any], name: str, named: Sequence[str] = ()) -> Choi
         )
     notes = [f"Its track {_label(streams[index], index)} is in a codec that we cannot decode and was left out."
              for index in range(len(streams)) if index not in usable]  # fmt: skip
-    languages = [language_of(streams[index]) for index in usable]
-    first = next((one for one in languages if one), "")
-    chosen = [index for index, language in zip(usable, languages, strict=True) if language in ("", first)]
+    played = [index for index in usable if not is_beside(streams[index])] or usable
+    first = next((index for index in played if streams[index].disposition & Disposition.default), played[0])
+    spoken = language_of(streams[first])
+    chosen = [index for index in played if index == first or language_of(streams[index]) in ("", spoken)]
     others = [index for index in usable if index not in chosen]
     if len(chosen) > 1:
         names = ", ".join(_label(streams[index], index) for index in chosen)
@@ -50,10 +55,17 @@ def choose(streams: Sequence[Any], name: str, named: Sequence[str] = ()) -> Choi
     if others:
         names = ", ".join(_label(streams[index], index) for index in others)
         notes.append(
-            f"Of its sound tracks, {_label(streams[chosen[0]], chosen[0])} was taken in; those in other languages were "
-            f"left out: {names}. To take one in, save it: ffmpeg -i film -map 0:a:{others[0]} track.flac."
+            f"Of its sound tracks, {_label(streams[first], first)} was taken in; those in other languages or beside it "
+            f"were left out: {names}. To take one in, save it: ffmpeg -i film -map 0:a:{others[0]} track.flac."
         )
     return Choice(tuple(chosen), codecs, tuple(notes))
+
+
+def is_beside(stream: Any) -> bool:
+    """Say whether a track comments on or describes what is heard in another."""
+    from av.stream import Disposition
+
+    return bool(stream.disposition & (Disposition.comment | Disposition.visual_impaired | Disposition.descriptions))
 
 
 def language_of(stream: Any) -> str:

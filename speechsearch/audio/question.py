@@ -24,7 +24,8 @@ def question(source: Path | bytes, limits: Limits) -> Audio:
         TooLongError: it is longer than ``limits.query_audio_s``.
         SilentError: nothing is said in it.
     """
-    return said(load(source, limits, limits.query_audio_s, "The question"))
+    name = source.name if isinstance(source, Path) else "The question"
+    return said(load(source, limits, limits.query_audio_s, name))
 
 
 def said(sound: Audio) -> Audio:

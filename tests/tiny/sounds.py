@@ -51,6 +51,7 @@ class Part:
     language: str = ""
     gap_at_s: float = 1e9
     gap_s: float = 0.0
+    role: str = ""
 
 
 def film_of(
@@ -67,6 +68,8 @@ def film_of(
         streams = [opened.add_stream(codec, rate=rate_hz, layout="mono") for _ in parts]
         for stream, part in zip(streams, parts, strict=True):
             stream.bit_rate = 96_000
+            if part.role:
+                stream.disposition = av.stream.Disposition[part.role]
             if part.language:
                 stream.metadata["language"] = part.language
             packets += _sound_packets(stream, part, rate_hz, start_s)

@@ -241,12 +241,20 @@ def test_all_tracks_of_a_film_are_heard_at_their_times(container, tmp_path):
     assert np.abs(part - sound[round(4.5 * RATE_HZ) : round(6.5 * RATE_HZ)]).max() < 0.01
 
 
-def test_of_several_languages_one_is_heard_and_the_others_are_named():
+@pytest.mark.parametrize(("first", "second", "heard_first", "named"), [
+    ({"language": "eng"}, {"language": "fra"}, True, ("1 (eng) was taken in", "left out: 2 (fra)", "0:a:1")),
+    ({"language": "eng"}, {"language": "fra", "role": "default"}, False, ("2 (fra) was", "left out: 1 (eng)", "0:a:0")),
+    ({"language": "eng"}, {"language": "eng", "role": "comment"}, True, ("1 (eng) was", "beside it", "left out: 2")),
+])  # fmt: skip
+def test_of_several_languages_the_one_that_players_play_is_heard_and_the_others_are_named(
+    first, second, heard_first, named
+):
     other = np.ascontiguousarray(SOUND[::-1])
-    sound, notes = heard(film_of([Part(SOUND, language="eng"), Part(other, language="fra")], pictures_s=0))
-    assert likeness(sound, SOUND[:-1600]) > 0.97
+    sound, notes = heard(film_of([Part(SOUND, **first), Part(other, **second)], "matroska", pictures_s=0))
+    assert (likeness(sound, SOUND[:-1600]) > 0.97) == heard_first
+    assert (likeness(sound, other[1600:-1600], 0.1) > 0.97) != heard_first
     assert len(notes) == 1
-    assert "1 (eng) was taken in" in notes[0] and "left out: 2 (fra)" in notes[0] and "-map 0:a:1" in notes[0]
+    assert all(text in notes[0] for text in named)
 
 
 @pytest.mark.parametrize("gain", [-1.0, -0.6])
