@@ -27,7 +27,7 @@ READABLE = (
 MAGIC = (
     (rb"fLaC", "flac"), (rb"OggS", "ogg"), (rb"(RIFF|RIFX|RF64|BW64)....WAVE", "wav"), (rb"RIFF....AVI ", "avi"),
     (rb"riff.{12}....", "w64"), (rb"FORM....AIF[FC]", "aiff"), (rb"caff", "caf"), (rb"\.snd", "au"),
-    (rb"....(ftyp|moov|mdat|wide|free|skip|pnot)", "mov"), (rb"\x1a\x45\xdf\xa3", "matroska"),
+    (rb"....(ftyp|moov|mdat)|\0...(wide|free|skip|pnot)", "mov"), (rb"\x1a\x45\xdf\xa3", "matroska"),
     (rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "asf"), (rb"#!AMR", "amr"), (rb"\0\0\x01\xba", "mpeg"),
     (rb"G.{187}G.{187}G", "mpegts"), (rb".{4}G.{191}G.{191}G", "mpegts"),
 )  # fmt: skip
@@ -138,9 +138,8 @@ def _after_zeros(file: BinaryIO, place: int) -> int:
     while part := _read(file, place, 1 << 16):
         rest = part.lstrip(b"\0")
         place += len(part) - len(rest)
-        if rest:
-            # Four bytes of length stand before the name of a part of an MP4.
-            return place - 2 if rest[2:6] in (b"ftyp", b"moov") else place
+        if rest:  # some formats begin with zeros of their own
+            return next((at for at in range(place - 3, place) if _at(file, at)), place)
     return place
 
 

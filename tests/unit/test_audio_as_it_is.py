@@ -152,7 +152,7 @@ def test_a_film_without_its_table_is_an_error_that_says_what_to_do():
     b"ID3\x03\0\0\0\0\0\x0a" + b"\xff\xd8\xff\xe0" + bytes(30) + b"x" * 500,
     np.random.default_rng(0).bytes(3000),
 ])  # fmt: skip
-@pytest.mark.parametrize("kind", ["mp3", "flac", "aac", "opus"])
+@pytest.mark.parametrize("kind", ["mp3", "flac", "aac", "opus", "m4a"])
 def test_what_stands_before_the_sound_is_passed_over(kind, before):
     sound, notes = heard(before + content_of(kind, SOUND))
     assert len(sound) / RATE_HZ == pytest.approx(3.0, abs=0.1)
