@@ -133,8 +133,8 @@ class Browse:
         passage = self._library.store.passages.get([passage_id]).get(passage_id)
         if passage is None:
             raise NotFoundError("There is no such passage.", "It may have been deleted.")
-        _, media = self.media(passage.recording_id, visitor)
-        return audio.read_span(media, passage.span)
+        recording, media = self.media(passage.recording_id, visitor)
+        return self._library.derived.sound(recording, media, passage.span)
 
     def transcribed(self, recording_id: str, visitor: Visitor = LOCAL) -> list[tuple[Passage, Transcript | None]]:
         """Return a recording's passages in order of time, each with its transcript. Raises NotFoundError."""
@@ -146,12 +146,12 @@ class Browse:
     def playable(self, recording_id: str, visitor: Visitor = LOCAL) -> tuple[Recording, Path, str]:
         """Return a recording, a file with its sound that browsers play, and its media type. Raises NotFoundError."""
         recording, media = self.media(recording_id, visitor)
-        return recording, *self._library.derived.playable(recording_id, media)
+        return recording, *self._library.derived.playable(recording, media)
 
     def outline(self, recording_id: str, points: int, visitor: Visitor = LOCAL) -> tuple[Recording, list[int]]:
         """Return a recording and the outline of its waveform in so many points, 0 to 255. Raises NotFoundError."""
         recording, media = self.media(recording_id, visitor)
-        return recording, outline(self._library.derived.peaks(recording_id, media), points)
+        return recording, outline(self._library.derived.peaks(recording, media), points)
 
     def contents(self, name: str, words: str = "", page: int = 1, visitor: Visitor = LOCAL) -> Contents:
         """Return what is in a collection; see ``contents_of``. Raises NotFoundError."""

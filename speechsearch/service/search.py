@@ -108,9 +108,8 @@ class Search:
             self._found.note(hit.recording.recording_id for hit in hits)
 
     def query_audio(self, source: Path | bytes) -> Audio:
-        """Return a spoken question. Raises DecodeError, TooLongError."""
-        limits = self._library.limits
-        return audio.load(source, limits, limits.query_audio_s)
+        """Return what is said in a spoken question. Raises DecodeError, TooLongError, SilentError."""
+        return audio.question(source, self._library.limits)
 
     def _allowed(self, filters: Filters, visitor: Visitor) -> Filters | None:
         """Return filters that the index understands and that leave out what the visitor must not see; None: nothing.
