@@ -10,7 +10,7 @@ from speechsearch.audio.playback import media_type
 from speechsearch.domain.errors import DecodeError, TooLongError
 from speechsearch.domain.limits import Limits
 from speechsearch.domain.values import Span
-from tests.tiny.sounds import BY_SOUNDFILE, RATE_HZ, Part, content_of, film_of, sweep
+from tests.tiny.sounds import BY_SOUNDFILE, KINDS, RATE_HZ, Part, content_of, film_of, sweep
 
 LIMITS = Limits()
 SOUND = sweep(3.0)
@@ -302,3 +302,17 @@ def test_a_header_cannot_make_a_file_too_long_and_a_long_one_is_still_refused(tm
     assert decode.probe(tmp_path / "talk.flac", LIMITS).duration_s == pytest.approx(3.0, abs=0.01)
     with pytest.raises(TooLongError, match=r"talk.flac is longer than 2 seconds"):
         decode.probe(tmp_path / "talk.flac", Limits(duration_s=2.0))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_format_is_read_whole_and_in_parts_at_the_same_times(kind, tmp_path):
+    (tmp_path / "talk").write_bytes(content_of(kind, sweep(6.0)))
+    sound, notes = heard(tmp_path / "talk")
+    assert len(sound) / RATE_HZ == pytest.approx(6.0, abs=0.1)
+    assert likeness(sound, sweep(6.0)[:-1600]) > 0.97
+    assert notes == []
+    for start_s, end_s in ((0.0, 1.5), (2.37, 4.11), (5.2, 9.0)):
+        part = decode.read_span(tmp_path / "talk", Span(start_s, end_s)).samples
+        expected = sound[round(start_s * RATE_HZ) : round(end_s * RATE_HZ)]
+        assert abs(len(part) - len(expected)) <= 17  # Matroska rounds its time stamps to a millisecond
+        assert likeness(part, expected[20:-20]) > 0.98
