@@ -211,7 +211,7 @@ def test_passage_after_takes_the_place_of_a_hit(visit) -> None:
     assert "t=0.00" not in (card.locator(".ss-open").get_attribute("href") or "")
     card.get_by_role("button", name="Previous passage").click()
     page.wait_for_function("card => !card.classList.contains('ss-stepped')", arg=card.element_handle())
-    assert (card.locator("audio").get_attribute("src") or "").endswith(before["src"] or "none")
+    assert (card.locator("audio").get_attribute("src") or "").endswith(before["audio"] or "none")
 
 
 def test_judgement_is_kept(visit) -> None:
