@@ -9,8 +9,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from ingest.archives import Member, chunks, errors_of, members
-from ingest.metadata import FILE_NAME, LARGEST_BYTES
-from ingest.sources import LONGEST_NAME, SOUND_SUFFIXES, clean
+from ingest.endings import is_sound, is_table
+from ingest.metadata import LARGEST_BYTES
+from ingest.sources import LONGEST_NAME, clean
 from ingest.unpacking import FREE_BYTES, ExhaustedError
 from speechsearch.audio.children import Allowance, described, error_of, in_child
 from speechsearch.domain.errors import ArchiveError, InputError, TooLargeError
@@ -36,16 +37,6 @@ class Entry:
     size_bytes: int
     error: InputError | None
     chunks: Iterator[bytes]
-
-
-def is_table(path: PurePosixPath) -> bool:
-    """Tell whether a file describes others."""
-    return path.name.lower() == FILE_NAME
-
-
-def is_sound(path: PurePosixPath) -> bool:
-    """Tell whether a file is to be taken in, by its name."""
-    return path.suffix.lower() in SOUND_SUFFIXES
 
 
 def allowance(packed_bytes: int, limits: Limits) -> Allowance:

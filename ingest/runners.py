@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from ingest.discover import discover, discover_uploaded
 from ingest.hub import hub_sources
 from ingest.pipeline import FileResult, run
-from ingest.sources import Selection
+from ingest.sources import Rejected, Selection
 from speechsearch.domain.progress import ProgressCallback
 
 if TYPE_CHECKING:  # the children that read archives import this package, and need no database
@@ -47,7 +47,10 @@ def runners(service: Service, samples: Path) -> Mapping[str, Runner]:
         )
 
     def sample_files(job: Job, workspace: Path) -> Selection:
-        return discover([samples], limits, workspace)
+        found = discover([samples], limits, workspace)
+        # What lies beside the samples, their questions and the like, is no news to anybody.
+        kept = (one for one in found if not (isinstance(one, Rejected) and one.state == "skipped"))
+        return Selection(kept, files=found.files, size_bytes=found.size_bytes)
 
     return {
         "files": partial(take_in, service, uploaded),

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from speechsearch.domain.dates import read_date
 from speechsearch.domain.errors import (
     DuplicateError,
     InputError,
@@ -17,7 +18,7 @@ from speechsearch.domain.errors import (
 from speechsearch.domain.progress import ProgressCallback
 from speechsearch.domain.values import Recording
 from speechsearch.domain.visitors import LOCAL, Visitor, owner_of, private, shown_name
-from speechsearch.library.intake import IndexOutcome, OnPassages, take_in
+from speechsearch.library.intake import NOTHING_SAID, IndexOutcome, OnPassages, take_in
 from speechsearch.library.library import Library
 from speechsearch.library.rebuild import rebuild
 from speechsearch.library.removal import Deleted, delete_collection, delete_recording
@@ -60,10 +61,11 @@ class Manage:
         recording: Recording,
         on_passages: OnPassages | None = None,
         wants_transcripts: bool = True,
+        described: Mapping[str, str] = NOTHING_SAID,
     ) -> IndexOutcome:
         """Make a recording searchable; see ``intake.take_in``. Raises TooLongError for more than a quota."""
         self.check_quota(recording.collection, recording)
-        return take_in(self._library, path, recording, on_passages, wants_transcripts)
+        return take_in(self._library, path, recording, on_passages, wants_transcripts, described)
 
     def check_quota(self, collection: str, added: Recording | None = None) -> None:
         """Refuse more speech than one visitor's own collections may hold; everybody's may hold any amount.
@@ -141,11 +143,16 @@ class Manage:
 
         Raises:
             NotFoundError, NotAllowedError: there is none that the visitor may change.
-            InputError: text that cannot be kept.
+            InputError: text that cannot be kept, or a date that cannot be read for sure.
         """
         recording = self._browse.recording(recording_id, visitor)
         self.check_change(recording.collection, visitor)
         changed = replace(recording, **changes)
+        if changed.date != recording.date:
+            reading = read_date(changed.date)
+            if reading.problem:
+                raise InputError(f"The date {reading.problem}")
+            changed = replace(changed, date=reading.iso)
         if not changed.title.strip():
             raise InputError("The title is empty.", "A recording needs one, so that it can be told from others.")
         if changed != recording:

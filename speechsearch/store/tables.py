@@ -31,7 +31,10 @@ class CollectionRow(Base):
 
 
 class RecordingRow(Base):
-    """One file, identified by the hash of its content."""
+    """One file, identified by the hash of its content.
+
+    ``described`` is JSON: what was said about it when it was last taken in, by field.
+    """
 
     __tablename__ = "recordings"
     recording_id: Mapped[str] = mapped_column(primary_key=True)
@@ -46,6 +49,7 @@ class RecordingRow(Base):
     source: Mapped[str]
     media_name: Mapped[str]
     wants_transcripts: Mapped[bool] = mapped_column(server_default=sa.true())
+    described: Mapped[str] = mapped_column(server_default="")
 
 
 class PassageRow(Base):
