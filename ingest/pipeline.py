@@ -120,7 +120,7 @@ def run(
                 if problem := read_date(found.description.date).problem:
                     unread_dates += 1
                     if unread_dates <= MOST_DATES:
-                        yield FileResult(found.name, "warning", message=f"The date {problem} {DATE_KEPT}")
+                        yield FileResult(f"{found.name}, date", "warning", message=f"The date {problem} {DATE_KEPT}")
         if unread_dates > MOST_DATES:
             yield FileResult("dates", "warning", message=f"And {unread_dates - MOST_DATES:,} more dates like these.")
     finally:

@@ -51,7 +51,7 @@ UPLOAD_FORM = {
 
 
 class JobFileBody(BaseModel):
-    """What became of one file: indexed, unchanged, duplicate, failed or warning."""
+    """What became of one file: indexed, updated, unchanged, duplicate, failed, warning or skipped."""
 
     name: str
     state: str

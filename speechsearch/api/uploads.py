@@ -13,6 +13,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
+from speechsearch.api.part_names import part_names
 from speechsearch.domain.errors import InputError, StoreError, TooLargeError
 from speechsearch.domain.limits import Limits
 
@@ -113,14 +114,12 @@ class _Parts:
         self._header = self._value = b""
 
     def _open(self) -> None:
-        _, options = parse_options_header(self._disposition)
-        self._name = options.get(b"name", b"").decode("utf-8", "replace")
-        if b"filename" not in options:
+        self._name, name = part_names(self._disposition)
+        if name is None:
             self._field = bytearray()
             if len(self.upload.fields) >= MOST_FIELDS:
                 raise TooLargeError("The form has too many fields.")
             return
-        name = options[b"filename"].decode("utf-8", "replace").replace("%22", '"')
         if not name:  # a form's file control that was left empty
             return
         if len(self.upload.files) >= self._limits.archive_files:

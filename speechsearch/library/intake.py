@@ -86,9 +86,9 @@ def update(library: Library, known: Recording, described: Mapping[str, str], pas
     if said != (now := {**said, **described}):
         library.describe_recording(recording, now)
     changes = [
-        f"{name} '{getattr(known, name)}' is now '{getattr(recording, name)}'"
+        f"{name} is '{new}'" + (f", not '{old}'" if old else "")
         for name in described
-        if getattr(known, name) != getattr(recording, name)
+        if (old := getattr(known, name)) != (new := getattr(recording, name))
     ]
     message = "; ".join(changes) + "." if changes else ""
     return IndexOutcome("updated" if changes else "unchanged", passages, known.duration_s, message)

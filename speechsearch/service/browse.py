@@ -7,7 +7,7 @@ from typing import Literal
 
 from speechsearch import audio
 from speechsearch.audio.peaks import outline
-from speechsearch.domain.errors import NotFoundError
+from speechsearch.domain.errors import InputError, NotFoundError
 from speechsearch.domain.limits import Limits
 from speechsearch.domain.values import Audio, Channel, Passage, Recording, Transcript
 from speechsearch.domain.visitors import LOCAL, Visitor, private, shown_name
@@ -17,6 +17,9 @@ from speechsearch.library.maps import PassageMap, PassageMaps
 from speechsearch.library.rebuild import differences
 from speechsearch.service.settings import Settings, is_on_space
 from speechsearch.store import CollectionSummary
+
+SHORTEST_ID = 6
+"""So many characters of an id may stand for it."""
 
 
 class Browse:
@@ -78,6 +81,27 @@ class Browse:
         if not visitor.sees(recording.collection):
             raise NotFoundError(f"There is no recording {recording_id!r:.80}.")
         return recording
+
+    def recording_named(self, name: str, visitor: Visitor = LOCAL) -> Recording:
+        """Return the recording with an id, or the only one whose id begins so, or whose file or title is called so.
+
+        Raises:
+            NotFoundError: there is none.
+            InputError: there are several.
+        """
+        seen = self.recordings(None, visitor)
+        ways = (
+            [one for one in seen if one.recording_id == name],
+            [one for one in seen if len(name) >= SHORTEST_ID and one.recording_id.startswith(name.lower())],
+            [one for one in seen if name in (one.file_name, one.title)],
+        )
+        found = next((way for way in ways if way), [])
+        if not found:
+            raise NotFoundError(f"There is no recording {name!r:.80}.", "See: speechsearch show")
+        if len(found) > 1:
+            listed = ", ".join(one.recording_id[:12] for one in found[:5])
+            raise InputError(f"{len(found)} recordings are called {name!r:.80}.", f"Name one by its id: {listed}.")
+        return found[0]
 
     def passages_of(self, recording_id: str, visitor: Visitor = LOCAL) -> list[Passage]:
         """Return a recording's passages in order of time. Raises NotFoundError."""

@@ -117,7 +117,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class JobFile:
-    """What became of one file of a job: indexed, unchanged, duplicate, failed or warning; and which recording it is."""
+    """What became of one file of a job, and which recording it is.
+
+    ``state``: indexed, updated (only what is said about it), unchanged, duplicate, failed, warning or skipped.
+    """
 
     name: str
     state: str

@@ -27,13 +27,15 @@ ACTIONS = {
     "running": ("pause", "cancel"),
     "paused": ("resume", "cancel"),
 }
-ORDER = {"failed": 0, "warning": 1, "duplicate": 2, "indexed": 3, "unchanged": 4}
+ORDER = {"failed": 0, "warning": 1, "duplicate": 2, "updated": 3, "indexed": 4, "unchanged": 5, "skipped": 6}
 STAGES = {"encode": "Hearing again:", "transcribe": "Writing down:"}
 """What the second pass does with a recording."""
 RESULTS = {
     "indexed": "added",
+    "updated": "updated",
     "unchanged": "known already",
     "duplicate": "there under another name",
+    "skipped": "left out",
     "warning": "with a remark",
     "failed": "could not be used",
 }
