@@ -68,8 +68,9 @@ def read_table(text: str, is_header: Callable[[Sequence[str]], bool]) -> tuple[l
     separators = said[1] if said else SEPARATORS
     found = {one: header for one in separators if (header := _header(body, one, is_header)) is not None}
     if not found:
-        rows = _rows(body, said[1] if said else max(SEPARATORS, key=body.partition("\n")[0].count))
-        return next((cells for _, cells in islice(rows, HEADER_WITHIN) if any(cells)), []), iter(())
+        usual = said[1] if said else max(SEPARATORS, key=body.partition("\n")[0].count)
+        first = _header(body, usual, any)
+        return first[1] if first else [], iter(())
     separator = max(found, key=lambda one: len(found[one][1]))
     place, heads = found[separator]
     return heads, _below(body, separator, place, len(heads), 1 if said else 0)
@@ -77,11 +78,11 @@ def read_table(text: str, is_header: Callable[[Sequence[str]], bool]) -> tuple[l
 
 def _header(text: str, separator: str, is_header: Callable[[Sequence[str]], bool]) -> tuple[int, list[str]] | None:
     """Return which row is the header, from 0, and its cells; None if there is none."""
+    rows = enumerate(islice(_rows(text, separator), HEADER_WITHIN))
     try:
-        rows = list(islice(_rows(text, separator), HEADER_WITHIN))
+        return next(((place, cells) for place, (_, cells) in rows if is_header(cells)), None)
     except csv.Error:
         return None
-    return next(((place, cells) for place, (_, cells) in enumerate(rows) if is_header(cells)), None)
 
 
 def _below(text: str, separator: str, place: int, width: int, lines: int) -> Rows:

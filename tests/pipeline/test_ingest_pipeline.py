@@ -25,7 +25,7 @@ class SmallService:
         self.kept: dict[str, Recording] = {}
         self.journal: dict[str, tuple[str, str, str]] = {}
 
-    def take_in(self, path, recording, on_passages=None, wants_transcripts=True):
+    def take_in(self, path, recording, on_passages=None, wants_transcripts=True, described=None):
         samples, rate_hz = soundfile.read(path)
         seconds = int(len(samples) / rate_hz)
         if known := self.kept.get(recording.recording_id):
@@ -170,7 +170,7 @@ def test_a_file_that_vanishes_is_a_failure(tmp_path):
 
 
 def test_warnings_are_not_failures():
-    found = [Rejected("metadata.csv", InputError("Line 2 names no file."), is_warning=True)]
+    found = [Rejected("metadata.csv", InputError("Line 2 names no file."), "warning")]
     (result,) = run(SmallService(), found, collection="talks")
     assert result == FileResult("metadata.csv", "warning", message="Line 2 names no file.")
 
@@ -199,7 +199,7 @@ def test_a_journal_that_cannot_be_written_stops_the_run(tmp_path):
 
 def test_an_interrupt_passes_and_leaves_nothing_unpacked(tmp_path):
     class Interrupted(SmallService):
-        def take_in(self, path, recording, on_passages=None, wants_transcripts=True):
+        def take_in(self, path, recording, on_passages=None, wants_transcripts=True, described=None):
             raise KeyboardInterrupt
 
     tone(tmp_path / "a.wav", 300)
