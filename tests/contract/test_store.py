@@ -363,16 +363,9 @@ def test_what_was_said_about_a_recording_is_kept_until_something_else_is(store):
 
 
 def test_recordings_of_a_time_are_found_by_what_their_dates_say(store):
-    dates = {
-        "1": "2019",
-        "2": "2019-03",
-        "3": "5 May 2019",
-        "4": "2019-05-05T23:30:00+02:00",
-        "5": "03/04/2021",
-        "6": "",
-    }
-    for name, date in dates.items():
-        recording = replace(TALK, recording_id=name * 64, date=date)
+    dates = ("2019", "2019-03", "5 May 2019", "2019-05-05T23:30:00+02:00", "03/04/2021", "")
+    for number, date in enumerate(dates, 1):
+        recording = replace(TALK, recording_id=str(number) * 64, date=date)
         save(store, recording, "a.opus", list(stored_passages(recording, 1)), "1")
 
     def found(*times):

@@ -67,9 +67,7 @@ def test_without_waiting_the_transcripts_are_left_to_the_page(loader: FakeLoader
     assert loader.counted() == {"first": passages, "text": passages}
 
 
-def test_corrected_metadata_is_taken_in_and_what_was_edited_stays(
-    loader: FakeLoader, sound: Path, tmp_path: Path
-) -> None:
+def test_corrected_metadata_is_taken_in_and_edits_stay(loader: FakeLoader, sound: Path, tmp_path: Path) -> None:
     folder = tmp_path / "talks"
     folder.mkdir()
     (folder / "talk.wav").write_bytes(sound.read_bytes())
