@@ -7,6 +7,7 @@ archive past its limits is refused as a whole. Members of archives are unpacked 
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
@@ -14,9 +15,10 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from ingest import archives, contents
+from ingest.beside import BAG, Companions, beside_on_disk, may_be_beside
 from ingest.metadata import FILE_NAME, LARGEST_BYTES, Metadata, describe, edited
 from ingest.plan import Plan, Tables
-from ingest.sources import LONGEST_NAME, SOUND_SUFFIXES, Found, Rejected, Selection, Source, clean, disk_name
+from ingest.sources import LONGEST_NAME, SOUND_SUFFIXES, Beside, Found, Rejected, Selection, Source, clean, disk_name
 from speechsearch.domain.errors import ArchiveError, InputError, TooLargeError
 from speechsearch.domain.limits import Limits
 
@@ -41,8 +43,9 @@ def discover(paths: Sequence[Path], limits: Limits, workspace: Path) -> Selectio
     )
     plan.add(dropped.problems)
     lying: dict[Path, Metadata] = {}
+    taken = {one.path for path in paths if path.is_file() for one in beside_on_disk(path)}
     for path in paths:
-        if path in given:
+        if path in given or (path in taken and may_be_beside(PurePosixPath(path.name))):
             continue
         if path.is_dir():
             _plan_folder(plan, path)
@@ -50,7 +53,8 @@ def discover(paths: Sequence[Path], limits: Limits, workspace: Path) -> Selectio
             _plan_archive(plan, path, path.name)
         else:
             tables = _tables_beside(path, dropped, lying, plan)
-            plan.add([_file(path, path.name, PurePosixPath(path.name), tables, limits)[0]])
+            one = _file(path, path.name, PurePosixPath(path.name), tables, limits)[0]
+            plan.add([_with_beside(one, beside_on_disk(path)) if path.is_file() else one])
     return plan.selection()
 
 
@@ -153,6 +157,8 @@ def _plan_files(
     for inside, path in files:
         if inside.name.lower() == FILE_NAME:
             problems += plan.keep(inside.parent, _read_table(path, f"{prefix}{inside}", plan), tables)
+    companions = Companions(dict(files))
+    sounds: list[PurePosixPath] = []
     used: dict[PurePosixPath, set[str]] = {folder: set() for folder in tables}
     found: list[Found] = []
     is_empty = True
@@ -164,20 +170,34 @@ def _plan_files(
             plan.add(found)
             found = []
             _plan_archive(plan, path, name)
+        elif may_be_beside(inside):
+            continue
         elif is_direct or inside.suffix.lower() in SOUND_SUFFIXES:
+            sounds.append(inside)
             one, folder, key = _file(path, name, inside, tables, plan.limits)
             if isinstance(one, Source) and (edit := edits.get(inside)):
                 one = replace(one, description=edited(one.description, edit))
-            found.append(one)
+            found.append(_with_beside(one, companions.of(inside)))
             used.get(folder, set()).add(key)
         else:
             continue
         is_empty = False
     for folder, table in tables.items():
         problems += plan.few(table.unused(used[folder]))
+    problems += plan.few(_without_sound(path, prefix) for path in companions.unused(sounds))
     plan.add(found)
     plan.parts.append(lambda: problems)
     return not is_empty
+
+
+def _with_beside(found: Found, beside: tuple[Beside, ...]) -> Found:
+    return replace(found, beside=beside) if isinstance(found, Source) and beside else found
+
+
+def _without_sound(path: PurePosixPath, prefix: str) -> Rejected:
+    name = clean(f"{prefix}{path}", 2 * LONGEST_NAME)
+    reason = f"There is no recording of the same name beside '{clean(path.name, LONGEST_NAME)}', so it was left out."
+    return Rejected(name, InputError(reason), is_warning=True)
 
 
 def _files_below(root: Path, problems: list[Found]) -> Iterator[PurePosixPath]:
@@ -201,21 +221,29 @@ def _plan_archive(plan: Plan, path: Path, name: str) -> None:
     tables: Tables = {}
     sizes: dict[PurePosixPath, int] = {}
     found: list[Found] = []
+    beside: dict[PurePosixPath, Path] = {}
     refused = 0
     shown = clean(name, 2 * LONGEST_NAME)
+    texts = plan.workspace / f"texts-{len(plan.parts)}"
     try:
         with closing(contents.entries(path, shown, plan.limits, "tables")) as entries:
             for entry in entries:
                 if contents.is_table(entry.path) and entry.error is None:
                     found += _read_entry(entry, shown, tables, plan)
+                elif may_be_beside(entry.path) and entry.error is None:
+                    beside[entry.path] = texts / f"{len(beside)}"
+                    found += _keep_text(entry, shown, beside[entry.path])
                 elif entry.error is not None:
                     refused += 1
                     if refused <= MOST_NAMED:
                         found.append(Rejected(clean(f"{shown}/{entry.path}", 2 * LONGEST_NAME), entry.error))
                 elif contents.is_sound(entry.path):
                     sizes[entry.path] = entry.size_bytes
+                elif entry.path.name == BAG:
+                    beside[entry.path] = path
     except ArchiveError as error:
         plan.add([Rejected(shown, _named(error, path, shown))])
+        shutil.rmtree(texts, ignore_errors=True)
         return
     except OSError as error:
         plan.add([_unreadable(shown, error)])
@@ -231,8 +259,22 @@ def _plan_archive(plan: Plan, path: Path, name: str) -> None:
         used.get(folder, set()).add(key)
     for folder, table in tables.items():
         found += plan.few(table.unused(used[folder]))
+    companions = Companions({path: file for path, file in beside.items() if file.exists()})
+    found += plan.few(_without_sound(one, f"{shown}/") for one in companions.unused(sizes))
     plan.count([*found, *(Source("", path, size_bytes) for size_bytes in sizes.values())])
-    plan.parts.append(lambda: _unpack(path, shown, found, tables, plan))
+    plan.parts.append(lambda: _unpack(path, shown, found, tables, companions, texts, plan))
+
+
+def _keep_text(entry: contents.Entry, archive: str, target: Path) -> list[Found]:
+    """Keep a transcript of an archive for its recording, and return what is wrong with it."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.open("wb") as kept:
+        for chunk in entry.chunks:
+            kept.write(chunk)
+    if entry.error is None:
+        return []
+    target.unlink()
+    return [Rejected(clean(f"{archive}/{entry.path}", 2 * LONGEST_NAME), entry.error, is_warning=True)]
 
 
 def _read_entry(entry: contents.Entry, archive: str, tables: Tables, plan: Plan) -> list[Found]:
@@ -244,8 +286,13 @@ def _read_entry(entry: contents.Entry, archive: str, tables: Tables, plan: Plan)
     return plan.keep(entry.path.parent, plan.room.parse(content, name, plan.limits.archive_files), tables)
 
 
-def _unpack(path: Path, name: str, found: Sequence[Found], tables: Tables, plan: Plan) -> Iterator[Found]:
-    """Yield the recordings of an archive, each unpacked for as long as it is the current one."""
+def _unpack(
+    path: Path, name: str, found: Sequence[Found], tables: Tables, companions: Companions, texts: Path, plan: Plan
+) -> Iterator[Found]:
+    """Yield the recordings of an archive, each unpacked for as long as it is the current one.
+
+    ``texts``: the folder of what belongs to them, removed at the end.
+    """
     plan.workspace.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="ingest-", dir=plan.workspace) as folder:
         try:
@@ -253,9 +300,13 @@ def _unpack(path: Path, name: str, found: Sequence[Found], tables: Tables, plan:
                 for entry in entries:
                     if entry.error is None and contents.is_sound(entry.path):
                         target = Path(folder, disk_name(entry.path.name))
-                        yield from _unpack_entry(entry, clean(f"{name}/{entry.path}", 2 * LONGEST_NAME), target, tables)
+                        shown = clean(f"{name}/{entry.path}", 2 * LONGEST_NAME)
+                        for one in _unpack_entry(entry, shown, target, tables):
+                            yield _with_beside(one, companions.of(entry.path))
         except ArchiveError as error:
             yield Rejected(name, _named(error, path, name))
+        finally:
+            shutil.rmtree(texts, ignore_errors=True)
     yield from found
 
 

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from speechsearch.domain.errors import SpeechSearchError
 
@@ -79,9 +80,23 @@ class Description:
     collection: str = ""
 
 
+BesideKind = Literal["captions", "chapters", "written"]
+"""A transcript with times, a list of chapters, or what a recogniser wrote, in an exported collection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A file that belongs to a recording; ``name`` is shown, ``recognizer`` says whose transcript it is if known."""
+
+    path: Path
+    name: str
+    kind: BesideKind
+    recognizer: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file to take in: ``path`` may be gone once the next source is asked for.
+    """A file to take in: ``path``, and those of ``beside``, may be gone once the next source is asked for.
 
     ``name`` is shown, ``file_name`` is kept, ``size_bytes`` is its part of the selection's size.
     """
@@ -90,6 +105,7 @@ class Source:
     path: Path
     size_bytes: int = 0
     description: Description = field(default_factory=Description)
+    beside: tuple[Beside, ...] = ()
 
     @property
     def file_name(self) -> str:

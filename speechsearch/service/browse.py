@@ -128,10 +128,14 @@ class Browse:
         return audio.read_span(media, passage.span)
 
     def transcribed(self, recording_id: str, visitor: Visitor = LOCAL) -> list[tuple[Passage, Transcript | None]]:
-        """Return a recording's passages in order of time, each with its transcript. Raises NotFoundError."""
+        """Return a recording's passages in order of time, each with its transcript. Raises NotFoundError.
+
+        It is that of the first recogniser of the settings that has written something of it.
+        """
         self.recording(recording_id, visitor)
-        store, baselines = self._library.store, self._library.makers.baselines
-        said = store.transcripts.of(recording_id, baselines[0].name) if baselines else {}
+        store = self._library.store
+        found = (store.transcripts.of(recording_id, one.name) for one in self._library.makers.baselines)
+        said = next(filter(None, found), {})
         return [(one, said.get(one.passage_id)) for one in store.passages.of(recording_id)]
 
     def playable(self, recording_id: str, visitor: Visitor = LOCAL) -> tuple[Recording, Path, str]:

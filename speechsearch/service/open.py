@@ -130,7 +130,7 @@ class Service:
         Raises:
             MissingDependencyError: the settings name no recogniser.
         """
-        baselines = self.library.makers.baselines
+        baselines = [one for one in self.library.makers.baselines if not one.is_given]
         if not baselines:
             raise MissingDependencyError("There is no recogniser.", "Set SPEECHSEARCH_ENGINES__RECOGNIZER.")
         found = list(audio.passages(path, self.settings.segmentation, self.limits))

@@ -1,0 +1,94 @@
+"""Which files beside a recording belong to it: transcripts and chapters of the same name."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
+
+from ingest.sources import LONGEST_NAME, SOUND_SUFFIXES, Beside, BesideKind, clean
+
+SUFFIXES = (".json", ".vtt", ".srt")
+"""Those of transcripts, the ones that may have the times of words first."""
+BAG, PAYLOAD, SOUNDS, WRITTEN = "bagit.txt", "data", "audio", "transcripts"
+"""The marks of an exported collection, see ``speechsearch/library/bags.py``."""
+LANGUAGE = re.compile(r"\.[a-z]{2,3}(-[a-z0-9]{2,8})?$", re.ASCII)
+CHAPTERS = ".chapters"
+RECOGNIZER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+def may_be_beside(path: PurePosixPath) -> bool:
+    """Tell whether a file may be a transcript or have chapters, by its name.
+
+    >>> may_be_beside(PurePosixPath("talks/a.en.VTT")), may_be_beside(PurePosixPath("a.mp3"))
+    (True, False)
+    """
+    return path.suffix.lower() in SUFFIXES
+
+
+def written_name(name: str) -> str:
+    """Return a name as it is compared: composed, in small letters."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+class Companions:
+    """The transcripts and chapters of one tree of files, by the recordings that they belong to.
+
+    ``files``: paths in the tree -> where the files are; those that are no companions may be among them.
+    """
+
+    def __init__(self, files: Mapping[PurePosixPath, Path]) -> None:
+        self._files = {path: file for path, file in files.items() if may_be_beside(path)}
+        self._bags = {path.parent / PAYLOAD for path in files if path.name == BAG}
+        self._by_name: dict[tuple[PurePosixPath, str], list[tuple[int, str, PurePosixPath]]] = defaultdict(list)
+        for path in self._files:
+            name = written_name(path.name)[: -len(path.suffix)]
+            order = SUFFIXES.index(path.suffix.lower())
+            self._by_name[path.parent, name].append((order, name, path))
+            language = LANGUAGE.search(name)
+            if language and language[0] not in SOUND_SUFFIXES:
+                plain = name[: language.start()]
+                self._by_name[path.parent, plain].append((len(SUFFIXES) + order, name, path))
+        self._written = self._written_of_bags()
+
+    def of(self, sound: PurePosixPath) -> tuple[Beside, ...]:
+        """Return what belongs to a recording, the best transcript first."""
+        names = dict.fromkeys((written_name(sound.name), written_name(sound.name)[: -len(sound.suffix) or None]))
+        found = sorted(one for name in names for one in self._by_name.get((sound.parent, name), ()))
+        captions = [self._beside(path) for _, _, path in found]
+        chapters = [
+            self._beside(path, "chapters")
+            for name in names
+            for _, _, path in self._by_name.get((sound.parent, name + CHAPTERS), ())
+            if path.suffix.lower() == ".json"
+        ]
+        return (*captions, *chapters[:1], *self._written.get(sound, ()))
+
+    def unused(self, sounds: Iterable[PurePosixPath]) -> list[PurePosixPath]:
+        """Return the subtitles that belong to none of the recordings; JSON may be anything."""
+        used = {one.path for sound in sounds for one in self.of(sound)}
+        return sorted(
+            path for path, file in self._files.items() if file not in used and path.suffix.lower() in SUFFIXES[1:]
+        )
+
+    def _beside(self, path: PurePosixPath, kind: BesideKind = "captions", recognizer: str = "") -> Beside:
+        return Beside(self._files[path], clean(path.name, LONGEST_NAME), kind, recognizer)
+
+    def _written_of_bags(self) -> dict[PurePosixPath, list[Beside]]:
+        """Return recording -> what recognisers wrote of it, in exported collections."""
+        found: dict[PurePosixPath, list[Beside]] = defaultdict(list)
+        for path in sorted(self._files):
+            for payload in self._bags.intersection(path.parents):
+                top, *inside = path.relative_to(payload).parts
+                if top == WRITTEN and len(inside) > 1 and RECOGNIZER.fullmatch(inside[0]):
+                    sound = payload / SOUNDS / PurePosixPath(*inside[1:]).with_suffix("")
+                    found[sound].append(self._beside(path, "written", inside[0]))
+        return found
+
+
+def beside_on_disk(sound: Path) -> tuple[Beside, ...]:
+    """Return what belongs to a recording that was named by itself."""
+    near = {PurePosixPath(one.name): one for one in sound.parent.iterdir() if may_be_beside(PurePosixPath(one.name))}
+    return Companions({name: one for name, one in near.items() if one.is_file()}).of(PurePosixPath(sound.name))
