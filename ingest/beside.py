@@ -12,7 +12,7 @@ from ingest.sources import LONGEST_NAME, SOUND_SUFFIXES, Beside, BesideKind, cle
 
 SUFFIXES = (".json", ".vtt", ".srt")
 """Those of transcripts, the ones that may have the times of words first."""
-BAG, PAYLOAD, SOUNDS, WRITTEN = "bagit.txt", "data", "audio", "transcripts"
+BAG, PAYLOAD, SOUNDS, WRITTEN, ABOUT = "bagit.txt", "data", "audio", "transcripts", "collection.json"
 """The marks of an exported collection, see ``speechsearch/library/bags.py``."""
 LANGUAGE = re.compile(r"\.[a-z]{2,3}(-[a-z0-9]{2,8})?$", re.ASCII)
 CHAPTERS = ".chapters"
@@ -64,7 +64,13 @@ class Companions:
             for _, _, path in self._by_name.get((sound.parent, name + CHAPTERS), ())
             if path.suffix.lower() == ".json"
         ]
-        return (*captions, *chapters[:1], *self._written.get(sound, ()))
+        about = [payload / ABOUT for payload in self._bags.intersection(sound.parents)]
+        collection = [self._beside(path, "collection") for path in about if path in self._files]
+        return (*captions, *chapters[:1], *self._written.get(sound, ()), *collection)
+
+    def is_exported(self, sound: PurePosixPath) -> bool:
+        """Tell whether a recording is part of an exported collection, whose tables are written for spreadsheets."""
+        return not self._bags.isdisjoint(sound.parents)
 
     def unused(self, sounds: Iterable[PurePosixPath]) -> list[PurePosixPath]:
         """Return the subtitles that belong to none of the recordings; JSON may be anything."""
@@ -83,12 +89,14 @@ class Companions:
             for payload in self._bags.intersection(path.parents):
                 top, *inside = path.relative_to(payload).parts
                 if top == WRITTEN and len(inside) > 1 and RECOGNIZER.fullmatch(inside[0]):
-                    sound = payload / SOUNDS / PurePosixPath(*inside[1:]).with_suffix("")
+                    sound = payload.joinpath(SOUNDS, *inside[1:]).with_suffix("")
                     found[sound].append(self._beside(path, "written", inside[0]))
         return found
 
 
-def beside_on_disk(sound: Path) -> tuple[Beside, ...]:
-    """Return what belongs to a recording that was named by itself."""
-    near = {PurePosixPath(one.name): one for one in sound.parent.iterdir() if may_be_beside(PurePosixPath(one.name))}
-    return Companions({name: one for name, one in near.items() if one.is_file()}).of(PurePosixPath(sound.name))
+def companions_beside(sound: Path) -> Companions:
+    """Return the transcripts and chapters in the folder of a recording that was named by itself."""
+    if not sound.is_file():
+        return Companions({})
+    near = (one for one in sound.parent.iterdir() if may_be_beside(PurePosixPath(one.name)))
+    return Companions({PurePosixPath(one.name): one for one in near if one.is_file()})

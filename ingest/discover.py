@@ -15,10 +15,10 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from ingest import archives, contents
-from ingest.beside import BAG, Companions, beside_on_disk, may_be_beside
-from ingest.metadata import FILE_NAME, LARGEST_BYTES, Metadata, describe, edited
+from ingest.beside import BAG, Companions, companions_beside, may_be_beside
+from ingest.metadata import FILE_NAME, LARGEST_BYTES, Metadata, describe, edited, plain_description
 from ingest.plan import Plan, Tables
-from ingest.sources import LONGEST_NAME, SOUND_SUFFIXES, Beside, Found, Rejected, Selection, Source, clean, disk_name
+from ingest.sources import LONGEST_NAME, SOUND_SUFFIXES, Found, Rejected, Selection, Source, clean, disk_name
 from speechsearch.domain.errors import ArchiveError, InputError, TooLargeError
 from speechsearch.domain.limits import Limits
 
@@ -43,7 +43,9 @@ def discover(paths: Sequence[Path], limits: Limits, workspace: Path) -> Selectio
     )
     plan.add(dropped.problems)
     lying: dict[Path, Metadata] = {}
-    taken = {one.path for path in paths if path.is_file() for one in beside_on_disk(path)}
+    taken = {
+        one.path for path in paths if path.is_file() for one in companions_beside(path).of(PurePosixPath(path.name))
+    }
     for path in paths:
         if path in given or (path in taken and may_be_beside(PurePosixPath(path.name))):
             continue
@@ -53,8 +55,8 @@ def discover(paths: Sequence[Path], limits: Limits, workspace: Path) -> Selectio
             _plan_archive(plan, path, path.name)
         else:
             tables = _tables_beside(path, dropped, lying, plan)
-            one = _file(path, path.name, PurePosixPath(path.name), tables, limits)[0]
-            plan.add([_with_beside(one, beside_on_disk(path)) if path.is_file() else one])
+            inside = PurePosixPath(path.name)
+            plan.add([_completed(_file(path, path.name, inside, tables, limits)[0], inside, companions_beside(path))])
     return plan.selection()
 
 
@@ -177,7 +179,7 @@ def _plan_files(
             one, folder, key = _file(path, name, inside, tables, plan.limits)
             if isinstance(one, Source) and (edit := edits.get(inside)):
                 one = replace(one, description=edited(one.description, edit))
-            found.append(_with_beside(one, companions.of(inside)))
+            found.append(_completed(one, inside, companions))
             used.get(folder, set()).add(key)
         else:
             continue
@@ -190,8 +192,12 @@ def _plan_files(
     return not is_empty
 
 
-def _with_beside(found: Found, beside: tuple[Beside, ...]) -> Found:
-    return replace(found, beside=beside) if isinstance(found, Source) and beside else found
+def _completed(found: Found, inside: PurePosixPath, companions: Companions) -> Found:
+    """Return a source with what belongs to it."""
+    if not isinstance(found, Source):
+        return found
+    about = plain_description(found.description) if companions.is_exported(inside) else found.description
+    return replace(found, beside=companions.of(inside), description=about)
 
 
 def _without_sound(path: PurePosixPath, prefix: str) -> Rejected:
@@ -302,7 +308,7 @@ def _unpack(
                         target = Path(folder, disk_name(entry.path.name))
                         shown = clean(f"{name}/{entry.path}", 2 * LONGEST_NAME)
                         for one in _unpack_entry(entry, shown, target, tables):
-                            yield _with_beside(one, companions.of(entry.path))
+                            yield _completed(one, entry.path, companions)
         except ArchiveError as error:
             yield Rejected(name, _named(error, path, name))
         finally:

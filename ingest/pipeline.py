@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -59,6 +59,9 @@ class Indexer(Protocol):
 
     def keep_written(self, recording_id: str, recognizer: str, written: Sequence[WrittenPassage]) -> int:
         """Keep what a recogniser wrote of a recording elsewhere; return of how many passages."""
+
+    def describe_collection(self, collection: str, about: Mapping[str, str]) -> None:
+        """Say of a collection what its export says, where nothing is said yet."""
 
     def mark_failed(self, recording_id: str, file_name: str, collection: str, message: str) -> None:
         """Write a failure to the journal."""
@@ -185,6 +188,8 @@ def _keep_beside(indexer: Indexer, source: Source, recording: Recording, outcome
     found = read_enclosed(source.beside, recording.duration_s)
     is_new = indexer.keep_given(recording.recording_id, found.given)
     written = [name for name, passages in found.written if indexer.keep_written(recording.recording_id, name, passages)]
+    if found.about:
+        indexer.describe_collection(recording.collection, found.about)
     taken_over = [f"Transcript by {name} taken over." for name in written]
     return " ".join((*kept_said(found, is_new), *taken_over, *found.problems))
 

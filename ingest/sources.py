@@ -80,8 +80,8 @@ class Description:
     collection: str = ""
 
 
-BesideKind = Literal["captions", "chapters", "written"]
-"""A transcript with times, a list of chapters, or what a recogniser wrote, in an exported collection."""
+BesideKind = Literal["captions", "chapters", "written", "collection"]
+"""A transcript with times, chapters; in an exported collection what a recogniser wrote, and what is said of it all."""
 
 
 @dataclass(frozen=True, slots=True)

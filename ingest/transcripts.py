@@ -24,6 +24,8 @@ LARGEST_BYTES = 16_000_000
 """Six hours of speech with the times of all words have about 10 MB."""
 MOST_CAPTIONS, MOST_CHAPTERS = 100_000, 1_000
 LONGEST_CAPTION, LONGEST_WORD = 5_000, 200
+ABOUT = {"description": 2_000, "licence": LONGEST_NAME, "source": LONGEST_NAME}
+"""What is said of a collection -> its most characters."""
 HINT = "Transcripts are SubRip (.srt), WebVTT (.vtt) or JSON with segments of start, end and text."
 
 _TIME = r"(?:(\d{1,4}):)?(\d{1,2}):(\d{1,2})[.,](\d{1,3})"
@@ -34,10 +36,14 @@ INLINE_TIME = re.compile(r"<\d{1,4}:\d{2}[:.]", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Enclosed:
-    """What was read of the files beside a recording, and what could not be, in sentences."""
+    """What was read of the files beside a recording, and what could not be (``problems``), in sentences.
+
+    ``about``: description, licence and source of the collection that the recording was exported from.
+    """
 
     given: Given = field(default_factory=Given)
     written: tuple[tuple[str, tuple[WrittenPassage, ...]], ...] = ()
+    about: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
 
 
@@ -46,19 +52,21 @@ def read_enclosed(files: Sequence[Beside], duration_s: float) -> Enclosed:
 
     ``duration_s``: of the recording; what is said to be after its end is left out.
     """
-    given, written, problems = Given(), [], []
+    given, written, about, problems = Given(), [], {}, []
     for file in files:
         try:
             content = _read(file)
             if file.kind == "chapters":
                 given = Given(given.name, given.captions, chapters_of(content, duration_s))
             elif file.kind == "written":
-                written.append((file.recognizer, written_passages(_json(content))))
+                written.append((file.recognizer, written_passages(_json(content), file.recognizer)))
+            elif file.kind == "collection":
+                about = about_collection(_json(content))
             elif not given.captions:
                 given = Given(file.name, captions_in(content, duration_s), given.chapters)
         except InputError as error:
             problems.append(f"'{file.name}' beside it was left out: {error.message}")
-    return Enclosed(given, tuple(written), tuple(problems))
+    return Enclosed(given, tuple(written), about, tuple(problems))
 
 
 def _read(file: Beside) -> str:
@@ -195,16 +203,30 @@ def chapters_of(text: str, duration_s: float) -> tuple[Chapter, ...]:
     return tuple(sorted(found, key=lambda one: one.start_s))
 
 
-def written_passages(document: Any) -> tuple[WrittenPassage, ...]:
+def about_collection(document: Any) -> dict[str, str]:
+    r"""Return what an exported collection says about itself.
+
+    Raises:
+        InputError: it is no such file.
+
+    >>> about_collection({"name": "talks", "description": "On\nbees", "licence": "CC0", "source": ""})
+    {'description': 'On\nbees', 'licence': 'CC0', 'source': ''}
+    """
+    if not isinstance(document, Mapping):
+        raise InputError("It does not describe a collection.")
+    said = {name: str(document.get(name) or "")[:most].splitlines() for name, most in ABOUT.items()}
+    return {name: "\n".join(clean(line, ABOUT[name]) for line in lines) for name, lines in said.items()}
+
+
+def written_passages(document: Any, recognizer: str) -> tuple[WrittenPassage, ...]:
     """Return what a recogniser wrote of each passage, from an exported collection.
 
     Raises:
         InputError: it is no such file.
     """
     is_known = isinstance(document, Mapping) and isinstance(document.get("segments"), list)
-    if not is_known or not isinstance(document.get("fingerprint"), str):
-        raise InputError("It is no transcript of an exported collection.")
-    recognizer, fingerprint = str(document.get("recognizer", "")), document["fingerprint"][:LONGEST_NAME]
+    if not is_known or document.get("recognizer") != recognizer:
+        raise InputError(f"It is no transcript by {recognizer} of an exported collection.")
     found = []
     for one in document["segments"][:MOST_CAPTIONS]:
         if not isinstance(one, Mapping):
@@ -213,8 +235,9 @@ def written_passages(document: Any) -> tuple[WrittenPassage, ...]:
         if not (math.isfinite(start_s) and math.isfinite(end_s) and 0 <= start_s < end_s):
             continue
         words = tuple(
-            Word(word.text, word.start_s - start_s, word.end_s - start_s) for word in _words(one.get("words"))
+            Word(word.text, round(word.start_s - start_s, 6), round(word.end_s - start_s, 6))
+            for word in _words(one.get("words"))
         )
-        text = str(one.get("text") or "")[: 8 * LONGEST_CAPTION]
+        text, fingerprint = str(one.get("text") or "")[: 8 * LONGEST_CAPTION], clean(one.get("fingerprint", ""))
         found.append(WrittenPassage(Span(start_s, end_s), fingerprint, Transcript(text, recognizer, words)))
     return tuple(found)

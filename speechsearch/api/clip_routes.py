@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import unicodedata
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import quote
 from uuid import UUID
@@ -15,15 +14,14 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from speechsearch.api.identity import visitor_of
+from speechsearch.domain.safe_text import safe_name
 
 if TYPE_CHECKING:
     from speechsearch.service.open import Service
 
-LONGEST_NAME = 100
 Download = Annotated[bool, Parameter(description="as a file to be saved")]
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
-_NOT_IN_NAMES = frozenset('<>:"/\\|?*')
 
 
 def clip_routes(service: Service) -> APIRouter:
@@ -44,16 +42,6 @@ def clip_routes(service: Service) -> APIRouter:
         return response
 
     return router
-
-
-def safe_name(name: str, suffix: str = "") -> str:
-    r"""Return a name under which every system can save a file.
-
-    >>> safe_name("../<b>Why?</b> 1:02", ".wav"), safe_name("a\u202egnp.exe", ".wav"), safe_name("..", ".mp3")
-    ('b Why b 1 02.wav', 'agnp.exe.wav', 'recording.mp3')
-    """
-    parts = (" " if one in _NOT_IN_NAMES else one for one in name if unicodedata.category(one)[0] != "C")
-    return (" ".join("".join(parts).split())[:LONGEST_NAME].strip(" .") or "recording") + suffix
 
 
 def attachment(name: str, suffix: str = "") -> str:

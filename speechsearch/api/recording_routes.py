@@ -10,9 +10,10 @@ from fastapi import Query as Parameter
 from pydantic import BaseModel
 from starlette.responses import FileResponse, Response
 
-from speechsearch.api.clip_routes import Download, safe_name
+from speechsearch.api.clip_routes import Download
 from speechsearch.api.collection_routes import DeletedBody, RecordingId
 from speechsearch.api.identity import visitor_of
+from speechsearch.domain.safe_text import safe_name
 from speechsearch.domain.values import Passage, Recording, Transcript
 from speechsearch.domain.visitors import shown_name
 

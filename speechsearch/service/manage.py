@@ -75,6 +75,12 @@ class Manage:
         """Keep what a recogniser wrote elsewhere; see ``given_transcripts.keep_written``. Raises InputError."""
         return keep_written(self._library, recording_id, recognizer, written)
 
+    def describe_collection(self, collection: str, about: Mapping[str, str]) -> None:
+        """Say of a collection (by its name in the store) what its export says, where nothing is said yet."""
+        found = [one for one in self._library.store.collections.summaries() if one.name == collection]
+        if found and not any((found[0].description, found[0].licence, found[0].source)):
+            self._library.store.collections.describe(collection, **about)
+
     def check_quota(self, collection: str, added: Recording | None = None) -> None:
         """Refuse more speech than one visitor's own collections may hold; everybody's may hold any amount.
 

@@ -93,12 +93,12 @@ def test_chapters_and_what_an_export_has_written() -> None:
     )
     with pytest.raises(InputError, match="no list of chapters"):
         chapters_of("[]", 10.0)
-    document = {"recognizer": "mini", "fingerprint": "mini-1", **WHISPER}
-    first, _ = written_passages(document)
+    segments = [{**one, "fingerprint": "mini-1"} for one in WHISPER["segments"]]
+    first, _ = written_passages({"recognizer": "mini", "segments": segments}, "mini")
     assert first.span == Span(1.0, 3.5) and first.fingerprint == "mini-1"
     assert first.transcript.words[1] == Word("built", 0.5, 2.5) and first.transcript.recognizer == "mini"
     with pytest.raises(InputError, match="exported collection"):
-        written_passages(WHISPER)
+        written_passages({"recognizer": "other", "segments": segments}, "mini")
 
 
 def names(found: tuple[Beside, ...]) -> list[tuple[str, str]]:
