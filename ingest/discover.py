@@ -138,10 +138,20 @@ def _file(
 def _plan_folder(plan: Plan, root: Path) -> None:
     """Add everything below a folder; archives in it are opened too."""
     problems: list[Found] = []
-    files = [(inside, root / inside) for inside in sorted(_files_below(root, problems))]
+    files = [(inside, root / inside) for inside in sorted(files_below(root, problems))]
     plan.add(problems)
     if not _plan_files(plan, files, f"{root.resolve().name}/", {}):
         plan.add([Rejected(root.name, InputError(f"The folder '{root.name}' holds no sound files."))])
+
+
+def discover_some(root: Path, inside: Sequence[PurePosixPath], limits: Limits, workspace: Path) -> Selection:
+    """Return the recordings in some files of a folder, as ``discover`` finds them in all of it.
+
+    ``inside``: their paths in it, and those of what describes them: metadata, transcripts.
+    """
+    plan = Plan(limits, workspace)
+    _plan_files(plan, [(one, root / one) for one in sorted(inside)], f"{root.resolve().name}/", {}, is_whole=False)
+    return plan.selection()
 
 
 def _plan_files(
@@ -149,10 +159,12 @@ def _plan_files(
     files: Sequence[tuple[PurePosixPath, Path]],
     prefix: str,
     edits: Mapping[PurePosixPath, Mapping[str, str]],
+    is_whole: bool = True,
 ) -> bool:
     """Add files by their paths in one tree with its metadata.csv files, and tell whether there is any sound among them.
 
-    ``prefix`` goes before the paths when they are shown; without one, files at the top count as named directly.
+    ``prefix`` goes before the paths when they are shown; without one, files at the top count as named directly. Where
+    the files are all that there is (``is_whole``), what describes none of them is said.
     """
     tables: Tables = {}
     problems: list[Found] = []
@@ -184,9 +196,10 @@ def _plan_files(
         else:
             continue
         is_empty = False
-    for folder, table in tables.items():
-        problems += plan.few(table.unused(used[folder]))
-    problems += plan.few(_without_sound(path, prefix) for path in companions.unused(sounds))
+    if is_whole:
+        for folder, table in tables.items():
+            problems += plan.few(table.unused(used[folder]))
+        problems += plan.few(_without_sound(path, prefix) for path in companions.unused(sounds))
     plan.add(found)
     plan.parts.append(lambda: problems)
     return not is_empty
@@ -206,7 +219,7 @@ def _without_sound(path: PurePosixPath, prefix: str) -> Rejected:
     return Rejected(name, InputError(reason), is_warning=True)
 
 
-def _files_below(root: Path, problems: list[Found]) -> Iterator[PurePosixPath]:
+def files_below(root: Path, problems: list[Found]) -> Iterator[PurePosixPath]:
     """Yield the files below a folder, relative to it: no hidden ones, nothing that a link brings in from outside."""
     home = root.resolve()
 

@@ -1,14 +1,14 @@
-"""What the queue's jobs do: take in uploaded files, a dataset or the samples, make what is missing, rebuild."""
+"""What the queue's jobs do: take in uploads, datasets, watched files, the samples; make what is missing; rebuild."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Generator, Mapping
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, TypeAlias
 
-from ingest.discover import discover, discover_uploaded
+from ingest.discover import discover, discover_some, discover_uploaded
 from ingest.hub import hub_sources
 from ingest.pipeline import FileResult, run
 from ingest.sources import Selection
@@ -46,12 +46,17 @@ def runners(service: Service, samples: Path) -> Mapping[str, Runner]:
             limit=task["limit"],
         )
 
+    def watched(job: Job, workspace: Path) -> Selection:
+        inside = [PurePosixPath(one) for one in job.task["inside"]]
+        return discover_some(Path(job.task["folder"]), inside, limits, workspace)
+
     def sample_files(job: Job, workspace: Path) -> Selection:
         return discover([samples], limits, workspace)
 
     return {
         "files": partial(take_in, service, uploaded),
         "dataset": partial(take_in, service, dataset),
+        "watched": partial(take_in, service, watched),
         "samples": partial(take_in, service, sample_files),
         "reindex": partial(reindex, service),
         CATCH_UP: partial(catch_up, service),

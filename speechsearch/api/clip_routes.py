@@ -19,7 +19,13 @@ from speechsearch.domain.safe_text import safe_name
 if TYPE_CHECKING:
     from speechsearch.service.open import Service
 
+CONTEXT_S = 2.0
+"""So much is before and after a passage in a clip that is saved."""
 Download = Annotated[bool, Parameter(description="as a file to be saved")]
+Context = Annotated[
+    float | None,
+    Parameter(ge=0, le=30, description=f"seconds before and after; if left out, {CONTEXT_S:g} in a file to be saved"),
+]
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
@@ -30,10 +36,11 @@ def clip_routes(service: Service) -> APIRouter:
 
     @router.head("/{passage_id}", response_class=Response, include_in_schema=False)
     @router.get("/{passage_id}", response_class=Response)
-    def clip(passage_id: UUID, request: Request, download: Download = False) -> Response:
+    def clip(passage_id: UUID, request: Request, download: Download = False, context_s: Context = None) -> Response:
         """Return the sound of a passage as WAV, as loud as every other, whole or the asked range."""
         visitor = visitor_of(request)
-        response = clip_response(service.browse.clip(str(passage_id), visitor), request.headers)
+        around_s = (CONTEXT_S if download else 0.0) if context_s is None else context_s
+        response = clip_response(service.browse.clip(str(passage_id), visitor, around_s), request.headers)
         if download:
             passage = service.browse.passage(str(passage_id), visitor)
             minutes, rest_s = divmod(int(passage.span.start_s), 60)

@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from html import escape
 from itertools import groupby
-from urllib.parse import urlencode
 
+from speechsearch.api.bodies import page_address
 from speechsearch.domain.captions import caption_clock
 from speechsearch.domain.safe_text import cell
 from speechsearch.domain.values import Hit, Results
@@ -36,9 +36,8 @@ def one_line(text: str) -> str:
 
 
 def page_link(hit: Hit, root: str) -> str:
-    """Return the address at which the page opens a hit's recording at its moment; ``root``: where the page is."""
-    moment = {"recording": hit.recording.recording_id, "t": f"{hit.passage.span.start_s:.2f}"}
-    return f"{root}/?{urlencode(moment)}"
+    """Return the address at which the page plays a hit and stops at its end; ``root``: where the page is."""
+    return root + page_address(hit.passage)
 
 
 def as_csv(results: Results, root: str) -> str:

@@ -29,7 +29,7 @@ from speechsearch.retrieval.calibration import read_calibrations
 from speechsearch.retrieval.engine_cards import engine_cards
 from speechsearch.retrieval.engines import build_engines
 from speechsearch.service.browse import Browse
-from speechsearch.service.export import Export
+from speechsearch.service.exports import Export
 from speechsearch.service.feedback import Feedback
 from speechsearch.service.manage import Manage
 from speechsearch.service.search import BackgroundSample, Search

@@ -52,6 +52,18 @@ class BackupSettings(Group):
     folder: str = ""
 
 
+class WatchSettings(Group):
+    """A folder that the page watches: what is put into it goes to a collection; none if empty.
+
+    ``settle_s``: for so long a file must have stayed as it is.
+    """
+
+    folder: str = ""
+    collection: str = "recordings"
+    every_s: float = Field(10.0, gt=0)
+    settle_s: float = Field(20.0, ge=0)
+
+
 class IndexSettings(Group):
     """Where the vectors live: a folder (Qdrant Edge) unless a Qdrant server's URL is set."""
 
@@ -119,6 +131,7 @@ class Settings(BaseSettings):
     server: ServerSettings = ServerSettings()
     auth: AuthSettings = AuthSettings()
     backup: BackupSettings = BackupSettings()
+    watch: WatchSettings = WatchSettings()
     index: IndexSettings = IndexSettings()
     store: StoreSettings = StoreSettings()
     segmentation: Segmentation = Segmentation()
