@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from ingest.watch import Ready, Watch
 
 EVERY_S, SETTLE_S = 10.0, 20.0
+ROOT = Path(__file__).resolve().parents[1]
+"""Of a checkout; only such a one can be published."""
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -25,6 +27,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command()(watch)
     app.command()(export)
     app.command()(subtitles)
+    app.command("publish-space")(publish_space)
 
 
 def watch(
@@ -113,3 +116,28 @@ def subtitles(
         output.write_text(text, encoding="utf-8")
     except OSError as error:
         raise InputError(f"'{output}' cannot be written: {error.strerror or error}.", "Name another file.") from error
+
+
+def publish_space(
+    repository: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="The Space; it is made if need be.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and list, send nothing.")] = False,
+    hardware: Annotated[str, typer.Option(help="cpu, or zero for ZeroGPU.")] = "cpu",
+    private: Annotated[bool, typer.Option(help="Make it private, where it is new.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Send the program to a Hugging Face Space: exactly the folder that it needs, checked before."""
+    from speechsearch.service import space
+
+    kinds: dict[str, space.Hardware] = {"cpu": "cpu", "zero": "zero"}
+    if hardware not in kinds:
+        raise InputError(f"{hardware!r:.40} is no hardware of a Space.", "Choose cpu or zero.")
+    with tempfile.TemporaryDirectory() as work:
+        send = None if dry_run else space.upload
+        sent, address = space.publish(ROOT, Path(work), repository, kinds[hardware], is_private=private, send=send)
+    if as_json:
+        put({"space": repository, "address": address, "files": sent})
+        return
+    for one in sent:
+        print(f"{one.size_bytes:>12,}  {'git' if one.is_plain else 'Xet'}  {one.path}")
+    total_bytes = sum(one.size_bytes for one in sent)
+    print(f"{total_bytes:>12,}  in all, {len(sent)} files. {address or 'Nothing was sent: a dry run.'}")
