@@ -46,6 +46,21 @@ def runners(service: Service, samples: Path) -> Mapping[str, Runner]:
             limit=task["limit"],
         )
 
+    def feed(job: Job, workspace: Path) -> Selection:
+        from ingest.feeds import feed_sources
+        from speechsearch.service.outward import new_client
+
+        network = service.settings.network
+        known = {one.source for one in service.browse.recordings() if one.collection == job.collection}
+        return feed_sources(
+            job.task["url"],
+            new_client(network.hosts, network.private_hosts),
+            limits,
+            workspace,
+            limit=job.task["limit"],
+            is_known=known.__contains__,
+        )
+
     def watched(job: Job, workspace: Path) -> Selection:
         inside = [PurePosixPath(one) for one in job.task["inside"]]
         return discover_some(Path(job.task["folder"]), inside, limits, workspace)
@@ -56,6 +71,7 @@ def runners(service: Service, samples: Path) -> Mapping[str, Runner]:
     return {
         "files": partial(take_in, service, uploaded),
         "dataset": partial(take_in, service, dataset),
+        "feed": partial(take_in, service, feed),
         "watched": partial(take_in, service, watched),
         "samples": partial(take_in, service, sample_files),
         "reindex": partial(reindex, service),

@@ -136,6 +136,7 @@ def ingest(
     paths: Annotated[list[Path] | None, typer.Argument(help="Files, folders, zip and tar archives.")] = None,
     collection: Annotated[str, typer.Option("--collection", "-c")] = "recordings",
     dataset: Annotated[str, typer.Option(help="A hub dataset's name or a local one's folder.")] = "",
+    feed: Annotated[str, typer.Option(help="The address of a podcast's RSS feed.")] = "",
     split: str = "train",
     audio_column: str = "",
     limit: Annotated[int, typer.Option(min=0)] = 0,
@@ -143,7 +144,7 @@ def ingest(
     no_transcripts: Annotated[bool, typer.Option("--no-transcripts", help="Never make transcripts of these.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Make recordings searchable: files, folders, zip and tar archives, or a --dataset.
+    """Make recordings searchable: files, folders, zip and tar archives, a --dataset or a podcast's --feed.
 
     They are searchable by their sound as soon as each is done. Transcripts, which the baseline searches, are made
     afterwards by the running page, or now with --wait.
@@ -152,21 +153,20 @@ def ingest(
     from ingest.hub import dataset_sources
     from ingest.pipeline import run
 
-    if bool(paths) == bool(dataset):
-        raise InputError("Name files and folders, or a dataset.", "For example: python -m speechsearch ingest talks/")
+    if [bool(paths), bool(dataset), bool(feed)].count(True) != 1:
+        hint = "For example: python -m speechsearch ingest talks/"
+        raise InputError("Name files and folders, or a dataset, or a feed.", hint)
     with opened() as service, tempfile.TemporaryDirectory() as workspace:
-        found = (
-            dataset_sources(
-                dataset,
-                split=split,
-                audio_column=audio_column or None,
-                limit=limit or None,
-                workspace=Path(workspace),
-                limits=service.limits,
+        work, limits = Path(workspace), service.limits
+        if dataset:
+            column, most = audio_column or None, limit or None
+            found = dataset_sources(
+                dataset, split=split, audio_column=column, limit=most, workspace=work, limits=limits
             )
-            if dataset
-            else discover(paths or [], service.limits, Path(workspace))
-        )
+        elif feed:
+            found = cli_exchange.episodes(service, feed, collection, work, limit or None)
+        else:
+            found = discover(paths or [], limits, work)
         results: list[FileResult | Unmade] = []
         progress = None if as_json else show_progress
         for result in run(
