@@ -6,24 +6,21 @@ archive past its limits is refused as a whole. Members of archives are unpacked 
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from ingest import archives, contents
-from ingest.endings import is_archive, is_hidden, is_sound, is_table, passed_over
+from ingest.archives import member_path
+from ingest.beside import Companions, companions_beside, completed, left_over, may_be_beside
+from ingest.endings import is_archive, is_hidden, is_sound, is_table
 from ingest.folders import files_below, unreadable
 from ingest.matching import Tables, matched
 from ingest.metadata import FILE_NAME, LARGEST_BYTES, Metadata, edited
+from ingest.packed import plan_archive
 from ingest.plan import Plan
-from ingest.sources import LONGEST_NAME, Description, Found, Rejected, Selection, Source, clean, disk_name
+from ingest.sources import LONGEST_NAME, Description, Found, Rejected, Selection, Source, clean
 from speechsearch.domain.errors import ArchiveError, InputError, TooLargeError
 from speechsearch.domain.limits import Limits
-
-MOST_NAMED = 100
-"""So many members of an archive that are refused are named one by one."""
 
 
 def discover(paths: Sequence[Path], limits: Limits, workspace: Path) -> Selection:
@@ -38,15 +35,18 @@ def discover(paths: Sequence[Path], limits: Limits, workspace: Path) -> Selectio
     given = [path for path in paths if path.is_file() and is_table(PurePosixPath(path.name))]
     named = [path for path in paths if path not in given and not path.is_dir() and not _is_archive(path)]
     described = _described_directly(given, named, plan)
+    beside = {path: companions_beside(path) for path in named}
+    taken = {one.path for path, companions in beside.items() for one in companions.of(PurePosixPath(path.name))}
     for path in paths:
-        if path in given:
+        if path in given or (path in taken and may_be_beside(PurePosixPath(path.name))):
             continue
         if path.is_dir():
             _plan_folder(plan, path)
         elif _is_archive(path):
-            _plan_archive(plan, path, path.name)
+            plan_archive(plan, path, path.name)
         else:
-            plan.add([_file(path, path.name, described.get(path, Description()), limits)])
+            one = _file(path, path.name, described.get(path, Description()), limits)
+            plan.add([completed(one, PurePosixPath(path.name), beside[path])])
     return plan.selection()
 
 
@@ -70,7 +70,7 @@ def discover_uploaded(
     edits: dict[PurePosixPath, Mapping[str, str]] = {}
     for path, name in files:
         try:
-            inside = archives.member_path(name)
+            inside = member_path(name)
         except ArchiveError as error:
             plan.add([Rejected(clean(name, 2 * LONGEST_NAME), InputError(error.message, "Choose the folder itself."))])
             continue
@@ -137,15 +137,27 @@ def _plan_folder(plan: Plan, root: Path) -> None:
     plan.add(problems)
 
 
+def discover_some(root: Path, inside: Sequence[PurePosixPath], limits: Limits, workspace: Path) -> Selection:
+    """Return the recordings in some files of a folder, as ``discover`` finds them in all of it.
+
+    ``inside``: their paths in it, and those of what describes them: metadata, transcripts.
+    """
+    plan = Plan(limits, workspace)
+    _plan_files(plan, [(one, root / one) for one in sorted(inside)], f"{root.resolve().name}/", {}, is_whole=False)
+    return plan.selection()
+
+
 def _plan_files(
     plan: Plan,
     files: Sequence[tuple[PurePosixPath, Path]],
     prefix: str,
     edits: Mapping[PurePosixPath, Mapping[str, str]],
+    is_whole: bool = True,
 ) -> bool:
     """Add files by their paths in one tree with its metadata.csv files, and tell whether there is any sound among them.
 
-    ``prefix`` goes before the paths when they are shown; without one, files at the top count as named directly.
+    ``prefix`` goes before the paths when they are shown; without one, files at the top count as named directly. Where
+    the files are all that there is (``is_whole``), what describes none of them is said.
     """
     tables: Tables = {}
     problems: list[Found] = []
@@ -153,9 +165,10 @@ def _plan_files(
         if is_table(inside):
             problems += plan.keep(inside.parent, _read_table(path, f"{prefix}{inside}", plan), tables)
     described, unused = matched((inside for inside, _ in files if not is_table(inside)), tables)
-    problems += plan.few(unused)
+    companions = Companions(dict(files))
+    sounds: list[PurePosixPath] = []
+    others: list[PurePosixPath] = []
     found: list[Found] = []
-    skipped: list[Found] = []
     is_empty = True
     for inside, path in files:
         name, is_direct = f"{prefix}{inside}", not prefix and len(inside.parts) == 1
@@ -164,100 +177,18 @@ def _plan_files(
         if is_archive(inside.name):
             plan.add(found)
             found = []
-            _plan_archive(plan, path, name)
-        elif is_direct or is_sound(inside):
+            plan_archive(plan, path, name)
+        elif (is_direct and not may_be_beside(inside)) or is_sound(inside):
+            sounds.append(inside)
             description = edited(described.get(inside, Description()), edits.get(inside, {}))
-            found.append(_file(path, name, description, plan.limits))
+            found.append(completed(_file(path, name, description, plan.limits), inside, companions))
         else:
-            skipped.append(passed_over(inside, clean(name, 2 * LONGEST_NAME)))
+            others.append(inside)
             continue
         is_empty = False
     plan.add(found)
-    plan.add(skipped)
+    if is_whole:
+        plan.add(left_over(others, sounds, companions, prefix))
+        problems += plan.few(unused)
     plan.parts.append(lambda: problems)
     return not is_empty
-
-
-def _plan_archive(plan: Plan, path: Path, name: str) -> None:
-    """Look through an archive without unpacking it to disk, and add it unless it must be refused."""
-    tables: Tables = {}
-    sizes: dict[PurePosixPath, int] = {}
-    others: list[PurePosixPath] = []
-    found: list[Found] = []
-    refused = 0
-    shown = clean(name, 2 * LONGEST_NAME)
-    try:
-        with closing(contents.entries(path, shown, plan.limits, "tables")) as entries:
-            for entry in entries:
-                if is_table(entry.path) and entry.error is None:
-                    found += _read_entry(entry, shown, tables, plan)
-                elif entry.error is not None:
-                    refused += 1
-                    if refused <= MOST_NAMED:
-                        found.append(Rejected(clean(f"{shown}/{entry.path}", 2 * LONGEST_NAME), entry.error))
-                elif is_sound(entry.path):
-                    sizes[entry.path] = entry.size_bytes
-                else:
-                    others.append(entry.path)
-    except ArchiveError as error:
-        plan.add([Rejected(shown, _named(error, path, shown))])
-        return
-    except OSError as error:
-        plan.add([unreadable(shown, error)])
-        return
-    if refused > MOST_NAMED:
-        message = f"'{shown}' holds {refused - MOST_NAMED:,} more files that cannot be taken in."
-        found.append(Rejected(shown, ArchiveError(message)))
-    if not sizes and not found:
-        found.append(Rejected(shown, ArchiveError(f"'{shown}' holds no sound files.")))
-    described, unused = matched([*sizes, *others], tables)
-    skipped = [passed_over(inside, clean(f"{shown}/{inside}", 2 * LONGEST_NAME)) for inside in others]
-    found += plan.few([*skipped, *unused])
-    plan.count([*found, *(Source("", path, size_bytes) for size_bytes in sizes.values())])
-    plan.parts.append(lambda: _unpack(path, shown, found, described, plan))
-
-
-def _read_entry(entry: contents.Entry, archive: str, tables: Tables, plan: Plan) -> list[Found]:
-    """Keep a table of an archive, and return what is wrong with it."""
-    content = b"".join(entry.chunks)
-    name = clean(f"{archive}/{entry.path}", 2 * LONGEST_NAME)
-    if entry.error is not None:
-        return plan.few([Rejected(name, entry.error, "warning")])
-    return plan.keep(entry.path.parent, plan.room.parse(content, name, plan.limits.archive_files), tables)
-
-
-def _unpack(
-    path: Path, name: str, found: Sequence[Found], described: Mapping[PurePosixPath, Description], plan: Plan
-) -> Iterator[Found]:
-    """Yield the recordings of an archive, each unpacked for as long as it is the current one."""
-    plan.workspace.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="ingest-", dir=plan.workspace) as folder:
-        try:
-            with closing(contents.entries(path, name, plan.limits, "sounds")) as entries:
-                for entry in entries:
-                    if entry.error is None and is_sound(entry.path):
-                        target = Path(folder, disk_name(entry.path.name))
-                        shown = clean(f"{name}/{entry.path}", 2 * LONGEST_NAME)
-                        yield from _unpack_entry(entry, shown, target, described.get(entry.path, Description()))
-        except ArchiveError as error:
-            yield Rejected(name, _named(error, path, name))
-    yield from found
-
-
-def _named(error: ArchiveError, path: Path, name: str) -> ArchiveError:
-    """Return an archive's error with the name that is shown in place of the one on the disk."""
-    return type(error)(error.message.replace(path.name, name.rsplit("/", 1)[-1]), error.hint)
-
-
-def _unpack_entry(entry: contents.Entry, name: str, target: Path, description: Description) -> Iterator[Found]:
-    """Yield one member as a source and remove it; a damaged one as a refusal while the archive can be read on."""
-    try:
-        with target.open("wb") as unpacked:
-            for chunk in entry.chunks:
-                unpacked.write(chunk)
-        if entry.error is not None:
-            yield Rejected(name, entry.error)
-        else:
-            yield Source(name, target, target.stat().st_size, description)
-    finally:
-        target.unlink(missing_ok=True)

@@ -55,6 +55,17 @@ def is_hidden(path: PurePosixPath) -> bool:
     return is_kept or any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
 
 
+def is_subtitle(path: PurePosixPath) -> bool:
+    """Tell whether a file has what is said in a recording, by its name."""
+    return path.suffix.lower() in (".srt", ".vtt")
+
+
+def without_sound(path: PurePosixPath, name: str) -> Rejected:
+    """Return that subtitles are left out because they belong to no recording."""
+    message = f"There is no recording of the same name beside '{clean(path.name, LONGEST_NAME)}', so it was left out."
+    return Rejected(name, InputError(message), "warning")
+
+
 def passed_over(path: PurePosixPath, name: str) -> Rejected:
     """Return that a file is left out for its ending, and what can be done; ``name`` is how it is called.
 

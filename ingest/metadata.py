@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from ingest.sources import LONGEST_LINE, LONGEST_NAME, LONGEST_TEXT, Description, Rejected, clean
 from ingest.spreadsheet import decoded, read_table
 from speechsearch.domain.errors import InputError
+from speechsearch.domain.safe_text import text_of_cell
 
 FILE_NAME = "metadata.csv"
 LARGEST_BYTES = 8_000_000
@@ -199,6 +200,15 @@ def edited(description: Description, values: Mapping[str, str]) -> Description:
     known = {name: str(value) for name, value in values.items() if name in FIELDS}
     new = description_of(known)
     return replace(description, **{name: getattr(new, name) for name in known})
+
+
+def plain_description(description: Description) -> Description:
+    """Return a description from a table that we wrote: so that no spreadsheet takes a cell for a formula.
+
+    >>> plain_description(Description(title="'=1+1", speaker="'tis")).title
+    '=1+1'
+    """
+    return Description(**{name: text_of_cell(getattr(description, name)) for name in FIELDS})
 
 
 def _unusable(name: str, reason: str) -> Metadata:

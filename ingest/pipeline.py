@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
 from ingest.meter import Meter
 from ingest.sources import LONGEST_NAME, Found, Rejected, Source, clean
+from ingest.transcripts import Enclosed, read_enclosed
 from speechsearch import audio
+from speechsearch.domain.captions import Given, WrittenPassage
 from speechsearch.domain.dates import kept_date, read_date
 from speechsearch.domain.errors import SpeechSearchError
 from speechsearch.domain.limits import Limits
@@ -61,6 +63,15 @@ class Indexer(Protocol):
 
         ``described``: the fields of the recording that somebody said.
         """
+
+    def keep_given(self, recording_id: str, given: Given) -> bool:
+        """Keep the transcript and chapters that came with a recording; return whether anything is new."""
+
+    def keep_written(self, recording_id: str, recognizer: str, written: Sequence[WrittenPassage]) -> int:
+        """Keep what a recogniser wrote of a recording elsewhere; return of how many passages."""
+
+    def describe_collection(self, collection: str, about: Mapping[str, str]) -> None:
+        """Say of a collection what its export says, where nothing is said yet."""
 
     def mark_failed(self, recording_id: str, file_name: str, collection: str, message: str) -> None:
         """Write a failure to the journal."""
@@ -177,6 +188,7 @@ def _take_in(
         outcome = indexer.take_in(
             source.path, recording, meter.passages_of(info.duration_s), wants_transcripts, _described(source)
         )
+        said = _keep_beside(indexer, source, recording, outcome) if source.beside else ""
     except Exception as error:
         # The name on the disk tells the visitor nothing.
         message = explain(error, f"'{source.name}' could not be taken in").replace(source.path.name, source.file_name)
@@ -184,7 +196,35 @@ def _take_in(
             indexer.mark_failed(recording_id, source.file_name, collection, message)
         return FileResult(source.name, "failed", recording_id, message=message)
     first_names[recording_id] = source.name
-    return FileResult(source.name, outcome.state, recording_id, outcome.passages, outcome.duration_s, outcome.message)
+    message = " ".join(filter(None, (outcome.message, said)))
+    return FileResult(source.name, outcome.state, recording_id, outcome.passages, outcome.duration_s, message)
+
+
+def _keep_beside(indexer: Indexer, source: Source, recording: Recording, outcome: Outcome) -> str:
+    """Keep what came beside a recording, and return what is to be said of it."""
+    if outcome.state == "duplicate":
+        return ""  # it is another collection's
+    found = read_enclosed(source.beside, recording.duration_s)
+    is_new = indexer.keep_given(recording.recording_id, found.given)
+    written = [name for name, passages in found.written if indexer.keep_written(recording.recording_id, name, passages)]
+    if found.about:
+        indexer.describe_collection(recording.collection, found.about)
+    taken_over = [f"Transcript by {name} taken over." for name in written]
+    return " ".join((*kept_said(found, is_new), *taken_over, *found.problems))
+
+
+def kept_said(found: Enclosed, is_new: bool) -> list[str]:
+    """Return what was taken over from beside a recording, in sentences.
+
+    >>> from speechsearch.domain.captions import Chapter
+    >>> kept_said(Enclosed(Given("talk.srt", (), (Chapter(0.0, "Bees"),))), True)
+    ['1 chapter taken over.']
+    """
+    given = found.given
+    said = [f"Transcript '{given.name}' taken over: {len(given.captions)} captions."] if given.captions else []
+    if count := len(given.chapters):
+        said.append(f"{count} chapter{'' if count == 1 else 's'} taken over.")
+    return said if is_new else []
 
 
 def _described(source: Source) -> dict[str, str]:

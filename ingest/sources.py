@@ -60,9 +60,23 @@ class Description:
     collection: str = ""
 
 
+BesideKind = Literal["captions", "chapters", "written", "collection"]
+"""A transcript with times, chapters; in an exported collection what a recogniser wrote, and what is said of it all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A file that belongs to a recording; ``name`` is shown, ``recognizer`` says whose transcript it is if known."""
+
+    path: Path
+    name: str
+    kind: BesideKind
+    recognizer: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file to take in: ``path`` may be gone once the next source is asked for.
+    """A file to take in: ``path``, and those of ``beside``, may be gone once the next source is asked for.
 
     ``name`` is shown, ``file_name`` is kept, ``size_bytes`` is its part of the selection's size.
     """
@@ -71,6 +85,7 @@ class Source:
     path: Path
     size_bytes: int = 0
     description: Description = field(default_factory=Description)
+    beside: tuple[Beside, ...] = ()
 
     @property
     def file_name(self) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from speechsearch import cli_edit
+from speechsearch import cli_edit, cli_exchange
 from speechsearch.cli_shared import Json, opened, put
 from speechsearch.domain.errors import (
     DataFolderInUseError,
@@ -89,6 +89,7 @@ def filters_of(collection: str, speaker: list[str], language: list[str], date_fr
 
 
 cli_edit.add_commands(app)
+cli_exchange.add_commands(app)
 
 
 @app.command()
@@ -137,6 +138,7 @@ def ingest(
     paths: Annotated[list[Path] | None, typer.Argument(help="Files, folders, zip and tar archives.")] = None,
     collection: Annotated[str, typer.Option("--collection", "-c")] = "recordings",
     dataset: Annotated[str, typer.Option(help="A hub dataset's name or a local one's folder.")] = "",
+    feed: Annotated[str, typer.Option(help="The address of a podcast's RSS feed.")] = "",
     split: str = "train",
     audio_column: str = "",
     limit: Annotated[int, typer.Option(min=0)] = 0,
@@ -144,7 +146,7 @@ def ingest(
     no_transcripts: Annotated[bool, typer.Option("--no-transcripts", help="Never make transcripts of these.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Make recordings searchable: files, folders, zip and tar archives, or a --dataset.
+    """Make recordings searchable: files, folders, zip and tar archives, a --dataset or a podcast's --feed.
 
     They are searchable by their sound as soon as each is done. Transcripts, which the baseline searches, are made
     afterwards by the running page, or now with --wait.
@@ -153,21 +155,20 @@ def ingest(
     from ingest.hub import dataset_sources
     from ingest.pipeline import run
 
-    if bool(paths) == bool(dataset):
-        raise InputError("Name files and folders, or a dataset.", "For example: python -m speechsearch ingest talks/")
+    if [bool(paths), bool(dataset), bool(feed)].count(True) != 1:
+        hint = "For example: python -m speechsearch ingest talks/"
+        raise InputError("Name files and folders, or a dataset, or a feed.", hint)
     with opened() as service, tempfile.TemporaryDirectory() as workspace:
-        found = (
-            dataset_sources(
-                dataset,
-                split=split,
-                audio_column=audio_column or None,
-                limit=limit or None,
-                workspace=Path(workspace),
-                limits=service.limits,
+        work, limits = Path(workspace), service.limits
+        if dataset:
+            column, most = audio_column or None, limit or None
+            found = dataset_sources(
+                dataset, split=split, audio_column=column, limit=most, workspace=work, limits=limits
             )
-            if dataset
-            else discover(paths or [], service.limits, Path(workspace))
-        )
+        elif feed:
+            found = cli_exchange.episodes(service, feed, collection, work, limit or None)
+        else:
+            found = discover(paths or [], limits, work)
         results: list[FileResult | Unmade] = []
         progress = None if as_json else show_progress
         for result in run(
@@ -357,10 +358,11 @@ def password() -> None:
 def serve() -> None:
     """Serve the page and the REST routes until interrupted."""
     from ingest import runners
+    from ingest.watch import watching
     from speechsearch.service.settings import read_settings
     from speechsearch.ui.serving import serve_page
 
-    raise typer.Exit(serve_page(read_settings(), runners))
+    raise typer.Exit(serve_page(read_settings(), runners, watching))
 
 
 def main() -> None:

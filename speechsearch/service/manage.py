@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from speechsearch.domain.captions import Given, WrittenPassage
 from speechsearch.domain.dates import read_date
 from speechsearch.domain.errors import (
     DuplicateError,
@@ -18,6 +19,7 @@ from speechsearch.domain.errors import (
 from speechsearch.domain.progress import ProgressCallback
 from speechsearch.domain.values import Recording
 from speechsearch.domain.visitors import LOCAL, Visitor, owner_of, private, shown_name
+from speechsearch.library.given_transcripts import keep_given, keep_written
 from speechsearch.library.intake import NOTHING_SAID, IndexOutcome, OnPassages, take_in
 from speechsearch.library.library import Library
 from speechsearch.library.rebuild import rebuild
@@ -66,6 +68,20 @@ class Manage:
         """Make a recording searchable; see ``intake.take_in``. Raises TooLongError for more than a quota."""
         self.check_quota(recording.collection, recording)
         return take_in(self._library, path, recording, on_passages, wants_transcripts, described)
+
+    def keep_given(self, recording_id: str, given: Given) -> bool:
+        """Keep what came with a recording; see ``given_transcripts.keep_given``. Raises InputError."""
+        return keep_given(self._library, recording_id, given)
+
+    def keep_written(self, recording_id: str, recognizer: str, written: Sequence[WrittenPassage]) -> int:
+        """Keep what a recogniser wrote elsewhere; see ``given_transcripts.keep_written``. Raises InputError."""
+        return keep_written(self._library, recording_id, recognizer, written)
+
+    def describe_collection(self, collection: str, about: Mapping[str, str]) -> None:
+        """Say of a collection (by its name in the store) what its export says, where nothing is said yet."""
+        found = [one for one in self._library.store.collections.summaries() if one.name == collection]
+        if found and not any((found[0].description, found[0].licence, found[0].source)):
+            self._library.store.collections.describe(collection, **about)
 
     def check_quota(self, collection: str, added: Recording | None = None) -> None:
         """Refuse more speech than one visitor's own collections may hold; everybody's may hold any amount.

@@ -52,6 +52,36 @@ class BackupSettings(Group):
     folder: str = ""
 
 
+class WatchSettings(Group):
+    """A folder that the page watches: what is put into it goes to a collection; none if empty.
+
+    ``settle_s``: for so long a file must have stayed as it is.
+    """
+
+    folder: str = ""
+    collection: str = "recordings"
+    every_s: float = Field(10.0, gt=0)
+    settle_s: float = Field(20.0, ge=0)
+
+
+class NetworkSettings(Group):
+    """Which other servers may be asked, for podcast feeds and by webhooks.
+
+    ``hosts``: if there are some, feeds and their sound come from these only; ``*.example.org`` for all below a name.
+    ``private_hosts``: may also have addresses of a private network.
+    """
+
+    hosts: tuple[str, ...] = ()
+    private_hosts: tuple[str, ...] = ()
+
+
+class WebhookSettings(Group):
+    """Where it is told that a task has ended, and the secret by which such a message is signed; nowhere if empty."""
+
+    url: str = ""
+    secret: SecretStr = SecretStr("")
+
+
 class IndexSettings(Group):
     """Where the vectors live: a folder (Qdrant Edge) unless a Qdrant server's URL is set."""
 
@@ -119,6 +149,9 @@ class Settings(BaseSettings):
     server: ServerSettings = ServerSettings()
     auth: AuthSettings = AuthSettings()
     backup: BackupSettings = BackupSettings()
+    watch: WatchSettings = WatchSettings()
+    network: NetworkSettings = NetworkSettings()
+    webhooks: WebhookSettings = WebhookSettings()
     index: IndexSettings = IndexSettings()
     store: StoreSettings = StoreSettings()
     segmentation: Segmentation = Segmentation()

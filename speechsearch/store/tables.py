@@ -95,6 +95,21 @@ class TranscriptRow(Base):
     words: Mapped[str]
 
 
+class GivenRow(Base):
+    """What came with a recording: ``captions`` is JSON, a list of [start_s, end_s, text, words]; ``chapters`` too.
+
+    A word is [text, start_s, end_s], a chapter [start_s, title]; all times are from the recording's start.
+    """
+
+    __tablename__ = "given"
+    recording_id: Mapped[str] = mapped_column(
+        ForeignKey("recordings.recording_id", ondelete="CASCADE"), primary_key=True
+    )
+    name: Mapped[str]
+    captions: Mapped[str]
+    chapters: Mapped[str]
+
+
 class TrackRow(Base):
     """The phonemes that may have been heard in a passage, frame by frame: uint8 symbols and losses, float32 times."""
 

@@ -178,7 +178,8 @@ def _actions(hit: Hit, place: Place) -> str:
         f'<span class="ss-time" aria-live="polite">{span(passage.span)}</span>'
         f"{_button('step', 'Passage after', 'after', 'data-step=next')}</span>"
         f'<span class="ss-tools"><a class="ss-icon ss-open" href="{escape(f"{place.root}/?{urlencode(link)}")}" '
-        f'data-recording="{escape(passage.recording_id)}" data-start="{start}" title="Open in recording" '
+        f'data-recording="{escape(passage.recording_id)}" data-start="{start}" '
+        f'data-end="{passage.span.end_s:.2f}" title="Open in recording" '
         f'aria-label="Open in recording">{icon("open")}</a>'
         f"{_button('copy', 'Copy link', 'link')}"
         f'<a class="ss-icon ss-download" href="{escape(clip)}?download=1" download title="Download clip" '

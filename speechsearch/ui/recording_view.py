@@ -94,7 +94,7 @@ def whole(
         f'{icon("before")}All recordings</a><h2 id="ss-rec-title" tabindex="-1">{text(recording.title, 300)}</h2>'
         f'{_facts(recording)}</header><section class="ss-rec-player" aria-label="Player">'
         f'<audio preload="none" src="{own}/audio" aria-label="{title}"></audio>'
-        f"{_time_line(recording, passages)}{_controls(recording, own)}"
+        f"{_time_line(recording, passages)}{_controls(recording, own, has_transcripts=has_transcripts)}"
         f'<p class="ss-rec-note" role="status"></p></section>{form}'
         f'<div class="ss-rec-found" aria-live="polite">{answers_html}</div>'
         f'<details class="ss-rec-all"><summary>{count(len(passages), "passage")}{said}</summary>'
@@ -131,7 +131,8 @@ def _time_line(recording: Recording, passages: Sequence[Passage]) -> str:
     )
 
 
-def _controls(recording: Recording, own: str) -> str:
+def _controls(recording: Recording, own: str, *, has_transcripts: bool) -> str:
+    subtitles = f'<a href="{own}/subtitles" download>{icon("download")}Subtitles</a>' if has_transcripts else ""
     speeds = "".join(f'<option value="{one:g}"{" selected" * (one == 1)}>{one:g} ×</option>' for one in SPEEDS)
     return (
         '<div class="ss-rec-controls">'
@@ -145,7 +146,7 @@ def _controls(recording: Recording, own: str) -> str:
         f'<button type="button" data-jump="1" aria-label="Answer after">{icon("after")}</button></span>'
         f'<label>Speed <select class="ss-rec-speed">{speeds}</select></label>'
         f'<span class="ss-rec-tools"><button type="button" class="ss-rec-copy">{icon("link")}Copy link</button>'
-        f'<a href="{own}/audio?download=true" download>{icon("download")}Download</a></span></div>'
+        f'<a href="{own}/audio?download=true" download>{icon("download")}Download</a>{subtitles}</span></div>'
     )
 
 

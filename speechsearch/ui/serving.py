@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from speechsearch.api.server import allowed_hosts, frame_ancestors, listen, run, upload_folder
@@ -18,7 +19,11 @@ Runners = Callable[[Service, Path], Mapping[str, Runner]]
 """Gives what to do for each kind of job, from the service and the folder of the sample collection."""
 
 
-def serve_page(settings: Settings, runners: Runners) -> int:
+Beside = Callable[[Service, JobQueue], AbstractContextManager[None]]
+"""Does something beside the page while the block runs."""
+
+
+def serve_page(settings: Settings, runners: Runners, beside: Beside) -> int:
     """Open the port, then the service, begin to index the samples where that is due, and answer until interrupted.
 
     Returns:
@@ -42,6 +47,7 @@ def serve_page(settings: Settings, runners: Runners) -> int:
             jobs.submit_once("samples", "samples")
             jobs.start()
             try:
-                return run(page, listener)
+                with beside(service, jobs):
+                    return run(page, listener)
             finally:
                 jobs.stop()
