@@ -95,12 +95,19 @@ def _described_directly(given: Sequence[Path], named: Sequence[Path], plan: Plan
         if beside.is_file():
             table = _read_table(beside, FILE_NAME, plan)
             plan.add(table.problems)
-            files = [PurePosixPath(one.name) for one in folder.iterdir() if not is_table(PurePosixPath(one.name))]
-            found, _ = matched(files, {here: table})
+            found, _ = matched(_names_in(folder), {here: table})
             for path in named:
                 if path.parent == folder and path not in described:
                     described[path] = found.get(PurePosixPath(path.name), Description())
     return described
+
+
+def _names_in(folder: Path) -> list[PurePosixPath]:
+    """Return the names of a folder's files; none where it cannot be listed."""
+    try:
+        return [PurePosixPath(one.name) for one in folder.iterdir()]
+    except OSError:
+        return []
 
 
 def _read_table(path: Path, name: str, plan: Plan) -> Metadata:

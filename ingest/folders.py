@@ -24,7 +24,8 @@ def files_below(root: Path, prefix: str, problems: list[Found]) -> Iterator[Pure
 
     for folder, folders, names in os.walk(root, onerror=report):
         relative = PurePosixPath(Path(folder).relative_to(root).as_posix())
-        for name in sorted([*folders, *names]):
+        below = dict.fromkeys(folders, True) | dict.fromkeys(names, False)
+        for name, is_folder in sorted(below.items()):
             path, inside = Path(folder, name), relative / name
             if is_hidden(inside):
                 continue
@@ -32,7 +33,7 @@ def files_below(root: Path, prefix: str, problems: list[Found]) -> Iterator[Pure
             if problem is not None:
                 shown = clean(f"{prefix}{inside}", 2 * LONGEST_NAME)
                 problems.append(Rejected(shown, problem, "failed" if is_lost(path, inside, home) else "skipped"))
-            elif name in names:
+            elif not is_folder:
                 yield inside
         folders[:] = sorted(name for name in folders if not is_hidden(PurePosixPath(name)))
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import PurePosixPath
 from urllib.parse import unquote
 
+from ingest.endings import is_sound
 from ingest.legacy_text import repaired
 from ingest.metadata import Metadata
 from ingest.sources import Description, Rejected
@@ -66,11 +67,13 @@ def matched(
     """
     found: dict[PurePosixPath, Description] = {}
     problems: list[Rejected] = []
-    listed = list(files)
+    below: dict[PurePosixPath, list[PurePosixPath]] = defaultdict(list)
+    for path in files:
+        for folder in path.parents:
+            if folder in tables:
+                below[folder].append(path)
     for folder in sorted(tables, key=lambda one: -len(one.parts)):
-        inside = {
-            str(path.relative_to(folder)): path for path in listed if path not in found and path.is_relative_to(folder)
-        }
+        inside = {str(path.relative_to(folder)): path for path in below[folder] if path not in found}
         pairs, doubtful = _pairs(inside, tables[folder].rows)
         found |= {inside[path]: tables[folder].rows[key] for path, key in pairs.items()}
         problems += tables[folder].unused(pairs.values(), doubtful)
@@ -85,6 +88,8 @@ def _pairs(paths: Iterable[str], keys: Iterable[str]) -> tuple[dict[str, str], d
     for of_path, of_key in WAYS:
         alike: dict[str, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
         for path in paths_left:
+            if of_path is without_ending and not is_sound(PurePosixPath(path)):
+                continue  # subtitles and pictures often have the name of the sound
             alike[of_path(path)][0].append(path)
         for key in keys_left:
             alike[of_key(key)][1].append(key)

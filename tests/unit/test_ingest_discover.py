@@ -272,6 +272,21 @@ def test_names_that_are_only_written_differently_belong_together(tmp_path: Path,
     assert alone.description.title == "Opening"
 
 
+def test_what_has_the_name_of_a_sound_does_not_make_a_row_doubtful(tmp_path: Path) -> None:
+    files = {"talk.wav": "x", "talk.srt": "", "talk.jpg": "x", "metadata.csv": "file,title\ntalk,Opening\n"}
+    folder = write(tmp_path / "talks", files)
+    sound, picture = found_in(folder)
+    assert (sound.description.title, picture.state) == ("Opening", "skipped")
+    assert found_in(folder / "talk.wav")[0].description.title == "Opening"
+
+
+def test_very_many_tables_in_very_many_folders_are_no_trouble() -> None:
+    folders = [PurePosixPath(f"{number}") for number in range(5000)]
+    tables = {folder: Metadata("m", {"a.wav": Description(title=str(folder))}) for folder in folders}
+    found, problems = matched([folder / "a.wav" for folder in folders], tables)
+    assert len(found) == 5000 and not problems
+
+
 def test_a_name_that_may_mean_two_files_describes_none(tmp_path: Path) -> None:
     table = "file,title\ntalk,T\na b.wav,A\n"
     sounds = dict.fromkeys(("talk.wav", "talk.mp3", "a_b.wav", "a b.wav"), "x")
