@@ -128,7 +128,8 @@ def run(
                 meter.finish_file(result.duration_s if result.state == "indexed" else 0.0)
                 yield result
                 meter.report_files(result.name, result.state)
-                if problem := read_date(found.description.date).problem:
+                problem = read_date(found.description.date).problem
+                if problem and result.state in ("indexed", "updated", "unchanged"):
                     unread_dates += 1
                     if unread_dates <= MOST_DATES:
                         yield FileResult(f"{found.name}, date", "warning", message=f"The date {problem} {DATE_KEPT}")

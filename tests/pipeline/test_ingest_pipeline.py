@@ -121,6 +121,23 @@ def test_progress_that_raises_loses_no_result(tmp_path):
         next(results)
 
 
+def test_dates_are_kept_in_iso_and_doubtful_ones_are_told_until_they_are_too_many(tmp_path: Path) -> None:
+    dates = ["5 May 2019, 14:30 +0200", *["03/04/2021"] * 102]
+    rows = "".join(f'{number}.wav,"{date}"\n' for number, date in enumerate(dates))
+    tone(tmp_path / "in" / "0.wav", 300)
+    content = (tmp_path / "in" / "0.wav").read_bytes()
+    for number in range(1, len(dates)):  # other files with the same sound
+        (tmp_path / "in" / f"{number}.wav").write_bytes(content + bytes(number))
+    (tmp_path / "in" / "metadata.csv").write_text(f"file,date\n{rows}")
+    service = SmallService()
+    results = ingest(service, tmp_path / "in")
+    kept = sorted({one.date for one in service.kept.values()})
+    assert kept == ["03/04/2021", "2019-05-05T14:30:00+02:00"]
+    warnings = [one for one in results if one.state == "warning"]
+    assert len(warnings) == 101
+    assert "may be 3 April or 4 March 2021" in warnings[0].message and "And 2 more dates" in warnings[-1].message
+
+
 def test_a_second_run_does_nothing(tmp_path):
     service = SmallService()
     tone(tmp_path / "in" / "a.wav", 300)
