@@ -14,6 +14,7 @@ from speechsearch.library.backup import kept_safe
 from speechsearch.service.open import Service
 from speechsearch.service.settings import Settings, backup_folder
 from speechsearch.service.surroundings import keep_private
+from speechsearch.service.webhooks import telling
 
 Runners = Callable[[Service, Path], Mapping[str, Runner]]
 """Gives what to do for each kind of job, from the service and the folder of the sample collection."""
@@ -47,7 +48,7 @@ def serve_page(settings: Settings, runners: Runners, beside: Beside) -> int:
             jobs.submit_once("samples", "samples")
             jobs.start()
             try:
-                with beside(service, jobs):
+                with telling(settings, jobs.on_done, jobs.files), beside(service, jobs):
                     return run(page, listener)
             finally:
                 jobs.stop()
