@@ -42,7 +42,7 @@ def serve_page(settings: Settings, runners: Runners, beside: Beside) -> int:
         with kept_safe(backup_folder(settings), data_dir), Service.open(settings) as service:
             jobs = JobQueue(service, runners(service, SAMPLES), say=lambda line: print(line, flush=True))
             page = create_app(
-                service, jobs=jobs, frame_ancestors=frame_ancestors(), allowed_hosts=allowed_hosts(settings)
+                service, jobs=jobs, frame_ancestors=frame_ancestors(settings), allowed_hosts=allowed_hosts(settings)
             )
             mount(page, build_page(service, jobs), service, jobs)
             jobs.submit_once("samples", "samples")
