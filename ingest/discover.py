@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from ingest import archives, contents
-from ingest.beside import BAG, Companions, companions_beside, may_be_beside
+from ingest.beside import BAG, Companions, companions_in, may_be_beside
 from ingest.metadata import FILE_NAME, LARGEST_BYTES, Metadata, describe, edited, plain_description
 from ingest.plan import Plan, Tables
 from ingest.sources import LONGEST_NAME, SOUND_SUFFIXES, Found, Rejected, Selection, Source, clean, disk_name
@@ -43,9 +43,9 @@ def discover(paths: Sequence[Path], limits: Limits, workspace: Path) -> Selectio
     )
     plan.add(dropped.problems)
     lying: dict[Path, Metadata] = {}
-    taken = {
-        one.path for path in paths if path.is_file() for one in companions_beside(path).of(PurePosixPath(path.name))
-    }
+    files = [path for path in paths if path.is_file()]
+    near = {folder: companions_in(folder) for folder in {path.parent for path in files}}
+    taken = {one.path for path in files for one in near[path.parent].of(PurePosixPath(path.name))}
     for path in paths:
         if path in given or (path in taken and may_be_beside(PurePosixPath(path.name))):
             continue
@@ -56,7 +56,8 @@ def discover(paths: Sequence[Path], limits: Limits, workspace: Path) -> Selectio
         else:
             tables = _tables_beside(path, dropped, lying, plan)
             inside = PurePosixPath(path.name)
-            plan.add([_completed(_file(path, path.name, inside, tables, limits)[0], inside, companions_beside(path))])
+            companions = near.get(path.parent, Companions({}))
+            plan.add([_completed(_file(path, path.name, inside, tables, limits)[0], inside, companions)])
     return plan.selection()
 
 
@@ -258,6 +259,7 @@ def _plan_archive(plan: Plan, path: Path, name: str) -> None:
                         found.append(Rejected(clean(f"{shown}/{entry.path}", 2 * LONGEST_NAME), entry.error))
                 elif contents.is_sound(entry.path):
                     sizes[entry.path] = entry.size_bytes
+                    beside[entry.path] = path
                 elif entry.path.name == BAG:
                     beside[entry.path] = path
     except ArchiveError as error:

@@ -120,6 +120,13 @@ def test_which_files_belong_to_a_recording() -> None:
     assert [str(one) for one in companions.unused(sounds)] == ["other/a.vtt", "talks/b.mp3.srt", "talks/lonely.srt"]
 
 
+def test_a_transcript_is_that_of_the_recording_of_its_very_name() -> None:
+    paths = [PurePosixPath(one) for one in ("talk.mp3", "talk.en.mp3", "talk.en.srt", "talk.de.srt")]
+    companions = Companions({one: Path(one) for one in paths})
+    assert names(companions.of(paths[0])) == [("captions", "talk.de.srt")]
+    assert names(companions.of(paths[1])) == [("captions", "talk.en.srt")]
+
+
 def test_what_is_written_counts_only_in_an_exported_collection() -> None:
     paths = ["x/data/audio/2/a.mp3", "x/data/transcripts/mini/2/a.mp3.json", "x/data/transcripts/../2/a.mp3.json"]
     without = Companions({PurePosixPath(one): Path(one) for one in paths})
