@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from ingest.sources import LONGEST_NAME, SOUND_SUFFIXES, Beside, BesideKind, clean
@@ -78,12 +78,11 @@ class Companions:
         """Tell whether a recording is part of an exported collection, whose tables are written for spreadsheets."""
         return not self._bags.isdisjoint(sound.parents)
 
-    def unused(self, sounds: Iterable[PurePosixPath]) -> list[PurePosixPath]:
-        """Return the subtitles that belong to none of the recordings; JSON may be anything."""
+    def unused(self, sounds: Iterable[PurePosixPath], named: Container[PurePosixPath] = ()) -> list[PurePosixPath]:
+        """Return the subtitles that belong to none of the recordings, and JSON only where it was ``named`` itself."""
         used = {one.path for sound in sounds for one in self.of(sound)}
-        return sorted(
-            path for path, file in self._files.items() if file not in used and path.suffix.lower() in SUFFIXES[1:]
-        )
+        unused = (path for path, file in self._files.items() if file not in used)
+        return sorted(path for path in unused if path.suffix.lower() in SUFFIXES[1:] or path in named)
 
     def _beside(self, path: PurePosixPath, kind: BesideKind = "captions", recognizer: str = "") -> Beside:
         return Beside(self._files[path], clean(path.name, LONGEST_NAME), kind, recognizer)
@@ -102,4 +101,7 @@ class Companions:
 
 def companions_in(folder: Path) -> Companions:
     """Return the transcripts and chapters that lie in a folder, by the recordings in it."""
-    return Companions({PurePosixPath(one.name): one for one in folder.iterdir() if one.is_file()})
+    try:
+        return Companions({PurePosixPath(one.name): one for one in folder.iterdir() if one.is_file()})
+    except PermissionError:  # a file in it may be readable all the same
+        return Companions({})

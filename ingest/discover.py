@@ -200,7 +200,8 @@ def _plan_files(
     if is_whole:
         for folder, table in tables.items():
             problems += plan.few(table.unused(used[folder]))
-        problems += plan.few(_without_sound(path, prefix) for path in companions.unused(sounds))
+        named = [inside for inside, _ in files if not prefix and len(inside.parts) == 1]
+        problems += plan.few(_without_sound(path, prefix) for path in companions.unused(sounds, named))
     plan.add(found)
     plan.parts.append(lambda: problems)
     return not is_empty

@@ -165,6 +165,14 @@ def test_folders_archives_uploads_and_single_files_bring_what_is_beside(tmp_path
         assert len(refused) == (way not in ("files", "file")) and all(one.is_warning for one in refused), way
 
 
+def test_an_uploaded_file_without_a_recording_is_named(tmp_path: Path) -> None:
+    for name in ("a.wav", "b.json", "c.srt"):
+        (tmp_path / name).write_bytes(b"x")
+    files = [(one, one.name) for one in sorted(tmp_path.iterdir())]
+    found = list(discover_uploaded(files, Limits(), tmp_path / "work", {}))
+    assert [one.name for one in found if isinstance(one, Rejected) and one.is_warning] == ["b.json", "c.srt"]
+
+
 def test_the_first_transcript_that_can_be_read_is_taken_and_the_others_are_named(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text("{")
     (tmp_path / "a.vtt").write_text(f"WEBVTT\n\n{SRT}", encoding="utf-16")
