@@ -165,6 +165,20 @@ def test_folders_archives_uploads_and_single_files_bring_what_is_beside(tmp_path
         assert len(refused) == (way not in ("files", "file")) and all(one.is_warning for one in refused), way
 
 
+def test_an_archive_brings_only_so_much_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ingest.discover.MOST_TEXT_BYTES", 100)
+    with zipfile.ZipFile(tmp_path / "talks.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.srt", SRT[:90])
+        for name in "bc":
+            archive.writestr(f"{name}.json", "[" * 1_000_000)
+        for name in "ab":
+            archive.writestr(f"{name}.wav", "x")
+    found = list(discover([tmp_path / "talks.zip"], Limits(), tmp_path / "work"))
+    assert [len(one.beside) for one in found if isinstance(one, Source)] == [1, 0]
+    assert [one.name for one in found if isinstance(one, Rejected)] == ["talks.zip/b.json", "talks.zip/c.json"]
+    assert list((tmp_path / "work").iterdir()) == []
+
+
 def test_an_uploaded_file_without_a_recording_is_named(tmp_path: Path) -> None:
     for name in ("a.wav", "b.json", "c.srt"):
         (tmp_path / name).write_bytes(b"x")
