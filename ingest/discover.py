@@ -23,7 +23,7 @@ from speechsearch.domain.errors import ArchiveError, InputError, TooLargeError
 from speechsearch.domain.limits import Limits
 
 MOST_TEXT_BYTES = 500_000_000
-"""Of the transcripts in archives, which lie on the disk until their recordings come; those of 1,000 hours have 50 MB."""
+"""Of the transcripts in archives, which lie on the disk until their recordings come; 1,000 hours have about 50 MB."""
 MOST_NAMED = 100
 """So many members of an archive that are refused are named one by one."""
 

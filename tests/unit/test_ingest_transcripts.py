@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import zipfile
 from pathlib import Path, PurePosixPath
 
@@ -166,7 +167,7 @@ def test_folders_archives_uploads_and_single_files_bring_what_is_beside(tmp_path
 
 
 def test_an_archive_brings_only_so_much_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ingest.discover.MOST_TEXT_BYTES", 100)
+    monkeypatch.setattr(sys.modules["ingest.discover"], "MOST_TEXT_BYTES", 100)
     with zipfile.ZipFile(tmp_path / "talks.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a.srt", SRT[:90])
         for name in "bc":
