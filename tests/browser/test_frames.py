@@ -19,7 +19,7 @@ from tests.browser.conftest import ROOT, START_S
 from tests.conftest import copy_data
 from tests.tiny.local_server import LocalServer, local_server
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(1200)]
 QUESTION = "Why is octopus blood blue?"
 HIT = "#left .ss-hit"
 
@@ -68,7 +68,7 @@ def framed(tmp_path_factory: pytest.TempPathFactory, library_folder: Path, paren
 def page(chromium) -> Iterator[object]:
     context = chromium.new_context(viewport={"width": 1280, "height": 900}, permissions=["clipboard-read"])
     opened = context.new_page()
-    opened.set_default_timeout(60_000)
+    opened.set_default_timeout(240_000)  # the first question loads the models
     yield opened
     context.close()
 
