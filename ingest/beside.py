@@ -39,11 +39,16 @@ def written_name(name: str) -> str:
 class Companions:
     """The transcripts and chapters of one tree of files, by the recordings that they belong to.
 
-    ``files``: paths in the tree -> where the files are; those that are no companions may be among them.
+    ``files``: paths in the tree -> where the files are; all there are, the recordings among them.
     """
 
     def __init__(self, files: Mapping[PurePosixPath, Path]) -> None:
         self._files = {path: file for path, file in files.items() if may_be_beside(path)}
+        sounds = {
+            (path.parent, written_name(path.name)[: -len(path.suffix)])
+            for path in files
+            if path.suffix.lower() in SOUND_SUFFIXES
+        }
         self._bags = {path.parent / PAYLOAD for path in files if path.name == BAG}
         self._by_name: dict[tuple[PurePosixPath, str], list[tuple[int, str, PurePosixPath]]] = defaultdict(list)
         for path in self._files:
@@ -51,7 +56,8 @@ class Companions:
             order = SUFFIXES.index(path.suffix.lower())
             self._by_name[path.parent, name].append((order, name, path))
             language = LANGUAGE.search(name)
-            if language and language[0] not in SOUND_SUFFIXES:
+            # Where there is a recording of the very name, it is that one's.
+            if language and language[0] not in SOUND_SUFFIXES and (path.parent, name) not in sounds:
                 plain = name[: language.start()]
                 self._by_name[path.parent, plain].append((len(SUFFIXES) + order, name, path))
         self._written = self._written_of_bags()
@@ -99,12 +105,12 @@ class Companions:
         return found
 
 
-def companions_beside(sound: Path) -> Companions:
-    """Return the transcripts and chapters in the folder of a recording that was named by itself."""
-    if not sound.is_file():
+def companions_in(folder: Path) -> Companions:
+    """Return the transcripts and chapters that lie in a folder, by the recordings in it."""
+    try:
+        return Companions({PurePosixPath(one.name): one for one in folder.iterdir() if one.is_file()})
+    except PermissionError:  # a file in it may be readable all the same
         return Companions({})
-    near = (one for one in sound.parent.iterdir() if may_be_beside(PurePosixPath(one.name)))
-    return Companions({PurePosixPath(one.name): one for one in near if one.is_file()})
 
 
 def completed(found: Found, inside: PurePosixPath, companions: Companions) -> Found:
@@ -124,5 +130,7 @@ def left_over(
     for inside in others:
         if inside not in used and not companions.is_of_a_bag(inside):
             name = clean(f"{prefix}{inside}", 2 * LONGEST_NAME)
-            found.append(without_sound(inside, name) if is_subtitle(inside) else passed_over(inside, name))
+            is_named = not prefix and len(inside.parts) == 1 and may_be_beside(inside)
+            is_text = is_subtitle(inside) or is_named
+            found.append(without_sound(inside, name) if is_text else passed_over(inside, name))
     return found

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from ingest.archives import member_path
-from ingest.beside import Companions, companions_beside, completed, left_over, may_be_beside
+from ingest.beside import Companions, companions_in, completed, left_over, may_be_beside
 from ingest.endings import is_archive, is_hidden, is_sound, is_table
 from ingest.folders import files_below, unreadable
 from ingest.matching import Tables, matched
@@ -35,8 +35,9 @@ def discover(paths: Sequence[Path], limits: Limits, workspace: Path) -> Selectio
     given = [path for path in paths if path.is_file() and is_table(PurePosixPath(path.name))]
     named = [path for path in paths if path not in given and not path.is_dir() and not _is_archive(path)]
     described = _described_directly(given, named, plan)
-    beside = {path: companions_beside(path) for path in named}
-    taken = {one.path for path, companions in beside.items() for one in companions.of(PurePosixPath(path.name))}
+    files = [path for path in paths if path.is_file()]
+    near = {folder: companions_in(folder) for folder in {path.parent for path in files}}
+    taken = {one.path for path in files for one in near[path.parent].of(PurePosixPath(path.name))}
     for path in paths:
         if path in given or (path in taken and may_be_beside(PurePosixPath(path.name))):
             continue
@@ -46,7 +47,7 @@ def discover(paths: Sequence[Path], limits: Limits, workspace: Path) -> Selectio
             plan_archive(plan, path, path.name)
         else:
             one = _file(path, path.name, described.get(path, Description()), limits)
-            plan.add([completed(one, PurePosixPath(path.name), beside[path])])
+            plan.add([completed(one, PurePosixPath(path.name), near.get(path.parent, Companions({})))])
     return plan.selection()
 
 

@@ -15,8 +15,10 @@ from ingest.folders import unreadable
 from ingest.matching import Tables, matched
 from ingest.plan import Plan
 from ingest.sources import LONGEST_NAME, Description, Found, Rejected, Source, clean, disk_name
-from speechsearch.domain.errors import ArchiveError
+from speechsearch.domain.errors import ArchiveError, TooLargeError
 
+MOST_TEXT_BYTES = 500_000_000
+"""Of the transcripts in archives, which lie on the disk until their recordings come; 1,000 hours have about 50 MB."""
 MOST_NAMED = 100
 """So many members of an archive that are refused are named one by one."""
 
@@ -38,14 +40,17 @@ def plan_archive(plan: Plan, path: Path, name: str) -> None:
                     found += _read_entry(entry, shown, tables, plan)
                 elif may_be_beside(entry.path) and entry.error is None:
                     beside[entry.path] = texts / f"{len(beside)}"
-                    found += _keep_text(entry, shown, beside[entry.path])
-                    others.append(entry.path)
+                    problems = _keep_text(entry, shown, beside[entry.path], plan)
+                    found += problems
+                    if not problems:
+                        others.append(entry.path)
                 elif entry.error is not None:
                     refused += 1
                     if refused <= MOST_NAMED:
                         found.append(Rejected(clean(f"{shown}/{entry.path}", 2 * LONGEST_NAME), entry.error))
                 elif is_sound(entry.path):
                     sizes[entry.path] = entry.size_bytes
+                    beside[entry.path] = path
                 else:
                     others.append(entry.path)
                     if entry.path.name == BAG:
@@ -69,16 +74,21 @@ def plan_archive(plan: Plan, path: Path, name: str) -> None:
     plan.parts.append(lambda: _unpack(path, shown, found, described, companions, texts, plan))
 
 
-def _keep_text(entry: contents.Entry, archive: str, target: Path) -> list[Found]:
-    """Keep a transcript of an archive for its recording, and return what is wrong with it."""
+def _keep_text(entry: contents.Entry, archive: str, target: Path, plan: Plan) -> list[Found]:
+    """Keep a transcript of an archive on the disk for its recording, and return what is wrong with it."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("wb") as kept:
         for chunk in entry.chunks:
-            kept.write(chunk)
-    if entry.error is None:
+            plan.text_bytes += len(chunk)
+            if plan.text_bytes <= MOST_TEXT_BYTES:
+                kept.write(chunk)
+    error = entry.error
+    if plan.text_bytes > MOST_TEXT_BYTES:
+        error = TooLargeError(f"Archives may hold {MOST_TEXT_BYTES:,} bytes of transcripts and other JSON together.")
+    if error is None:
         return []
     target.unlink()
-    return [Rejected(clean(f"{archive}/{entry.path}", 2 * LONGEST_NAME), entry.error, "warning")]
+    return plan.few([Rejected(clean(f"{archive}/{entry.path}", 2 * LONGEST_NAME), error, "warning")])
 
 
 def _read_entry(entry: contents.Entry, archive: str, tables: Tables, plan: Plan) -> list[Found]:

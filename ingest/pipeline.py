@@ -222,9 +222,9 @@ def kept_said(found: Enclosed, is_new: bool) -> list[str]:
     ['1 chapter taken over.']
     """
     given = found.given
-    said = [f"Transcript '{given.name}' taken over: {len(given.captions)} captions."] if given.captions else []
-    if count := len(given.chapters):
-        said.append(f"{count} chapter{'' if count == 1 else 's'} taken over.")
+    captions, chapters = len(given.captions), len(given.chapters)
+    said = [f"Transcript '{given.name}' taken over: {captions} caption{'s' * (captions != 1)}."] if captions else []
+    said += [f"{chapters} chapter{'s' * (chapters != 1)} taken over."] if chapters else []
     return said if is_new else []
 
 

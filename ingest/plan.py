@@ -28,6 +28,7 @@ class Plan:
     files: int = 0
     size_bytes: int = 0
     seen: Counter[str] = field(default_factory=Counter)
+    text_bytes: int = 0
     room: Room = field(init=False)
 
     def __post_init__(self) -> None:

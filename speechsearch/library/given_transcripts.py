@@ -8,11 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from speechsearch.domain.captions import GIVEN, Caption, Given, WrittenPassage
 from speechsearch.domain.values import Passage, Transcript, Word, passage_id
 from speechsearch.library.library import Library
-from speechsearch.store.given import NOTHING
 
 
 def keep_given(library: Library, recording_id: str, given: Given) -> bool:
-    """Keep what came with a recording, in place of what came before; return whether anything is new.
+    """Keep what came with a recording, a transcript or chapters in place of earlier ones; return whether that is new.
 
     The second pass makes the transcript searchable, where the settings name the recogniser "given".
 
@@ -20,7 +19,10 @@ def keep_given(library: Library, recording_id: str, given: Given) -> bool:
         InputError: text that cannot be kept.
     """
     with library.writing:
-        if given == NOTHING or given == library.store.given.of(recording_id):
+        before = library.store.given.of(recording_id)
+        texts = given if given.captions else before
+        given = Given(texts.name, texts.captions, given.chapters or before.chapters)
+        if given == before:
             return False
         library.store.given.save(recording_id, given)
         library.finish([recording_id])

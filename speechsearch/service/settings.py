@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
@@ -25,12 +25,14 @@ class ServerSettings(Group):
 
     ``uploads``: "shared" (everybody finds it), "private" (only who added it, for a day) or "off"; "auto" is private on
     a Hugging Face Space and shared elsewhere. ``hosts``: the names under which a reverse proxy on this machine makes
-    the page known. ``root_path``: the path below which it does, for example /speech.
+    the page known. ``frames``: the sites, such as https://intranet.example.org, that may show
+    the page in a frame. ``root_path``: the path below which it does, for example /speech.
     """
 
     host: str = "127.0.0.1"
     port: int = Field(7860, ge=0, le=65535)
     hosts: tuple[str, ...] = ()
+    frames: tuple[Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9.*-]+(:\d{1,5})?$")], ...] = ()
     root_path: str = Field("", pattern=r"^(/[A-Za-z0-9_.~/-]+)?$")
     uploads: Literal["auto", "shared", "private", "off"] = "auto"
 

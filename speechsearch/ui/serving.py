@@ -14,6 +14,7 @@ from speechsearch.library.backup import kept_safe
 from speechsearch.service.open import Service
 from speechsearch.service.settings import Settings, backup_folder
 from speechsearch.service.surroundings import keep_private
+from speechsearch.service.webhooks import telling
 
 Runners = Callable[[Service, Path], Mapping[str, Runner]]
 """Gives what to do for each kind of job, from the service and the folder of the sample collection."""
@@ -41,13 +42,13 @@ def serve_page(settings: Settings, runners: Runners, beside: Beside) -> int:
         with kept_safe(backup_folder(settings), data_dir), Service.open(settings) as service:
             jobs = JobQueue(service, runners(service, SAMPLES), say=lambda line: print(line, flush=True))
             page = create_app(
-                service, jobs=jobs, frame_ancestors=frame_ancestors(), allowed_hosts=allowed_hosts(settings)
+                service, jobs=jobs, frame_ancestors=frame_ancestors(settings), allowed_hosts=allowed_hosts(settings)
             )
             mount(page, build_page(service, jobs), service, jobs)
             jobs.submit_once("samples", "samples")
             jobs.start()
             try:
-                with beside(service, jobs):
+                with telling(settings, jobs.on_done, jobs.files), beside(service, jobs):
                     return run(page, listener)
             finally:
                 jobs.stop()

@@ -9,7 +9,7 @@ import pytest
 
 from ingest import discover, run
 from speechsearch.domain.assets import SAMPLES
-from speechsearch.domain.captions import Caption, Given
+from speechsearch.domain.captions import Caption, Chapter, Given
 from speechsearch.domain.errors import CapabilityError
 from speechsearch.domain.values import Audio, Filters, Passage, Query, Span, Word
 from speechsearch.library.given_transcripts import transcripts_of
@@ -84,6 +84,10 @@ def test_a_corrected_transcript_takes_the_place_of_the_old_one(folder: Path, tmp
         assert service.manage.missing() != [] and list(service.manage.catch_up()) == []
         assert any("peace" in text for text in texts(service, "s004"))
         assert service.search.find(Query("peace"), "asr").hits[0].transcript == "The peace ends."
+        (recording,) = [one for one in service.browse.recordings() if one.title == "s004"]
+        assert service.manage.keep_given(recording.recording_id, Given(chapters=(Chapter(0.0, "A"),)))
+        assert len(service.store.given.of(recording.recording_id).captions) == 2, "what is missing stays"
+        assert list(service.manage.catch_up()) == []
         assert service.browse.differences() == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import zipfile
 from pathlib import Path, PurePosixPath
 
@@ -123,6 +124,13 @@ def test_which_files_belong_to_a_recording() -> None:
     assert unused == {"other/a.vtt", "talks/b.mp3.srt", "talks/lonely.srt", "talks/data.json"}
 
 
+def test_a_transcript_is_that_of_the_recording_of_its_very_name() -> None:
+    paths = [PurePosixPath(one) for one in ("talk.mp3", "talk.en.mp3", "talk.en.srt", "talk.de.srt")]
+    companions = Companions({one: Path(one) for one in paths})
+    assert names(companions.of(paths[0])) == [("captions", "talk.de.srt")]
+    assert names(companions.of(paths[1])) == [("captions", "talk.en.srt")]
+
+
 def test_what_is_written_counts_only_in_an_exported_collection() -> None:
     paths = ["x/data/audio/2/a.mp3", "x/data/transcripts/mini/2/a.mp3.json", "x/data/transcripts/../2/a.mp3.json"]
     without = Companions({PurePosixPath(one): Path(one) for one in paths})
@@ -159,6 +167,28 @@ def test_folders_archives_uploads_and_single_files_bring_what_is_beside(tmp_path
         assert names(source.beside) == [("captions", "a.srt")], way
         refused = [one for one in found if isinstance(one, Rejected)]
         assert len(refused) == (way not in ("files", "file")) and all(one.state == "warning" for one in refused), way
+
+
+def test_an_archive_brings_only_so_much_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["ingest.packed"], "MOST_TEXT_BYTES", 100)
+    with zipfile.ZipFile(tmp_path / "talks.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.srt", SRT[:90])
+        for name in "bc":
+            archive.writestr(f"{name}.json", "[" * 1_000_000)
+        for name in "ab":
+            archive.writestr(f"{name}.wav", "x")
+    found = list(discover([tmp_path / "talks.zip"], Limits(), tmp_path / "work"))
+    assert [len(one.beside) for one in found if isinstance(one, Source)] == [1, 0]
+    assert [one.name for one in found if isinstance(one, Rejected)] == ["talks.zip/b.json", "talks.zip/c.json"]
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+def test_an_uploaded_file_without_a_recording_is_named(tmp_path: Path) -> None:
+    for name in ("a.wav", "b.json", "c.srt"):
+        (tmp_path / name).write_bytes(b"x")
+    files = [(one, one.name) for one in sorted(tmp_path.iterdir())]
+    found = list(discover_uploaded(files, Limits(), tmp_path / "work", {}))
+    assert [one.name for one in found if isinstance(one, Rejected) and one.state == "warning"] == ["b.json", "c.srt"]
 
 
 def test_the_first_transcript_that_can_be_read_is_taken_and_the_others_are_named(tmp_path: Path) -> None:
