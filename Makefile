@@ -1,12 +1,13 @@
 # make run    set everything up, index the samples on the first start, serve the page
 # make test   set everything up and run the default tests
+# make space SPACE=owner/name   send the program to a Hugging Face Space
 SHELL := /bin/sh
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test browser lint clean
+.PHONY: run test browser space lint clean
 
 run: $(VENV)/.run
 	"$(BIN)/python" app.py
@@ -16,6 +17,10 @@ test: $(VENV)/.test
 
 browser: $(VENV)/.test
 	"$(BIN)/python" -m pytest -p no:hypothesispytest -m browser --reruns 1 tests/browser
+
+# make space SPACE=owner/name [HARDWARE=cpu|zero] [DRY_RUN=1]
+space: $(VENV)/.run
+	"$(BIN)/python" -m speechsearch publish-space "$(SPACE)" --hardware "$(or $(HARDWARE),cpu)" $(if $(DRY_RUN),--dry-run)
 
 lint: $(VENV)/.test
 	"$(BIN)/ruff" check .

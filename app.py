@@ -10,11 +10,12 @@ from speechsearch.domain.errors import SpeechSearchError
 def main() -> int:
     """Run until interrupted; return the exit code: 0 ended, 2 could not start."""
     from ingest import runners
+    from ingest.watch import watching
     from speechsearch.service.settings import read_settings
     from speechsearch.ui.serving import serve_page
 
     try:
-        return serve_page(read_settings(), runners)
+        return serve_page(read_settings(), runners, watching)
     except KeyboardInterrupt:
         return 0
     except SpeechSearchError as error:

@@ -139,6 +139,8 @@ def body_of(route: Route, passage_id: str) -> tuple[str, bytes]:
         given = {"name": "new", "description": "of a test"} if route.method == "POST" else {"description": "changed"}
     elif route.path.endswith("/dataset"):
         given = {"name": "a/dataset", "collection": "new"}
+    elif route.path.endswith("/feed"):
+        given = {"url": "https://example.org/feed.xml", "collection": "new"}
     elif route.path.startswith("/api/v1/recordings"):
         given = {"title": "changed"}
     elif route.path.startswith("/api/v1/feedback"):
@@ -245,6 +247,7 @@ def main() -> None:
         with Service.open(settings, loader=loader) as service:
             found = discover([SAMPLES / "audio" / "s004.opus"], service.limits, folder)
             assert [one.state for one in run(service.manage, found, collection="samples")] == ["indexed"]
+            assert list(service.manage.catch_up()) == []
         written = table(lambda target: Path(shutil.copytree(folder / "data", target)), loader)
     before, _, rest = DOCUMENT.read_text(encoding="utf-8").partition(BEGIN)
     after = rest.partition(END)[2]

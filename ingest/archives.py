@@ -15,21 +15,19 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
+from ingest.endings import OTHER_ARCHIVES, is_hidden
+from ingest.legacy_text import OF_ARCHIVES, guess
 from ingest.sources import LONGEST_NAME, clean
 from ingest.unpacking import CHUNK_BYTES, CarefulFile, Checked, Meter, Metered, unpacked, unpacking
 from speechsearch.domain.errors import ArchiveError, SpeechSearchError
 from speechsearch.domain.limits import Limits
-
-ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".tar.gz", ".tbz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz")
-OTHER_ARCHIVES = (*ARCHIVE_SUFFIXES, ".gz", ".bz2", ".xz", ".7z", ".rar", ".tar.zst", ".zst")
-"""Endings of archives, those that cannot be opened included."""
 
 HEADER_BYTES = 1000
 """A directory entry with a long name; more an entry is refused before it is read into memory."""
@@ -39,6 +37,9 @@ LONGEST_PATH, DEEPEST_PATH = 4096, 100
 
 ZIP_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2}
 """LZMA is left out because a zip can ask it for 4 GB of memory."""
+
+UTF_8_FLAG, UNICODE_PATH = 0x800, 0x7075
+"""The flag of an entry, and the kind of extra field (Info-ZIP), that say that a name is UTF-8."""
 
 LONG_HEADERS = (
     tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK,
@@ -59,15 +60,6 @@ class Member:
     error: ArchiveError | None = None
 
 
-def is_archive(name: str) -> bool:
-    """Tell whether a file is to be opened as an archive, by its name.
-
-    >>> is_archive("Talks.TAR.GZ"), is_archive("talk.mp3")
-    (True, False)
-    """
-    return name.lower().endswith(ARCHIVE_SUFFIXES)
-
-
 def member_path(name: str) -> PurePosixPath:
     r"""Return the path of a member inside its archive, or raise ArchiveError when it points outside.
 
@@ -84,15 +76,6 @@ def member_path(name: str) -> PurePosixPath:
     if len(text) > LONGEST_PATH or len(path.parts) > DEEPEST_PATH:
         raise ArchiveError(f"'{clean(name, LONGEST_NAME)}' has too long a path.")
     return path
-
-
-def is_hidden(path: PurePosixPath) -> bool:
-    """Tell whether a file or a folder above it is hidden, or kept by macOS for itself.
-
-    >>> [is_hidden(PurePosixPath(path)) for path in ("__MACOSX/a.mp3", "a/.b/c.mp3", "a/b.mp3")]
-    [True, True, False]
-    """
-    return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
 
 
 def members(path: Path, limits: Limits) -> Generator[Member, None, None]:
@@ -136,16 +119,60 @@ def errors_of(name: str) -> Iterator[None]:
 def _zip_members(raw: CarefulFile, meter: Meter) -> Iterator[Member]:
     """Yield the members of a zip archive; encrypted and special ones with the reason."""
     with zipfile.ZipFile(raw) as archive:
-        for entry in archive.infolist():
+        listed = archive.infolist()
+        encoding = _encoding_of(listed[: meter.limits.archive_files])
+        for entry in listed:
             meter.add_file()
             yield from _checked(
-                entry.filename,
+                _zip_name(entry, encoding),
                 entry.is_dir(),
                 _zip_error(entry),
                 entry.file_size,
                 meter,
                 partial(_open_zip, archive, entry, meter),
             )
+
+
+def _encoding_of(entries: Sequence[zipfile.ZipInfo]) -> str:
+    """Return the encoding of the names in a zip that do not say theirs; one program has written them all.
+
+    macOS writes UTF-8 and does not say so, others what their country's DOS or Windows had.
+    """
+    content = b"\n".join(_raw_name(entry) for entry in entries if not entry.flag_bits & UTF_8_FLAG)
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return guess(content, OF_ARCHIVES)
+    return "utf-8"
+
+
+def _zip_name(entry: zipfile.ZipInfo, encoding: str) -> str:
+    """Return the path of an entry in letters."""
+    if entry.flag_bits & UTF_8_FLAG:
+        return entry.filename
+    raw = _raw_name(entry)
+    told = _unicode_path(entry.extra, raw)
+    return told.decode("utf-8", "replace") if told else raw.decode(encoding, "replace")
+
+
+def _raw_name(entry: zipfile.ZipInfo) -> bytes:
+    """Return the bytes of a name that has no mark of UTF-8, up to a NUL as ``zipfile`` reads them."""
+    return entry.orig_filename.encode("cp437", "replace").partition(b"\0")[0]
+
+
+def _unicode_path(extra: bytes, raw: bytes) -> bytes:
+    """Return the name in UTF-8 that Info-ZIP keeps beside the other, if it is of the same name; else nothing."""
+    while len(extra) >= 4:
+        kind, size_bytes = struct.unpack("<HH", extra[:4])
+        field, extra = extra[4 : 4 + size_bytes], extra[4 + size_bytes :]
+        if (
+            kind == UNICODE_PATH
+            and len(field) > 5
+            and field[0] == 1
+            and field[1:5] == struct.pack("<I", zlib.crc32(raw))
+        ):
+            return field[5:]
+    return b""
 
 
 def _open_zip(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, meter: Meter) -> BinaryIO:

@@ -8,15 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
+from ingest import transcripts
 from ingest.archives import Member, chunks, errors_of, members
-from ingest.metadata import FILE_NAME, LARGEST_BYTES
-from ingest.sources import LONGEST_NAME, SOUND_SUFFIXES, clean
+from ingest.beside import may_be_beside
+from ingest.endings import is_sound, is_table
+from ingest.metadata import LARGEST_BYTES
+from ingest.sources import LONGEST_NAME, clean
 from ingest.unpacking import FREE_BYTES, ExhaustedError
 from speechsearch.audio.children import Allowance, described, error_of, in_child
 from speechsearch.domain.errors import ArchiveError, InputError, TooLargeError
 from speechsearch.domain.limits import Limits
 
 Wanted = Literal["tables", "sounds"]
+"""What describes recordings (metadata, transcripts, chapters), or the recordings."""
 
 MEMORY_BYTES = 512 << 20
 """An xz may ask for half of it; the directory of a zip with 10,000 entries takes 20 MB."""
@@ -36,16 +40,6 @@ class Entry:
     size_bytes: int
     error: InputError | None
     chunks: Iterator[bytes]
-
-
-def is_table(path: PurePosixPath) -> bool:
-    """Tell whether a file describes others."""
-    return path.name.lower() == FILE_NAME
-
-
-def is_sound(path: PurePosixPath) -> bool:
-    """Tell whether a file is to be taken in, by its name."""
-    return path.suffix.lower() in SOUND_SUFFIXES
 
 
 def allowance(packed_bytes: int, limits: Limits) -> Allowance:
@@ -97,9 +91,9 @@ def read_in_child(
 ) -> Iterator[dict[str, Any] | bytes]:
     """Yield, for each member, what is known of it and, where it is wanted, its content and how that ended."""
     allowed = Limits(**limits)
-    is_wanted, most_bytes = (is_table, LARGEST_BYTES) if wanted == "tables" else (is_sound, allowed.file_bytes)
     for member in members(Path(path), allowed):
-        has_content = member.error is None and is_wanted(member.path)
+        most_bytes = _wanted_bytes(member.path, wanted, allowed)
+        has_content = member.error is None and most_bytes > 0
         error = member.error and described(member.error)
         yield {
             "path": str(member.path),
@@ -115,6 +109,15 @@ def read_in_child(
             except InputError as found:
                 error = described(found)
             yield {"error": error}
+
+
+def _wanted_bytes(path: PurePosixPath, wanted: Wanted, limits: Limits) -> int:
+    """Return how much is read of a member, 0 for nothing."""
+    if wanted == "sounds":
+        return limits.file_bytes if is_sound(path) else 0
+    if is_table(path):
+        return LARGEST_BYTES
+    return transcripts.LARGEST_BYTES if may_be_beside(path) else 0
 
 
 def _content(member: Member, name: str, most_bytes: int) -> Iterator[bytes]:

@@ -6,52 +6,53 @@ archive past its limits is refused as a whole. Members of archives are unpacked 
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from ingest import archives, contents
-from ingest.metadata import FILE_NAME, LARGEST_BYTES, Metadata, describe, edited
-from ingest.plan import Plan, Tables
-from ingest.sources import LONGEST_NAME, SOUND_SUFFIXES, Found, Rejected, Selection, Source, clean, disk_name
+from ingest.archives import member_path
+from ingest.beside import Companions, companions_in, completed, left_over, may_be_beside
+from ingest.endings import is_archive, is_hidden, is_sound, is_table
+from ingest.folders import files_below, unreadable
+from ingest.matching import Tables, matched
+from ingest.metadata import FILE_NAME, LARGEST_BYTES, Metadata, edited
+from ingest.packed import plan_archive
+from ingest.plan import Plan
+from ingest.sources import LONGEST_NAME, Description, Found, Rejected, Selection, Source, clean
 from speechsearch.domain.errors import ArchiveError, InputError, TooLargeError
 from speechsearch.domain.limits import Limits
-
-MOST_NAMED = 100
-"""So many members of an archive that are refused are named one by one."""
 
 
 def discover(paths: Sequence[Path], limits: Limits, workspace: Path) -> Selection:
     """Return the recordings in files, folders (all levels, sorted) and zip and tar archives, with their metadata.csv.
 
     A file that is named directly is always tried; in folders and archives only files with the ending of a sound or
-    video format are. Hidden files and links that leave their folder are passed over. Whatever cannot be used is
-    yielded as ``Rejected`` in its place. ``workspace``: folder for one unpacked member at a time, made when missing.
+    video format are. The others, and links that leave their folder, are yielded as ``Rejected`` in their place, as is
+    whatever cannot be used; hidden files are passed over. ``workspace``: folder for one unpacked member at a time, made
+    when missing.
     """
     plan = Plan(limits, workspace)
-    given = [path for path in paths if path.is_file() and path.name.lower() == FILE_NAME]
-    beside = {path.parent: _read_table(path, path.name, plan) for path in given}
-    dropped = Metadata(
-        FILE_NAME,
-        {key: row for table in beside.values() for key, row in table.rows.items()},
-        tuple(problem for table in beside.values() for problem in table.problems),
-    )
-    plan.add(dropped.problems)
-    lying: dict[Path, Metadata] = {}
+    given = [path for path in paths if path.is_file() and is_table(PurePosixPath(path.name))]
+    named = [path for path in paths if path not in given and not path.is_dir() and not _is_archive(path)]
+    described = _described_directly(given, named, plan)
+    files = [path for path in paths if path.is_file()]
+    near = {folder: companions_in(folder) for folder in {path.parent for path in files}}
+    taken = {one.path for path in files for one in near[path.parent].of(PurePosixPath(path.name))}
     for path in paths:
-        if path in given:
+        if path in given or (path in taken and may_be_beside(PurePosixPath(path.name))):
             continue
         if path.is_dir():
             _plan_folder(plan, path)
-        elif path.is_file() and archives.is_archive(path.name):
-            _plan_archive(plan, path, path.name)
+        elif _is_archive(path):
+            plan_archive(plan, path, path.name)
         else:
-            tables = _tables_beside(path, dropped, lying, plan)
-            plan.add([_file(path, path.name, PurePosixPath(path.name), tables, limits)[0]])
+            one = _file(path, path.name, described.get(path, Description()), limits)
+            plan.add([completed(one, PurePosixPath(path.name), near.get(path.parent, Companions({})))])
     return plan.selection()
+
+
+def _is_archive(path: Path) -> bool:
+    return path.is_file() and is_archive(path.name)
 
 
 def discover_uploaded(
@@ -70,7 +71,7 @@ def discover_uploaded(
     edits: dict[PurePosixPath, Mapping[str, str]] = {}
     for path, name in files:
         try:
-            inside = archives.member_path(name)
+            inside = member_path(name)
         except ArchiveError as error:
             plan.add([Rejected(clean(name, 2 * LONGEST_NAME), InputError(error.message, "Choose the folder itself."))])
             continue
@@ -81,61 +82,77 @@ def discover_uploaded(
     return plan.selection()
 
 
-def _tables_beside(path: Path, dropped: Metadata, lying: dict[Path, Metadata], plan: Plan) -> Tables:
-    """Return the metadata for a file that was named directly: given with it, or lying next to it.
+def _described_directly(given: Sequence[Path], named: Sequence[Path], plan: Plan) -> dict[Path, Description]:
+    """Return the descriptions of files that were named directly: from tables named with them, or lying next to them."""
+    tables = [_read_table(path, path.name, plan) for path in given]
+    rows = {key: row for table in tables for key, row in table.rows.items()}
+    problems = [problem for table in tables for problem in table.problems]
+    here = PurePosixPath(".")
+    found, unused = matched({PurePosixPath(path.name) for path in named}, {here: Metadata(FILE_NAME, rows)})
+    plan.add([*problems, *unused])
+    described = {path: found[PurePosixPath(path.name)] for path in named if PurePosixPath(path.name) in found}
+    for folder in sorted({path.parent for path in named if path not in described}):
+        beside = folder / FILE_NAME
+        if beside.is_file():
+            table = _read_table(beside, FILE_NAME, plan)
+            plan.add(table.problems)
+            found, _ = matched(_names_in(folder), {here: table})
+            for path in named:
+                if path.parent == folder and path not in described:
+                    described[path] = found.get(PurePosixPath(path.name), Description())
+    return described
 
-    ``lying``: what was found of the latter kind, by folder.
-    """
-    beside = path.parent / FILE_NAME
-    if path.name not in dropped.rows and beside.is_file():
-        if path.parent not in lying:
-            lying[path.parent] = _read_table(beside, FILE_NAME, plan)
-        return {PurePosixPath("."): lying[path.parent]}
-    return {PurePosixPath("."): dropped}
+
+def _names_in(folder: Path) -> list[PurePosixPath]:
+    """Return the names of a folder's files; none where it cannot be listed."""
+    try:
+        return [PurePosixPath(one.name) for one in folder.iterdir()]
+    except OSError:
+        return []
 
 
 def _read_table(path: Path, name: str, plan: Plan) -> Metadata:
+    shown = clean(name, 2 * LONGEST_NAME)
     try:
         with path.open("rb") as stream:
             content = stream.read(LARGEST_BYTES + 1)
     except OSError as error:
-        return Metadata(name, problems=(_unreadable(name, error, is_warning=True),))
-    return plan.room.parse(content, name, plan.limits.archive_files)
+        return Metadata(shown, problems=(replace(unreadable(shown, error), state="warning"),))
+    return plan.room.parse(content, shown, plan.limits.archive_files)
 
 
-def _unreadable(name: str, error: OSError, is_warning: bool = False) -> Rejected:
-    reason = error.strerror or str(error)
-    return Rejected(name, InputError(f"'{name}' cannot be read: {reason}.", "Check its permissions."), is_warning)
-
-
-def _file(
-    path: Path, name: str, inside: PurePosixPath, tables: Tables, limits: Limits
-) -> tuple[Found, PurePosixPath, str]:
-    """Return a file as a source, or why not, and the metadata row (folder and key) that describes it.
-
-    ``name`` is shown, ``inside`` is the path that the tables' folders are on.
-    """
+def _file(path: Path, name: str, description: Description, limits: Limits) -> Found:
+    """Return a file as a source, or why it is none; ``name`` is shown."""
     shown = clean(name, 2 * LONGEST_NAME)
-    description, folder, key = describe(inside, tables)
     if not path.exists():
-        return Rejected(shown, InputError(f"'{shown}' does not exist.", "Check the path.")), folder, key
+        return Rejected(shown, InputError(f"'{shown}' does not exist.", "Check the path."))
     if not path.is_file():
-        return Rejected(shown, InputError(f"'{shown}' is not a file.")), folder, key
+        return Rejected(shown, InputError(f"'{shown}' is not a file."))
     size_bytes = path.stat().st_size
     if size_bytes > limits.file_bytes:
         message = f"'{shown}' has {size_bytes:,} bytes; the limit is {limits.file_bytes:,}."
-        hint = "Convert it to Opus, or raise SPEECHSEARCH_LIMITS__FILE_BYTES."
-        return Rejected(shown, TooLargeError(message, hint)), folder, key
-    return Source(shown, path, size_bytes, description), folder, key
+        return Rejected(shown, TooLargeError(message, "Convert it to Opus, or raise SPEECHSEARCH_LIMITS__FILE_BYTES."))
+    return Source(shown, path, size_bytes, description)
 
 
 def _plan_folder(plan: Plan, root: Path) -> None:
     """Add everything below a folder; archives in it are opened too."""
     problems: list[Found] = []
-    files = [(inside, root / inside) for inside in sorted(_files_below(root, problems))]
-    plan.add(problems)
-    if not _plan_files(plan, files, f"{root.resolve().name}/", {}):
+    prefix = f"{root.resolve().name}/"
+    files = [(inside, root / inside) for inside in sorted(files_below(root, prefix, problems))]
+    if not _plan_files(plan, files, prefix, {}):
         plan.add([Rejected(root.name, InputError(f"The folder '{root.name}' holds no sound files."))])
+    plan.add(problems)
+
+
+def discover_some(root: Path, inside: Sequence[PurePosixPath], limits: Limits, workspace: Path) -> Selection:
+    """Return the recordings in some files of a folder, as ``discover`` finds them in all of it.
+
+    ``inside``: their paths in it, and those of what describes them: metadata, transcripts.
+    """
+    plan = Plan(limits, workspace)
+    _plan_files(plan, [(one, root / one) for one in sorted(inside)], f"{root.resolve().name}/", {}, is_whole=False)
+    return plan.selection()
 
 
 def _plan_files(
@@ -143,136 +160,43 @@ def _plan_files(
     files: Sequence[tuple[PurePosixPath, Path]],
     prefix: str,
     edits: Mapping[PurePosixPath, Mapping[str, str]],
+    is_whole: bool = True,
 ) -> bool:
     """Add files by their paths in one tree with its metadata.csv files, and tell whether there is any sound among them.
 
-    ``prefix`` goes before the paths when they are shown; without one, files at the top count as named directly.
+    ``prefix`` goes before the paths when they are shown; without one, files at the top count as named directly. Where
+    the files are all that there is (``is_whole``), what describes none of them is said.
     """
     tables: Tables = {}
     problems: list[Found] = []
     for inside, path in files:
-        if inside.name.lower() == FILE_NAME:
+        if is_table(inside):
             problems += plan.keep(inside.parent, _read_table(path, f"{prefix}{inside}", plan), tables)
-    used: dict[PurePosixPath, set[str]] = {folder: set() for folder in tables}
+    described, unused = matched((inside for inside, _ in files if not is_table(inside)), tables)
+    companions = Companions(dict(files))
+    sounds: list[PurePosixPath] = []
+    others: list[PurePosixPath] = []
     found: list[Found] = []
     is_empty = True
     for inside, path in files:
         name, is_direct = f"{prefix}{inside}", not prefix and len(inside.parts) == 1
-        if inside.name.lower() == FILE_NAME or (archives.is_hidden(inside) and not is_direct):
+        if is_table(inside) or (is_hidden(inside) and not is_direct):
             continue
-        if archives.is_archive(inside.name):
+        if is_archive(inside.name):
             plan.add(found)
             found = []
-            _plan_archive(plan, path, name)
-        elif is_direct or inside.suffix.lower() in SOUND_SUFFIXES:
-            one, folder, key = _file(path, name, inside, tables, plan.limits)
-            if isinstance(one, Source) and (edit := edits.get(inside)):
-                one = replace(one, description=edited(one.description, edit))
-            found.append(one)
-            used.get(folder, set()).add(key)
+            plan_archive(plan, path, name)
+        elif (is_direct and not may_be_beside(inside)) or is_sound(inside):
+            sounds.append(inside)
+            description = edited(described.get(inside, Description()), edits.get(inside, {}))
+            found.append(completed(_file(path, name, description, plan.limits), inside, companions))
         else:
+            others.append(inside)
             continue
         is_empty = False
-    for folder, table in tables.items():
-        problems += plan.few(table.unused(used[folder]))
     plan.add(found)
+    if is_whole:
+        plan.add(left_over(others, sounds, companions, prefix))
+        problems += plan.few(unused)
     plan.parts.append(lambda: problems)
     return not is_empty
-
-
-def _files_below(root: Path, problems: list[Found]) -> Iterator[PurePosixPath]:
-    """Yield the files below a folder, relative to it: no hidden ones, nothing that a link brings in from outside."""
-    home = root.resolve()
-
-    def report(error: OSError) -> None:
-        problems.append(_unreadable(Path(str(error.filename)).name, error))
-
-    for folder, folders, names in os.walk(root, onerror=report):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in names:
-            path = Path(folder, name)
-            inside = PurePosixPath(path.relative_to(root).as_posix())
-            if not archives.is_hidden(inside) and path.is_file() and path.resolve().is_relative_to(home):
-                yield inside
-
-
-def _plan_archive(plan: Plan, path: Path, name: str) -> None:
-    """Look through an archive without unpacking it to disk, and add it unless it must be refused."""
-    tables: Tables = {}
-    sizes: dict[PurePosixPath, int] = {}
-    found: list[Found] = []
-    refused = 0
-    shown = clean(name, 2 * LONGEST_NAME)
-    try:
-        with closing(contents.entries(path, shown, plan.limits, "tables")) as entries:
-            for entry in entries:
-                if contents.is_table(entry.path) and entry.error is None:
-                    found += _read_entry(entry, shown, tables, plan)
-                elif entry.error is not None:
-                    refused += 1
-                    if refused <= MOST_NAMED:
-                        found.append(Rejected(clean(f"{shown}/{entry.path}", 2 * LONGEST_NAME), entry.error))
-                elif contents.is_sound(entry.path):
-                    sizes[entry.path] = entry.size_bytes
-    except ArchiveError as error:
-        plan.add([Rejected(shown, _named(error, path, shown))])
-        return
-    except OSError as error:
-        plan.add([_unreadable(shown, error)])
-        return
-    if refused > MOST_NAMED:
-        message = f"'{shown}' holds {refused - MOST_NAMED:,} more files that cannot be taken in."
-        found.append(Rejected(shown, ArchiveError(message)))
-    if not sizes and not found:
-        found.append(Rejected(shown, ArchiveError(f"'{shown}' holds no sound files.")))
-    used: dict[PurePosixPath, set[str]] = {folder: set() for folder in tables}
-    for inside in sizes:
-        _, folder, key = describe(inside, tables)
-        used.get(folder, set()).add(key)
-    for folder, table in tables.items():
-        found += plan.few(table.unused(used[folder]))
-    plan.count([*found, *(Source("", path, size_bytes) for size_bytes in sizes.values())])
-    plan.parts.append(lambda: _unpack(path, shown, found, tables, plan))
-
-
-def _read_entry(entry: contents.Entry, archive: str, tables: Tables, plan: Plan) -> list[Found]:
-    """Keep a table of an archive, and return what is wrong with it."""
-    content = b"".join(entry.chunks)
-    name = clean(f"{archive}/{entry.path}", 2 * LONGEST_NAME)
-    if entry.error is not None:
-        return plan.few([Rejected(name, entry.error, is_warning=True)])
-    return plan.keep(entry.path.parent, plan.room.parse(content, name, plan.limits.archive_files), tables)
-
-
-def _unpack(path: Path, name: str, found: Sequence[Found], tables: Tables, plan: Plan) -> Iterator[Found]:
-    """Yield the recordings of an archive, each unpacked for as long as it is the current one."""
-    plan.workspace.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="ingest-", dir=plan.workspace) as folder:
-        try:
-            with closing(contents.entries(path, name, plan.limits, "sounds")) as entries:
-                for entry in entries:
-                    if entry.error is None and contents.is_sound(entry.path):
-                        target = Path(folder, disk_name(entry.path.name))
-                        yield from _unpack_entry(entry, clean(f"{name}/{entry.path}", 2 * LONGEST_NAME), target, tables)
-        except ArchiveError as error:
-            yield Rejected(name, _named(error, path, name))
-    yield from found
-
-
-def _named(error: ArchiveError, path: Path, name: str) -> ArchiveError:
-    """Return an archive's error with the name that is shown in place of the one on the disk."""
-    return type(error)(error.message.replace(path.name, name.rsplit("/", 1)[-1]), error.hint)
-
-
-def _unpack_entry(entry: contents.Entry, name: str, target: Path, tables: Tables) -> Iterator[Found]:
-    """Yield one member as a source and remove it; a damaged one as a refusal while the archive can be read on."""
-    try:
-        with target.open("wb") as unpacked:
-            for chunk in entry.chunks:
-                unpacked.write(chunk)
-        if entry.error is not None:
-            yield Rejected(name, entry.error)
-        else:
-            yield Source(name, target, target.stat().st_size, describe(entry.path, tables)[0])
-    finally:
-        target.unlink(missing_ok=True)

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ingest.cards import check_card, check_files
-from ingest.rows import ALIASES, NAME_COLUMNS, TEXT_COLUMNS, Origin, errors_of, library, rows_of, undecoded
+from ingest.metadata import column_key
+from ingest.rows import DESCRIBED, NAME_COLUMNS, TEXT_COLUMNS, Origin, errors_of, library, rows_of, undecoded
 from ingest.sources import Selection, clean
 from speechsearch.domain.errors import InputError, NotFoundError
 from speechsearch.domain.limits import Limits
@@ -45,9 +46,11 @@ def dataset_sources(
     origin, dataset = _load(name_or_path, split, configuration, revision, streaming)
     columns = _columns(dataset, origin.name)
     column = _audio_column(columns, audio_column, origin.name)
-    wanted = {*NAME_COLUMNS, *TEXT_COLUMNS, *itertools.chain(*ALIASES.values())} - {column}
+    wanted = {*NAME_COLUMNS, *TEXT_COLUMNS, *itertools.chain(*DESCRIBED.values())}
     with errors_of(origin.name):
-        dataset = dataset.select_columns([column, *(name for name in columns if name.lower() in wanted)])
+        dataset = dataset.select_columns(
+            [column, *(name for name in columns if name != column and column_key(name) in wanted)]
+        )
         dataset = dataset.cast_column(column, undecoded())
     files = _length(dataset, split)
     return Selection(

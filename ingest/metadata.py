@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
-import io
-from collections.abc import Iterable, Mapping
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from ingest.sources import LONGEST_LINE, LONGEST_NAME, LONGEST_TEXT, Description, Rejected, clean
+from ingest.spreadsheet import decoded, read_table
 from speechsearch.domain.errors import InputError
+from speechsearch.domain.safe_text import text_of_cell
 
 FILE_NAME = "metadata.csv"
 LARGEST_BYTES = 8_000_000
@@ -19,8 +22,24 @@ MOST_PROBLEMS = 50
 """So many rows that cannot be used are named one by one."""
 
 LONGEST = {"title": LONGEST_NAME, "source": LONGEST_TEXT}
-FIELDS = ("title", "speaker", "date", "language", "licence", "source", "collection")
-ALIASES = {"file": "file_name", "path": "file_name", "license": "licence", "speaker_id": "speaker"}
+ALIASES = {
+    "file_name": (
+        "file", "filename", "filepath", "path", "audio", "audiofile", "audiofilename", "audiopath", "soundfile",
+        "recordingfile", "mediafile", "datei", "dateiname", "fichier",
+    ),
+    "title": ("title", "recordingtitle", "name", "headline", "titel", "titre", "titulo"),
+    "speaker": (
+        "speaker", "speakers", "speakername", "speakerid", "narrator", "reader", "presenter", "author", "artist",
+        "sprecher", "sprecherin",
+    ),
+    "date": ("date", "recordingdate", "daterecorded", "recordedon", "recorded", "datum", "fecha", "pubdate", "year"),
+    "language": ("language", "lang", "locale", "languagecode", "sprache", "langue", "idioma"),
+    "licence": ("licence", "license", "lizenz", "rights"),
+    "source": ("source", "url", "link", "sourceurl", "quelle"),
+    "collection": ("collection",),
+}  # fmt: skip
+"""How people call the columns, as ``column_key`` writes them; of several that mean the same the first here counts."""
+FIELDS = tuple(name for name in ALIASES if name != "file_name")
 HINT = "Columns are file, title, speaker, date, language, licence, source and collection; only file is required."
 
 
@@ -32,11 +51,17 @@ class Metadata:
     rows: Mapping[str, Description] = field(default_factory=dict)
     problems: tuple[Rejected, ...] = ()
 
-    def unused(self, used: Iterable[str]) -> list[Rejected]:
-        """Return warnings for the rows whose file is not in ``used``; of many, all but the first share one."""
+    def unused(self, used: Iterable[str], why: Mapping[str, str]) -> list[Rejected]:
+        """Return warnings for the rows whose file is not in ``used``; of many, all but the first share one.
+
+        ``why``: of some of them, what is wrong, as the rest of a sentence.
+        """
         missing = sorted(self.rows.keys() - set(used))
         found = [
-            _warning(self.name, f"'{self.name}' describes '{clean(key, LONGEST_NAME)}', which is not there.")
+            _warning(
+                self.name,
+                f"'{self.name}' describes '{clean(key, LONGEST_NAME)}', which {why.get(key, 'is not there')}.",
+            )
             for key in missing[:MOST_PROBLEMS]
         ]
         if left := len(missing) - len(found):
@@ -75,25 +100,28 @@ def row_key(path: str) -> str:
     return str(PurePosixPath(path.strip().replace("\\", "/")))
 
 
-def describe(path: PurePosixPath, tables: Mapping[PurePosixPath, Metadata]) -> tuple[Description, PurePosixPath, str]:
-    """Return the description of a file from the nearest metadata.csv above it, that file's folder and the row's key.
+def column_key(head: str) -> str:
+    """Return a column's name as it is compared: no case, spaces, hyphens and the like.
 
-    ``tables`` has the metadata by folder; without a row the description is empty and so is the key.
-
-    >>> tables = {PurePosixPath("."): Metadata("m", {"audio/a.mp3": Description(title="Opening")})}
-    >>> describe(PurePosixPath("audio/a.mp3"), tables)[0].title
-    'Opening'
+    >>> column_key(" File-Name ")
+    'filename'
     """
-    for folder in path.parents:
-        if table := tables.get(folder):
-            key = str(path.relative_to(folder))
-            if key in table.rows:
-                return table.rows[key], folder, key
-    return Description(), PurePosixPath(), ""
+    return re.sub(r"[\W_]", "", unicodedata.normalize("NFKC", head).casefold())
+
+
+def columns_of(heads: Sequence[str]) -> dict[str, int]:
+    """Return which column holds which field.
+
+    >>> columns_of(["Nr", "Speaker ID", "File name", "Speaker"])
+    {'file_name': 2, 'speaker': 3}
+    """
+    keys = [column_key(head) for head in heads]
+    places = {name: next((keys.index(one) for one in names if one in keys), None) for name, names in ALIASES.items()}
+    return {name: place for name, place in places.items() if place is not None}
 
 
 def parse(content: bytes, name: str, most_rows: int) -> Metadata:
-    r"""Return the rows of a metadata.csv: UTF-8, separated by comma, semicolon or tab.
+    r"""Return the rows of a metadata.csv, in whatever way a spreadsheet wrote it (see ``spreadsheet``).
 
     A row that cannot be used becomes a warning; ``name`` is how the file is called in it.
 
@@ -102,45 +130,43 @@ def parse(content: bytes, name: str, most_rows: int) -> Metadata:
     """
     if len(content) > LARGEST_BYTES:
         return _unusable(name, f"has more than {LARGEST_BYTES:,} bytes")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        return _unusable(name, f"is not UTF-8 text (byte {error.start})")
-    header = text.partition("\n")[0]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count))
+    text, guessed = decoded(content)
+    heads, cells_of_lines = read_table(text, lambda cells: "file_name" in columns_of(cells))
+    columns = columns_of(heads)
+    if len(heads) > MOST_COLUMNS:
+        return _unusable(name, f"has more than {MOST_COLUMNS} columns")
+    if "file_name" not in columns:
+        first = clean(", ".join(heads), LONGEST_LINE)
+        return _unusable(name, "has no column 'file'" + (f" (it begins with: {first})" if first else ""))
     rows: dict[str, Description] = {}
     problems: list[Rejected] = []
     end: list[Rejected] = []
-    bad_rows = 0
+    bad_rows = line = 0
+    if guessed:
+        message = f"'{name}' is not in UTF-8; it was read as {guessed}. Look whether the letters are right."
+        end.append(Rejected(name, InputError(message, "Spreadsheets can save as 'CSV UTF-8'."), "warning"))
     try:
-        columns = [ALIASES.get(column, column) for column in (cell.strip().lower() for cell in next(reader, []))]
-        if "file_name" not in columns:
-            return _unusable(name, "has no column 'file' or 'file_name'")
-        if len(columns) > MOST_COLUMNS:
-            return _unusable(name, f"has more than {MOST_COLUMNS} columns")
-        for cells in reader:
-            if not any(cell.strip() for cell in cells):
-                continue
+        for line, cells in cells_of_lines:
             if len(rows) + bad_rows >= most_rows:
                 end.append(_warning(name, f"'{name}' has more than {most_rows:,} rows; the rest was left out."))
                 break
-            problem = _add(rows, columns, cells)
+            problem = _add(rows, columns, cells, len(heads))
             bad_rows += bool(problem)
             if problem and bad_rows <= MOST_PROBLEMS:
-                problems.append(_warning(name, f"Line {reader.line_num} of '{name}' {problem}."))
+                problems.append(_warning(name, f"Line {line} of '{name}' {problem}."))
     except csv.Error as error:
-        end.append(_warning(name, f"'{name}' cannot be read after line {reader.line_num}: {error}."))
+        end.append(_warning(name, f"'{name}' cannot be read after line {line}: {error}."))
     if bad_rows > MOST_PROBLEMS:
         message = f"{bad_rows - MOST_PROBLEMS:,} more rows of '{name}' cannot be used."
         problems.append(_warning(name, message))
     return Metadata(name, rows, tuple(problems + end))
 
 
-def _add(rows: dict[str, Description], columns: list[str], cells: list[str]) -> str:
+def _add(rows: dict[str, Description], columns: Mapping[str, int], cells: Sequence[str], width: int) -> str:
     """Add one row and return what is wrong with it, or nothing."""
-    if len(cells) != len(columns):
-        return f"has {len(cells)} values for {len(columns)} columns"
-    values = dict(zip(columns, cells, strict=True))
+    if len(cells) > width:
+        return f"has {len(cells)} values for {width} columns; a value with a separator in it needs quotes around it"
+    values = {name: cells[place] for name, place in columns.items()}
     if not values["file_name"].strip():
         return "names no file"
     key = row_key(values["file_name"])
@@ -176,9 +202,18 @@ def edited(description: Description, values: Mapping[str, str]) -> Description:
     return replace(description, **{name: getattr(new, name) for name in known})
 
 
+def plain_description(description: Description) -> Description:
+    """Return a description from a table that we wrote: so that no spreadsheet takes a cell for a formula.
+
+    >>> plain_description(Description(title="'=1+1", speaker="'tis")).title
+    '=1+1'
+    """
+    return Description(**{name: text_of_cell(getattr(description, name)) for name in FIELDS})
+
+
 def _unusable(name: str, reason: str) -> Metadata:
     return Metadata(name, problems=(_warning(name, f"'{name}' {reason} and was left out."),))
 
 
 def _warning(name: str, message: str) -> Rejected:
-    return Rejected(name, InputError(message, HINT), is_warning=True)
+    return Rejected(name, InputError(message, HINT), "warning")

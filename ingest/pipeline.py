@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
 from ingest.meter import Meter
 from ingest.sources import LONGEST_NAME, Found, Rejected, Source, clean
+from ingest.transcripts import Enclosed, read_enclosed
 from speechsearch import audio
+from speechsearch.domain.captions import Given, WrittenPassage
+from speechsearch.domain.dates import kept_date, read_date
 from speechsearch.domain.errors import SpeechSearchError
 from speechsearch.domain.limits import Limits
 from speechsearch.domain.progress import ProgressCallback
@@ -20,14 +23,19 @@ from speechsearch.domain.visitors import owner_of
 
 log = logging.getLogger(__name__)
 
-State = Literal["indexed", "unchanged", "duplicate", "failed", "warning"]
+State = Literal["indexed", "updated", "unchanged", "duplicate", "failed", "warning", "skipped"]
+MOST_DATES = 100
+"""So many dates that cannot be read for sure are told of one by one, each of which is kept in the database."""
+
+
+DATE_KEPT = "It is kept as it was written; filters by date go by what is certain of it."
 
 
 class Outcome(Protocol):
     """What became of a recording."""
 
     @property
-    def state(self) -> Literal["indexed", "unchanged", "duplicate"]: ...  # noqa: D102
+    def state(self) -> Literal["indexed", "updated", "unchanged", "duplicate"]: ...  # noqa: D102
     @property
     def passages(self) -> int: ...  # noqa: D102
     @property
@@ -49,8 +57,21 @@ class Indexer(Protocol):
         recording: Recording,
         on_passages: Callable[[int, float], None] | None = None,
         wants_transcripts: bool = True,
+        described: Mapping[str, str] = ...,
     ) -> Outcome:
-        """Make a recording searchable; safe to call again and to be killed in."""
+        """Make a recording searchable, or take over what is said anew; safe to call again and to be killed in.
+
+        ``described``: the fields of the recording that somebody said.
+        """
+
+    def keep_given(self, recording_id: str, given: Given) -> bool:
+        """Keep the transcript and chapters that came with a recording; return whether anything is new."""
+
+    def keep_written(self, recording_id: str, recognizer: str, written: Sequence[WrittenPassage]) -> int:
+        """Keep what a recogniser wrote of a recording elsewhere; return of how many passages."""
+
+    def describe_collection(self, collection: str, about: Mapping[str, str]) -> None:
+        """Say of a collection what its export says, where nothing is said yet."""
 
     def mark_failed(self, recording_id: str, file_name: str, collection: str, message: str) -> None:
         """Write a failure to the journal."""
@@ -86,6 +107,7 @@ def run(
     """
     meter = Meter(sources, progress)
     first_names: dict[str, str] = {}
+    unread_dates = 0
     iterator = iter(sources)
     try:
         while True:
@@ -97,15 +119,22 @@ def run(
                 yield FileResult("sources", "failed", message=explain(error, "The list of sources broke off"))
                 break
             if isinstance(found, Rejected):
-                if not found.is_warning:
+                if found.state == "failed":
                     meter.pass_over()
-                yield FileResult(found.name, "warning" if found.is_warning else "failed", message=str(found.error))
+                yield FileResult(found.name, found.state, message=str(found.error))
             else:
                 meter.start_file(found)
                 result = _take_in(indexer, found, collection, target, first_names, meter, wants_transcripts)
                 meter.finish_file(result.duration_s if result.state == "indexed" else 0.0)
                 yield result
                 meter.report_files(result.name, result.state)
+                problem = read_date(found.description.date).problem
+                if problem and result.state in ("indexed", "updated", "unchanged"):
+                    unread_dates += 1
+                    if unread_dates <= MOST_DATES:
+                        yield FileResult(f"{found.name}, date", "warning", message=f"The date {problem} {DATE_KEPT}")
+        if unread_dates > MOST_DATES:
+            yield FileResult("dates", "warning", message=f"And {unread_dates - MOST_DATES:,} more dates like these.")
     finally:
         if close := getattr(iterator, "close", None):
             close()
@@ -157,7 +186,10 @@ def _take_in(
             return FileResult(source.name, "duplicate", recording_id, message=message)
         info = audio.probe(source.path, indexer.limits, source.file_name)
         recording = _recording(source, recording_id, collection, info.duration_s)
-        outcome = indexer.take_in(source.path, recording, meter.passages_of(info.duration_s), wants_transcripts)
+        outcome = indexer.take_in(
+            source.path, recording, meter.passages_of(info.duration_s), wants_transcripts, _described(source)
+        )
+        said = _keep_beside(indexer, source, recording, outcome) if source.beside else ""
     except Exception as error:
         # The name on the disk tells the visitor nothing.
         message = explain(error, f"'{source.name}' could not be taken in").replace(source.path.name, source.file_name)
@@ -165,23 +197,47 @@ def _take_in(
             indexer.mark_failed(recording_id, source.file_name, collection, message)
         return FileResult(source.name, "failed", recording_id, message=message)
     first_names[recording_id] = source.name
-    return FileResult(source.name, outcome.state, recording_id, outcome.passages, outcome.duration_s, outcome.message)
+    message = " ".join(filter(None, (outcome.message, said)))
+    return FileResult(source.name, outcome.state, recording_id, outcome.passages, outcome.duration_s, message)
+
+
+def _keep_beside(indexer: Indexer, source: Source, recording: Recording, outcome: Outcome) -> str:
+    """Keep what came beside a recording, and return what is to be said of it."""
+    if outcome.state == "duplicate":
+        return ""  # it is another collection's
+    found = read_enclosed(source.beside, recording.duration_s)
+    is_new = indexer.keep_given(recording.recording_id, found.given)
+    written = [name for name, passages in found.written if indexer.keep_written(recording.recording_id, name, passages)]
+    if found.about:
+        indexer.describe_collection(recording.collection, found.about)
+    taken_over = [f"Transcript by {name} taken over." for name in written]
+    return " ".join((*kept_said(found, is_new), *taken_over, *found.problems))
+
+
+def kept_said(found: Enclosed, is_new: bool) -> list[str]:
+    """Return what was taken over from beside a recording, in sentences.
+
+    >>> from speechsearch.domain.captions import Chapter
+    >>> kept_said(Enclosed(Given("talk.srt", (), (Chapter(0.0, "Bees"),))), True)
+    ['1 chapter taken over.']
+    """
+    given = found.given
+    captions, chapters = len(given.captions), len(given.chapters)
+    said = [f"Transcript '{given.name}' taken over: {captions} caption{'s' * (captions != 1)}."] if captions else []
+    said += [f"{chapters} chapter{'s' * (chapters != 1)} taken over."] if chapters else []
+    return said if is_new else []
+
+
+def _described(source: Source) -> dict[str, str]:
+    """Return what is said about a recording, by field; its collection is where it goes."""
+    about = source.description
+    said = {**asdict(about), "date": kept_date(about.date)}
+    return {name: value for name, value in said.items() if value and name != "collection"}
 
 
 def _recording(source: Source, recording_id: str, collection: str, duration_s: float) -> Recording:
-    about = source.description
-    return Recording(
-        recording_id=recording_id,
-        collection=collection,
-        title=about.title or title_of(source.file_name),
-        duration_s=duration_s,
-        file_name=source.file_name,
-        speaker=about.speaker,
-        date=about.date,
-        language=about.language,
-        licence=about.licence,
-        source=about.source,
-    )
+    said = {"title": title_of(source.file_name), **_described(source)}
+    return Recording(recording_id, collection, duration_s=duration_s, file_name=source.file_name, **said)
 
 
 def title_of(file_name: str) -> str:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
+from ingest.matching import Tables
 from ingest.metadata import Metadata, Room
 from ingest.sources import Found, Rejected, Selection, Source
 from speechsearch.domain.errors import InputError
 from speechsearch.domain.limits import Limits
 
-Tables = dict[PurePosixPath, Metadata]
-"""The metadata.csv files of a folder or an archive, by the folder they lie in."""
-
-MOST_WARNINGS = 100
-"""So many warnings a selection are passed on, each of which is kept in the database; then their number."""
+MOST_NAMED = {"warning": 100, "skipped": 200}
+"""So many of these a selection are passed on, each of which is kept in the database; then their number."""
+MORE = {"warning": "more warnings like these", "skipped": "more files that are no sound were left out"}
 
 
 @dataclass(slots=True)
@@ -27,7 +27,8 @@ class Plan:
     parts: list[Callable[[], Iterable[Found]]] = field(default_factory=list)
     files: int = 0
     size_bytes: int = 0
-    warnings: int = 0
+    seen: Counter[str] = field(default_factory=Counter)
+    text_bytes: int = 0
     room: Room = field(init=False)
 
     def __post_init__(self) -> None:
@@ -40,17 +41,17 @@ class Plan:
         self.parts.append(lambda: listed)
 
     def count(self, found: Sequence[Found]) -> None:
-        """Count files and bytes, warnings left out."""
-        self.files += sum(isinstance(one, Source) or not one.is_warning for one in found)
+        """Count files and bytes, without warnings and what was passed over."""
+        self.files += sum(isinstance(one, Source) or one.state == "failed" for one in found)
         self.size_bytes += sum(one.size_bytes for one in found if isinstance(one, Source))
 
     def few(self, found: Iterable[Found]) -> list[Found]:
-        """Return what was found, without the warnings that are too many by now; those are only counted."""
+        """Return what was found, without the warnings and the like that are too many by now; those are only counted."""
         kept: list[Found] = []
         for one in found:
-            if isinstance(one, Rejected) and one.is_warning:
-                self.warnings += 1
-                if self.warnings > MOST_WARNINGS:
+            if isinstance(one, Rejected) and one.state in MOST_NAMED:
+                self.seen[one.state] += 1
+                if self.seen[one.state] > MOST_NAMED[one.state]:
                     continue
             kept.append(one)
         return kept
@@ -68,6 +69,6 @@ class Plan:
     def _walk(self) -> Iterator[Found]:
         for part in self.parts:
             yield from part()
-        if self.warnings > MOST_WARNINGS:
-            message = f"And {self.warnings - MOST_WARNINGS:,} more warnings like these."
-            yield Rejected("warnings", InputError(message), is_warning=True)
+        for state, most in MOST_NAMED.items():
+            if (rest := self.seen[state] - most) > 0:
+                yield Rejected("warnings", InputError(f"And {rest:,} {MORE[state]}."), "warning")

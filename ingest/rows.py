@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ingest.metadata import description_of
+from ingest.metadata import ALIASES, column_key, description_of
 from ingest.sources import LONGEST_NAME, Description, Found, Rejected, Source, clean, disk_name
 from speechsearch.domain.errors import (
     InputError,
@@ -23,15 +23,8 @@ from speechsearch.domain.errors import (
 )
 from speechsearch.domain.limits import Limits
 
-ALIASES = {
-    "title": ("title",),
-    "speaker": ("speaker", "speaker_id", "speaker_name"),
-    "date": ("date",),
-    "language": ("language", "lang", "locale"),
-    "licence": ("licence", "license"),
-    "source": ("source",),
-}
-NAME_COLUMNS = ("file_name", "file", "id", "_id")
+NAME_COLUMNS = ("filename", "file", "id")
+DESCRIBED = {name: ALIASES[name] for name in ("title", "speaker", "date", "language", "licence", "source")}
 TEXT_COLUMNS = ("text", "sentence", "transcription")
 TITLE_CHARACTERS = 80
 
@@ -177,7 +170,7 @@ def _inside(path: str, folders: Sequence[Path], name: str) -> Path:
 
 def _first(row: Mapping[str, Any], names: Iterable[str]) -> str:
     """Return the first of some columns that says something, whatever its case."""
-    lowered = {column.lower(): value for column, value in row.items()}
+    lowered = {column_key(column): value for column, value in reversed(list(row.items()))}
     values = (lowered.get(name) for name in names)
     return next((text for value in values if value is not None and (text := clean(value, LONGEST_NAME))), "")
 
@@ -194,7 +187,7 @@ def _file_name(row: Mapping[str, Any], column: str, number: int) -> str:
 def _description(row: Mapping[str, Any], column: str, origin: Origin, split: str) -> Description:
     """Return what the other columns say; a recording without title or file name is called by its text."""
     others = {name: value for name, value in row.items() if name != column}
-    values = {field: text for field, names in ALIASES.items() if (text := _first(others, names))}
+    values = {field: text for field, names in DESCRIBED.items() if (text := _first(others, names))}
     if "title" not in values and not (row[column] or {}).get("path") and not _first(others, NAME_COLUMNS):
         values["title"] = clean(_first(others, TEXT_COLUMNS), TITLE_CHARACTERS)
     described = description_of(values)

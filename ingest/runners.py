@@ -1,17 +1,17 @@
-"""What the queue's jobs do: take in uploaded files, a dataset or the samples, make what is missing, rebuild."""
+"""What the queue's jobs do: take in uploads, datasets, watched files, the samples; make what is missing; rebuild."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Generator, Mapping
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, TypeAlias
 
-from ingest.discover import discover, discover_uploaded
+from ingest.discover import discover, discover_some, discover_uploaded
 from ingest.hub import hub_sources
 from ingest.pipeline import FileResult, run
-from ingest.sources import Selection
+from ingest.sources import Rejected, Selection
 from speechsearch.domain.progress import ProgressCallback
 
 if TYPE_CHECKING:  # the children that read archives import this package, and need no database
@@ -46,12 +46,36 @@ def runners(service: Service, samples: Path) -> Mapping[str, Runner]:
             limit=task["limit"],
         )
 
+    def feed(job: Job, workspace: Path) -> Selection:
+        from ingest.feeds import feed_sources
+        from speechsearch.service.outward import new_client
+
+        network = service.settings.network
+        known = {one.source for one in service.browse.recordings() if one.collection == job.collection}
+        return feed_sources(
+            job.task["url"],
+            new_client(network.hosts, network.private_hosts),
+            limits,
+            workspace,
+            limit=job.task["limit"],
+            is_known=known.__contains__,
+        )
+
+    def watched(job: Job, workspace: Path) -> Selection:
+        inside = [PurePosixPath(one) for one in job.task["inside"]]
+        return discover_some(Path(job.task["folder"]), inside, limits, workspace)
+
     def sample_files(job: Job, workspace: Path) -> Selection:
-        return discover([samples], limits, workspace)
+        found = discover([samples], limits, workspace)
+        # What lies beside the samples, their questions and the like, is no news to anybody.
+        kept = (one for one in found if not (isinstance(one, Rejected) and one.state == "skipped"))
+        return Selection(kept, files=found.files, size_bytes=found.size_bytes)
 
     return {
         "files": partial(take_in, service, uploaded),
         "dataset": partial(take_in, service, dataset),
+        "feed": partial(take_in, service, feed),
+        "watched": partial(take_in, service, watched),
         "samples": partial(take_in, service, sample_files),
         "reindex": partial(reindex, service),
         CATCH_UP: partial(catch_up, service),

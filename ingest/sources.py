@@ -7,29 +7,10 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
+from ingest.legacy_text import repaired
 from speechsearch.domain.errors import SpeechSearchError
-
-SOUND_SUFFIXES = frozenset(
-    {
-        ".wav",
-        ".wave",
-        ".w64",
-        ".flac",
-        ".mp3",
-        ".ogg",
-        ".oga",
-        ".opus",
-        ".m4a",
-        ".m4b",
-        ".aac",
-        ".aif",
-        ".aiff",
-        ".aifc",
-    }
-    | {".au", ".caf", ".wma", ".amr", ".mp4", ".m4v", ".mov", ".3gp", ".webm", ".mkv", ".mka", ".avi", ".mpg", ".mpeg"}
-)
-"""Files with these endings are taken from folders and archives; a file that is named directly is always tried."""
 
 LONGEST_NAME = 255
 LONGEST_LINE = 120
@@ -44,7 +25,7 @@ def clean(text: object, longest: int = LONGEST_LINE) -> str:
     >>> clean("abcdef", longest=4)
     'abc…'
     """
-    kept = str(text)[: 8 * longest]
+    kept = unicodedata.normalize("NFC", repaired(str(text)[: 8 * longest]))
     if not kept.isprintable():
         kept = "".join(
             " " if character.isspace() else character
@@ -79,9 +60,23 @@ class Description:
     collection: str = ""
 
 
+BesideKind = Literal["captions", "chapters", "written", "collection"]
+"""A transcript with times, chapters; in an exported collection what a recogniser wrote, and what is said of it all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A file that belongs to a recording; ``name`` is shown, ``recognizer`` says whose transcript it is if known."""
+
+    path: Path
+    name: str
+    kind: BesideKind
+    recognizer: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file to take in: ``path`` may be gone once the next source is asked for.
+    """A file to take in: ``path``, and those of ``beside``, may be gone once the next source is asked for.
 
     ``name`` is shown, ``file_name`` is kept, ``size_bytes`` is its part of the selection's size.
     """
@@ -90,6 +85,7 @@ class Source:
     path: Path
     size_bytes: int = 0
     description: Description = field(default_factory=Description)
+    beside: tuple[Beside, ...] = ()
 
     @property
     def file_name(self) -> str:
@@ -103,11 +99,14 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """Something that is not taken in and why; ``is_warning`` when no recording is lost by it."""
+    """Something that is not taken in and why.
+
+    ``state``: "warning" when no recording is lost by it, "skipped" when it was passed over because it is no sound.
+    """
 
     name: str
     error: SpeechSearchError
-    is_warning: bool = False
+    state: Literal["failed", "warning", "skipped"] = "failed"
 
 
 Found = Source | Rejected

@@ -10,14 +10,14 @@ import json
 import re
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, is_dataclass
+from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from speechsearch import cli_edit, cli_exchange
+from speechsearch.cli_shared import Json, opened, put
 from speechsearch.domain.errors import (
     DataFolderInUseError,
     IndexUnavailableError,
@@ -44,7 +44,6 @@ app = typer.Typer(
 )
 SHORTEST_PASSWORD = 8
 Question = Annotated[str, typer.Argument(help="What to look for; not needed with --audio.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 TopK = Annotated[int, typer.Option("--top-k", "-k", min=1, max=200, help="How many answers.")]
 InCollection = Annotated[str, typer.Option("--collection", "-c", help="Search only this collection.")]
 OfSpeakers = Annotated[list[str], typer.Option("--speaker", help="Only this speaker; can be given several times.")]
@@ -60,28 +59,6 @@ def exit_code(error: SpeechSearchError) -> int:
     if isinstance(error, NotFoundError):
         return 3
     return 4 if isinstance(error, DataFolderInUseError | IndexUnavailableError | StoreError) else 2
-
-
-@contextmanager
-def opened(purpose: Literal["use", "check", "rebuild"] = "use") -> Iterator[Service]:
-    """Open the service of the settings."""
-    from speechsearch.service.open import Service
-    from speechsearch.service.settings import read_settings
-    from speechsearch.service.surroundings import keep_private
-
-    keep_private()
-    with Service.open(read_settings(), purpose) as service:
-        yield service
-
-
-def plain(value: Any) -> Any:
-    """Return a value as JSON can hold it; dataclasses become dictionaries."""
-    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
-
-
-def put(value: Any) -> None:
-    """Print a value as one JSON document."""
-    print(json.dumps(value, ensure_ascii=False, indent=2, default=plain))
 
 
 def put_results(as_json: bool, *results: Results, document: Any = None) -> None:
@@ -109,6 +86,10 @@ def filters_of(collection: str, speaker: list[str], language: list[str], date_fr
         if date and not DATE.fullmatch(date):
             raise InputError(f"{date!r:.60} is not a date.", "Write it as 2019, 2019-03 or 2019-03-04.")
     return Filters((collection,) if collection else (), (), tuple(speaker), tuple(language), date_from, date_to)
+
+
+cli_edit.add_commands(app)
+cli_exchange.add_commands(app)
 
 
 @app.command()
@@ -157,6 +138,7 @@ def ingest(
     paths: Annotated[list[Path] | None, typer.Argument(help="Files, folders, zip and tar archives.")] = None,
     collection: Annotated[str, typer.Option("--collection", "-c")] = "recordings",
     dataset: Annotated[str, typer.Option(help="A hub dataset's name or a local one's folder.")] = "",
+    feed: Annotated[str, typer.Option(help="The address of a podcast's RSS feed.")] = "",
     split: str = "train",
     audio_column: str = "",
     limit: Annotated[int, typer.Option(min=0)] = 0,
@@ -164,7 +146,7 @@ def ingest(
     no_transcripts: Annotated[bool, typer.Option("--no-transcripts", help="Never make transcripts of these.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Make recordings searchable: files, folders, zip and tar archives, or a --dataset.
+    """Make recordings searchable: files, folders, zip and tar archives, a --dataset or a podcast's --feed.
 
     They are searchable by their sound as soon as each is done. Transcripts, which the baseline searches, are made
     afterwards by the running page, or now with --wait.
@@ -173,21 +155,20 @@ def ingest(
     from ingest.hub import dataset_sources
     from ingest.pipeline import run
 
-    if bool(paths) == bool(dataset):
-        raise InputError("Name files and folders, or a dataset.", "For example: python -m speechsearch ingest talks/")
+    if [bool(paths), bool(dataset), bool(feed)].count(True) != 1:
+        hint = "For example: python -m speechsearch ingest talks/"
+        raise InputError("Name files and folders, or a dataset, or a feed.", hint)
     with opened() as service, tempfile.TemporaryDirectory() as workspace:
-        found = (
-            dataset_sources(
-                dataset,
-                split=split,
-                audio_column=audio_column or None,
-                limit=limit or None,
-                workspace=Path(workspace),
-                limits=service.limits,
+        work, limits = Path(workspace), service.limits
+        if dataset:
+            column, most = audio_column or None, limit or None
+            found = dataset_sources(
+                dataset, split=split, audio_column=column, limit=most, workspace=work, limits=limits
             )
-            if dataset
-            else discover(paths or [], service.limits, Path(workspace))
-        )
+        elif feed:
+            found = cli_exchange.episodes(service, feed, collection, work, limit or None)
+        else:
+            found = discover(paths or [], limits, work)
         results: list[FileResult | Unmade] = []
         progress = None if as_json else show_progress
         for result in run(
@@ -195,7 +176,10 @@ def ingest(
         ):
             results.append(result)
             if not as_json:
-                print(f"\r\033[K{result.state:>10}  {result.name}  {result.passages} passages  {result.message}")
+                about = f"{result.passages} passages  " if result.passages else ""
+                print(f"\r\033[K{result.state:>10}  {result.name}  {about}{result.message}".rstrip())
+        if not as_json and results:
+            print(f"{', '.join(f'{number} {state}' for state, number in Counter(r.state for r in results).items())}.")
         if wait:
             results += catch_up(service, progress)
         elif not as_json and (missing := sum(one.passages for one in service.manage.missing())):
@@ -374,10 +358,11 @@ def password() -> None:
 def serve() -> None:
     """Serve the page and the REST routes until interrupted."""
     from ingest import runners
+    from ingest.watch import watching
     from speechsearch.service.settings import read_settings
     from speechsearch.ui.serving import serve_page
 
-    raise typer.Exit(serve_page(read_settings(), runners))
+    raise typer.Exit(serve_page(read_settings(), runners, watching))
 
 
 def main() -> None:

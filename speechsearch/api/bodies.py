@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from pydantic import BaseModel
 
 from speechsearch.domain.progress import Progress
-from speechsearch.domain.values import Comparison, Coverage, Hit, Results
+from speechsearch.domain.values import Comparison, Coverage, Hit, Passage, Results
 from speechsearch.domain.visitors import shown_name
 
 if TYPE_CHECKING:
@@ -38,8 +39,31 @@ class HeardBody(BaseModel):
     end_s: float
 
 
+def page_address(passage: Passage) -> str:
+    """Return the address at which the page opens a recording at a passage and stops at its end.
+
+    >>> page_address(Passage("a", "r1", Span(1.0, 2.5)))
+    '/?recording=r1&t=1.00&end=2.50'
+    """
+    span = passage.span
+    moment = {"recording": passage.recording_id, "t": f"{span.start_s:.2f}", "end": f"{span.end_s:.2f}"}
+    return f"/?{urlencode(moment)}"
+
+
+def audio_address(passage: Passage) -> str:
+    """Return the address of a recording's sound with a passage as its media fragment: players stop at its end.
+
+    >>> audio_address(Passage("a", "r1", Span(1.0, 2.5)))
+    '/api/v1/recordings/r1/audio#t=1.00,2.50'
+    """
+    span = passage.span
+    return f"/api/v1/recordings/{passage.recording_id}/audio#t={span.start_s:.2f},{span.end_s:.2f}"
+
+
 class HitBody(BaseModel):
     """One answer; ``clip_url`` plays it from its first second.
+
+    ``page_url`` shows it in its recording, ``audio_url`` plays that file; both stop at the end of the passage.
 
     ``likelihood``: the calibrated chance that it is one, null where it was never measured for these models;
     ``marked``: stretches of the transcript that match the question, as positions of their first character and of the
@@ -64,6 +88,8 @@ class HitBody(BaseModel):
     transcript: str
     marked: list[tuple[int, int]]
     clip_url: str
+    page_url: str
+    audio_url: str
 
     @classmethod
     def of(cls, hit: Hit) -> HitBody:
@@ -90,6 +116,8 @@ class HitBody(BaseModel):
             transcript=hit.transcript or "",
             marked=list(hit.marked),
             clip_url=f"/api/v1/clips/{passage.passage_id}",
+            page_url=page_address(passage),
+            audio_url=audio_address(passage),
         )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import unicodedata
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import quote
 from uuid import UUID
@@ -15,15 +14,20 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from speechsearch.api.identity import visitor_of
+from speechsearch.domain.safe_text import safe_name
 
 if TYPE_CHECKING:
     from speechsearch.service.open import Service
 
-LONGEST_NAME = 100
+CONTEXT_S = 2.0
+"""So much is before and after a passage in a clip that is saved."""
 Download = Annotated[bool, Parameter(description="as a file to be saved")]
+Context = Annotated[
+    float | None,
+    Parameter(ge=0, le=30, description=f"seconds before and after; if left out, {CONTEXT_S:g} in a file to be saved"),
+]
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
-_NOT_IN_NAMES = frozenset('<>:"/\\|?*')
 
 
 def clip_routes(service: Service) -> APIRouter:
@@ -32,10 +36,11 @@ def clip_routes(service: Service) -> APIRouter:
 
     @router.head("/{passage_id}", response_class=Response, include_in_schema=False)
     @router.get("/{passage_id}", response_class=Response)
-    def clip(passage_id: UUID, request: Request, download: Download = False) -> Response:
+    def clip(passage_id: UUID, request: Request, download: Download = False, context_s: Context = None) -> Response:
         """Return the sound of a passage as WAV, as loud as every other, whole or the asked range."""
         visitor = visitor_of(request)
-        response = clip_response(service.browse.clip(str(passage_id), visitor), request.headers)
+        around_s = (CONTEXT_S if download else 0.0) if context_s is None else context_s
+        response = clip_response(service.browse.clip(str(passage_id), visitor, around_s), request.headers)
         if download:
             passage = service.browse.passage(str(passage_id), visitor)
             minutes, rest_s = divmod(int(passage.span.start_s), 60)
@@ -44,16 +49,6 @@ def clip_routes(service: Service) -> APIRouter:
         return response
 
     return router
-
-
-def safe_name(name: str, suffix: str = "") -> str:
-    r"""Return a name under which every system can save a file.
-
-    >>> safe_name("../<b>Why?</b> 1:02", ".wav"), safe_name("a\u202egnp.exe", ".wav"), safe_name("..", ".mp3")
-    ('b Why b 1 02.wav', 'agnp.exe.wav', 'recording.mp3')
-    """
-    parts = (" " if one in _NOT_IN_NAMES else one for one in name if unicodedata.category(one)[0] != "C")
-    return (" ".join("".join(parts).split())[:LONGEST_NAME].strip(" .") or "recording") + suffix
 
 
 def attachment(name: str, suffix: str = "") -> str:

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Path, Request
 from fastapi import Query as Parameter
 from pydantic import BaseModel, ConfigDict, StringConstraints
+from starlette.responses import StreamingResponse
 
 from speechsearch.api.bodies import CollectionBody
+from speechsearch.api.clip_routes import attachment
 from speechsearch.api.identity import visitor_of
 from speechsearch.domain.visitors import shown_name
 
@@ -187,6 +189,13 @@ def collection_routes(service: Service) -> APIRouter:
         visitor = visitor_of(request)
         gone = service.manage.delete_collection(name, visitor)
         return DeletedBody.of(gone, service.browse.leftovers(visitor))
+
+    @router.get("/collections/export", response_class=StreamingResponse)
+    def export_collection(name: Name, request: Request) -> StreamingResponse:
+        """Return a collection as a ZIP (BagIt) of its sound, metadata and transcripts, which can be added again."""
+        shown, chunks = service.export.zip_of(name, visitor_of(request))
+        headers = {"Content-Disposition": attachment(shown, ".zip"), "Cache-Control": "no-store"}
+        return StreamingResponse(chunks, media_type="application/zip", headers=headers)
 
     @router.get("/collections/map")
     def collection_map(name: Name, request: Request) -> MapBody:

@@ -12,8 +12,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from html import escape
 from itertools import groupby
-from urllib.parse import urlencode
 
+from speechsearch.api.bodies import page_address
+from speechsearch.domain.captions import caption_clock
+from speechsearch.domain.safe_text import cell
 from speechsearch.domain.values import Hit, Results
 from speechsearch.domain.visitors import shown_name
 from speechsearch.store import Judgement
@@ -22,7 +24,6 @@ COLUMNS = (
     "rank", "score", "likelihood", "title", "speaker", "date", "collection", "recording_id", "passage_id", "start_s",
     "end_s", "channels", "transcript", "link",
 )  # fmt: skip
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def one_line(text: str) -> str:
@@ -34,19 +35,9 @@ def one_line(text: str) -> str:
     return " ".join("".join(one if one.isprintable() else " " for one in text).split())
 
 
-def cell(text: str) -> str:
-    """Return text that a spreadsheet takes for text: what would begin a formula gets an apostrophe before it.
-
-    >>> cell("=1+1"), cell("Bridges"), cell("  @SUM(A1)")
-    ("'=1+1", 'Bridges', "'  @SUM(A1)")
-    """
-    return f"'{text}" if text.lstrip(" ").startswith(FORMULA) else text
-
-
 def page_link(hit: Hit, root: str) -> str:
-    """Return the address at which the page opens a hit's recording at its moment; ``root``: where the page is."""
-    moment = {"recording": hit.recording.recording_id, "t": f"{hit.passage.span.start_s:.2f}"}
-    return f"{root}/?{urlencode(moment)}"
+    """Return the address at which the page plays a hit and stops at its end; ``root``: where the page is."""
+    return root + page_address(hit.passage)
 
 
 def as_csv(results: Results, root: str) -> str:
@@ -78,7 +69,7 @@ def as_m3u(results: Results, question: str, root: str) -> str:
     """Return results as a playlist of their clips (extended M3U in UTF-8)."""
     lines = ["#EXTM3U", f"#PLAYLIST:{one_line(question)}"]
     for hit in results.hits:
-        name = one_line(f"{hit.recording.title} {clock(hit.passage.span.start_s)[:8]}")
+        name = one_line(f"{hit.recording.title} {caption_clock(hit.passage.span.start_s)[:8]}")
         lines += [
             f"#EXTINF:{hit.passage.span.duration_s:.2f},{name}",
             f"{root}/api/v1/clips/{hit.passage.passage_id}",
@@ -103,19 +94,10 @@ def as_vtt(results: Results) -> str:
         for hit in group:
             span = hit.passage.span
             said = [escape(one_line(text), quote=False) for text in (hit.recording.title, hit.transcript) if text]
-            blocks.append("\n".join([str(hit.rank), f"{clock(span.start_s)} --> {clock(span.end_s)}", *said]))
+            blocks.append(
+                "\n".join([str(hit.rank), f"{caption_clock(span.start_s)} --> {caption_clock(span.end_s)}", *said])
+            )
     return "\n\n".join(blocks) + "\n"
-
-
-def clock(seconds: float) -> str:
-    """Return a time as captions have it.
-
-    >>> clock(3661.26)
-    '01:01:01.260'
-    """
-    milliseconds = round(seconds * 1000)
-    hours, rest = divmod(milliseconds, 3_600_000)
-    return f"{hours:02}:{rest // 60_000:02}:{rest // 1000 % 60:02}.{rest % 1000:03}"
 
 
 def question_id(question: str) -> str:

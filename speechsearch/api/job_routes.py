@@ -17,6 +17,7 @@ from speechsearch.api.uploads import receive
 from speechsearch.domain.errors import InputError, NotFoundError
 from speechsearch.domain.progress import Progress
 from speechsearch.domain.visitors import shown_name
+from speechsearch.service.outward import check_address
 
 if TYPE_CHECKING:
     from speechsearch.jobs.queue import JobQueue
@@ -51,7 +52,7 @@ UPLOAD_FORM = {
 
 
 class JobFileBody(BaseModel):
-    """What became of one file: indexed, unchanged, duplicate, failed or warning."""
+    """What became of one file: indexed, updated, unchanged, duplicate, failed, warning or skipped."""
 
     name: str
     state: str
@@ -122,6 +123,14 @@ class DatasetRequest(BaseModel):
     limit: Annotated[int | None, Field(ge=1)] = None
 
 
+class FeedRequest(BaseModel):
+    """A podcast feed to take in; ``limit``: only so many episodes, as they come in it, mostly the newest first."""
+
+    url: Annotated[str, Field(max_length=2000, examples=["https://example.org/feed.xml"])]
+    collection: Annotated[str, Field(max_length=200)]
+    limit: Annotated[int | None, Field(ge=1)] = None
+
+
 def job_routes(service: Service, jobs: JobQueue) -> APIRouter:
     """Return the routes that take recordings, and those below ``/api/v1/jobs``."""
     router = APIRouter(prefix="/api/v1", tags=["jobs"])
@@ -148,6 +157,14 @@ def job_routes(service: Service, jobs: JobQueue) -> APIRouter:
         """Take a dataset of the Hugging Face hub into the queue; only owners may."""
         options = dataset.model_dump(exclude={"name", "collection"})
         return JobBody.of(jobs.submit_dataset(dataset.name, dataset.collection, visitor_of(request), **options))
+
+    @router.post("/recordings/feed", status_code=202)
+    def add_feed(request: Request, feed: FeedRequest) -> JobBody:
+        """Take the episodes of a podcast feed (RSS) into the queue; only owners may."""
+        visitor = visitor_of(request)
+        if visitor.is_owner:
+            check_address(feed.url, service.settings.network.hosts)
+        return JobBody.of(jobs.submit_feed(feed.url, feed.collection, visitor, feed.limit))
 
     @router.get("/jobs")
     def list_jobs(request: Request) -> list[JobBody]:

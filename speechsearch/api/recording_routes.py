@@ -10,9 +10,11 @@ from fastapi import Query as Parameter
 from pydantic import BaseModel
 from starlette.responses import FileResponse, Response
 
-from speechsearch.api.clip_routes import Download, safe_name
+from speechsearch.api.clip_routes import Download, attachment
 from speechsearch.api.collection_routes import DeletedBody, RecordingId
 from speechsearch.api.identity import visitor_of
+from speechsearch.domain.captions import CaptionFormat
+from speechsearch.domain.safe_text import safe_name
 from speechsearch.domain.values import Passage, Recording, Transcript
 from speechsearch.domain.visitors import shown_name
 
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 Collection = Annotated[str, Parameter(max_length=200, description="only this collection; all when empty")]
 Limit = Annotated[int, Parameter(ge=1, le=500, description="how many at most")]
 Offset = Annotated[int, Parameter(ge=0, description="how many to pass over")]
+RecognizerName = Annotated[
+    str, Parameter(max_length=100, description='whose transcript; the first there is when empty, or "given"')
+]
 Points = Annotated[int, Parameter(ge=1, le=8_000, description="how many heights")]
 
 
@@ -88,10 +93,18 @@ class PassageBody(BaseModel):
         )
 
 
+class ChapterBody(BaseModel):
+    """A part of a recording, as its author names it."""
+
+    start_s: float
+    title: str
+
+
 class RecordingDetailBody(RecordingBody):
-    """A recording with its passages in order of time."""
+    """A recording with its passages, and the chapters that came with it, in order of time."""
 
     passages: list[PassageBody]
+    chapters: list[ChapterBody]
 
 
 class PeaksBody(BaseModel):
@@ -131,7 +144,9 @@ def recording_routes(service: Service) -> APIRouter:
         found = service.browse.recording(recording_id, visitor_of(request))
         said = service.browse.transcribed(recording_id, visitor_of(request))
         passages = [PassageBody.of(passage, transcript, words) for passage, transcript in said]
-        return RecordingDetailBody(**RecordingBody.of(found).model_dump(), passages=passages)
+        parts = service.browse.chapters(recording_id, visitor_of(request))
+        chapters = [ChapterBody(start_s=one.start_s, title=one.title) for one in parts]
+        return RecordingDetailBody(**RecordingBody.of(found).model_dump(), passages=passages, chapters=chapters)
 
     @router.delete("/recordings/{recording_id}")
     def delete(request: Request, recording_id: RecordingId) -> DeletedBody:
@@ -156,6 +171,18 @@ def recording_routes(service: Service) -> APIRouter:
             filename=safe_name(found.title, path.suffix),
             content_disposition_type="attachment" if download else "inline",
         )
+
+    @router.get("/recordings/{recording_id}/subtitles", response_class=Response)
+    def subtitles(
+        request: Request, recording_id: RecordingId, format: CaptionFormat = "vtt", recognizer: RecognizerName = ""
+    ) -> Response:
+        """Return the subtitles of a recording as a file, WebVTT or SubRip."""
+        visitor = visitor_of(request)
+        text = service.export.subtitles(recording_id, format, recognizer, visitor)
+        title = service.browse.recording(recording_id, visitor).title
+        kind = "text/vtt" if format == "vtt" else "application/x-subrip"
+        headers = {"Content-Disposition": attachment(title, f".{format}"), "Cache-Control": "no-store"}
+        return Response(text, media_type=f"{kind}; charset=utf-8", headers=headers)
 
     @router.get("/recordings/{recording_id}/peaks")
     def peaks(request: Request, recording_id: RecordingId, points: Points = 400) -> PeaksBody:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Depends, Request
 from fastapi import Query as Parameter
-from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from speechsearch.api.bodies import ComparisonBody, ResultsBody
 from speechsearch.api.identity import visitor_of
+from speechsearch.api.uploads import receive
 from speechsearch.domain.errors import InputError
+from speechsearch.domain.limits import Limits
 from speechsearch.domain.values import Filters, Query
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ Several = Annotated[
 Day = Annotated[
     str, Parameter(pattern=r"^(\d{4}(-\d{2}(-\d{2})?)?)?$", description="as 2024, 2024-05 or 2024-05-31; included")
 ]
+ONE_FILE = Limits(archive_files=1, free_disk_bytes=0)
+"""Of a spoken question; the security middleware limits its bytes."""
 SPOKEN_QUESTION = {
     "requestBody": {
         "required": True,
@@ -81,23 +85,21 @@ async def spoken(request: Request) -> bytes:
     Raises:
         InputError: there is none.
     """
-    sound: Any
     try:
         if request.headers.get("content-type", "").startswith("multipart/form-data"):
-            async with request.form(max_files=1, max_fields=5) as form:
-                field = form.get("audio")
-                sound = await field.read() if isinstance(field, UploadFile) else b""
+            with tempfile.TemporaryDirectory() as folder:
+                upload = await receive(request, Path(folder), ONE_FILE)
+                sent = zip(upload.file_fields, upload.files, strict=True)
+                sound = next((path.read_bytes() for field, (path, _) in sent if field == "audio"), b"")
         else:
             sound = await request.body()
     except ClientDisconnect as error:
         raise InputError("The upload broke off.", "Send it again.") from error
-    except HTTPException as error:  # how Starlette reports a form that it cannot read
-        raise InputError(f"The form cannot be read: {error.detail}") from error
     if not sound:
         raise InputError(
             "There is no sound in the request.", "Send it as the body, or as the field 'audio' of a multipart form."
         )
-    return bytes(sound)
+    return sound
 
 
 Spoken = Annotated[bytes, Depends(spoken)]

@@ -56,9 +56,10 @@ def _sweep_uploads() -> None:
             continue
 
 
-def frame_ancestors() -> tuple[str, ...]:
-    """Return who may show the page in a frame: itself, and on a Space the site that frames it."""
-    return ("'self'", "https://huggingface.co", "https://*.hf.space") if is_on_space() else ("'self'",)
+def frame_ancestors(settings: Settings) -> tuple[str, ...]:
+    """Return who may show the page in a frame: itself, the sites of the settings, on a Space the one that frames it."""
+    space = ("https://huggingface.co", "https://*.hf.space") if is_on_space() else ()
+    return ("'self'", *space, *settings.server.frames)
 
 
 def allowed_hosts(settings: Settings) -> Hosts | None:

@@ -1,4 +1,4 @@
-"""The same searches as tools of the Model Context Protocol (MCP), at ``/mcp``.
+"""The same searches as tools of the Model Context Protocol (MCP), at ``/mcp``, and what an assistant needs beside them.
 
 Gradio could serve its endpoints as tools, too; but it sends each call through an HTTP client of its own to an address
 that it takes from the first request's Host header, without the visitor's login. Here a tool is a call of the service.
@@ -6,7 +6,7 @@ that it takes from the first request's Host header, without the visitor's login.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,9 +14,9 @@ from anyio.to_thread import run_sync
 from pydantic import Field
 from starlette.types import Receive, Scope, Send
 
+from speechsearch.api.agent_tools import Found, reading_tools, task_tools
 from speechsearch.api.bodies import CollectionBody, ComparisonBody, ResultsBody
 from speechsearch.api.identity import visitor_of
-from speechsearch.api.job_routes import JobBody
 from speechsearch.domain.values import Filters, Query
 from speechsearch.domain.visitors import Visitor
 from speechsearch.retrieval.engine_cards import EngineCard
@@ -29,10 +29,13 @@ if TYPE_CHECKING:
 
 INSTRUCTIONS = (
     "Searches spoken recordings by meaning, without speech recognition. Every hit is a passage of a recording with its "
-    "start and end in seconds and an address under which its sound can be fetched from this server."
+    "start and end in seconds and addresses below this server: clip_url has its sound, page_url shows it to people. "
+    "Begin with search; read on around a hit with passage, and cite recording, time and page_url. Transcripts are "
+    "written by recognisers, which mishear names: where it matters, listen to the clip."
 )
 Words = Annotated[str, Field(max_length=1000, description="A question or a few words, in plain language.")]
-Count = Annotated[int, Field(ge=1, le=100, description="How many passages to return.")]
+Count = Annotated[int, Field(ge=1, le=25, description="How many passages to return.")]
+MOST_COLLECTIONS = 200
 In = Annotated[str, Field(max_length=200, description="Only this collection; all when empty.")]
 
 
@@ -40,6 +43,7 @@ def tool_server(service: Service, jobs: JobQueue | None) -> FastMCP[Any]:
     """Return the tools, not yet connected to anything."""
     from mcp.server.fastmcp import FastMCP
     from mcp.server.fastmcp.exceptions import ToolError
+    from mcp.types import ToolAnnotations
 
     from speechsearch.domain.errors import SpeechSearchError
 
@@ -56,6 +60,10 @@ def tool_server(service: Service, jobs: JobQueue | None) -> FastMCP[Any]:
             return await run_sync(function, *arguments)
         except SpeechSearchError as error:
             raise ToolError(str(error)) from error
+
+    async def ask(function: Callable[[Visitor], Found]) -> Found:
+        found: Found = await answer(function, visitor())
+        return found
 
     def query(text: str, top_k: int, collection: str) -> Query:
         return Query(text=text, top_k=top_k, filters=Filters(collections=(collection,) if collection else ()))
@@ -77,20 +85,18 @@ def tool_server(service: Service, jobs: JobQueue | None) -> FastMCP[Any]:
         return ComparisonBody.of(await answer(service.search.compare, asked, left, right, visitor()))
 
     async def collections() -> list[CollectionBody]:
-        """List the collections that can be searched and how much is in each."""
-        return [CollectionBody.of(one) for one in await answer(service.browse.collections, visitor())]
-
-    async def ingest_status() -> list[JobBody]:
-        """List the tasks that add recordings and how far each is."""
-        if jobs is None:
-            return []
-        return [JobBody.of(job, jobs.progress(job.job_id)) for job in await answer(jobs.jobs, visitor())]
+        """List the collections that can be searched and how much is in each; of very many, the first 200."""
+        found = await answer(service.browse.collections, visitor())
+        return [CollectionBody.of(one) for one in found[:MOST_COLLECTIONS]]
 
     engine_word = Annotated[str, Field(description=engines_said(service.search.cards()))]
-    for tool in (search, compare, collections, ingest_status):
+    own: tuple[Callable[..., Any], ...] = (search, compare, collections, *reading_tools(service, ask))
+    for tool in (*own, *task_tools(service, jobs, ask)):
         chosen = [name for name in ("engine", "left", "right") if name in tool.__annotations__]
         tool.__annotations__.update(dict.fromkeys(chosen, engine_word))  # of this service's engines, so not in the text
-        server.add_tool(tool)
+        is_reading = not tool.__name__.startswith("add")
+        about = ToolAnnotations(readOnlyHint=is_reading, destructiveHint=False, openWorldHint=not is_reading)
+        server.add_tool(tool, annotations=about, structured_output=False if tool.__name__ == "clip" else None)
     return server
 
 

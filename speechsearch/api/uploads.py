@@ -13,6 +13,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
+from speechsearch.api.part_names import part_names
 from speechsearch.domain.errors import InputError, StoreError, TooLargeError
 from speechsearch.domain.limits import Limits
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 LONGEST_NAME = 1000
 LARGEST_FIELD_BYTES = 2_000_000
+LARGEST_HEADER_BYTES = 16_000
 MOST_FIELDS = 20
 LOOK_EVERY_BYTES = 2**24
 """How often the room on the disk is looked at; others upload at the same time."""
@@ -28,9 +30,13 @@ LOOK_EVERY_BYTES = 2**24
 
 @dataclass(slots=True)
 class Upload:
-    """What has been received: files (path on the disk, name that was sent) in their order, and the other fields."""
+    """What has been received: files (path on the disk, name that was sent) in their order, and the other fields.
+
+    ``file_fields``: the name of each file's field.
+    """
 
     files: list[tuple[Path, str]] = field(default_factory=list)
+    file_fields: list[str] = field(default_factory=list)
     fields: dict[str, str] = field(default_factory=dict)
 
 
@@ -106,6 +112,8 @@ class _Parts:
 
     def _add_value(self, data: bytes, start: int, end: int) -> None:
         self._value += data[start:end]
+        if len(self._value) > LARGEST_HEADER_BYTES:
+            raise TooLargeError("A header in the form is too long.")
 
     def _end_header(self) -> None:
         if self._header.lower() == b"content-disposition":
@@ -113,20 +121,19 @@ class _Parts:
         self._header = self._value = b""
 
     def _open(self) -> None:
-        _, options = parse_options_header(self._disposition)
-        self._name = options.get(b"name", b"").decode("utf-8", "replace")
-        if b"filename" not in options:
+        self._name, name = part_names(self._disposition)
+        if name is None:
             self._field = bytearray()
             if len(self.upload.fields) >= MOST_FIELDS:
                 raise TooLargeError("The form has too many fields.")
             return
-        name = options[b"filename"].decode("utf-8", "replace").replace("%22", '"')
         if not name:  # a form's file control that was left empty
             return
         if len(self.upload.files) >= self._limits.archive_files:
             raise TooLargeError(f"More than {self._limits.archive_files:,} files at once.", "Send them in parts.")
         path = self._folder / f"{len(self.upload.files):05d}"
         self.upload.files.append((path, name[-LONGEST_NAME:]))
+        self.upload.file_fields.append(self._name)
         self._file, self._file_bytes = path.open("wb"), 0
 
     def _write(self, data: bytes, start: int, end: int) -> None:

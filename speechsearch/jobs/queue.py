@@ -193,6 +193,21 @@ class JobQueue:
         job = Job(secrets.token_hex(16), visitor.visitor_id, "dataset", key, task, message=f"{name}, {split}"[:200])
         return self._add(job, visitor)
 
+    def submit_feed(self, url: str, collection: str, visitor: Visitor = LOCAL, limit: int | None = None) -> Job:
+        """Return the job that will index the episodes of a feed; only owners may. Raises what ``check`` does."""
+        if not visitor.is_owner:
+            raise NotAllowedError("Feeds cannot be added by visitors.", "Their owner must log in.")
+        key, job_id = self.check(collection, visitor), secrets.token_hex(16)
+        task = {"url": url, "limit": limit}
+        return self._add(Job(job_id, visitor.visitor_id, "feed", key, task, message=url[:200]), visitor)
+
+    def submit_watched(self, folder: Path, inside: Sequence[str], recordings: int, collection: str) -> Job:
+        """Return the job that will index files of a watched folder where they lie. Raises what ``check`` does."""
+        key, job_id = self.check(collection), secrets.token_hex(16)
+        task = {"folder": str(folder), "inside": list(inside)}
+        about = f"{recordings:,} file{'' if recordings == 1 else 's'} of {folder.name}"[:200]
+        return self._add(Job(job_id, LOCAL.visitor_id, "watched", key, task, message=about), LOCAL)
+
     def submit(self, kind: str, collection: str = "", visitor: Visitor = LOCAL) -> Job:
         """Return a job that needs no more than its kind and collection; only owners may. Raises NotAllowedError."""
         if not visitor.is_owner:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
-from typing import Literal
+from types import MappingProxyType
+from typing import Any, Literal
 
 from speechsearch import audio
 from speechsearch.audio.peaks import Peaks
@@ -18,6 +19,7 @@ from speechsearch.library.library import Library
 from speechsearch.store import StoredPassage
 
 BATCH_S = 240.0
+NOTHING_SAID: Mapping[str, str] = MappingProxyType({})
 OnPassages = Callable[[int, float], None]
 """Told after every batch: how many passages there are, and up to which second of the file."""
 
@@ -26,7 +28,7 @@ OnPassages = Callable[[int, float], None]
 class IndexOutcome:
     """What became of a recording that was to be taken in."""
 
-    state: Literal["indexed", "unchanged", "duplicate"]
+    state: Literal["indexed", "updated", "unchanged", "duplicate"]
     passages: int
     duration_s: float
     message: str = ""
@@ -46,10 +48,12 @@ def take_in(
     recording: Recording,
     on_passages: OnPassages | None = None,
     wants_transcripts: bool = True,
+    described: Mapping[str, str] = NOTHING_SAID,
 ) -> IndexOutcome:
     """Make a recording searchable by its sound: it is copied, cut, encoded, stored, indexed. Safe to call again.
 
-    Its transcripts are made by the second pass, unless they are not wanted.
+    Its transcripts are made by the second pass, unless they are not wanted. ``described``: the fields of the recording
+    that somebody said; what is said anew of one that is there already is taken over.
 
     Raises:
         DecodeError, TooLongError, TooLargeError, SilentError: the file cannot be used.
@@ -64,11 +68,14 @@ def take_in(
                 library.finish([known.recording_id])
             passages = len(store.passages.of(known.recording_id))
             if known.collection == recording.collection:
-                return IndexOutcome("unchanged", passages, known.duration_s)
+                return update(library, known, described, passages)
             message = f"Same sound as '{known.title}' in collection '{shown_name(known.collection)}'."
             return IndexOutcome("duplicate", passages, known.duration_s, message)
         if before is not None and is_known:
-            recording = replace(recording, collection=before.collection)
+            said = store.recordings.described(recording.recording_id)
+            known = store.recordings.get(recording.recording_id)
+            recording = replace(corrected(known, said, described), duration_s=recording.duration_s)
+            described = {**said, **described}
         media_name = copy_media(library, path, recording)
         try:
             heard = Heard()
@@ -80,8 +87,36 @@ def take_in(
                 (library.media_dir / media_name).unlink(missing_ok=True)
                 library.derived.remove(recording.recording_id)
             raise
-        save_cut(library, recording, media_name, stored, wants_transcripts)
+        save_cut(library, recording, media_name, stored, wants_transcripts, described)
         return IndexOutcome("indexed", len(stored), recording.duration_s, " ".join(heard.notes))
+
+
+def update(library: Library, known: Recording, described: Mapping[str, str], passages: int) -> IndexOutcome:
+    """Take over what is said anew about a recording that is there."""
+    said = library.store.recordings.described(known.recording_id)
+    recording = corrected(known, said, described)
+    if said != (now := {**said, **described}):
+        library.describe_recording(recording, now)
+    changes = [
+        f"{name} is '{new}'" + (f", not '{old}'" if old else "")
+        for name in described
+        if (old := getattr(known, name)) != (new := getattr(recording, name))
+    ]
+    message = "; ".join(changes) + "." if changes else ""
+    return IndexOutcome("updated" if changes else "unchanged", passages, known.duration_s, message)
+
+
+def corrected(known: Recording, said: Mapping[str, str], described: Mapping[str, str]) -> Recording:
+    """Return a recording with what is said about it now and was not before; what was changed since by hand stays.
+
+    >>> known = Recording("ab", "talks", "Honey, by hand", 9.0, speaker="Bne")
+    >>> said = {"title": "Hony", "speaker": "Bne"}
+    >>> found = corrected(known, said, {"title": "Hony", "speaker": "Ben"})
+    >>> found.title, found.speaker
+    ('Honey, by hand', 'Ben')
+    """
+    changes: dict[str, Any] = {name: value for name, value in described.items() if value != said.get(name)}
+    return replace(known, **changes)
 
 
 def save_cut(
@@ -90,12 +125,15 @@ def save_cut(
     media_name: str,
     stored: list[StoredPassage],
     wants_transcripts: bool = True,
+    described: Mapping[str, str] | None = None,
 ) -> None:
     """Write a recording that was just cut and encoded to the database and the index."""
     store = library.store
     made_by = library.makers.of_sound
     store.collections.add(recording.collection)
-    vanished = store.recordings.save(recording, media_name, stored, library.fingerprint, made_by, wants_transcripts)
+    vanished = store.recordings.save(
+        recording, media_name, stored, library.fingerprint, made_by, wants_transcripts, described
+    )
     library.index.delete(vanished)
     library.write(library.points(recording))
     store.journal.mark(recording.recording_id, "done")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -148,13 +148,17 @@ class Library:
             self.store.collections.rename(name, new_name)
             self.finish_stored()
 
-    def describe_recording(self, recording: Recording) -> None:
+    def describe_recording(self, recording: Recording, described: Mapping[str, str] | None = None) -> None:
         """Overwrite a recording's title, speaker, date, language, licence and source, here and in the index.
+
+        Args:
+            recording: with the new ones.
+            described: what was said about it by who took it in; None keeps what is known of that.
 
         Raises:
             NotFoundError: there is none with this id.
             InputError: text that cannot be kept.
         """
         with self.writing:
-            self.store.recordings.describe(recording)
+            self.store.recordings.describe(recording, described)
             self.finish([recording.recording_id])

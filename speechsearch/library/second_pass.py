@@ -18,6 +18,7 @@ from speechsearch.domain.errors import SpeechSearchError
 from speechsearch.domain.progress import Progress, ProgressCallback
 from speechsearch.domain.values import Audio, Passage, Transcript
 from speechsearch.library.batches import ahead, batches
+from speechsearch.library.given_transcripts import transcripts_of
 from speechsearch.library.intake import passages_with_sound
 from speechsearch.library.library import Library
 from speechsearch.library.written_before import written_before
@@ -66,13 +67,16 @@ class SecondPass:
         for one in store.passages.encodings():
             if one.fingerprint == made_by.get(one.channel):
                 made[one.recording_id, one.channel] = one.passages
-        counts, wanted = store.passages.counts(), store.transcripts.wanted()
-        tasks = [(SOUND, tuple(makers.of_sound)), *((one.name, tuple(one.made_by)) for one in makers.baselines)]
+        counts, wanted, given = store.passages.counts(), store.transcripts.wanted(), store.given.with_captions()
+        tasks = [
+            (SOUND, tuple(makers.of_sound), counts.keys()),
+            *((one.name, tuple(one.made_by), given if one.is_given else wanted) for one in makers.baselines),
+        ]
         found = []
-        for maker, channels in tasks:
+        for maker, channels, concerned in tasks:
             for recording_id, count in counts.items():
                 have = min((made.get((recording_id, channel), 0) for channel in channels), default=count.passages)
-                if have < count.passages and (maker == SOUND or recording_id in wanted):
+                if have < count.passages and recording_id in concerned:
                     found.append(Missing(recording_id, maker, count.passages - have))
         return found
 
@@ -133,9 +137,13 @@ class SecondPass:
             store.passages.ids_with(recording_id, name) if name in current else set() for name in baseline.made_by
         ]
         ready = set.intersection(*has_vectors) & known.keys()
-        todo = [one for one in store.passages.of(recording_id) if one.passage_id not in ready]
+        passages = store.passages.of(recording_id)
+        todo = [one for one in passages if one.passage_id not in ready]
         recording = store.recordings.get(recording_id)
-        shipped = written_before(recognizer.fingerprint)
+        if baseline.is_given:
+            shipped = transcripts_of(store.given.of(recording_id), passages)
+        else:
+            shipped = written_before(recognizer.fingerprint)
         for texts, is_new in ((known, False), (shipped, True)):
             written_down = [one for one in todo if one.passage_id in texts]
             if written_down:

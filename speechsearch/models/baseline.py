@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from speechsearch.domain.captions import GIVEN
 from speechsearch.models.base import Recognizer
 from speechsearch.models.transcripts import TranscriptEncoder
 
@@ -19,6 +20,11 @@ class Baseline:
     def name(self) -> str:
         """The recogniser's name in the catalog."""
         return self.recognizer.name
+
+    @property
+    def is_given(self) -> bool:
+        """Whether its transcripts come with the recordings; then it writes none."""
+        return self.name == GIVEN
 
     @property
     def made_by(self) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from speechsearch.domain.values import Channel
+from speechsearch.models import given
 from speechsearch.models.card import ModelCard, ModelFile, OnHub, Packaged, Part, Shipped
 from speechsearch.models.pocketsphinx import MOST_ACTIVE_HMMS
 from speechsearch.models.whisper_cards import WHISPER
@@ -90,4 +91,4 @@ POCKETSPHINX = ModelCard(
     revision=str(MOST_ACTIVE_HMMS),
 )
 
-CARDS = (MINI, ALL_MINILM_L6_V2, MINI_RECOGNIZER, POCKETSPHINX, *WHISPER)
+CARDS = (MINI, ALL_MINILM_L6_V2, MINI_RECOGNIZER, POCKETSPHINX, *WHISPER, given.CARD)

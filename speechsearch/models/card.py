@@ -124,7 +124,7 @@ class ModelCard:
         faults = {
             "name": not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.name),
             "factory": not re.fullmatch(r"[\w.]+:\w+", self.factory),
-            "files": not (self.files or self.package),
+            "files": not (self.files or self.package or self.revision),
             "sha256": not all(re.fullmatch("[0-9a-f]{64}", file.sha256) for file in self.files),
             "revision": not all(re.fullmatch("[0-9a-f]{40}", one.revision) for one in self._on_hub()),
             "dim": self.task == "text encoder" and self.dim < 1,
@@ -149,7 +149,9 @@ class ModelCard:
         Raises:
             MissingDependencyError: the model is a package, and that is not installed.
         """
-        version = self.files[0].sha256[:16] if self.files else package_version(self.package, self.pip_line)
+        version = self.files[0].sha256[:16] if self.files else ""
+        if not version and self.package:
+            version = package_version(self.package, self.pip_line)
         reading = (self.query_prompt, self.passage_prompt, self.pooling)
         is_plain = reading == ("", "", "mean")
         read = "" if is_plain else hashlib.sha256(repr(reading).encode()).hexdigest()[:8]

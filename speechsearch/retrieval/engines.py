@@ -147,7 +147,7 @@ def build_engines(
     An engine over transcripts is made once a baseline: the first has the card's name, the others also the recogniser's.
     """
     tracks = KeptTracks(tracks)
-    writers = {one.name: Writer(one.recognizer) for one in baselines}
+    writers = {one.name: Writer(writing_for(one, baselines).recognizer) for one in baselines}
     engines: dict[str, Engine] = {}
     for card in cards:
         sources = [None] if card.searches == "sound" else list(baselines)
@@ -171,6 +171,12 @@ def build_engines(
                 calibrations.likelihood(card.name, models),
             )
     return engines
+
+
+def writing_for(baseline: Baseline, baselines: Sequence[Baseline]) -> Baseline:
+    """Return whose recogniser writes spoken questions down for a baseline: another's where it cannot itself."""
+    others = [one for one in baselines if not one.is_given]
+    return others[0] if baseline.is_given and others else baseline
 
 
 def for_recognizer(card: EngineCard, recognizer: str) -> EngineCard:

@@ -7,9 +7,10 @@ from typing import Literal
 
 from speechsearch import audio
 from speechsearch.audio.peaks import outline
-from speechsearch.domain.errors import NotFoundError
+from speechsearch.domain.captions import Chapter
+from speechsearch.domain.errors import InputError, NotFoundError
 from speechsearch.domain.limits import Limits
-from speechsearch.domain.values import Audio, Channel, Passage, Recording, Transcript
+from speechsearch.domain.values import Audio, Channel, Passage, Recording, Span, Transcript
 from speechsearch.domain.visitors import LOCAL, Visitor, private, shown_name
 from speechsearch.library.contents import Contents, Storage, contents_of, media_sizes, storage_of
 from speechsearch.library.library import Library
@@ -18,6 +19,9 @@ from speechsearch.library.rebuild import differences
 from speechsearch.service.found import FoundCounts
 from speechsearch.service.settings import Settings, is_on_space
 from speechsearch.store import CollectionSummary
+
+SHORTEST_ID = 6
+"""So many characters of an id may stand for it."""
 
 
 class Browse:
@@ -88,6 +92,27 @@ class Browse:
             raise NotFoundError(f"There is no recording {recording_id!r:.80}.")
         return recording
 
+    def recording_named(self, name: str, visitor: Visitor = LOCAL) -> Recording:
+        """Return the recording with an id, or the only one whose id begins so, or whose file or title is called so.
+
+        Raises:
+            NotFoundError: there is none.
+            InputError: there are several.
+        """
+        seen = self.recordings(None, visitor)
+        ways = (
+            [one for one in seen if one.recording_id == name],
+            [one for one in seen if len(name) >= SHORTEST_ID and one.recording_id.startswith(name.lower())],
+            [one for one in seen if name in (one.file_name, one.title)],
+        )
+        found = next((way for way in ways if way), [])
+        if not found:
+            raise NotFoundError(f"There is no recording {name!r:.80}.", "See: speechsearch show")
+        if len(found) > 1:
+            listed = ", ".join(one.recording_id[:12] for one in found[:5])
+            raise InputError(f"{len(found)} recordings are called {name!r:.80}.", f"Name one by its id: {listed}.")
+        return found[0]
+
     def passages_of(self, recording_id: str, visitor: Visitor = LOCAL) -> list[Passage]:
         """Return a recording's passages in order of time. Raises NotFoundError."""
         self.recording(recording_id, visitor)
@@ -120,28 +145,39 @@ class Browse:
         """Return the vectors that a passage can have, by the present models."""
         return self._library.makers.channels
 
-    def clip(self, passage_id: str, visitor: Visitor = LOCAL) -> bytes:
-        """Return a passage as WAV, 16 kHz mono 16 bit, as loud as every other.
+    def clip(self, passage_id: str, visitor: Visitor = LOCAL, context_s: float = 0.0) -> bytes:
+        """Return a passage as WAV, 16 kHz mono 16 bit, as loud as every other, with so much before and after it.
 
         Raises:
             NotFoundError: there is no such passage, or its audio is gone.
         """
-        return audio.to_wav(Audio(audio.levelled(self.sound(passage_id, visitor).samples)))
+        return audio.to_wav(Audio(audio.levelled(self.sound(passage_id, visitor, context_s).samples)))
 
-    def sound(self, passage_id: str, visitor: Visitor = LOCAL) -> Audio:
-        """Return the sound of a passage as it is. Raises NotFoundError, DecodeError."""
+    def sound(self, passage_id: str, visitor: Visitor = LOCAL, context_s: float = 0.0) -> Audio:
+        """Return the sound of a passage as it is, and of what is around it. Raises NotFoundError, DecodeError."""
         passage = self._library.store.passages.get([passage_id]).get(passage_id)
         if passage is None:
             raise NotFoundError("There is no such passage.", "It may have been deleted.")
         recording, media = self.media(passage.recording_id, visitor)
-        return self._library.derived.sound(recording, media, passage.span)
+        span, last_s = passage.span, max(recording.duration_s, passage.span.end_s)
+        wider = Span(max(0.0, span.start_s - context_s), min(span.end_s + context_s, last_s))
+        return self._library.derived.sound(recording, media, wider)
 
     def transcribed(self, recording_id: str, visitor: Visitor = LOCAL) -> list[tuple[Passage, Transcript | None]]:
-        """Return a recording's passages in order of time, each with its transcript. Raises NotFoundError."""
+        """Return a recording's passages in order of time, each with its transcript. Raises NotFoundError.
+
+        It is that of the first recogniser of the settings that has written something of it.
+        """
         self.recording(recording_id, visitor)
-        store, baselines = self._library.store, self._library.makers.baselines
-        said = store.transcripts.of(recording_id, baselines[0].name) if baselines else {}
+        store = self._library.store
+        found = (store.transcripts.of(recording_id, one.name) for one in self._library.makers.baselines)
+        said = next(filter(None, found), {})
         return [(one, said.get(one.passage_id)) for one in store.passages.of(recording_id)]
+
+    def chapters(self, recording_id: str, visitor: Visitor = LOCAL) -> tuple[Chapter, ...]:
+        """Return the chapters that came with a recording. Raises NotFoundError."""
+        self.recording(recording_id, visitor)
+        return self._library.store.given.of(recording_id).chapters
 
     def playable(self, recording_id: str, visitor: Visitor = LOCAL) -> tuple[Recording, Path, str]:
         """Return a recording, a file with its sound that browsers play, and its media type. Raises NotFoundError."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from speechsearch.domain.captions import Given, WrittenPassage
+from speechsearch.domain.dates import read_date
 from speechsearch.domain.errors import (
     DuplicateError,
     InputError,
@@ -17,7 +19,8 @@ from speechsearch.domain.errors import (
 from speechsearch.domain.progress import ProgressCallback
 from speechsearch.domain.values import Recording
 from speechsearch.domain.visitors import LOCAL, Visitor, owner_of, private, shown_name
-from speechsearch.library.intake import IndexOutcome, OnPassages, take_in
+from speechsearch.library.given_transcripts import keep_given, keep_written
+from speechsearch.library.intake import NOTHING_SAID, IndexOutcome, OnPassages, take_in
 from speechsearch.library.library import Library
 from speechsearch.library.rebuild import rebuild
 from speechsearch.library.removal import Deleted, delete_collection, delete_recording
@@ -60,10 +63,25 @@ class Manage:
         recording: Recording,
         on_passages: OnPassages | None = None,
         wants_transcripts: bool = True,
+        described: Mapping[str, str] = NOTHING_SAID,
     ) -> IndexOutcome:
         """Make a recording searchable; see ``intake.take_in``. Raises TooLongError for more than a quota."""
         self.check_quota(recording.collection, recording)
-        return take_in(self._library, path, recording, on_passages, wants_transcripts)
+        return take_in(self._library, path, recording, on_passages, wants_transcripts, described)
+
+    def keep_given(self, recording_id: str, given: Given) -> bool:
+        """Keep what came with a recording; see ``given_transcripts.keep_given``. Raises InputError."""
+        return keep_given(self._library, recording_id, given)
+
+    def keep_written(self, recording_id: str, recognizer: str, written: Sequence[WrittenPassage]) -> int:
+        """Keep what a recogniser wrote elsewhere; see ``given_transcripts.keep_written``. Raises InputError."""
+        return keep_written(self._library, recording_id, recognizer, written)
+
+    def describe_collection(self, collection: str, about: Mapping[str, str]) -> None:
+        """Say of a collection (by its name in the store) what its export says, where nothing is said yet."""
+        found = [one for one in self._library.store.collections.summaries() if one.name == collection]
+        if found and not any((found[0].description, found[0].licence, found[0].source)):
+            self._library.store.collections.describe(collection, **about)
 
     def check_quota(self, collection: str, added: Recording | None = None) -> None:
         """Refuse more speech than one visitor's own collections may hold; everybody's may hold any amount.
@@ -141,11 +159,16 @@ class Manage:
 
         Raises:
             NotFoundError, NotAllowedError: there is none that the visitor may change.
-            InputError: text that cannot be kept.
+            InputError: text that cannot be kept, or a date that cannot be read for sure.
         """
         recording = self._browse.recording(recording_id, visitor)
         self.check_change(recording.collection, visitor)
         changed = replace(recording, **changes)
+        if changed.date != recording.date:
+            reading = read_date(changed.date)
+            if reading.problem:
+                raise InputError(f"The date {reading.problem}")
+            changed = replace(changed, date=reading.iso)
         if not changed.title.strip():
             raise InputError("The title is empty.", "A recording needs one, so that it can be told from others.")
         if changed != recording:

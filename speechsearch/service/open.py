@@ -29,6 +29,7 @@ from speechsearch.retrieval.calibration import read_calibrations
 from speechsearch.retrieval.engine_cards import engine_cards
 from speechsearch.retrieval.engines import build_engines
 from speechsearch.service.browse import Browse
+from speechsearch.service.exports import Export
 from speechsearch.service.feedback import Feedback
 from speechsearch.service.found import FoundCounts
 from speechsearch.service.manage import Manage
@@ -42,7 +43,8 @@ Purpose = Literal["use", "check", "rebuild"]
 class Service:
     """One open data folder. Use as a context manager.
 
-    ``search`` answers questions, ``browse`` shows what there is, ``manage`` changes it, ``feedback`` keeps judgements.
+    ``search`` answers questions, ``browse`` shows what there is, ``manage`` changes it, ``export`` takes it out,
+    ``feedback`` keeps judgements.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class Service:
         self._found = FoundCounts(store)
         self.browse = Browse(settings, library, self._found)
         self.search = Search(library, engines, self.browse, self._found)
+        self.export = Export(library, self.browse)
         self.manage = Manage(library, self.browse)
         self.feedback = Feedback(library, self.browse, engines.keys(), bool(settings.auth.users))
 
@@ -132,7 +135,7 @@ class Service:
         Raises:
             MissingDependencyError: the settings name no recogniser.
         """
-        baselines = self.library.makers.baselines
+        baselines = [one for one in self.library.makers.baselines if not one.is_given]
         if not baselines:
             raise MissingDependencyError("There is no recogniser.", "Set SPEECHSEARCH_ENGINES__RECOGNIZER.")
         found = list(audio.passages(path, self.settings.segmentation, self.limits))

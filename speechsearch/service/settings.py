@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
@@ -25,12 +25,14 @@ class ServerSettings(Group):
 
     ``uploads``: "shared" (everybody finds it), "private" (only who added it, for a day) or "off"; "auto" is private on
     a Hugging Face Space and shared elsewhere. ``hosts``: the names under which a reverse proxy on this machine makes
-    the page known. ``root_path``: the path below which it does, for example /speech.
+    the page known. ``frames``: the sites, such as https://intranet.example.org, that may show
+    the page in a frame. ``root_path``: the path below which it does, for example /speech.
     """
 
     host: str = "127.0.0.1"
     port: int = Field(7860, ge=0, le=65535)
     hosts: tuple[str, ...] = ()
+    frames: tuple[Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9.*-]+(:\d{1,5})?$")], ...] = ()
     root_path: str = Field("", pattern=r"^(/[A-Za-z0-9_.~/-]+)?$")
     uploads: Literal["auto", "shared", "private", "off"] = "auto"
 
@@ -50,6 +52,36 @@ class BackupSettings(Group):
     """A folder (a mounted bucket) that the data folder is saved to after every job and restored from; none if empty."""
 
     folder: str = ""
+
+
+class WatchSettings(Group):
+    """A folder that the page watches: what is put into it goes to a collection; none if empty.
+
+    ``settle_s``: for so long a file must have stayed as it is.
+    """
+
+    folder: str = ""
+    collection: str = "recordings"
+    every_s: float = Field(10.0, gt=0)
+    settle_s: float = Field(20.0, ge=0)
+
+
+class NetworkSettings(Group):
+    """Which other servers may be asked, for podcast feeds and by webhooks.
+
+    ``hosts``: if there are some, feeds and their sound come from these only; ``*.example.org`` for all below a name.
+    ``private_hosts``: may also have addresses of a private network.
+    """
+
+    hosts: tuple[str, ...] = ()
+    private_hosts: tuple[str, ...] = ()
+
+
+class WebhookSettings(Group):
+    """Where it is told that a task has ended, and the secret by which such a message is signed; nowhere if empty."""
+
+    url: str = ""
+    secret: SecretStr = SecretStr("")
 
 
 class IndexSettings(Group):
@@ -119,6 +151,9 @@ class Settings(BaseSettings):
     server: ServerSettings = ServerSettings()
     auth: AuthSettings = AuthSettings()
     backup: BackupSettings = BackupSettings()
+    watch: WatchSettings = WatchSettings()
+    network: NetworkSettings = NetworkSettings()
+    webhooks: WebhookSettings = WebhookSettings()
     index: IndexSettings = IndexSettings()
     store: StoreSettings = StoreSettings()
     segmentation: Segmentation = Segmentation()

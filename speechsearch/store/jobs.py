@@ -98,14 +98,14 @@ class Jobs:
             connection.execute(sa.delete(JobRow).where(JobRow.job_id == job_id))
 
     def set_file(self, job_id: str, file: JobFile) -> None:
-        """Write what became of a file; one that an earlier run of the job has taken in stays "indexed"."""
+        """Write what became of a file; one that an earlier run of the job has taken in stays so."""
         name = checked_text(file.name, "file name", LONGEST_FILE_NAME + 100)
         row: dict[str, Any] = {one.name: getattr(file, one.name) for one in fields(JobFile)}
         row |= {"job_id": job_id, "message": checked_text(file.message, "message")}
         mine = (JobFileRow.job_id == job_id) & (JobFileRow.name == name)
         with self._database.writing() as connection:
             before = connection.scalar(sa.select(JobFileRow.state).where(mine))
-            if not (before == "indexed" and file.state in ("unchanged", "duplicate")):
+            if not (before in ("indexed", "updated") and file.state in ("unchanged", "duplicate")):
                 upsert(connection, JobFileRow, row)
 
     def files(self, job_id: str) -> list[JobFile]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from speechsearch.domain.dates import is_within
 from speechsearch.domain.errors import InputError, NotFoundError
 from speechsearch.domain.values import Recording
 from speechsearch.store.database import Database, delete_rows, rows_of, upsert
@@ -14,7 +16,7 @@ from speechsearch.store.jobs import time_ago
 from speechsearch.store.journal import journal_row, mark_stored
 from speechsearch.store.passages import write_encoded
 from speechsearch.store.records import StoredPassage
-from speechsearch.store.rows import passage_row, recording_of, recording_row
+from speechsearch.store.rows import DESCRIBED, described_json, passage_row, recording_of, recording_row
 from speechsearch.store.tables import CollectionRow, JobFileRow, JournalRow, PassageRow, RecordingRow
 
 
@@ -75,14 +77,15 @@ class Recordings:
             return {row.passage_id: recording_of(row) for row in found}
 
     def ids_between(self, date_from: str, date_to: str) -> list[str]:
-        """Return the ids of the recordings of a time, both ends included; an empty end is open, no date is outside."""
-        statement = sa.select(RecordingRow.recording_id).where(RecordingRow.date != "")
-        if date_from:
-            statement = statement.where(RecordingRow.date >= date_from)
-        if date_to:
-            statement = statement.where(sa.func.substr(RecordingRow.date, 1, len(date_to)) <= date_to)
+        """Return the ids of the recordings of a time, both ends included; an empty end is open.
+
+        Only those whose date lies in it with all that it may mean: 2019 is not in March 2019, and no date is outside.
+        """
+        dates = sa.select(RecordingRow.date).where(RecordingRow.date != "").distinct()
+        ids = sa.select(RecordingRow.recording_id)
         with self._database.reading() as connection:
-            return list(connection.scalars(statement.order_by(RecordingRow.recording_id)))
+            inside = [one for one in connection.scalars(dates) if is_within(one, date_from, date_to)]
+            return sorted(row.recording_id for row in rows_of(connection, ids, RecordingRow.date, inside))
 
     def values_of(self, field: Literal["speaker", "language", "date"], collections: Sequence[str]) -> list[str]:
         """Return the different values, save the empty one, of a field of some collections' recordings, sorted."""
@@ -114,18 +117,32 @@ class Recordings:
                 grown = RecordingRow.times_found + more
                 connection.execute(sa.update(RecordingRow).where(of_recording).values(times_found=grown))
 
-    def describe(self, recording: Recording) -> None:
+    def described(self, recording_id: str) -> dict[str, str]:
+        """Return what was said about a recording when it was last taken in, by field; nothing where that is not known.
+
+        Raises:
+            NotFoundError: there is none with this id.
+        """
+        return dict(json.loads(self._row(recording_id).described or "{}"))
+
+    def describe(self, recording: Recording, described: Mapping[str, str] | None = None) -> None:
         """Overwrite title, speaker, date, language, licence and source of a recording and mark it "stored".
+
+        Args:
+            recording: with the new ones.
+            described: what was said about it by who took it in; None keeps what is known of that.
 
         Raises:
             InputError: text that cannot be kept.
             NotFoundError: there is none with this id.
         """
         row = recording_row(recording, self.media_name(recording.recording_id))
-        described = {name: row[name] for name in ("title", "speaker", "date", "language", "licence", "source")}
+        changed = {name: row[name] for name in DESCRIBED}
+        if described is not None:
+            changed["described"] = described_json(described)
         with self._database.writing() as connection:
             of_recording = RecordingRow.recording_id == recording.recording_id
-            connection.execute(sa.update(RecordingRow).where(of_recording).values(described))
+            connection.execute(sa.update(RecordingRow).where(of_recording).values(changed))
             mark_stored(connection, JournalRow.recording_id == recording.recording_id)
 
     def save(
@@ -136,6 +153,7 @@ class Recordings:
         fingerprint: str,
         made_by: Mapping[str, str],
         wants_transcripts: bool = True,
+        described: Mapping[str, str] | None = None,
     ) -> list[str]:
         """Write a recording with what was made of its sound and mark it "stored", in one transaction.
 
@@ -149,6 +167,7 @@ class Recordings:
             fingerprint: of the cut.
             made_by: the channels of the vectors -> the fingerprint of what made them.
             wants_transcripts: whether the second pass writes it down.
+            described: what was said about it by who took it in; None keeps what is known of that.
 
         Returns:
             The ids of its passages that no longer exist, to be deleted from the index.
@@ -162,6 +181,8 @@ class Recordings:
             "wants_transcripts": wants_transcripts,
             "added_at": time_ago(),
         }
+        if described is not None:
+            row["described"] = described_json(described)
         new_rows = {one["passage_id"]: one for one in (passage_row(p.passage, recording_id) for p in passages)}
         if len(new_rows) < len(passages):
             raise InputError(f"The passages of recording {recording_id} are not all different.")

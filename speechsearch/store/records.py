@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from speechsearch.domain.values import Passage, PhonemeTrack, Vectors
+from speechsearch.domain.values import Passage, PhonemeTrack, Transcript, Vectors
 
 JournalState = Literal["stored", "done", "failed", "deleting"]
 JOURNAL_STATES: tuple[str, ...] = get_args(JournalState)
@@ -21,6 +21,15 @@ class StoredPassage:
     passage: Passage
     vectors: Vectors
     track: PhonemeTrack | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptOf:
+    """A recogniser's transcript of a passage, and the fingerprint of the recogniser."""
+
+    passage_id: str
+    fingerprint: str
+    transcript: Transcript
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +126,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class JobFile:
-    """What became of one file of a job: indexed, unchanged, duplicate, failed or warning; and which recording it is."""
+    """What became of one file of a job, and which recording it is.
+
+    ``state``: indexed, updated (only what is said about it), unchanged, duplicate, failed, warning or skipped.
+    """
 
     name: str
     state: str

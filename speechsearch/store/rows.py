@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -15,6 +16,8 @@ from speechsearch.store.records import StoredPassage
 
 LARGEST_NAME = 200
 LARGEST_TEXT = 100_000
+DESCRIBED = ("title", "speaker", "date", "language", "licence", "source")
+"""What people say about a recording."""
 
 
 def checked_text(value: str, what: str, longest: int = LARGEST_TEXT) -> str:
@@ -76,6 +79,16 @@ def recording_row(recording: Recording, media_name: str) -> dict[str, Any]:
     if not math.isfinite(recording.duration_s) or recording.duration_s < 0:
         raise InputError(f"A recording cannot last {recording.duration_s} s.")
     return row
+
+
+def described_json(described: Mapping[str, str]) -> str:
+    """Return what was said about a recording as JSON.
+
+    Raises:
+        InputError: text that cannot be kept.
+    """
+    said = {name: checked_text(value, name) for name, value in described.items() if name in DESCRIBED}
+    return json.dumps(said, ensure_ascii=False)
 
 
 def recording_of(row: Any) -> Recording:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from speechsearch.store.collections import Collections
 from speechsearch.store.database import Database
+from speechsearch.store.given import GivenTexts
 from speechsearch.store.jobs import Jobs
 from speechsearch.store.journal import Journal, KeptValues
 from speechsearch.store.judgements import Judgements
@@ -30,6 +31,7 @@ class Store:
         self.recordings = Recordings(self._database)
         self.passages = Passages(self._database)
         self.transcripts = Transcripts(self._database)
+        self.given = GivenTexts(self._database)
         self.journal = Journal(self._database)
         self.jobs = Jobs(self._database)
         self.judgements = Judgements(self._database)

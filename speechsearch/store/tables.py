@@ -31,7 +31,10 @@ class CollectionRow(Base):
 
 
 class RecordingRow(Base):
-    """One file, identified by the hash of its content."""
+    """One file, identified by the hash of its content.
+
+    ``described`` is JSON: what was said about it when it was last taken in, by field.
+    """
 
     __tablename__ = "recordings"
     recording_id: Mapped[str] = mapped_column(primary_key=True)
@@ -48,6 +51,7 @@ class RecordingRow(Base):
     wants_transcripts: Mapped[bool] = mapped_column(server_default=sa.true())
     added_at: Mapped[str] = mapped_column(server_default="")
     times_found: Mapped[int] = mapped_column(server_default="0")
+    described: Mapped[str] = mapped_column(server_default="")
 
 
 class PassageRow(Base):
@@ -91,6 +95,21 @@ class TranscriptRow(Base):
     fingerprint: Mapped[str]
     text: Mapped[str]
     words: Mapped[str]
+
+
+class GivenRow(Base):
+    """What came with a recording: ``captions`` is JSON, a list of [start_s, end_s, text, words]; ``chapters`` too.
+
+    A word is [text, start_s, end_s], a chapter [start_s, title]; all times are from the recording's start.
+    """
+
+    __tablename__ = "given"
+    recording_id: Mapped[str] = mapped_column(
+        ForeignKey("recordings.recording_id", ondelete="CASCADE"), primary_key=True
+    )
+    name: Mapped[str]
+    captions: Mapped[str]
+    chapters: Mapped[str]
 
 
 class TrackRow(Base):

@@ -10,7 +10,7 @@ from speechsearch.domain.values import Transcript
 from speechsearch.store.database import Database, rows_of, upsert
 from speechsearch.store.journal import mark_stored
 from speechsearch.store.passages import write_encoded
-from speechsearch.store.records import StoredPassage
+from speechsearch.store.records import StoredPassage, TranscriptOf
 from speechsearch.store.rows import transcript_of, transcript_row
 from speechsearch.store.tables import JournalRow, PassageRow, RecordingRow, TranscriptRow
 
@@ -47,6 +47,19 @@ class Transcripts:
             statement = statement.where(TranscriptRow.fingerprint == fingerprint)
         with self._database.reading() as connection:
             return {row.passage_id: transcript_of(row) for row in connection.execute(statement)}
+
+    def all_of(self, recording_id: str) -> list[TranscriptOf]:
+        """Return what all recognisers wrote of a recording's passages, in order of time.
+
+        Raises:
+            StoreError: a row is damaged.
+        """
+        of_recording = PassageRow.recording_id == recording_id
+        statement = sa.select(TranscriptRow.__table__).join(PassageRow).where(of_recording)
+        statement = statement.order_by(PassageRow.start_s, TranscriptRow.passage_id, TranscriptRow.recognizer)
+        with self._database.reading() as connection:
+            found = connection.execute(statement)
+            return [TranscriptOf(row.passage_id, row.fingerprint, transcript_of(row)) for row in found]
 
     def wanted(self) -> set[str]:
         """Return the ids of the recordings that are to be written down."""

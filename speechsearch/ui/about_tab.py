@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 PACKAGES = (
     "torch", "transformers", "onnxruntime", "silero-vad", "qdrant-edge-py", "sqlalchemy", "gradio", "fastapi",
-    "soundfile", "soxr", "av", "numpy", "scipy", "num2words", "snowballstemmer",
+    "soundfile", "soxr", "av", "numpy", "scipy", "num2words", "babel", "snowballstemmer",
 )  # fmt: skip
 
 

@@ -199,7 +199,8 @@ def _actions(hit: Hit, place: Place) -> str:
         f'<span class="ss-time" aria-live="polite">{span(passage.span)}</span>'
         f"{_button('step', Search.NEXT, 'after', 'data-step=next')}</span>"
         f'<span class="ss-tools"><a class="ss-icon ss-open" href="{escape(f"{place.root}/?{urlencode(link)}")}" '
-        f'data-recording="{escape(passage.recording_id)}" data-start="{start}" title="{Page.OPEN_RECORDING}" '
+        f'data-recording="{escape(passage.recording_id)}" data-start="{start}" '
+        f'data-end="{passage.span.end_s:.2f}" title="{Page.OPEN_RECORDING}" '
         f'aria-label="{Page.OPEN_RECORDING}">{icon("open")}</a>'
         f"{_button('copy', Page.COPY_LINK, 'link')}"
         f'<a class="ss-icon ss-download" href="{escape(clip)}?download=1" download title="{Search.DOWNLOAD_CLIP}" '

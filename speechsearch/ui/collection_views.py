@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from urllib.parse import urlencode
 
 from speechsearch.domain.values import Channel
 from speechsearch.domain.visitors import shown_name
@@ -120,6 +121,9 @@ def detail(
     if rights.may_change:
         actions = button(Collections.EDIT, dialog="edit", name=name)
         actions += button(Collections.DELETE, "danger", dialog="delete", name=name)
+    if summary.recordings:
+        address = escape(f"{root}/api/v1/collections/export?{urlencode({'name': name})}", quote=True)
+        actions = f'<a class="ss-button" href="{address}" download>{Collections.EXPORT}</a>{actions}'
     room = f" · {Collections.OF_AUDIO.format(size=size(contents.media_bytes))}" if contents.media_bytes else ""
     said = "".join(
         f"<div><dt>{label}</dt><dd>{text(value, LONGEST_DESCRIPTION)}</dd></div>"

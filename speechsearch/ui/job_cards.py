@@ -20,7 +20,7 @@ ACTIONS = {
     "running": ("pause", "cancel"),
     "paused": ("resume", "cancel"),
 }
-ORDER = {"failed": 0, "warning": 1, "duplicate": 2, "indexed": 3, "unchanged": 4}
+ORDER = {"failed": 0, "warning": 1, "duplicate": 2, "updated": 3, "indexed": 4, "unchanged": 5, "skipped": 6}
 
 
 def title(job: Job) -> str:

@@ -76,6 +76,8 @@ class RecordingHandlers:
             self._answers_or_problem(found, question, engine, visitor),
             self._root,
             has_transcripts=any(card.is_over_transcripts for card in self._engines.values()),
+            has_subtitles=self._service.export.has_subtitles(recording_id, visitor),
+            chapters=self._service.browse.chapters(recording_id, visitor),
         )
 
     def answers(self, recording_id: str, question: str, engine: str, visitor: Visitor) -> str:

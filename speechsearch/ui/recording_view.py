@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from urllib.parse import quote, urlencode
 
+from speechsearch.domain.captions import Chapter
 from speechsearch.domain.values import Hit, Passage, Recording, Results, Transcript
 from speechsearch.domain.visitors import shown_name
 from speechsearch.retrieval.engine_cards import EngineCard
@@ -36,8 +37,10 @@ def whole(
     root: str = "",
     *,
     has_transcripts: bool = True,
+    has_subtitles: bool = True,
+    chapters: Sequence[Chapter] = (),
 ) -> str:
-    """Return a recording with its player, a form to search within it, the answers, and its passages."""
+    """Return a recording with its player, a form to search within it, the answers, its chapters and its passages."""
     listed = Recordings.PASSAGES_WITH_TRANSCRIPTS if has_transcripts else Recordings.PASSAGES
     own = f"{escape(root)}/api/v1/recordings/{quote(recording.recording_id, safe='')}"
     title = escape(recording.title[:LONGEST_TITLE])
@@ -48,12 +51,29 @@ def whole(
         f'{icon("before")}{Recordings.ALL}</a><h2 id="ss-rec-title" tabindex="-1">{text(recording.title, 300)}</h2>'
         f'{_facts(recording)}</header><section class="ss-rec-player" aria-label="{Recordings.PLAYER}">'
         f'<audio preload="none" src="{own}/audio" aria-label="{title}"></audio>'
-        f"{_time_line(recording, passages)}{_controls(recording, own)}"
+        f"{_time_line(recording, passages)}{_controls(recording, own, has_subtitles=has_subtitles)}"
         f'<p class="ss-rec-note" role="status"></p></section>{form}'
-        f'<div class="ss-rec-found" aria-live="polite">{answers_html}</div>'
+        f'<div class="ss-rec-found" aria-live="polite">{answers_html}</div>{chapter_list(chapters)}'
         f'<details class="ss-rec-all"><summary>{listed.format(passages=count(len(passages), Nouns.PASSAGE))}</summary>'
         "<div></div></details></article>"
     )
+
+
+def chapter_list(chapters: Sequence[Chapter]) -> str:
+    """Return the chapters that came with a recording, each a button that plays from there; nothing where none came.
+
+    >>> chapter_list([])
+    ''
+    """
+    if not chapters:
+        return ""
+    items = "".join(
+        f'<li><button type="button" class="ss-rec-from" data-start="{one.start_s:.2f}">'
+        f"{clock(one.start_s)}</button> {text(one.title, LONGEST_TITLE)}</li>"
+        for one in chapters
+    )
+    said = count(len(chapters), Nouns.CHAPTER)
+    return f'<details class="ss-rec-all"><summary>{said}</summary><ol class="ss-rec-list">{items}</ol></details>'
 
 
 def _facts(recording: Recording) -> str:
@@ -90,7 +110,10 @@ def _time_line(recording: Recording, passages: Sequence[Passage]) -> str:
     )
 
 
-def _controls(recording: Recording, own: str) -> str:
+def _controls(recording: Recording, own: str, *, has_subtitles: bool) -> str:
+    subtitles = (
+        f'<a href="{own}/subtitles" download>{icon("download")}{Recordings.SUBTITLES}</a>' if has_subtitles else ""
+    )
     speeds = "".join(f'<option value="{one:g}"{" selected" * (one == 1)}>{one:g} ×</option>' for one in SPEEDS)
     return (
         '<div class="ss-rec-controls">'
@@ -105,7 +128,7 @@ def _controls(recording: Recording, own: str) -> str:
         f'<button type="button" data-jump="1" aria-label="{Recordings.NEXT_ANSWER}">{icon("after")}</button></span>'
         f'<label>{Recordings.SPEED} <select class="ss-rec-speed">{speeds}</select></label>'
         f'<span class="ss-rec-tools"><button type="button" class="ss-rec-copy">{icon("link")}{Page.COPY_LINK}</button>'
-        f'<a href="{own}/audio?download=true" download>{icon("download")}{Page.DOWNLOAD}</a></span></div>'
+        f'<a href="{own}/audio?download=true" download>{icon("download")}{Page.DOWNLOAD}</a>{subtitles}</span></div>'
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from speechsearch.api.server import allowed_hosts, frame_ancestors, listen, run, upload_folder
@@ -13,12 +14,17 @@ from speechsearch.library.backup import kept_safe
 from speechsearch.service.open import Service
 from speechsearch.service.settings import Settings, backup_folder
 from speechsearch.service.surroundings import keep_private
+from speechsearch.service.webhooks import telling
 
 Runners = Callable[[Service, Path], Mapping[str, Runner]]
 """Gives what to do for each kind of job, from the service and the folder of the sample collection."""
 
 
-def serve_page(settings: Settings, runners: Runners) -> int:
+Beside = Callable[[Service, JobQueue], AbstractContextManager[None]]
+"""Does something beside the page while the block runs."""
+
+
+def serve_page(settings: Settings, runners: Runners, beside: Beside) -> int:
     """Open the port, then the service, begin to index the samples where that is due, and answer until interrupted.
 
     Returns:
@@ -36,12 +42,13 @@ def serve_page(settings: Settings, runners: Runners) -> int:
         with kept_safe(backup_folder(settings), data_dir), Service.open(settings) as service:
             jobs = JobQueue(service, runners(service, SAMPLES), say=lambda line: print(line, flush=True))
             page = create_app(
-                service, jobs=jobs, frame_ancestors=frame_ancestors(), allowed_hosts=allowed_hosts(settings)
+                service, jobs=jobs, frame_ancestors=frame_ancestors(settings), allowed_hosts=allowed_hosts(settings)
             )
             mount(page, build_page(service, jobs), service, jobs)
             jobs.submit_once("samples", "samples")
             jobs.start()
             try:
-                return run(page, listener)
+                with telling(settings, jobs.on_done, jobs.files), beside(service, jobs):
+                    return run(page, listener)
             finally:
                 jobs.stop()

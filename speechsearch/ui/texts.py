@@ -14,6 +14,7 @@ class Nouns:
     """What is counted."""
 
     ANSWER: Noun = ("answer", "answers")
+    CHAPTER: Noun = ("chapter", "chapters")
     COLLECTION: Noun = ("collection", "collections")
     FILE: Noun = ("file", "files")
     PASSAGE: Noun = ("passage", "passages")
@@ -161,6 +162,7 @@ class Recordings:
         "Choose a recording to listen to it, read along and search within it. Answers of the Search tab open here too, "
         "at the right moment."
     )
+    SUBTITLES = "Subtitles"
     FIND = "Find a recording"
     FIND_PLACEHOLDER = "Title, speaker, collection or date"
     FILTERS = "Filters"
@@ -262,6 +264,8 @@ class Add:
         "indexed": "added",
         "unchanged": "already there",
         "duplicate": "already there under another name",
+        "updated": "updated",
+        "skipped": "left out",
         "warning": "with a note",
         "failed": "could not be added",
     }
@@ -269,6 +273,8 @@ class Add:
         "indexed": "added",
         "unchanged": "already there",
         "duplicate": "duplicate",
+        "updated": "updated",
+        "skipped": "left out",
         "warning": "note",
         "failed": "failed",
     }
@@ -296,6 +302,7 @@ class Collections:
     STORAGE = {"audio": "audio", "database": "database", "index": "index"}
     NOTHING = "nothing"
     NEW = "New collection"
+    EXPORT = "Export"
     REINDEX = "Rebuild index"
     CHECK = "Check storage"
     LIST = "Collections"
@@ -326,6 +333,7 @@ class Collections:
     RECORDINGS = "Recordings"
     NO_RECORDINGS = "No recordings yet. Add some on the tab Add recordings."
     NO_FIT = "No recording has these words in its title, speaker, date or file name."
+    SUBTITLES = "Subtitles"
     FIND = "Find a recording"
     HEADS = ("Recording", "Length", "Passages", "Searchable by", "State")
     CHANGE = "Change"
@@ -600,6 +608,9 @@ SCRIPTS: dict[str, dict[str, str]] = {
         "error": "error {status}",
     },
     "add": {
+        "notSound": "Left out: {names}.",
+        "notSoundAndMore": "Left out: {names} and {number} more.",
+        "notSoundHint": "These are neither sound nor an archive.",
         "file": "{number} file, {size}",
         "files": "{number} files, {size}",
         "withTable": "{files}, with metadata.csv",

@@ -90,12 +90,14 @@ def test_a_folder_is_added_with_its_table_and_named_duplicates(visit, tmp_path: 
     sound(folder / "day 1" / "opening.wav", "s002")
     (folder / "again.opus").write_bytes((SAMPLES / "s001.opus").read_bytes())
     (folder / ".hidden.wav").write_bytes(b"x")
-    (folder / "metadata.csv").write_text("file;title\nday 1/opening.wav;From the table\n")
+    (folder / "notes.txt").write_text("no sound")
+    (folder / "metadata.csv").write_text("sep=;\nFile name;Title\nDay 1\\Opening.WAV;From the table\n", "utf-16")
     page = visit()
     open_tab(page)
     page.locator("#add-folder").set_input_files(folder)
     page.get_by_label("Title of talks/day 1/opening.wav").wait_for()
     assert page.locator("#add-rows tr").count() == 2
+    assert "Left out: talks/notes.txt." in page.locator("#add-message").inner_text()
     assert page.get_by_label("Title of talks/day 1/opening.wav").input_value() == "From the table"
     page.locator("#collection").fill("a folder")
     page.locator("#add").click()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from speechsearch.domain.captions import GIVEN
 from speechsearch.domain.errors import CapabilityError
 from speechsearch.domain.values import Audio
 from speechsearch.models.base import Recognizer
@@ -16,8 +17,11 @@ from tests.tiny.cards import FAMILIES, names, tiny_loader
 
 NAMES = names("recognizer")
 ONE_OF_WHISPER = "whisper-tiny.en"
-NOT_HERE = {card.name for card in WHISPER} - {ONE_OF_WHISPER}
-"""The same code with other weights, slow or from the hub alone; tests/unit/test_models_whisper.py has base."""
+NOT_HERE = {card.name for card in WHISPER} - {ONE_OF_WHISPER} | {GIVEN}
+"""The same code with other weights, slow or from the hub alone; tests/unit/test_models_whisper.py has base.
+
+And the one that hears nothing; tests/pipeline/test_given_transcripts.py has it.
+"""
 ADAPTING = {"pocketsphinx"}
 """Its running mean of the spectrum goes from passage to passage, so it repeats itself only from the same start."""
 RANDOM = {family.CARD.name for family in FAMILIES}

@@ -361,6 +361,38 @@ def test_a_described_recording_keeps_its_passages_and_is_to_be_indexed_again(sto
         store.recordings.describe(replace(TALK, recording_id="none"))
 
 
+def test_what_was_said_about_a_recording_is_kept_until_something_else_is(store):
+    save(store, TALK, "a.opus", list(stored_passages(TALK, 1)), "1")
+    assert store.recordings.described(TALK.recording_id) == {}
+    said = {"title": "Žofie", "speaker": "Ada"}
+    store.recordings.describe(replace(TALK, title="Žofie"), said)
+    store.recordings.describe(replace(TALK, title="By hand"))
+    save(store, TALK, "a.opus", list(stored_passages(TALK, 2)), "2")
+    assert store.recordings.described(TALK.recording_id) == said
+    save(store, TALK, "a.opus", list(stored_passages(TALK, 2)), "2", described={"title": "Other", "nonsense": "x"})
+    assert store.recordings.described(TALK.recording_id) == {"title": "Other"}
+    with pytest.raises(InputError, match="title has characters that cannot be kept"):
+        store.recordings.describe(TALK, {"title": "\0"})
+    with pytest.raises(NotFoundError, match="no recording 'none'"):
+        store.recordings.described("none")
+
+
+def test_recordings_of_a_time_are_found_by_what_their_dates_say(store):
+    dates = ("2019", "2019-03", "5 May 2019", "2019-05-05T23:30:00+02:00", "03/04/2021", "")
+    for number, date in enumerate(dates, 1):
+        recording = replace(TALK, recording_id=str(number) * 64, date=date)
+        save(store, recording, "a.opus", list(stored_passages(recording, 1)), "1")
+
+    def found(*times):
+        return "".join(one[0] for one in store.recordings.ids_between(*times))
+
+    assert found("2019", "2019") == "1234"
+    assert found("2019-05", "2019-05-05") == "34"
+    assert found("", "2019-04") == "2"
+    assert found("2021", "") == "5"
+    assert found("2021-03", "2021-04") == found("2022", "") == ""
+
+
 def test_vectors_and_media_of_a_collection(store):
     other = replace(TALK, recording_id="b" * 64, collection="other")
     first, second = list(stored_passages(TALK, 3)), list(stored_passages(other, 1, seed=1))

@@ -13,8 +13,8 @@ from ingest import runners
 from speechsearch.audio.degrade import Degradation
 from speechsearch.cli import app
 from speechsearch.domain.assets import ASSETS, SAMPLES
-from speechsearch.domain.errors import MissingDependencyError, NotFoundError
-from speechsearch.domain.values import Query
+from speechsearch.domain.errors import InputError, MissingDependencyError, NotFoundError
+from speechsearch.domain.values import Filters, Query
 from speechsearch.evaluation.robustness import RobustnessBench
 from speechsearch.jobs.queue import JobQueue
 from speechsearch.service.open import Service
@@ -65,6 +65,64 @@ def test_without_waiting_the_transcripts_are_left_to_the_page(loader: FakeLoader
     done = command("ingest", sound, "--wait")  # unchanged, and now written down
     assert done.exit_code == 0 and "unchanged" in done.output and "wait for the second pass" not in done.output
     assert loader.counted() == {"first": passages, "text": passages}
+
+
+def test_corrected_metadata_is_taken_in_and_edits_stay(loader: FakeLoader, sound: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "talks"
+    folder.mkdir()
+    (folder / "talk.wav").write_bytes(sound.read_bytes())
+    table = folder / "metadata.csv"
+
+    def ingest(row: str) -> str:
+        table.write_text(f"file,title,speaker,date\n{row}\n")
+        done = command("ingest", folder)
+        assert done.exit_code == 0
+        return done.output
+
+    def known() -> tuple[str, str, str]:
+        (one,) = json.loads(command("show", "--json").stdout)
+        return one["title"], one["speaker"], one["date"]
+
+    assert "1 indexed." in ingest("talk.wav,Hony,Bne,")
+    assert "1 updated." in ingest("talk.wav,Honey,Ben,5/2020") and known() == ("Honey", "Ben", "2020-05")
+    assert "1 unchanged." in ingest("talk.wav,Honey,Ben,5/2020")
+    assert command("edit", "talk.wav", "--title", " Honey,  by hand ", "--date", "4 May 2020").exit_code == 0
+    assert known() == ("Honey, by hand", "Ben", "2020-05-04")
+    assert "1 unchanged." in ingest("talk.wav,Honey,Ben,2020-05")  # the table says nothing new
+    assert "speaker is 'Benedict', not 'Ben'." in ingest("talk.wav,Honey,Benedict,2020-05")
+    assert known() == ("Honey, by hand", "Benedict", "2020-05-04")
+    table.unlink()
+    assert "1 unchanged." in command("ingest", folder).output and known()[1] == "Benedict"
+    assert loader.counted().keys() == {"sound"}
+    with opened() as service:
+        assert service.browse.differences() == []
+        (recording,) = service.browse.recordings()
+        filtered = Query("x", filters=Filters(speakers=("Benedict",), date_from="2020-05-04", date_to="2020-05-04"))
+        assert service.search.find(filtered).hits
+    start = recording.recording_id[:8]
+    assert command("edit", start, "--speaker", "", "--json").exit_code == 0 and known()[1] == ""
+
+
+def test_what_edit_cannot_use_is_refused(loader: FakeLoader, sound: Path) -> None:
+    assert command("ingest", sound).exit_code == 0
+    for words, kind, message in (
+        (("talk.wav",), InputError, "nothing to change"),
+        (("talk.wav", "--title", " "), InputError, "title is empty"),
+        (("talk.wav", "--date", "03/04/2021"), InputError, "may be 3 April or 4 March 2021"),
+        (("none", "--title", "x"), NotFoundError, "no recording 'none'"),
+    ):
+        with pytest.raises(kind, match=message):
+            CliRunner().invoke(app, ["edit", *words], catch_exceptions=False)
+
+
+def test_cutting_anew_keeps_what_was_edited(loader: FakeLoader, sound: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert command("ingest", sound).exit_code == 0
+    assert command("edit", "talk.wav", "--title", "By hand", "--speaker", "Ann").exit_code == 0
+    monkeypatch.setenv("SPEECHSEARCH_SEGMENTATION__LONGEST_S", "6")
+    assert "1 indexed." in command("ingest", sound).output
+    with opened() as service:
+        (recording,) = service.browse.recordings()
+        assert (recording.title, recording.speaker) == ("By hand", "Ann")
 
 
 def test_with_wait_both_passes_are_done(loader: FakeLoader, sound: Path) -> None:

@@ -25,7 +25,7 @@ class SmallService:
         self.kept: dict[str, Recording] = {}
         self.journal: dict[str, tuple[str, str, str]] = {}
 
-    def take_in(self, path, recording, on_passages=None, wants_transcripts=True):
+    def take_in(self, path, recording, on_passages=None, wants_transcripts=True, described=None):
         samples, rate_hz = soundfile.read(path)
         seconds = int(len(samples) / rate_hz)
         if known := self.kept.get(recording.recording_id):
@@ -121,6 +121,23 @@ def test_progress_that_raises_loses_no_result(tmp_path):
         next(results)
 
 
+def test_dates_are_kept_in_iso_and_doubtful_ones_are_told_until_they_are_too_many(tmp_path: Path) -> None:
+    dates = ["5 May 2019, 14:30 +0200", *["03/04/2021"] * 102]
+    rows = "".join(f'{number}.wav,"{date}"\n' for number, date in enumerate(dates))
+    tone(tmp_path / "in" / "0.wav", 300)
+    content = (tmp_path / "in" / "0.wav").read_bytes()
+    for number in range(1, len(dates)):  # other files with the same sound
+        (tmp_path / "in" / f"{number}.wav").write_bytes(content + bytes(number))
+    (tmp_path / "in" / "metadata.csv").write_text(f"file,date\n{rows}")
+    service = SmallService()
+    results = ingest(service, tmp_path / "in")
+    kept = sorted({one.date for one in service.kept.values()})
+    assert kept == ["03/04/2021", "2019-05-05T14:30:00+02:00"]
+    warnings = [one for one in results if one.state == "warning"]
+    assert len(warnings) == 101
+    assert "may be 3 April or 4 March 2021" in warnings[0].message and "And 2 more dates" in warnings[-1].message
+
+
 def test_a_second_run_does_nothing(tmp_path):
     service = SmallService()
     tone(tmp_path / "in" / "a.wav", 300)
@@ -170,7 +187,7 @@ def test_a_file_that_vanishes_is_a_failure(tmp_path):
 
 
 def test_warnings_are_not_failures():
-    found = [Rejected("metadata.csv", InputError("Line 2 names no file."), is_warning=True)]
+    found = [Rejected("metadata.csv", InputError("Line 2 names no file."), "warning")]
     (result,) = run(SmallService(), found, collection="talks")
     assert result == FileResult("metadata.csv", "warning", message="Line 2 names no file.")
 
@@ -199,7 +216,7 @@ def test_a_journal_that_cannot_be_written_stops_the_run(tmp_path):
 
 def test_an_interrupt_passes_and_leaves_nothing_unpacked(tmp_path):
     class Interrupted(SmallService):
-        def take_in(self, path, recording, on_passages=None, wants_transcripts=True):
+        def take_in(self, path, recording, on_passages=None, wants_transcripts=True, described=None):
             raise KeyboardInterrupt
 
     tone(tmp_path / "a.wav", 300)

@@ -91,7 +91,7 @@ def test_folders_tables_and_archives_are_taken_in_by_the_visitors_names(queue, s
     run_out(queue)
     assert states(queue, job) == {
         "talks/day 1/opening.opus": "indexed", "s004 again.opus": "duplicate", "../../evil.opus": "failed",
-        "broken.mp3": "failed", "more.zip/inside.opus": "indexed",
+        "broken.mp3": "failed", "more.zip/inside.opus": "indexed", "talks/notes.txt": "skipped",
     }  # fmt: skip
     messages = {file.name: file.message for file in queue.files(job.job_id)}
     assert "in collection 'samples'" in messages["s004 again.opus"]

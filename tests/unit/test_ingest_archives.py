@@ -62,7 +62,74 @@ def test_every_kind_gives_its_recordings_in_order(tmp_path, kind):
     make_zip(path, files) if kind == "zip" else make_tar(path, files, PACKINGS[kind])
     contents, rejected = take(path, tmp_path / "work")
     assert contents == {f"talks.{kind}/b/two.mp3": NOISE[:900], f"talks.{kind}/one.wav": NOISE}
-    assert not rejected
+    assert [(one.name, one.state) for one in rejected] == [(f"talks.{kind}/notes.txt", "skipped")]
+
+
+class Raw(zipfile.ZipInfo):
+    """An entry whose name is these bytes, with no mark of UTF-8, as many programs write it."""
+
+    def __init__(self, raw: bytes) -> None:
+        super().__init__(raw.hex())
+        self.raw = raw
+
+    def _encodeFilenameFlags(self) -> tuple[bytes, int]:
+        return self.raw, self.flag_bits & ~0x800
+
+
+def make_raw_zip(path: Path, files: dict[bytes, bytes], extra: bytes = b"") -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for raw, content in files.items():
+            entry = Raw(raw)
+            entry.extra = extra
+            archive.writestr(entry, content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("encoding", "name"),
+    [
+        ("utf-8", "Café Gespräch mit Zoë.wav"),
+        ("cp932", "会議の録音.wav"),
+        ("cp932", "ソ表/テスト.wav"),  # their second bytes are backslashes
+        ("cp437", "Café Gespräch.wav"),
+        ("cp437", "Señor Núñez.wav"),
+        ("cp850", "São João.wav"),
+        ("cp866", "Интервью с директором.wav"),
+        ("cp866", "Привет.wav"),
+        ("gb18030", "会议录音.wav"),
+        ("cp949", "회의 녹음.wav"),
+    ],
+)
+def test_names_in_a_zip_are_read_in_the_encoding_that_makes_sense(tmp_path: Path, encoding: str, name: str) -> None:
+    path = make_raw_zip(tmp_path / "a.zip", {name.encode(encoding): NOISE})
+    assert list(take(path, tmp_path / "work")[0]) == [f"a.zip/{name}"]
+
+
+def test_a_zip_made_on_a_mac_fits_its_table(tmp_path: Path) -> None:
+    name = "Cafe\u0301 mit Zoe\u0308.wav"
+    table = "file,title,speaker\nCaf\u00e9 mit Zo\u00eb.wav,Opening talk,Zoë\n"
+    files = {name.encode(): NOISE, b"metadata.csv": table.encode(), f"__MACOSX/._{name}".encode(): b"x"}
+    (one,) = discover([make_raw_zip(tmp_path / "mac.zip", files)], Limits(), tmp_path / "work")
+    assert (one.name, one.description.title) == ("mac.zip/Caf\u00e9 mit Zo\u00eb.wav", "Opening talk")
+
+
+def test_a_name_in_a_zip_that_is_kept_in_utf_8_beside_the_other_is_used(tmp_path: Path) -> None:
+    raw = b"_____.wav"
+    kept = struct.pack("<BI", 1, zlib.crc32(raw)) + "Żółw.wav".encode()
+    extra = struct.pack("<HH", 0x7075, len(kept)) + kept
+    assert list(take(make_raw_zip(tmp_path / "a.zip", {raw: NOISE}, extra), tmp_path / "work")[0]) == ["a.zip/Żółw.wav"]
+    stale = struct.pack("<HH", 0x7075, len(kept)) + kept[:1] + b"0000" + kept[5:]
+    found = take(make_raw_zip(tmp_path / "b.zip", {raw: NOISE}, stale), tmp_path / "work")[0]
+    assert list(found) == ["b.zip/_____.wav"]
+
+
+def test_names_in_a_tar_that_are_no_utf_8_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.tar"
+    with tarfile.open(path, "w", encoding="cp1252", format=tarfile.GNU_FORMAT) as archive:
+        entry = tarfile.TarInfo("Gespräch.wav")
+        entry.size = len(NOISE)
+        archive.addfile(entry, io.BytesIO(NOISE))
+    assert list(take(path, tmp_path / "work")[0]) == ["a.tar/Gespräch.wav"]
 
 
 def test_the_selection_knows_numbers_before_it_starts(tmp_path):

@@ -189,7 +189,7 @@ def test_warnings_and_refusals_are_few_and_say_how_many_more_there_are(taken) ->
 
 
 def test_rows_that_cannot_be_used_are_named_until_they_are_too_many(tmp_path) -> None:
-    lines = "".join(f"{number}.wav\n" for number in range(500))
+    lines = "".join(f",{number}\n" for number in range(500))
     (tmp_path / "talks").mkdir()
     (tmp_path / "talks" / "metadata.csv").write_text("file,title\n" + lines)
     (tmp_path / "talks" / "a.wav").write_bytes(b"x")

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from speechsearch.domain.assets import ASSETS
+from speechsearch.domain.captions import GIVEN
 from speechsearch.domain.errors import (
     CapabilityError,
     ConfigurationError,
@@ -194,7 +195,10 @@ def test_a_plug_in_package_is_found_by_its_entry_point(tmp_path: Path) -> None:
     command = [sys.executable, "-c", ASK, str(tmp_path / "models")]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, cwd=tmp_path)
     names, text = done.stdout.splitlines()
-    assert names == str(["mini", "pocketsphinx", *(card.name for card in WHISPER), "tiny-plugged"]) and text == "hello"
+    assert (
+        names == str(["mini", "pocketsphinx", *(card.name for card in WHISPER), GIVEN, "tiny-plugged"])
+        and text == "hello"
+    )
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,8 @@ OTHER_MEANINGS = {
     "speechsearch/api": {"all"},  # everybody's
     "speechsearch/library/written_before.py": {"words"},  # a field of a transcript
     "speechsearch/training/sample_transcripts.py": {"words"},
+    "speechsearch/library/bags.py": {"words"},
+    "ingest/transcripts.py": {"words"},
     "speechsearch/training": {"adapter"},  # a part of the shipped network, in its checkpoints
 }
 SOURCES = sorted([*(ROOT / "speechsearch").rglob("*.py"), *(ROOT / "ingest").rglob("*.py"), ROOT / "app.py"])

@@ -119,7 +119,15 @@ def test_a_recording_is_described_and_found_by_its_new_speaker(client, service) 
     found = service.search.find(Query("octopus blood", top_k=9, filters=Filters(speakers=("Ada <b>",)))).hits
     assert {hit.recording.title for hit in found} == {"Blue blood"}
     assert service.browse.differences() == []
-    for wrong in ({"title": " "}, {"collection": "mine"}, {"title": "x" * 256}, {"media_name": "../x"}):
+    assert client.patch(url, json={"date": "5 May 2020, 14:30 +0200"}).json()["date"] == "2020-05-05T14:30:00+02:00"
+    assert "may be 3 April or 4 March 2021" in client.patch(url, json={"date": "03/04/2021"}).json()["message"]
+    for wrong in (
+        {"title": " "},
+        {"date": "c. 1968"},
+        {"collection": "mine"},
+        {"title": "x" * 256},
+        {"media_name": "../x"},
+    ):
         assert client.patch(url, json=wrong).status_code == 422
     assert client.patch(f"/api/v1/recordings/{'0' * 64}", json={}).status_code == 404
     assert client.patch("/api/v1/recordings/..%2fx", json={}).status_code in (404, 422)

@@ -79,6 +79,52 @@ def test_files_are_taken_in_and_found(client, queue, service) -> None:
     assert client.get("/health").json()["indexing"] is None
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "filename*=UTF-8''caf%C3%A9%20talk.opus",
+        "filename=\"=?utf-8?B?Y2Fmw6kgdGFsay5vcHVz?=\"; filename*=utf-8''caf%C3%A9%20talk.opus",
+    ],
+)
+def test_names_of_other_clients_are_read(client, queue, service, name: str) -> None:
+    head = f'--x\r\nContent-Disposition: form-data; name="files"; {name}\r\n\r\n'.encode()
+    field = b'\r\n--x\r\nContent-Disposition: form-data; name="collection"\r\n\r\nmine\r\n--x--\r\n'
+    answer = client.post(
+        "/api/v1/recordings",
+        content=head + SAMPLE.read_bytes() + field,
+        headers={"Content-Type": "multipart/form-data; boundary=x"},
+    )
+    assert answer.status_code == 202
+    queue.start()
+    finish(client, answer.json()["job_id"])
+    assert [one.title for one in service.browse.recordings("mine")] == ["café talk"]
+
+
+def test_what_is_corrected_is_updated_and_what_is_left_out_is_named(client, queue, service) -> None:
+    queue.start()
+
+    def send(title: str, date: str) -> dict:
+        table = f"sep=;\nfile;title;date\nA.OPUS;{title};{date}\n".encode("utf-16")
+        files = {"talks/a.opus": SAMPLE.read_bytes(), "talks/metadata.csv": table, "talks/notes.txt": b"x"}
+        sent = [("files", (name, content)) for name, content in files.items()]
+        answer = client.post("/api/v1/recordings", files=sent, data={"collection": "mine"})
+        return finish(client, answer.json()["job_id"])
+
+    first = send("Opning", "03/04/2021")
+    states = {one["name"]: one["state"] for one in first["files"]}
+    assert states == {"talks/a.opus": "indexed", "talks/a.opus, date": "warning", "talks/notes.txt": "skipped"}
+    assert any("may be 3 April or 4 March 2021" in one["message"] for one in first["files"])
+    assert any("'notes.txt' was left out" in one["message"] for one in first["files"])
+    second = send("Opening", "3 April 2021")
+    (updated,) = [one for one in second["files"] if one["state"] == "updated"]
+    assert updated["message"] == "title is 'Opening', not 'Opning'; date is '2021-04-03', not '03/04/2021'."
+    (recording,) = service.browse.recordings("mine")
+    assert (recording.title, recording.date) == ("Opening", "2021-04-03")
+    assert service.browse.differences() == []
+    html = "".join(one["html"] for one in client.get("/page/jobs").json()["jobs"])
+    assert "1 updated, 1 left out" in html and "Opening&#x27;, not" in html
+
+
 def test_hostile_names_are_only_names(client, queue, service) -> None:
     names = [HOSTILE, "../../../etc/cron.d/x.opus", "/etc/passwd", "C:\\evil.opus", ".hidden.opus", "a\x00b.opus"]
     job = upload(client, *names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import gc
 import re
 import socket
@@ -19,8 +20,10 @@ import uvicorn
 
 from ingest import runners
 from speechsearch.api import create_app
+from speechsearch.api.agent_tools import transcript_of
 from speechsearch.api.passwords import hash_password
 from speechsearch.domain.assets import SAMPLES
+from speechsearch.domain.values import Passage, Recording, Span, Transcript
 from speechsearch.jobs.queue import JobQueue
 from speechsearch.service.open import Service
 from speechsearch.service.settings import AuthSettings, Settings
@@ -29,6 +32,7 @@ from tests.conftest import copy_data
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "api.md"
 EXAMPLES = re.findall(r"```(sh|python)\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
+TOOLS = {"search", "compare", "collections", "passage", "recordings", "transcript", "clip", "status", "add", "add_feed"}
 QUESTION = "Why is octopus blood blue?"
 pytestmark = pytest.mark.filterwarnings("ignore")  # what the libraries below warn of while they answer is not ours
 
@@ -90,20 +94,94 @@ def test_tools_answer_as_the_routes_do(address: str) -> None:
             tools = (await session.list_tools()).tools
             found = await session.call_tool("search", {"question": QUESTION, "top_k": 2})
             listed = await session.call_tool("collections", {})
-            status = await session.call_tool("ingest_status", {})
+            status = await session.call_tool("status", {})
             wrong = await session.call_tool("search", {"question": QUESTION, "engine": "none"})
             return tools, found, listed, status, wrong
 
     tools, found, listed, status, wrong = asyncio.run(talk())
-    assert {tool.name for tool in tools} == {"search", "compare", "collections", "ingest_status"}
+    assert {tool.name for tool in tools} == TOOLS
     for tool in tools:
         assert tool.description
         assert all("description" in one for one in tool.inputSchema["properties"].values())
     assert {**found.structuredContent, "encode_ms": 0, "search_ms": 0, "total_ms": 0} == expected(address)
     assert [one["name"] for one in listed.structuredContent["result"]] == ["samples"]
-    assert status.structuredContent == {"result": []}
+    assert (status.structuredContent["recordings"], status.structuredContent["tasks"]) == (7, [])
     assert wrong.isError
     assert "engine" in wrong.content[0].text
+
+
+def test_an_assistant_reads_listens_and_adds(address: str) -> None:
+    from mcp import ClientSession
+    from mcp.client.streamable_http import streamablehttp_client
+
+    content = base64.b64encode((SAMPLES / "audio" / "s001.opus").read_bytes()).decode()
+
+    async def talk(headers: dict[str, str]):
+        async with (
+            streamablehttp_client(f"{address}/mcp", headers=headers) as (reading, writing, _),
+            ClientSession(reading, writing) as session,
+        ):
+            await session.initialize()
+
+            async def call(tool: str, **arguments):
+                return await session.call_tool(tool, arguments)
+
+            hit = (await call("search", question=QUESTION, top_k=1)).structuredContent["hits"][0]
+            around = await call("passage", passage_id=hit["passage_id"], context=5)
+            listed = await call("recordings", limit=3)
+            found = await call("recordings", words=hit["title"])
+            said = await call(
+                "transcript", recording_id=hit["recording_id"], start_s=hit["start_s"], end_s=hit["end_s"]
+            )
+            clip = await call("clip", passage_id=hit["passage_id"], context_s=1)
+            added = await call("add", file_name="../new.opus", content_base64=content, collection="new", title="Nine")
+            wrong = [
+                await call("passage", passage_id="none"),
+                await call("transcript", recording_id="0" * 64),
+                await call("add", file_name="a.opus", content_base64="???", collection="new"),
+                await call("add_feed", url="http://127.0.0.1/feed.xml", collection="new" * 30),
+                await call("search", question=QUESTION, top_k=26),
+            ]
+            return hit, around, listed, found, said, clip, added, wrong
+
+    login = "Basic " + base64.b64encode(b"ann:a tide of bees").decode()
+    hit, around, listed, found, said, clip, added, wrong = asyncio.run(talk({"Authorization": login}))
+    context = around.structuredContent
+    assert context["passage"]["passage_id"] == hit["passage_id"] and "blood" in context["passage"]["transcript"].lower()
+    beside = [one["start_s"] for one in (*context["before"], context["passage"], *context["after"])]
+    assert beside == sorted(beside) and context["recording"]["title"] == hit["title"]
+    assert context["page_url"] == hit["page_url"] and context["audio_url"].endswith(
+        f"#t={hit['start_s']:.2f},{hit['end_s']:.2f}"
+    )
+    assert (listed.structuredContent["total"], listed.structuredContent["next_offset"]) == (7, 3)
+    assert [one["recording_id"] for one in found.structuredContent["recordings"]] == [hit["recording_id"]]
+    assert hit["passage_id"] in [one["passage_id"] for one in said.structuredContent["passages"]]
+    sound, words = clip.content
+    seconds = (len(base64.b64decode(sound.data)) - 44) / 32_000
+    assert sound.mimeType == "audio/wav" and hit["title"] in words.text
+    assert hit["end_s"] - hit["start_s"] < seconds <= hit["end_s"] - hit["start_s"] + 2.1
+    assert added.structuredContent["state"] in ("queued", "running") and not added.isError
+    assert all(one.isError and one.content[0].text for one in wrong)
+    until_s = time.monotonic() + 60
+    while time.monotonic() < until_s:
+        answer = httpx.get(f"{address}/api/v1/recordings", params={"collection": "new"})
+        if answer.status_code == 200 and answer.json()["total"]:
+            break
+        time.sleep(0.2)
+    (recording,) = answer.json()["recordings"]
+    assert (recording["title"], recording["file_name"]) == ("Nine", "new.opus")
+    no_login = asyncio.run(talk({}))
+    assert no_login[6].isError, "visitors only read here"
+    assert httpx.delete(f"{address}/api/v1/collections?name=new", auth=("ann", "a tide of bees")).status_code == 200
+
+
+def test_a_long_transcript_comes_in_parts() -> None:
+    recording = Recording("r", "talks", "Long", 3000.0)
+    said = [(Passage(str(n), "r", Span(30.0 * n, 30.0 * n + 29)), Transcript("x" * 900, "mini")) for n in range(100)]
+    first = transcript_of(recording, said, 0.0, None)
+    assert len(first.passages) == 20 and first.next_start_s == 600.0
+    second = transcript_of(recording, said, first.next_start_s, 650.0)
+    assert [one.start_s for one in second.passages] == [600.0, 630.0] and second.next_start_s is None
 
 
 def test_gradios_endpoints_answer_as_the_routes_do(address: str) -> None:

@@ -88,6 +88,13 @@ def test_a_spoken_question(client, chosen_files, is_form: bool) -> None:
     assert body["hits"][0]["heard"] == [] and body["hits"][0]["marked"] == []
 
 
+def test_a_spoken_question_of_a_client_that_sends_its_name_in_the_other_way(client, chosen_files) -> None:
+    head = b"--x\r\nContent-Disposition: form-data; name=audio; filename*=UTF-8''%C3%A9.opus\r\n\r\n"
+    content = head + (chosen_files / "s004.opus").read_bytes() + b"\r\n--x--\r\n"
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    assert len(client.post(SEARCH, params={"k": 2}, content=content, headers=headers).json()["hits"]) == 2
+
+
 def test_a_spoken_question_to_two_engines(client, chosen_files) -> None:
     sound = (chosen_files / "s004.opus").read_bytes()
     body = client.post("/api/v1/compare", params={"k": 1, "left": "adapter"}, content=sound).json()

@@ -4,11 +4,20 @@ const FIELDS = ["title", "speaker", "date", "language", "licence"];
 const SOUND = /^(audio|video)\//;
 const PACKED = /\.(zip|tar|tgz|tbz2?|txz|tar\.(gz|bz2|xz))$/i;
 const TABLE = /(^|\/)metadata\.csv$/i;
+const TEXT = /\.(srt|vtt|json)$/i;
+const COLUMNS = {
+  filename: "file", filepath: "file", path: "file", audio: "file", audiofile: "file", datei: "file", dateiname: "file",
+  name: "title", titel: "title", titre: "title", speakerid: "speaker", speakername: "speaker", narrator: "speaker",
+  reader: "speaker", author: "speaker", artist: "speaker", sprecher: "speaker", recordedon: "date", recorded: "date",
+  datum: "date", lang: "language", locale: "language", sprache: "language", license: "licence", url: "source",
+};
+const HEADER_WITHIN = 20;
 const MOST_ROWS = 200;
+const MOST_NAMED = 12;
 const IDLE_MS = 15000;
 
 let chosen = []; // { file, name, fields }
-let described = new Map(); // what the chosen metadata.csv say: name -> fields
+let described = new Map(); // what the chosen metadata.csv say: name as it is compared -> fields
 let sending = null;
 const byId = (id) => document.getElementById(id);
 
@@ -19,52 +28,87 @@ const folderOf = (name) => name.slice(0, name.lastIndexOf("/") + 1);
 const titleOf = (name) => baseName(name).replace(/\.[^.]*$/, "").replaceAll("_", " ").trim();
 const sizeOf = (bytes) => (bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`);
 
-function isWanted({ file, name }) {
-  if (name.split("/").some((part) => part.startsWith(".") || part === "__MACOSX")) return false;
-  // In a folder, only what may be sound; a file that was chosen by itself is always tried.
-  return !name.includes("/") || SOUND.test(file.type) || !file.type || PACKED.test(name) || TABLE.test(name);
-}
+const isHidden = (name) => name.split("/").some((part) => part.startsWith(".") || part === "__MACOSX");
+
+// In a folder, only what may be sound, or belong to it; a file that was chosen by itself is always tried.
+const isWanted = ({ file, name }) =>
+  !name.includes("/") || SOUND.test(file.type) || !file.type || PACKED.test(name) || TABLE.test(name) || TEXT.test(name);
 
 async function choose(found) {
   const known = new Set(chosen.map((one) => one.name));
-  for (const one of found.filter(isWanted)) {
+  const seen = found.filter((one) => !isHidden(one.name));
+  for (const one of seen.filter(isWanted)) {
     if (known.has(one.name)) continue;
     known.add(one.name);
     chosen.push({ ...one, fields: {} });
   }
   for (const { file, name } of chosen.filter((one) => TABLE.test(one.name))) {
-    for (const [key, fields] of rowsOf(await file.text(), folderOf(name))) described.set(key, fields);
+    for (const [key, fields] of rowsOf(textOf(await file.arrayBuffer()), folderOf(name))) described.set(key, fields);
   }
-  say("");
+  const left = seen.filter((one) => !isWanted(one)).map((one) => one.name);
+  const names = left.slice(0, MOST_NAMED).join(", ");
+  const number = left.length - MOST_NAMED;
+  if (left.length) say(fill(number > 0 ? texts.add.notSoundAndMore : texts.add.notSound, { names, number }), texts.add.notSoundHint);
+  else say("");
   draw();
 }
 
+// What is shown before sending; the server reads the tables again, and more carefully.
+
+// UTF-8, UTF-16 with or without its mark, or what Windows wrote before.
+function textOf(buffer) {
+  const bytes = new Uint8Array(buffer);
+  const zeros = [0, 1].map((start) => bytes.filter((byte, place) => byte === 0 && place % 2 === start).length);
+  const hasMark = (first, second) => bytes[0] === first && bytes[1] === second;
+  if (hasMark(0xfe, 0xff) || (10 * zeros[0] >= bytes.length && zeros[0] > zeros[1])) return new TextDecoder("utf-16be").decode(bytes);
+  if (hasMark(0xff, 0xfe) || (zeros[1] && 10 * zeros[1] >= bytes.length)) return new TextDecoder("utf-16le").decode(bytes);
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return new TextDecoder("windows-1252").decode(bytes);
+  }
+}
+
+// A name as it is compared: written the same way, whatever its case, spaces and signs between words.
+const loose = (name) => name.normalize("NFKC").toLowerCase().replace(/[\s_\-–]+/g, " ").trim();
+const withoutEnding = (name) => name.replace(/\.[^./]*$/, "");
+const rowOf = (name) => described.get(loose(name)) ?? described.get(loose(withoutEnding(name)));
+
 function rowsOf(text, folder) {
-  const lines = cellsOf(text.replace(/^\uFEFF/, ""));
-  const heads = (lines.shift() ?? []).map((head) => head.trim().toLowerCase());
-  const aliases = { file_name: "file", path: "file", license: "licence", speaker_id: "speaker" };
-  const columns = heads.map((head) => aliases[head] ?? head);
+  const lines = cellsOf(text);
+  const heads = lines.map((line) => line.map(columnOf));
+  const place = heads.slice(0, HEADER_WITHIN).findIndex((line) => line.includes("file"));
   const rows = new Map();
-  for (const cells of lines.filter((line) => line.length === columns.length)) {
-    const row = Object.fromEntries(columns.map((column, place) => [column, cells[place].trim()]));
-    const name = (row.file ?? "").replaceAll("\\", "/").replace(/^(\.\/)+/, "");
-    if (name) rows.set(folder + name, row);
+  if (place < 0) return rows;
+  for (const cells of lines.slice(place + 1)) {
+    const row = {};
+    heads[place].forEach((column, number) => (row[column] ||= (cells[number] ?? "").trim()));
+    const name = row.file.replaceAll("\\", "/").replace(/^(\.\/)+/, "");
+    if (name) rows.set(loose(folder + name), row);
   }
   return rows;
 }
 
-// Comma, semicolon or tab; quotes as in RFC 4180.
+function columnOf(head) {
+  const key = head.normalize("NFKC").toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
+  return COLUMNS[key] ?? key;
+}
+
+// Comma, semicolon, tab or bar, or what the first line says; quotes as in RFC 4180.
 function cellsOf(text) {
-  const head = text.split("\n", 1)[0];
-  const mark = [",", ";", "\t"].reduce((best, one) => (head.split(one).length > head.split(best).length ? one : best));
+  const said = /^"?sep=(.)"?[ ,;\t]*\r?\n/i.exec(text);
+  const body = said ? text.slice(said[0].length) : text;
+  const head = body.split("\n", 1)[0];
+  const usual = [",", ";", "\t", "|"].reduce((best, one) => (head.split(one).length > head.split(best).length ? one : best));
+  const mark = said ? said[1] : usual;
   const lines = [[""]];
   let isQuoted = false;
-  for (let place = 0; place < text.length; place += 1) {
-    const sign = text[place];
+  for (let place = 0; place < body.length; place += 1) {
+    const sign = body[place];
     const line = lines.at(-1);
     if (isQuoted) {
       if (sign !== '"') line[line.length - 1] += sign;
-      else if (text[place + 1] === '"') line[line.length - 1] += text[(place += 1)];
+      else if (body[place + 1] === '"') line[line.length - 1] += body[(place += 1)];
       else isQuoted = false;
     } else if (sign === '"') isQuoted = true;
     else if (sign === mark) line.push("");
@@ -75,7 +119,7 @@ function cellsOf(text) {
 }
 
 const valueOf = (one, field) =>
-  one.fields[field] ?? described.get(one.name)?.[field] ?? (field === "title" ? titleOf(one.name) : "");
+  one.fields[field] ?? (rowOf(one.name)?.[field] || (field === "title" ? titleOf(one.name) : ""));
 
 function draw() {
   const shown = chosen.filter((one) => !TABLE.test(one.name));

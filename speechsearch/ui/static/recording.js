@@ -25,6 +25,8 @@ const changed = (parameters) => {
 const keep = (parameters) => window.history.replaceState(window.history.state, "", changed(parameters));
 
 class Recording extends HTMLElement {
+  end = Infinity;
+
   connectedCallback() {
     this.chosen = this.querySelector(".ss-rec-chosen");
     this.list = this.querySelector("#ss-rec-list");
@@ -79,7 +81,8 @@ class Recording extends HTMLElement {
 
   // Show what the address names.
   async follow() {
-    const [id, question, engine, at] = ["recording", "q", "engine", "t"].map((name) => asked().get(name) ?? "");
+    const names = ["recording", "q", "engine", "t", "end"];
+    const [id, question, engine, at, end] = names.map((name) => asked().get(name) ?? "");
     const known = this.article;
     if (!id) return this.showList();
     const form = known?.querySelector("form");
@@ -96,6 +99,7 @@ class Recording extends HTMLElement {
       this.draw();
     }
     this.seek(Number(at) || 0, false);
+    if (Number(end) > Number(at)) this.end = Number(end);
     this.article.querySelector("h2").focus({ preventScroll: true });
     this.scrollIntoView({ block: "nearest" });
   }
@@ -154,8 +158,17 @@ class Recording extends HTMLElement {
 
   seek(seconds, isKept = true) {
     this.player.currentTime = Math.min(Math.max(0, seconds), this.length);
+    this.end = Infinity;
     this.paint();
-    if (isKept) keep({ t: this.player.currentTime.toFixed(2) });
+    if (isKept) keep({ t: this.player.currentTime.toFixed(2), end: "" });
+  }
+
+  // The link was to a part of the recording: stop where it ends, once.
+  stopAtEnd() {
+    if (!this.player || this.player.paused || this.player.currentTime < this.end) return;
+    this.end = Infinity;
+    keep({ end: "" });
+    this.player.pause();
   }
 
   play() {
@@ -170,11 +183,13 @@ class Recording extends HTMLElement {
   moved(name) {
     if (name === "error") this.note(texts.recording.noSound);
     if (name === "play") this.run();
+    this.stopAtEnd();
     if (name === "pause" && isHere()) keep({ t: this.player.currentTime.toFixed(2) });
     this.paint();
   }
 
   run() {
+    this.stopAtEnd();
     this.paint();
     if (this.player && !this.player.paused) requestAnimationFrame(() => this.run());
   }

@@ -96,6 +96,7 @@ const step = async (card, direction) => {
   link.searchParams.set("t", start_s.toFixed(2));
   open.href = link;
   open.dataset.start = start_s.toFixed(2);
+  open.dataset.end = end_s.toFixed(2);
   card.querySelector(".ss-download").href = `${clip}?download=1`;
   const title = `${card.querySelector("h2").innerText}, ${where}`;
   Object.assign(card.querySelector("ss-player").dataset, { title, seconds: end_s - start_s });
@@ -118,14 +119,17 @@ const vote = async (card, button) => {
   press(body.passage_id, relevance);
   say(relevance === null ? texts.search.removed : texts.search.rated);
 };
-const copy = async (words) => {
-  await navigator.clipboard.writeText(words);
+// A link to the passage alone: the player stops at its end.
+const copy = async (open) => {
+  const link = new URL(open.href);
+  link.searchParams.set("end", open.dataset.end);
+  await navigator.clipboard.writeText(link.href);
   say(texts.search.copied);
 };
 
 const actions = {
   "ss-step": (card, button) => step(card, button.dataset.step),
-  "ss-copy": (card) => copy(card.querySelector(".ss-open").href),
+  "ss-copy": (card) => copy(card.querySelector(".ss-open")),
   "ss-vote": vote,
   "ss-heard": (card, button) => playFrom(card, Number(button.dataset.at)),
   "ss-twin": (card, button) => goTo(document.getElementById(button.dataset.twin)),

@@ -1,0 +1,37 @@
+"""Text of others in files of ours: names of files, cells of tables."""
+
+from __future__ import annotations
+
+import unicodedata
+
+LONGEST_NAME = 100
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+_NOT_IN_NAMES = frozenset('<>:"/\\|?*')
+
+
+def safe_name(name: str, suffix: str = "") -> str:
+    r"""Return a name under which every system can save a file.
+
+    >>> safe_name("../<b>Why?</b> 1:02", ".wav"), safe_name("a\u202egnp.exe", ".wav"), safe_name("..", ".mp3")
+    ('b Why b 1 02.wav', 'agnp.exe.wav', 'recording.mp3')
+    """
+    parts = (" " if one in _NOT_IN_NAMES else one for one in name if unicodedata.category(one)[0] != "C")
+    return (" ".join("".join(parts).split())[:LONGEST_NAME].strip(" .") or "recording") + suffix
+
+
+def cell(text: str) -> str:
+    """Return text that a spreadsheet takes for text: what would begin a formula gets an apostrophe before it.
+
+    >>> cell("=1+1"), cell("Bridges"), cell("  @SUM(A1)")
+    ("'=1+1", 'Bridges', "'  @SUM(A1)")
+    """
+    return f"'{text}" if text.lstrip(" ").startswith(FORMULA) else text
+
+
+def text_of_cell(written: str) -> str:
+    """Return the text that ``cell`` has written.
+
+    >>> [text_of_cell(cell(text)) for text in ("=1+1", "Bridges", "'tis")]
+    ['=1+1', 'Bridges', "'tis"]
+    """
+    return written[1:] if written.startswith("'") and written[1:].lstrip(" ").startswith(FORMULA) else written

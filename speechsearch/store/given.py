@@ -1,0 +1,87 @@
+"""What came with recordings besides their sound: transcripts with times, and chapters."""
+
+from __future__ import annotations
+
+import json
+
+import sqlalchemy as sa
+
+from speechsearch.domain.captions import GIVEN, Caption, Chapter, Given
+from speechsearch.domain.errors import StoreError
+from speechsearch.domain.values import Span, Word
+from speechsearch.store.database import Database, upsert
+from speechsearch.store.journal import mark_stored
+from speechsearch.store.rows import checked_text
+from speechsearch.store.tables import EncodingRow, GivenRow, JournalRow, PassageRow, TranscriptRow, VectorRow
+
+NOTHING = Given()
+OF_GIVEN = f"%@{GIVEN}"
+"""The channels that are made of given transcripts."""
+
+
+class GivenTexts:
+    """The given transcripts and chapters of a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def of(self, recording_id: str) -> Given:
+        """Return what came with a recording; nothing of an unknown one.
+
+        Raises:
+            StoreError: the row is damaged.
+        """
+        statement = sa.select(GivenRow.__table__).where(GivenRow.recording_id == recording_id)
+        with self._database.reading() as connection:
+            row = connection.execute(statement).first()
+        if row is None:
+            return NOTHING
+        try:
+            captions = tuple(
+                Caption(Span(start_s, end_s), str(text), tuple(Word(str(w), float(s), float(e)) for w, s, e in words))
+                for start_s, end_s, text, words in json.loads(row.captions)
+            )
+            chapters = tuple(Chapter(float(start_s), str(title)) for start_s, title in json.loads(row.chapters))
+        except (ValueError, TypeError):
+            raise StoreError(f"What came with recording {recording_id} is damaged.", "Ingest it again.") from None
+        return Given(row.name, captions, chapters)
+
+    def with_captions(self) -> set[str]:
+        """Return the ids of the recordings that a transcript came with."""
+        statement = sa.select(GivenRow.recording_id).where(GivenRow.captions != "[]")
+        with self._database.reading() as connection:
+            return set(connection.scalars(statement))
+
+    def save(self, recording_id: str, given: Given) -> None:
+        """Write what came with a recording, and mark it "stored".
+
+        What was made of another transcript of it, passages' texts and vectors, is deleted.
+
+        Raises:
+            InputError: text that cannot be kept; nothing is written.
+        """
+        captions = [
+            [one.span.start_s, one.span.end_s, checked_text(one.text, "caption"), _words(one)] for one in given.captions
+        ]
+        chapters = [[one.start_s, checked_text(one.title, "chapter's title")] for one in given.chapters]
+        row = {
+            "recording_id": recording_id,
+            "name": checked_text(given.name, "transcript's file name"),
+            "captions": json.dumps(captions, ensure_ascii=False),
+            "chapters": json.dumps(chapters, ensure_ascii=False),
+        }
+        passages = sa.select(PassageRow.passage_id).where(PassageRow.recording_id == recording_id)
+        stale = (
+            sa.delete(TranscriptRow).where(TranscriptRow.recognizer == GIVEN, TranscriptRow.passage_id.in_(passages)),
+            sa.delete(VectorRow).where(VectorRow.name.like(OF_GIVEN), VectorRow.passage_id.in_(passages)),
+            sa.delete(EncodingRow).where(EncodingRow.channel.like(OF_GIVEN), EncodingRow.recording_id == recording_id),
+        )
+        with self._database.writing() as connection:
+            upsert(connection, GivenRow, row)
+            for statement in stale:
+                connection.execute(statement)
+            mark_stored(connection, JournalRow.recording_id == recording_id)
+
+
+def _words(caption: Caption) -> list[list[str | float]]:
+    return [[checked_text(word.text, "word"), word.start_s, word.end_s] for word in caption.words]
