@@ -27,6 +27,7 @@ from speechsearch.domain.errors import (
     StoreError,
 )
 from speechsearch.domain.progress import Progress
+from speechsearch.domain.question import SYNTAX
 from speechsearch.domain.times import clock
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 SHORTEST_PASSWORD = 8
-Question = Annotated[str, typer.Argument(help="What to look for; not needed with --audio.")]
+Question = Annotated[str, typer.Argument(help=f"What to look for; not needed with --audio. {SYNTAX}")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 TopK = Annotated[int, typer.Option("--top-k", "-k", min=1, max=200, help="How many answers.")]
 InCollection = Annotated[str, typer.Option("--collection", "-c", help="Search only this collection.")]

@@ -116,9 +116,12 @@ class ResultsBody(BaseModel):
     """One engine's answers and the time they took; ``total_ms`` also for reading what is known of the hits.
 
     ``recognizer``: whose transcripts were searched, empty for sound. ``is_calibrated``: whether hits have likelihoods.
+    ``phrases`` and ``excluded``: what the question's quotation marks and minus signs were understood as.
     """
 
     engine: str
+    phrases: list[str]
+    excluded: list[str]
     has_confident_hit: bool
     is_calibrated: bool
     recognizer: str
@@ -133,6 +136,8 @@ class ResultsBody(BaseModel):
         """Return the body of an engine's results."""
         return cls(
             engine=results.engine,
+            phrases=list(results.question.phrases),
+            excluded=list(results.question.excluded),
             has_confident_hit=results.has_confident_hit,
             is_calibrated=results.is_calibrated,
             recognizer=results.recognizer,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from speechsearch.domain.question import demanded
 from speechsearch.domain.times import clock
 from speechsearch.domain.values import Results
 
 
 def lines(results: Results) -> Iterator[str]:
     """Yield one line a hit: rank, score, likelihood, recording, start-end, channels, and the words heard in it."""
+    yield from demanded(results.question)
     if not results.has_confident_hit:
         yield "Nothing relevant found; the nearest passages:" if results.hits else "Nothing found."
     for hit in results.hits:

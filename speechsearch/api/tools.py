@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 from speechsearch.api.bodies import CollectionBody, ComparisonBody, ResultsBody
 from speechsearch.api.identity import visitor_of
 from speechsearch.api.job_routes import JobBody
+from speechsearch.domain.question import SYNTAX
 from speechsearch.domain.values import Filters, Query
 from speechsearch.domain.visitors import Visitor
 from speechsearch.retrieval.engine_cards import EngineCard
@@ -31,7 +32,7 @@ INSTRUCTIONS = (
     "Searches spoken recordings by meaning, without speech recognition. Every hit is a passage of a recording with its "
     "start and end in seconds and an address under which its sound can be fetched from this server."
 )
-Words = Annotated[str, Field(max_length=1000, description="A question or a few words, in plain language.")]
+Words = Annotated[str, Field(max_length=1000, description=f"A question or a few words, in plain language. {SYNTAX}")]
 Count = Annotated[int, Field(ge=1, le=100, description="How many passages to return.")]
 In = Annotated[str, Field(max_length=200, description="Only this collection; all when empty.")]
 

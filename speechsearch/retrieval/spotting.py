@@ -28,6 +28,7 @@ CANDIDATES = 200
 MOST_WORDS = 24
 SHORTEST = 2
 """Phonemes that a word has at least to be looked for."""
+VERDICTS = ("confirmed", "rejected")
 ReadTracks = Callable[[Sequence[str]], Mapping[str, PhonemeTrack]]
 Pronounce = Callable[[Query], Sequence[SpokenWord]]
 
@@ -65,6 +66,23 @@ def content(words: Sequence[SpokenWord]) -> list[SpokenWord]:
     return chosen[:MOST_WORDS]
 
 
+def with_sounds(words: Sequence[SpokenWord], sounds: Sequence[SpokenWord]) -> list[SpokenWord]:
+    """Return words with the further ways in which they, or several of them in a row, may sound.
+
+    How a row sounds counts for each of its words: a passage that has all of it has each of them.
+
+    >>> with_sounds([SpokenWord("red", ((1,),)), SpokenWord("sun", ((2,),))], [SpokenWord("red sun", ((3, 4),))])[1]
+    SpokenWord(text='sun', pronunciations=((2,), (3, 4)), confirmed=frozenset(), rejected=frozenset())
+    """
+    found = []
+    for word in words:
+        ours = [one for one in sounds if word.text in one.text.split()]
+        ways = (*word.pronunciations, *(way for one in ours for way in one.pronunciations))
+        confirmed, rejected = (frozenset().union(*(getattr(one, name) for one in ours)) for name in VERDICTS)
+        found.append(SpokenWord(word.text, tuple(dict.fromkeys(ways)), confirmed, rejected) if ours else word)
+    return found
+
+
 class KeywordRetriever:
     """Ranks passages by how well the words of a question fit what was heard.
 
@@ -82,7 +100,7 @@ class KeywordRetriever:
 
     def _nothing_known(self, query: Query) -> tuple[list[SpokenWord], dict[str, float]]:
         """Return a new question's words and, to be filled, passage id -> score."""
-        return content(self._pronounce(query)), {}
+        return content(with_sounds(self._pronounce(query), query.sounds)), {}
 
     def retrieve(self, query: Query, limit: int) -> Ranking:
         """Return at most ``limit`` passages, best first. Raises EmptyQueryError."""
@@ -106,7 +124,7 @@ class KeywordRetriever:
         if not words:
             raise EmptyQueryError("Nothing in the question can be pronounced.", "Use words of letters or digits.")
         tracks = self._tracks([one for one in passage_ids if one not in known])
-        losses = losses_of(words, list(tracks.values()))
+        losses = judged(losses_of(words, list(tracks.values())), words, list(tracks))
         known.update(zip(tracks, (WORST - losses.mean(1)).tolist(), strict=True))
         return {one: known[one] for one in passage_ids if one in known}
 
@@ -116,6 +134,15 @@ def losses_of(words: Sequence[SpokenWord], tracks: Sequence[PhonemeTrack]) -> ND
     ways = [one for word in words for one in word.pronunciations]
     firsts = np.cumsum([0, *(len(word.pronunciations) for word in words)])[:-1]
     return np.minimum.reduceat(least_losses(ways, joined(tracks)), firsts, axis=1)
+
+
+def judged(losses: NDArray[np.float32], words: Sequence[SpokenWord], passage_ids: Sequence[str]) -> NDArray[np.float32]:
+    """Return losses (passages, words) where what people have heard counts: nothing is lost, or everything."""
+    for place, word in enumerate(words):
+        if word.confirmed or word.rejected:
+            losses[[one in word.confirmed for one in passage_ids], place] = 0.0
+            losses[[one in word.rejected for one in passage_ids], place] = WORST
+    return losses
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -45,6 +45,9 @@ def remarks(results: Results, engine: EngineCard, *, is_recognizer_named: bool =
 def nothing_found(results: Results, engine: EngineCard, *, are_transcripts_coming: bool = True) -> str:
     """Return why a column has no answers."""
     coverage = results.coverage
+    if results.question.phrases:
+        words = ", ".join(f"“{one}”" for one in results.question.phrases)
+        return notice(f"No passage has {words} in one piece.", "Without quotation marks there may be answers.")
     if engine.is_over_transcripts and not coverage.is_whole:
         if not are_transcripts_coming:
             some = f"{coverage.passages:,} of {count(coverage.of_passages, 'passage')} have one."
