@@ -221,7 +221,7 @@ def understood(query: Query) -> Question:
     >>> understood(Query("-blue"))
     Traceback (most recent call last):
         ...
-    speechsearch.domain.errors.EmptyQueryError: The question only says what to leave out: blue. Say what to look for, \
+    speechsearch.domain.errors.EmptyQueryError: The question only says what to leave out: blue. Say also what to look for, \
 for example: octopus -blue
     """
     if query.audio is not None:
@@ -233,7 +233,7 @@ for example: octopus -blue
         left_out = ", ".join(question.excluded)
         raise EmptyQueryError(
             f"The question only says what to leave out: {left_out:.200}.",
-            f"Say what to look for, for example: octopus -{question.excluded[0]:.80}",
+            "Say also what to look for, for example: octopus -blue",
         )
     raise EmptyQueryError("The question is empty.", "Type some words or record a question.")
 
