@@ -10,14 +10,13 @@ import json
 import re
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from speechsearch import cli_names
+from speechsearch.cli_shared import Json, opened, put
 from speechsearch.domain.errors import (
     DataFolderInUseError,
     IndexUnavailableError,
@@ -45,7 +44,6 @@ app = typer.Typer(
 )
 SHORTEST_PASSWORD = 8
 Question = Annotated[str, typer.Argument(help=f"What to look for; not needed with --audio. {SYNTAX}")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 TopK = Annotated[int, typer.Option("--top-k", "-k", min=1, max=200, help="How many answers.")]
 InCollection = Annotated[str, typer.Option("--collection", "-c", help="Search only this collection.")]
 OfSpeakers = Annotated[list[str], typer.Option("--speaker", help="Only this speaker; can be given several times.")]
@@ -61,28 +59,6 @@ def exit_code(error: SpeechSearchError) -> int:
     if isinstance(error, NotFoundError):
         return 3
     return 4 if isinstance(error, DataFolderInUseError | IndexUnavailableError | StoreError) else 2
-
-
-@contextmanager
-def opened(purpose: Literal["use", "check", "rebuild"] = "use") -> Iterator[Service]:
-    """Open the service of the settings."""
-    from speechsearch.service.open import Service
-    from speechsearch.service.settings import read_settings
-    from speechsearch.service.surroundings import keep_private
-
-    keep_private()
-    with Service.open(read_settings(), purpose) as service:
-        yield service
-
-
-def plain(value: Any) -> Any:
-    """Return a value as JSON can hold it; dataclasses become dictionaries."""
-    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
-
-
-def put(value: Any) -> None:
-    """Print a value as one JSON document."""
-    print(json.dumps(value, ensure_ascii=False, indent=2, default=plain))
 
 
 def put_results(as_json: bool, *results: Results, document: Any = None) -> None:
@@ -110,6 +86,9 @@ def filters_of(collection: str, speaker: list[str], language: list[str], date_fr
         if date and not DATE.fullmatch(date):
             raise InputError(f"{date!r:.60} is not a date.", "Write it as 2019, 2019-03 or 2019-03-04.")
     return Filters((collection,) if collection else (), (), tuple(speaker), tuple(language), date_from, date_to)
+
+
+cli_names.add_commands(app)
 
 
 @app.command()

@@ -11,6 +11,8 @@ from speechsearch.domain.values import Comparison, Coverage, Hit, Results
 from speechsearch.domain.visitors import shown_name
 
 if TYPE_CHECKING:
+    from speechsearch.domain.listed_name import ListedName
+    from speechsearch.service.names_heard import NameFound
     from speechsearch.store import CollectionSummary
 
 
@@ -177,6 +179,62 @@ class CollectionBody(BaseModel):
         """Return the body of a collection, by the name that people see."""
         fields = {name: getattr(collection, name) for name in cls.model_fields}
         return cls(**fields | {"name": shown_name(collection.name)})
+
+
+class NameBody(BaseModel):
+    """A listed name, spellings that sound like it, and whether a recorded example says how it sounds.
+
+    ``has_example``: false also where another speech encoder heard it; then it is to be recorded again.
+    """
+
+    name: str
+    sounds_like: list[str]
+    has_example: bool
+
+    @classmethod
+    def of(cls, name: ListedName, fingerprint: str) -> NameBody:
+        """Return the body of a name; ``fingerprint``: of the present speech encoder."""
+        has_example = bool(name.phonemes) and name.heard_by == fingerprint
+        return cls(name=name.written, sounds_like=list(name.sounds_like), has_example=has_example)
+
+
+class NameHeardBody(BaseModel):
+    """A passage in which a name was heard: how likely by its sound, and when, in seconds from the clip's start.
+
+    ``is_written``: a transcript has it; ``is_said``: true where somebody has confirmed it, else null.
+    """
+
+    likelihood: float
+    is_written: bool
+    is_said: bool | None
+    passage_id: str
+    recording_id: str
+    title: str
+    collection: str
+    start_s: float
+    end_s: float
+    heard_start_s: float
+    heard_end_s: float
+    clip_url: str
+
+    @classmethod
+    def of(cls, found: NameFound) -> NameHeardBody:
+        """Return the body of a passage."""
+        passage, recording = found.passage, found.recording
+        return cls(
+            likelihood=round(found.heard.likelihood, 4),
+            is_written=found.heard.is_written,
+            is_said=found.is_said,
+            passage_id=passage.passage_id,
+            recording_id=recording.recording_id,
+            title=recording.title,
+            collection=shown_name(recording.collection),
+            start_s=passage.span.start_s,
+            end_s=passage.span.end_s,
+            heard_start_s=round(found.heard.start_s, 2),
+            heard_end_s=round(found.heard.end_s, 2),
+            clip_url=f"/api/v1/clips/{passage.passage_id}",
+        )
 
 
 class IndexingBody(BaseModel):

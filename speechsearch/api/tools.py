@@ -14,7 +14,7 @@ from anyio.to_thread import run_sync
 from pydantic import Field
 from starlette.types import Receive, Scope, Send
 
-from speechsearch.api.bodies import CollectionBody, ComparisonBody, ResultsBody
+from speechsearch.api.bodies import CollectionBody, ComparisonBody, NameBody, NameHeardBody, ResultsBody
 from speechsearch.api.identity import visitor_of
 from speechsearch.api.job_routes import JobBody
 from speechsearch.domain.question import SYNTAX
@@ -81,6 +81,16 @@ def tool_server(service: Service, jobs: JobQueue | None) -> FastMCP[Any]:
         """List the collections that can be searched and how much is in each."""
         return [CollectionBody.of(one) for one in await answer(service.browse.collections, visitor())]
 
+    async def names() -> list[NameBody]:
+        """List the names that this library hears in a way of their own; searches go by them already."""
+        found = await answer(service.names.find)
+        return [NameBody.of(one, service.names.fingerprint) for one in found]
+
+    async def names_heard(name: Words, top_k: Count = 20, collection: In = "") -> list[NameHeardBody]:
+        """List the passages in which a name of the list was heard, the likeliest first, with when it is said."""
+        found = await answer(service.names_heard.find, name, top_k, collection, visitor())
+        return [NameHeardBody.of(one) for one in found]
+
     async def ingest_status() -> list[JobBody]:
         """List the tasks that add recordings and how far each is."""
         if jobs is None:
@@ -88,7 +98,7 @@ def tool_server(service: Service, jobs: JobQueue | None) -> FastMCP[Any]:
         return [JobBody.of(job, jobs.progress(job.job_id)) for job in await answer(jobs.jobs, visitor())]
 
     engine_word = Annotated[str, Field(description=engines_said(service.search.cards()))]
-    for tool in (search, compare, collections, ingest_status):
+    for tool in (search, compare, collections, names, names_heard, ingest_status):
         chosen = [name for name in ("engine", "left", "right") if name in tool.__annotations__]
         tool.__annotations__.update(dict.fromkeys(chosen, engine_word))  # of this service's engines, so not in the text
         server.add_tool(tool)

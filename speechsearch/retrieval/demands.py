@@ -94,21 +94,27 @@ class Demands:
     Args:
         question: with phrases, or with words that are left out.
         pronounce: says how words sound.
-        sounds: further ways in which phrases may sound.
+        sounds, excluded_sounds: further ways in which phrases, and what is to be left out, may sound.
 
     Raises:
         EmptyQueryError: there are too many of them, or one cannot be looked for.
     """
 
-    def __init__(self, question: Question, pronounce: Pronounce, sounds: Sequence[SpokenWord] = ()) -> None:
+    def __init__(
+        self,
+        question: Question,
+        pronounce: Pronounce,
+        sounds: Sequence[SpokenWord] = (),
+        excluded_sounds: Sequence[SpokenWord] = (),
+    ) -> None:
         if len(question.phrases) + len(question.excluded) > MOST_DEMANDS:
             raise EmptyQueryError(
                 "There are too many phrases and words to leave out.", f"At most {MOST_DEMANDS} are possible."
             )
         self._pronounce = pronounce
         self.phrases, self.excluded = (
-            [Demand(text, as_one(text, pronounce, sounds)) for text in texts]
-            for texts in (question.phrases, question.excluded)
+            [Demand(text, as_one(text, pronounce, known)) for text in texts]
+            for texts, known in ((question.phrases, sounds), (question.excluded, excluded_sounds))
         )
         words = content_words(question.text)
         self._names = [

@@ -31,6 +31,8 @@ from speechsearch.retrieval.engines import build_engines
 from speechsearch.service.browse import Browse
 from speechsearch.service.feedback import Feedback
 from speechsearch.service.manage import Manage
+from speechsearch.service.my_names import MyNames
+from speechsearch.service.names_heard import NamesHeard
 from speechsearch.service.search import BackgroundSample, Search
 from speechsearch.service.settings import Settings, is_on_space, is_on_zero_gpu
 from speechsearch.store import Store
@@ -41,7 +43,8 @@ Purpose = Literal["use", "check", "rebuild"]
 class Service:
     """One open data folder. Use as a context manager.
 
-    ``search`` answers questions, ``browse`` shows what there is, ``manage`` changes it, ``feedback`` keeps judgements.
+    ``search`` answers questions, ``browse`` shows what there is, ``manage`` changes it, ``feedback`` keeps judgements,
+    ``names`` keeps the list of names, and ``names_heard`` says where they were heard.
     """
 
     def __init__(
@@ -60,7 +63,9 @@ class Service:
             store.passages.tracks,
         )
         self.browse = Browse(settings, library)
-        self.search = Search(library, engines, self.browse)
+        self.names = MyNames(library, self.browse)
+        self.search = Search(library, engines, self.browse, self.names)
+        self.names_heard = NamesHeard(library, self.names, engines, self.search.allowed)
         self.manage = Manage(library, self.browse)
         self.feedback = Feedback(library, self.browse, engines.keys(), bool(settings.auth.users))
 

@@ -24,6 +24,7 @@ from speechsearch.retrieval.retriever import Ranking
 from speechsearch.retrieval.spotting import NAME as SPOTTING
 from speechsearch.retrieval.spotting import with_sounds
 from speechsearch.service.browse import Browse
+from speechsearch.service.my_names import MyNames
 
 LONGEST_QUERY = 2_000
 MOST_HITS = 200
@@ -39,10 +40,11 @@ class Search:
         library: what is searched.
         engines: by name.
         browse: knows what a visitor sees.
+        names: the list of names, which are heard as they are said to sound.
     """
 
-    def __init__(self, library: Library, engines: Mapping[str, Engine], browse: Browse) -> None:
-        self._library, self._browse = library, browse
+    def __init__(self, library: Library, engines: Mapping[str, Engine], browse: Browse, names: MyNames) -> None:
+        self._library, self._browse, self._names = library, browse, names
         self.engines = engines
         self._coverage = CoverageTable(library)
 
@@ -78,11 +80,12 @@ class Search:
         if not 1 <= query.top_k <= MOST_HITS:
             raise EmptyQueryError(f"{query.top_k} answers were asked for; 1 to {MOST_HITS} are possible.")
         question = understood(query)
-        filters = self._allowed(query.filters, visitor)
+        filters = self.allowed(query.filters, visitor)
         if filters is None:
             return Results(engine_name, (), False, 0.0, 0.0, recognizer=engine.recognizer, question=question)
         query = replace(query, text=question.text, filters=filters, sounds=self._sounds(question.text))
-        demands = Demands(question, self._library.makers.speech_encoder.pronounce, query.sounds)
+        left_out = [sound for one in question.excluded for sound in self._sounds(one)]
+        demands = Demands(question, self._library.makers.speech_encoder.pronounce, query.sounds, left_out)
         ranking = engine.retriever.retrieve(query, LOOKED_AT if demands.are_any else query.top_k)
         if demands.are_any:
             ranking = self._demanded(engine, ranking, demands, query.top_k)
@@ -93,7 +96,7 @@ class Search:
     def coverage(self, engine_name: str, visitor: Visitor = LOCAL) -> Coverage:
         """Return how much an engine can search of what the visitor sees. Raises NotFoundError."""
         engine_named(engine_name, self.cards())
-        filters = self._allowed(Filters(), visitor)
+        filters = self.allowed(Filters(), visitor)
         return NOTHING_THERE if filters is None else self._coverage.of(self.engines[engine_name].needed, filters)
 
     def compare(self, query: Query, left: str = "", right: str | None = None, visitor: Visitor = LOCAL) -> Comparison:
@@ -105,7 +108,7 @@ class Search:
         limits = self._library.limits
         return audio.load(source, limits, limits.query_audio_s)
 
-    def _allowed(self, filters: Filters, visitor: Visitor) -> Filters | None:
+    def allowed(self, filters: Filters, visitor: Visitor) -> Filters | None:
         """Return filters that the index understands and that leave out what the visitor must not see; None: nothing.
 
         Raises:
@@ -129,8 +132,8 @@ class Search:
         return filters
 
     def _sounds(self, text: str) -> tuple[SpokenWord, ...]:
-        """Return how words of a question may sound besides the usual."""
-        return other_readings(text, self._library.makers.speech_encoder.pronounce)
+        """Return how words of a question may sound besides the usual: numbers, acronyms, listed names."""
+        return (*other_readings(text, self._library.makers.speech_encoder.pronounce), *self._names.sounds(text))
 
     def _demanded(self, engine: Engine, ranking: Ranking, demands: Demands, limit: int) -> Ranking:
         """Return the passages of a ranking that have what is demanded, in what the engine searches.
@@ -221,8 +224,8 @@ def understood(query: Query) -> Question:
     >>> understood(Query("-blue"))
     Traceback (most recent call last):
         ...
-    speechsearch.domain.errors.EmptyQueryError: The question only says what to leave out: blue. Say also what to look for, \
-for example: octopus -blue
+    speechsearch.domain.errors.EmptyQueryError: The question only says what to leave out: blue. Say also what to \
+look for, for example: octopus -blue
     """
     if query.audio is not None:
         return Question()

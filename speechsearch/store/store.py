@@ -7,6 +7,7 @@ from speechsearch.store.database import Database
 from speechsearch.store.jobs import Jobs
 from speechsearch.store.journal import Journal, KeptValues
 from speechsearch.store.judgements import Judgements
+from speechsearch.store.name_list import NameList
 from speechsearch.store.passages import Passages
 from speechsearch.store.recordings import Recordings
 from speechsearch.store.transcripts import Transcripts
@@ -33,6 +34,7 @@ class Store:
         self.journal = Journal(self._database)
         self.jobs = Jobs(self._database)
         self.judgements = Judgements(self._database)
+        self.names = NameList(self._database)
         self.kept_values = KeptValues(self._database)
 
     def close(self) -> None:

@@ -48,7 +48,7 @@ TRACKS = {
 def met(
     question: Question, texts: dict[str, list[str]] | None = None, sounds: tuple[SpokenWord, ...] = ()
 ) -> list[str]:
-    return Demands(question, pronounce, sounds).met([*TRACKS, "unheard"], TRACKS, texts or {})
+    return Demands(question, pronounce, sounds, sounds).met([*TRACKS, "unheard"], TRACKS, texts or {})
 
 
 def test_a_phrase_is_heard_only_in_one_piece_and_in_order() -> None:
