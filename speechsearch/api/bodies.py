@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel
 
 from speechsearch.domain.progress import Progress
+from speechsearch.domain.searched import searched_in
 from speechsearch.domain.values import Comparison, Coverage, Hit, Results
 from speechsearch.domain.visitors import shown_name
 
@@ -118,7 +119,8 @@ class ResultsBody(BaseModel):
     """One engine's answers and the time they took; ``total_ms`` also for reading what is known of the hits.
 
     ``recognizer``: whose transcripts were searched, empty for sound. ``is_calibrated``: whether hits have likelihoods.
-    ``phrases`` and ``excluded``: what the question's quotation marks and minus signs were understood as.
+    ``searched_in``: how much of how much was searched, and by what, in words. ``phrases`` and ``excluded``: what the
+    question's quotation marks and minus signs were understood as.
     """
 
     engine: str
@@ -128,6 +130,7 @@ class ResultsBody(BaseModel):
     is_calibrated: bool
     recognizer: str
     coverage: CoverageBody
+    searched_in: str
     encode_ms: float
     search_ms: float
     total_ms: float
@@ -144,6 +147,7 @@ class ResultsBody(BaseModel):
             is_calibrated=results.is_calibrated,
             recognizer=results.recognizer,
             coverage=CoverageBody.of(results.coverage),
+            searched_in=searched_in(results),
             encode_ms=results.encode_ms,
             search_ms=results.search_ms,
             total_ms=results.total_ms,

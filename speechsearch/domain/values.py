@@ -254,6 +254,7 @@ class Results:
     ``total_ms``: encoding, searching and reading what is known of the hits. ``coverage``: how much of the recordings
     the engine could search. ``recognizer``: whose transcripts it searched, empty for sound. ``is_calibrated``: whether
     the hits have likelihoods. ``question``: what was asked, as it was understood; empty where it was spoken.
+    ``searches``: what the engine looks at; for both, ``transcripts`` says how much had a transcript too.
     """
 
     engine: str
@@ -266,6 +267,8 @@ class Results:
     recognizer: str = ""
     is_calibrated: bool = True
     question: Question = field(default_factory=Question)
+    searches: Literal["sound", "transcript", "both"] = "sound"
+    transcripts: Coverage = Coverage(0, 0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)

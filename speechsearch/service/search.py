@@ -82,16 +82,22 @@ class Search:
         question = understood(query)
         filters = self.allowed(query.filters, visitor)
         if filters is None:
-            return Results(engine_name, (), False, 0.0, 0.0, recognizer=engine.recognizer, question=question)
+            nothing = Results(engine_name, (), False, 0.0, 0.0, recognizer=engine.recognizer, question=question)
+            return replace(nothing, searches=engine.card.searches)
         query = replace(query, text=question.text, filters=filters, sounds=self._sounds(question.text))
         left_out = [sound for one in question.excluded for sound in self._sounds(one)]
         demands = Demands(question, self._library.makers.speech_encoder.pronounce, query.sounds, left_out)
         ranking = engine.retriever.retrieve(query, LOOKED_AT if demands.are_any else query.top_k)
         if demands.are_any:
             ranking = self._demanded(engine, ranking, demands, query.top_k)
-        results = replace(self._results(engine, ranking, query, demands, visitor), question=question)
-        coverage = self._coverage.of(engine.needed, filters)
-        return replace(results, coverage=coverage, total_ms=(time.perf_counter() - started) * 1000)
+        results = replace(
+            self._results(engine, ranking, query, demands, visitor),
+            question=question,
+            coverage=self._coverage.of(engine.needed, filters),
+            searches=engine.card.searches,
+            transcripts=self._coverage.of(engine.channels, filters),
+        )
+        return replace(results, total_ms=(time.perf_counter() - started) * 1000)
 
     def coverage(self, engine_name: str, visitor: Visitor = LOCAL) -> Coverage:
         """Return how much an engine can search of what the visitor sees. Raises NotFoundError."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from speechsearch.domain.searched import searched_in
 from speechsearch.domain.values import Coverage, Results
 from speechsearch.retrieval.engine_cards import EngineCard
-from speechsearch.ui.view import count, length, notice, text
+from speechsearch.ui.view import count, notice, text
 
-SHORTEST_GAP_S = 1.0
-"""Less than that missing is rounding."""
 UNCALIBRATED = "How likely an answer is was never measured for these models; scores only rank."
 
 
@@ -19,27 +18,25 @@ def covered(coverage: Coverage, engine: EngineCard, recognizer: str = "") -> str
 
     >>> from speechsearch.retrieval.engine_cards import ASR, HYBRID
     >>> covered(Coverage(41, 67, 724.0, 790.0), ASR)
-    'transcripts: 41 of 67 passages, searched 12 min 04 s of 13 min 10 s'
+    'transcripts: 41 of 67 passages'
     >>> covered(Coverage(67, 67, 790.0, 790.0), HYBRID)
     ''
     """
-    parts = []
-    if not coverage.is_whole:
-        by = f" by {recognizer}" if recognizer else ""
-        what = f"transcripts{by}: " if engine.is_over_transcripts else ""
-        parts.append(f"{what}{coverage.passages:,} of {count(coverage.of_passages, 'passage')}")
-    if coverage.duration_s < coverage.of_duration_s - SHORTEST_GAP_S:
-        parts.append(f"searched {length(coverage.duration_s)} of {length(coverage.of_duration_s)}")
-    return ", ".join(parts)
+    if coverage.is_whole:
+        return ""
+    by = f" by {recognizer}" if recognizer else ""
+    what = f"transcripts{by}: " if engine.is_over_transcripts else ""
+    return f"{what}{coverage.passages:,} of {count(coverage.of_passages, 'passage')}"
 
 
 def remarks(results: Results, engine: EngineCard, *, is_recognizer_named: bool = False) -> str:
-    """Return what is to be known about a column of answers, as lines above them; nothing when all is well."""
+    """Return what is to be known about a column of answers, as lines above them: always what was searched."""
     coverage = covered(results.coverage, engine, results.recognizer if is_recognizer_named else "")
     lines = [coverage] if coverage else []
     if results.hits and not results.is_calibrated:
         lines.append(UNCALIBRATED)
-    return "".join(f'<p class="ss-known">{text(line, 300)}</p>' for line in lines)
+    searched = f'<p class="ss-searched">Searched in {text(searched_in(results), 300)}</p>'
+    return searched + "".join(f'<p class="ss-known">{text(line, 300)}</p>' for line in lines)
 
 
 def nothing_found(results: Results, engine: EngineCard, *, are_transcripts_coming: bool = True) -> str:
