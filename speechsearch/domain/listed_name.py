@@ -81,21 +81,21 @@ def names_in_table(content: bytes) -> Iterator[ListedName | str]:
     """
     text = _decoded(content)
     first, _, rest = text.partition("\n")
-    declared = re.fullmatch(r'"?sep=(.)"?\s*', first, re.IGNORECASE)
+    declared = re.fullmatch(r'"?sep=([,;|\t])"?\s*', first, re.IGNORECASE)
     body = rest if declared else text
     delimiter = declared[1] if declared else max(",;\t", key=body.partition("\n")[0].count)
+    rows = csv.reader(io.StringIO(body, newline=""), delimiter=delimiter, skipinitialspace=True)
     is_first = True
     try:
-        for number, row in enumerate(
-            csv.reader(io.StringIO(body, newline=""), delimiter=delimiter), 1 + bool(declared)
-        ):
-            is_heading = is_first and bool(row) and row[0].strip().casefold() in NAME_HEADINGS
-            is_first = False
-            if is_heading or not any(cell.strip() for cell in row):
+        for number, cells in enumerate(rows, 1 + bool(declared)):
+            row = [_without_apostrophe(cell.strip()) for cell in cells]
+            if not any(row):
                 continue
-            spellings = [one for cell in row[1:] for one in split_spellings(cell)]
+            is_heading, is_first = is_first and row[0].casefold() in NAME_HEADINGS, False
+            if is_heading:
+                continue
             try:
-                yield checked_name(_without_apostrophe(row[0]), spellings)
+                yield checked_name(row[0], [one for cell in row[1:] for one in split_spellings(cell)])
             except InputError as error:
                 yield f"Line {number}: {error}"
     except csv.Error as error:

@@ -128,23 +128,18 @@ def hear_name(
         texts: passage id -> transcripts of it.
 
     Raises:
-        EmptyQueryError: nothing of the name can be pronounced.
+        EmptyQueryError: nothing of the name can be looked for.
     """
-    one = as_one(name.written, pronounce, sounds)
-    length = min((len(way) for way in one.pronunciations), default=0)
-    (found,) = places_of([one], list(tracks.values()))
-    heard = [
-        NameHeard(
-            passage_id,
-            said_by_chance(loss, length),
-            max(0.0, start_s) if start_s == start_s else 0.0,
-            end_s + LAST_S if end_s == end_s else 0.0,
-            any(places(name.written, text) for text in texts.get(passage_id, ())),
-        )
-        for passage_id, loss, start_s, end_s in zip(
-            tracks, found.losses.tolist(), found.starts_s.tolist(), found.ends_s.tolist(), strict=True
-        )
-    ]
+    ways = as_one(name.written, pronounce, sounds).pronunciations
+    found = places_of([SpokenWord(name.written, (way,)) for way in ways], list(tracks.values()))
+    heard = []
+    for row, passage_id in enumerate(tracks):
+        chances = [said_by_chance(float(one.losses[row]), len(way)) for one, way in zip(found, ways, strict=True)]
+        best = found[chances.index(max(chances))]
+        start_s, end_s = float(best.starts_s[row]), float(best.ends_s[row])
+        is_written = any(places(name.written, text) for text in texts.get(passage_id, ()))
+        if math.isfinite(start_s):
+            heard.append(NameHeard(passage_id, max(chances), start_s, end_s + LAST_S, is_written))
     return sorted(heard, key=lambda one: (-one.likelihood - one.is_written, one.passage_id))
 
 
