@@ -1,8 +1,8 @@
 """Measure how often words and phrases are rightly heard: ``python -m benchmarks.heard_words FOLDER [FOLDER ...]``.
 
 A FOLDER is an evaluation collection. Words, and rows of two to four words, are drawn from the passages' texts and
-looked for in every passage, as one long word each. A row is there when the text has it; that its sounds are in the middle of
-other words counts as an error. Near misses are words of one passage in another order, or with one left out between.
+looked for in every passage, as one long word each. A row is there when the text has it; that its sounds are in the
+middle of other words counts as an error. Near misses are words of one passage in another order, or with one left out.
 The curve of ``retrieval.names`` is fitted to rare words and names, alone or in pairs, of at least four sounds.
 """
 

@@ -95,7 +95,14 @@ def test_tools_answer_as_the_routes_do(address: str) -> None:
             return tools, found, listed, status, wrong
 
     tools, found, listed, status, wrong = asyncio.run(talk())
-    assert {tool.name for tool in tools} == {"search", "compare", "collections", "names", "names_heard", "ingest_status"}
+    assert {tool.name for tool in tools} == {
+        "search",
+        "compare",
+        "collections",
+        "names",
+        "names_heard",
+        "ingest_status",
+    }
     for tool in tools:
         assert tool.description
         assert all("description" in one for one in tool.inputSchema["properties"].values())

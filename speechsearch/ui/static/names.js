@@ -40,7 +40,13 @@ class Names extends HTMLElement {
     const { name } = button.closest("[data-name]").dataset;
     if ("heard" in button.dataset) return this.unfold(button, name);
     if ("remove" in button.dataset) {
-      if (!window.confirm(`Remove ${name} from the list, with what was confirmed of it?`)) return;
+      // A slip of the finger removes nothing: the button asks first.
+      if (!("sure" in button.dataset)) {
+        button.dataset.sure = "";
+        button.textContent = "Remove for good";
+        button.addEventListener("blur", () => (delete button.dataset.sure, (button.textContent = "Remove")), { once: true });
+        return this.say(`With ${name} goes what was confirmed and rejected of it. Press again to remove it.`);
+      }
       await this.api("", { name }, { method: "DELETE" });
       await this.show(`${name} is removed.`);
       return this.panel.querySelector("button, input")?.focus();
