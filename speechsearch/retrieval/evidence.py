@@ -121,7 +121,8 @@ def explain(
     ``text``: the question, empty if it was spoken; ``words``: its words with how they sound; ``phrases``: those that
     are to be found as they stand.
     """
-    sought = [*(one.sound for one in phrases if " " in one.sound.text), *content(words)]
+    rows = [one.sound for one in phrases if " " in one.sound.text and one.sound.pronunciations]
+    sought = [*rows, *content(words)]
     denied = {one.text: one.rejected for one in sought if one.rejected}
     written = [one.text for one in phrases]
     heard = dict(zip(tracks, listen(sought, list(tracks.values())), strict=True))

@@ -157,7 +157,7 @@ class Search:
         for name in recognizers if engine.card.searches != "sound" else ():
             for passage_id, transcript in store.transcripts.get(ids, name).items():
                 texts.setdefault(passage_id, []).append(transcript.text)
-        if ids and not tracks and not texts:
+        if ids and not tracks and not texts and (demands.phrases or demands.excluded):
             raise CapabilityError(
                 f"The engine '{engine.card.name}' hears no single words here, so it cannot look for phrases.",
                 "Ask without quotation marks and minus signs.",
