@@ -34,7 +34,7 @@ DRAWN, NEAR = 3, 4
 LONGEST_S = 300
 LIMITS = (0.25, 0.5, 0.75, 1.0, 1.5)
 COMMON = 3_000
-SOUNDS = (2, 3, 4, 5, 7, 9, 12, 99)
+SOUNDS = (1, 3, 4, 5, 7, 9, 12)
 
 
 @dataclass(frozen=True, slots=True)
