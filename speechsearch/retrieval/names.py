@@ -105,7 +105,7 @@ def said_by_chance(loss: float, sounds: int) -> float:
     """Return how likely a name is said where so much is lost a phoneme.
 
     >>> [round(said_by_chance(loss, 10), 2) for loss in (0.0, 0.75, 1.5, 3.0)]
-    [0.99, 0.87, 0.31, 0.0]
+    [0.99, 0.86, 0.28, 0.0]
     """
     start, lost, sound = CURVE
     return 1 / (1 + math.exp(-(start + lost * loss + sound * min(sounds, MOST_SOUNDS))))
