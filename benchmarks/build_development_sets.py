@@ -26,15 +26,20 @@ from benchmarks.known_items import (
     build_human,
     document_frequency,
     has_run,
+    paraphrase_queries,
     rarest,
+    read_paraphrases,
 )
 from benchmarks.plain_text import detokenise, plain
 from benchmarks.set_folder import Asker, Question, SetFolder, rotation
 from benchmarks.squad_paragraphs import squad_paragraphs
+from speechsearch.text.words import STOP_WORDS
 from speechsearch.training.voices import Voice, draw_voice
 
 LONGEST_WORDS = 220
 TUNING_SPOKEN_QUERIES = 150
+SHORT_QUERIES = 60
+ONSETS = "b bl d dr f fr g gl k kr l m n p pr s st t tr v w z".split()
 SETS = ("fairytale", "squad", *HUMAN_SETS, "names", "tuning", "tuning-names")
 
 
@@ -94,7 +99,11 @@ def build_tuning(data: Path, folder: Path, count: int, unanswerable: int, seed: 
         kind = "absent-story" if is_absent_story else "absent-section"
         picked = rng.sample(pool, min(unanswerable // 2, len(pool)))
         answerable += [Question(f"{kind}-{question.query_id}", question.text, ()) for question in picked]
-    answerable += worded(data, [HumanPassage(row["_id"], (row["text"],)) for row in writer.corpus], seed)
+    passages = [HumanPassage(row["_id"], (row["text"],)) for row in writer.corpus]
+    paraphrases = {name: text for name, text in read_paraphrases()["tuning"].items() if name in kept}
+    answerable += [*worded(data, passages, seed), *paraphrase_queries(passages, paraphrases)]
+    elsewhere = [text for name, text in sorted(sections.items()) if name not in kept]
+    answerable += short_queries(data, passages, elsewhere, seed)
     others = random.Random(seed)  # not rng: the typed part stays what it was before questions were spoken
     asker = Asker(lambda i: training_voice(i, others), TUNING_SPOKEN_QUERIES, is_evaluation=False)
     writer.close(answerable, seed, asker)
@@ -115,6 +124,28 @@ def worded(data: Path, passages: Sequence[HumanPassage], seed: int) -> list[Ques
             Question(f"rare-{number:03d}", rare, with_rare),
             Question(f"phrase-{number:03d}", " ".join(run), with_run),
         ]
+    return found
+
+
+def short_queries(data: Path, passages: Sequence[HumanPassage], elsewhere: Sequence[str], seed: int) -> list[Question]:
+    """Return what people type first, and what nothing answers: one or two words of a passage, and without an answer
+    one to four rare words of texts ``elsewhere``, and words that do not exist.
+    """
+    rng, frequency = random.Random(seed), document_frequency(data)
+    words_of = {passage.passage_id: frozenset(passage.words) for passage in passages}
+    found = []
+    for number, passage in enumerate(rng.sample(passages, min(SHORT_QUERIES, len(passages)))):
+        said = sorted({word for word in passage.words if len(word) > 3 and word not in STOP_WORDS})
+        words = rng.sample(said, min(len(said), rng.randint(1, 2)))
+        having = tuple(name for name, these in words_of.items() if these.issuperset(words))
+        found.append(Question(f"words-{number:03d}", " ".join(words), having))
+    for number, text in enumerate(rng.sample(elsewhere, min(SHORT_QUERIES, len(elsewhere)))):
+        rare = rarest(text, frequency, rng.randint(1, 4))
+        if not any(these.issuperset(rare.split()) for these in words_of.values()):
+            found.append(Question(f"absent-words-{number:03d}", rare, ()))
+    for number in range(SHORT_QUERIES // 2):
+        words = ["".join(rng.choice(ONSETS) + rng.choice("aeiou") for _ in range(rng.randint(2, 4))) for _ in range(2)]
+        found.append(Question(f"absent-nonsense-{number:03d}", " ".join(words[: rng.randint(1, 2)]), ()))
     return found
 
 
@@ -141,7 +172,7 @@ def main(
     sets: Annotated[str, typer.Option(help="Which sets, separated by commas.")] = ",".join(SETS),
     sections: Annotated[int, typer.Option(help="Sections of the fairytale set.")] = 280,
     paragraphs: Annotated[int, typer.Option(help="Paragraphs of the squad set.")] = 55,
-    tuning_sections: Annotated[int, typer.Option(help="Sections of the tuning set.")] = 200,
+    tuning_sections: Annotated[int, typer.Option(help="Sections of the tuning set.")] = 120,
     name_passages: Annotated[
         int, typer.Option(help="Tales and paragraphs of names; tuning-names has 0.6 as many.")
     ] = 100,

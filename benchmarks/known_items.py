@@ -150,7 +150,7 @@ def read_paraphrases(path: Path = PARAPHRASES) -> dict[str, dict[str, str]]:
     Raises:
         ValueError: a set is unknown, or a passage has two paraphrases.
     """
-    found: dict[str, dict[str, str]] = {name: {} for name in HUMAN_SETS}
+    found: dict[str, dict[str, str]] = {name: {} for name in (*HUMAN_SETS, "tuning")}
     with open(path, encoding="utf-8", newline="") as lines:
         for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE):
             name, passage_id = row["set"], row["passage"]

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from speechsearch.ui.texts import Tabs
+
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -51,7 +53,7 @@ def tab(name: str) -> Callable[[Page], None]:
 
 def compare(page: Page) -> None:
     """Run the evaluation of the samples."""
-    tab("Compare")(page)
+    tab(Tabs.COMPARE)(page)
     page.locator("#measure-go").click()
     page.wait_for_selector("#measure-report table", timeout=300_000)
     page.wait_for_timeout(1500)
@@ -61,10 +63,10 @@ SHOTS: dict[str, tuple[Callable[[Page], None], int, int]] = {
     "search": (search, 1280, 1100),
     "phone": (search, 390, 844),
     "recording": (recording, 1280, 900),
-    "add": (tab("Add recordings"), 1280, 900),
-    "collections": (tab("Collections"), 1280, 1100),
+    "add": (tab(Tabs.ADD), 1280, 900),
+    "collections": (tab(Tabs.COLLECTIONS), 1280, 1100),
     "compare": (compare, 1280, 1100),
-    "about": (tab("About"), 1280, 1000),
+    "about": (tab(Tabs.ABOUT), 1280, 1000),
 }
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest.cards import check_card, check_files
-from ingest.rows import ALIASES, NAME_COLUMNS, TEXT_COLUMNS, Origin, errors_of, library, rows_of
+from ingest.rows import ALIASES, NAME_COLUMNS, TEXT_COLUMNS, Origin, errors_of, library, rows_of, undecoded
 from ingest.sources import Selection, clean
 from speechsearch.domain.errors import InputError, NotFoundError
 from speechsearch.domain.limits import Limits
@@ -46,10 +46,9 @@ def dataset_sources(
     columns = _columns(dataset, origin.name)
     column = _audio_column(columns, audio_column, origin.name)
     wanted = {*NAME_COLUMNS, *TEXT_COLUMNS, *itertools.chain(*ALIASES.values())} - {column}
-    datasets = library()
     with errors_of(origin.name):
         dataset = dataset.select_columns([column, *(name for name in columns if name.lower() in wanted)])
-        dataset = dataset.cast_column(column, datasets.Audio(decode=False))
+        dataset = dataset.cast_column(column, undecoded())
     files = _length(dataset, split)
     return Selection(
         rows_of(itertools.islice(dataset, limit), origin, split, column, workspace, limits),
@@ -114,6 +113,8 @@ def _load(
 def _opened(builder: Any, origin: Origin, split: str, streaming: bool) -> tuple[Origin, Any]:
     """Return a split of a dataset, if all its files are its own."""
     check_files(builder.config.data_files or {}, origin)
+    if getattr(builder, "BASE_FEATURE", None) is library().Audio:  # a folder of files
+        builder.BASE_FEATURE = type(undecoded())
     if streaming:
         return origin, builder.as_streaming_dataset(split=split)
     builder.download_and_prepare()
@@ -161,7 +162,7 @@ def _audio_column(columns: Mapping[str, Any], wanted: str | None, name: str) -> 
 
 def _is_audio(kind: Any) -> bool:
     """Tell whether a column's type (or a value) holds sound: the library's own type, or bytes and a path."""
-    return type(kind).__name__ == "Audio" or (isinstance(kind, Mapping) and {"bytes", "path"} <= set(kind))
+    return getattr(kind, "_type", "") == "Audio" or (isinstance(kind, Mapping) and {"bytes", "path"} <= set(kind))
 
 
 def _length(dataset: Any, split: str) -> int:

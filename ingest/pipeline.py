@@ -155,7 +155,7 @@ def _take_in(
         if recording_id in first_names:
             message = f"Same sound as '{first_names[recording_id]}' in this run."
             return FileResult(source.name, "duplicate", recording_id, message=message)
-        info = audio.probe(source.path, indexer.limits)
+        info = audio.probe(source.path, indexer.limits, source.file_name)
         recording = _recording(source, recording_id, collection, info.duration_s)
         outcome = indexer.take_in(source.path, recording, meter.passages_of(info.duration_s), wants_transcripts)
     except Exception as error:

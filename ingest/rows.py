@@ -8,6 +8,7 @@ import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,26 @@ def library() -> Any:
     except ImportError as error:
         raise MissingDependencyError("Datasets need the package 'datasets'.", "pip install datasets") from error
     return datasets
+
+
+@cache
+def undecoded() -> Any:
+    """Return the type of a column with sound that stays as it came: a path or bytes, which our own decoder reads.
+
+    The library's own type asks for torchcodec, and that for the libraries of ffmpeg, even where nothing is decoded.
+    """
+
+    class Undecoded(library().Audio):  # type: ignore[misc]  # known only when the library is
+        def encode_example(self, value: Any) -> dict[str, Any]:
+            if isinstance(value, str | Path):
+                return {"bytes": None, "path": str(value)}
+            if isinstance(value, bytes | bytearray):
+                return {"bytes": bytes(value), "path": None}
+            if not isinstance(value, Mapping) or not {"bytes", "path"} & set(value):
+                raise InputError(f"A row has no sound, but {clean(value)}.")
+            return {"bytes": value.get("bytes"), "path": value.get("path")}
+
+    return Undecoded(decode=False)
 
 
 @contextlib.contextmanager

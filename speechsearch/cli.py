@@ -26,7 +26,7 @@ from speechsearch.domain.errors import (
     StoreError,
 )
 from speechsearch.domain.progress import Progress
-from speechsearch.domain.question import SYNTAX
+from speechsearch.domain.question_syntax import SYNTAX
 from speechsearch.domain.times import clock
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from speechsearch.domain.question import demanded
+from speechsearch.domain.question_syntax import demanded
 from speechsearch.domain.searched import searched_in
 from speechsearch.domain.times import clock
 from speechsearch.domain.values import Results

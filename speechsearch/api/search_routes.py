@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect
 from speechsearch.api.bodies import ComparisonBody, ResultsBody
 from speechsearch.api.identity import visitor_of
 from speechsearch.domain.errors import InputError
-from speechsearch.domain.question import SYNTAX
+from speechsearch.domain.question_syntax import SYNTAX
 from speechsearch.domain.values import Filters, Query
 
 if TYPE_CHECKING:

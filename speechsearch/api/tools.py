@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 from speechsearch.api.bodies import CollectionBody, ComparisonBody, NameBody, NameHeardBody, ResultsBody
 from speechsearch.api.identity import visitor_of
 from speechsearch.api.job_routes import JobBody
-from speechsearch.domain.question import SYNTAX
+from speechsearch.domain.question_syntax import SYNTAX
 from speechsearch.domain.values import Filters, Query
 from speechsearch.domain.visitors import Visitor
 from speechsearch.retrieval.engine_cards import EngineCard

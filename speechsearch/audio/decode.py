@@ -6,44 +6,56 @@ child; ``read_span`` is also called directly, for clips of recordings that were 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice, zip_longest
 from math import ceil, floor
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from speechsearch.audio.container import CUT_OFF
-from speechsearch.audio.readers import Reader, SoundInfo, name_of, open_reader
+from speechsearch.audio.readers import name_of, open_sound
 from speechsearch.audio.resample import resample
+from speechsearch.audio.track import SoundInfo, Track
 from speechsearch.domain.errors import DecodeError, TooLargeError, TooLongError
 from speechsearch.domain.limits import Limits
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio, Span
 
+BLOCK_S = 30.0
 EDGE_S = 0.1  # the resampler needs sound on both sides of a span
 
 
-def probe(path: Path, limits: Limits) -> SoundInfo:
-    """Return what a file holds; where its header does not tell the length, the file is decoded to measure it.
+OnNote = Callable[[str], None]
+"""Told, once all is decoded, what of a file was left out, in sentences for its owner."""
+
+
+def ignore(note: str) -> None:
+    """Let a note go."""
+
+
+def probe(path: Path, limits: Limits, name: str = "") -> SoundInfo:
+    """Return what a file holds; its length is measured without decoding it, so the header is not believed.
 
     Raises:
         DecodeError: it is not readable sound.
         TooLongError: it is longer than ``limits.duration_s``.
         TooLargeError: it has too many bytes, channels or samples a second.
     """
-    check_bytes(path, limits)
-    with open_reader(path) as reader:
-        _check(reader.info, limits, limits.duration_s, path.name)
-        if reader.info.duration_s:
-            return reader.info
-    return replace(
-        reader.info, duration_s=sum(block.duration_s for block in blocks(path, limits, limits.duration_s, block_s=30.0))
-    )
+    name = name or name_of(path)
+    check_bytes(path, limits, name)
+    with open_sound(path, name) as sound:
+        for track in sound.tracks:
+            _check(track.info, limits, name)
+        first = sound.tracks[0].info
+        duration_s = max(track.measured_s() for track in sound.tracks)
+    if not duration_s:
+        raise DecodeError(f"{name} holds no sound.")
+    if duration_s > limits.duration_s:  # counted, unless a header tells it: then decoding must agree
+        duration_s = sum(block.duration_s for block in blocks(path, limits, limits.duration_s, BLOCK_S, name))
+    return SoundInfo(duration_s, first.sample_rate_hz, first.channels, first.format)
 
 
-def read_span(path: Path, span: Span) -> Audio:
+def read_span(path: Path, span: Span, name: str = "") -> Audio:
     """Return a stretch of a recording; what lies past the end of the file is left out.
 
     Raises:
@@ -51,36 +63,65 @@ def read_span(path: Path, span: Span) -> Audio:
     """
     # From a whole second on, source and target samples lie at the same instants, whatever the rates.
     start_s = floor(max(0.0, span.start_s - EDGE_S))
-    with open_reader(path) as reader:
-        source = islice(reader.blocks(start_s), ceil(span.end_s + EDGE_S - start_s) + 1)
-        parts = list(resample(source, reader.info.sample_rate_hz))
+    count = ceil(span.end_s + EDGE_S - start_s) + 1
+    with open_sound(path, name) as sound:
+        tracks = [resample(islice(one.blocks(start_s), count), one.info.sample_rate_hz) for one in sound.tracks]
+        parts = list(mixed(tracks))
     samples = np.concatenate(parts) if parts else np.zeros(0, np.float32)
     begin, end = (round((time_s - start_s) * SAMPLE_RATE_HZ) for time_s in (span.start_s, span.end_s))
     return Audio(samples[begin:end])
 
 
-def blocks(source: Path | bytes, limits: Limits, longest_s: float, block_s: float) -> Iterator[Audio]:
+def blocks(
+    source: Path | bytes, limits: Limits, longest_s: float, block_s: float, name: str = "", on_note: OnNote = ignore
+) -> Iterator[Audio]:
     """Yield the sound of a file, or of its content, in consecutive blocks; the last one may be shorter.
 
+    What can be decoded is taken, whatever the header says; ``on_note`` is told what was left out.
+
     Raises:
-        DecodeError: it is not readable sound, is cut off, or holds samples that are not numbers.
+        DecodeError: it is not readable sound, or holds samples that are not numbers.
         TooLongError: it is longer than ``longest_s``.
         TooLargeError: it has too many bytes, channels or samples a second.
     """
-    name = name_of(source)
-    check_bytes(source, limits)
-    with open_reader(source) as reader:
-        _check(reader.info, limits, longest_s, name)
+    name = name or name_of(source)
+    check_bytes(source, limits, name)
+    with open_sound(source, name) as sound:
+        for track in sound.tracks:
+            _check(track.info, limits, name)
         total_samples = 0
-        for block in regrouped(_resampled(reader), round(block_s * SAMPLE_RATE_HZ)):
+        for block in regrouped(
+            mixed([_resampled(track, name) for track in sound.tracks]), round(block_s * SAMPLE_RATE_HZ)
+        ):
             total_samples += len(block)
             _check_length(total_samples / SAMPLE_RATE_HZ, longest_s, name)
             yield Audio(block)
-        _check_whole(total_samples / SAMPLE_RATE_HZ, reader.info.duration_s, name)
+        if not total_samples:
+            raise DecodeError(f"{name} holds no sound.")
+        for note in sound.left_out(total_samples / SAMPLE_RATE_HZ):
+            on_note(note)
 
 
-def _resampled(reader: Reader) -> Iterator[NDArray[np.float32]]:
-    return resample(reader.blocks(), reader.info.sample_rate_hz)
+def _resampled(track: Track, name: str) -> Iterator[NDArray[np.float32]]:
+    return resample(track.blocks(), track.info.sample_rate_hz, name)
+
+
+def mixed(tracks: Sequence[Iterator[NDArray[np.float32]]]) -> Iterator[NDArray[np.float32]]:
+    """Yield the mean of tracks that are heard at the same time; the shorter ones end in silence.
+
+    >>> long, short = np.ones(SAMPLE_RATE_HZ + 1, np.float32), np.ones(1, np.float32)
+    >>> [block[:2].tolist() for block in mixed([iter([long]), iter([short])])]
+    [[1.0, 0.5], [0.5]]
+    """
+    if len(tracks) == 1:
+        yield from tracks[0]
+        return
+    nothing = np.zeros(0, np.float32)
+    for parts in zip_longest(*(regrouped(track, SAMPLE_RATE_HZ) for track in tracks), fillvalue=nothing):
+        total = np.zeros(max(map(len, parts)), np.float32)
+        for part in parts:
+            total[: len(part)] += part
+        yield total / np.float32(len(tracks))
 
 
 def regrouped(parts: Iterable[NDArray[np.float32]], size: int) -> Iterator[NDArray[np.float32]]:
@@ -103,31 +144,21 @@ def regrouped(parts: Iterable[NDArray[np.float32]], size: int) -> Iterator[NDArr
         yield np.concatenate(waiting)
 
 
-def check_bytes(source: Path | bytes, limits: Limits) -> None:
+def check_bytes(source: Path | bytes, limits: Limits, name: str = "") -> None:
     """Refuse a file or its content for the number of its bytes. Raises TooLargeError."""
     is_readable = not isinstance(source, Path) or source.is_file()
     size_bytes = (source.stat().st_size if isinstance(source, Path) else len(source)) if is_readable else 0
     if size_bytes > limits.file_bytes:
-        raise TooLargeError(f"{name_of(source)} has {size_bytes:,} bytes; {limits.file_bytes:,} are allowed.")
+        raise TooLargeError(f"{name or name_of(source)} has {size_bytes:,} bytes; {limits.file_bytes:,} are allowed.")
 
 
-def _check(info: SoundInfo, limits: Limits, longest_s: float, name: str) -> None:
+def _check(info: SoundInfo, limits: Limits, name: str) -> None:
     if info.channels > limits.channels:
         raise TooLargeError(f"{name} has {info.channels} channels; {limits.channels} are allowed.")
     if info.sample_rate_hz > limits.sample_rate_hz:
         raise TooLargeError(f"{name} has {info.sample_rate_hz} samples a second; {limits.sample_rate_hz} are allowed.")
-    _check_length(info.duration_s, longest_s, name)
 
 
 def _check_length(duration_s: float, longest_s: float, name: str) -> None:
     if duration_s > longest_s:
         raise TooLongError(f"{name} is longer than {longest_s:g} seconds.", "Cut it into shorter recordings.")
-
-
-def _check_whole(decoded_s: float, promised_s: float, name: str) -> None:
-    if not decoded_s:
-        raise DecodeError(f"{name} holds no sound.")
-    if decoded_s < promised_s - max(0.5, 0.01 * promised_s):
-        raise DecodeError(
-            f"{name} is cut off or damaged: {decoded_s:.1f} of {promised_s:.1f} seconds can be read.", CUT_OFF
-        )

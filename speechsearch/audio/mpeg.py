@@ -1,14 +1,13 @@
-"""Find a moment in MPEG audio that has no table of its own, by the headers of its frames.
+"""The headers of MPEG audio: where the first frame is, and whether the table in it tells the truth.
 
-Source: ISO/IEC 11172-3 and 13818-3, the frame header; 2.5 is the usual extension to low rates.
+Source: ISO/IEC 11172-3 and 13818-3, the frame header; 2.5 is the usual extension to low rates. The table is the usual
+one of LAME and others: "Info" where all frames have one bit rate, "Xing" where they do not.
 """
 
 from __future__ import annotations
 
-import io
-import mmap
-import os
-from typing import BinaryIO
+import re
+from typing import NamedTuple
 
 RATES_HZ = (44_100, 48_000, 32_000)
 DIVISORS = {3: 1, 2: 2, 0: 4}  # of the rate, by version: 1, 2 and 2.5
@@ -18,6 +17,18 @@ KBITS_A_S = {
     (2, 2): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
     (2, 3): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }  # by version (2 and 2.5 are alike) and layer
+IN_A_ROW = 3
+"""So many frames that follow each other are no accident."""
+LONGEST_ADTS_BYTES = IN_A_ROW * 8191
+_SYNC = re.compile(rb"\xff[\xe2-\xff]")
+
+
+class Table(NamedTuple):
+    """What the first frame tells of all; 0 for what it leaves out."""
+
+    kind: str
+    frames: int
+    size_bytes: int
 
 
 def frame(header: bytes) -> tuple[int, int, int] | None:
@@ -38,59 +49,75 @@ def frame(header: bytes) -> tuple[int, int, int] | None:
     return samples // 8 * bits_a_s // rate_hz + (header[2] >> 1 & 1), samples, rate_hz
 
 
-def place_of(file: BinaryIO, sample: int) -> tuple[int, int] | None:
-    """Return where the frame with a sample begins, in bytes and in samples, by going from header to header.
+def follows(content: bytes, place: int) -> bool:
+    """Say whether frames of one rate follow each other from a place on, ``IN_A_ROW`` or up to the end."""
+    first = frame(content[place : place + 3])
+    for _ in range(IN_A_ROW):
+        found = frame(content[place : place + 3])
+        if found is None or first is None or found[2] != first[2]:
+            return False
+        place += found[0]
+        if place >= len(content):
+            return True
+    return True
 
-    An hour takes a third of a second. None where the frames do not follow each other without a gap, all of one rate:
-    then only decoding tells how a reader counts.
+
+def first_frame(content: bytes) -> int | None:
+    r"""Return where the first of some frames in a row is, of MPEG audio or AAC, None if there are none.
+
+    >>> first_frame(b"no sound"), first_frame(b"no sound" + 4 * (b"\xff\xfb\x90\xc4" + bytes(413)))
+    (None, 8)
     """
-    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        place = 0
-        if content[:3] == b"ID3" and len(content) > 10:
-            high, upper, lower, low = content[6:10]  # seven bits each
-            place = 10 + (high << 21 | upper << 14 | lower << 7 | low)
-        first = frame(content[place : place + 3])
-        if first is None:
-            return None
-        _, samples, rate_hz = first
-        sizes: dict[bytes, int] = {}
-        for begin in range(0, sample + 1, samples):
-            header = content[place : place + 3]
-            if header not in sizes:
-                found = frame(header)
-                if found is None or found[1:] != (samples, rate_hz):
-                    return None
-                sizes[header] = found[0]
-            if begin + samples > sample:
-                return place, begin
-            place += sizes[header]
-    return None
+    places = (match.start() for match in _SYNC.finditer(content))
+    return next((place for place in places if len(content) - place > 1024 and _begins(content, place)), None)
 
 
-class Rest(io.RawIOBase):
-    """A file from some place on, as if it began there."""
+def _begins(content: bytes, place: int) -> bool:
+    return follows(content, place) or is_adts(content[place : place + LONGEST_ADTS_BYTES])
 
-    def __init__(self, file: BinaryIO, start: int) -> None:
-        self._file = file
-        self._start = start
-        file.seek(start)
 
-    def readable(self) -> bool:
-        """Say yes."""
-        return True
+def table_of(content: bytes) -> Table | None:
+    """Return the table in the frame that ``content`` begins with; None if it has none."""
+    found = frame(content[:3])
+    if found is None:
+        return None
+    match = re.search(rb"Xing|Info", content[: found[0]])
+    if match is None:
+        return None
+    fields = content[match.end() : match.end() + 12]
+    flags, at, values = int.from_bytes(fields[:4], "big"), 4, []
+    for bit in (1, 2):
+        values.append(int.from_bytes(fields[at : at + 4], "big") if flags & bit else 0)
+        at += 4 if flags & bit else 0
+    return Table(match.group().decode(), *values)
 
-    def seekable(self) -> bool:
-        """Say yes."""
-        return True
 
-    def read(self, size: int = -1) -> bytes:
-        """Read up to ``size`` bytes."""
-        return self._file.read(size)
+def duration_s(content: bytes) -> float:
+    """Return the length that the table tells, 0 without one."""
+    found, table = frame(content[:3]), table_of(content)
+    return table.frames * found[1] / found[2] if found and table else 0.0
 
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to a place and return it."""
-        return self._file.seek(offset + (self._start if whence == os.SEEK_SET else 0), whence) - self._start
 
-    def tell(self) -> int:
-        """Return the place."""
-        return self._file.tell() - self._start
+def has_true_table(content: bytes, size_bytes: int) -> bool:
+    """Say whether all frames have one bit rate and the table tells of all of them: then a second is found by its bytes.
+
+    ``size_bytes``: from the first frame on; tags behind the last one may make a hundredth of it.
+    """
+    table = table_of(content)
+    return table is not None and table.kind == "Info" and abs(size_bytes - table.size_bytes) <= 0.01 * size_bytes + 4096
+
+
+def is_adts(head: bytes) -> bool:
+    """Say whether frames of AAC begin here, ``IN_A_ROW`` or up to the end."""
+    place = 0
+    for _ in range(IN_A_ROW):
+        header = head[place : place + 6]
+        if len(header) < 6 or header[0] != 0xFF or header[1] & 0xF6 != 0xF0:
+            return False
+        length = (header[3] & 3) << 11 | header[4] << 3 | header[5] >> 5
+        place += max(length, 1)
+        if length < 7:
+            return False
+        if place >= len(head):
+            return True
+    return True

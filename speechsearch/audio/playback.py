@@ -11,8 +11,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from speechsearch.audio.container import identify
-from speechsearch.audio.readers import open_reader
+from speechsearch.audio.readers import open_sound
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio
 
 SPEECH_DBFS = -20.0
@@ -21,12 +20,15 @@ MOST_GAIN_DB = 20.0
 FRAME_SAMPLES = 800  # 50 ms
 GATE_DB = 10.0
 
-_WAV = ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT")
-_CODECS = {
-    "ogg": ("audio/ogg", ("opus",)),
-    "mov": ("audio/mp4", ("aac", "mp3", "opus", "flac")),
+_PLAYED = {
+    "wav": ("audio/wav", ("pcm_u8", "pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le")),
+    "flac": ("audio/flac", ("flac",)),
+    "mp3": ("audio/mpeg", ("mp3", "mp3float")),
+    "ogg": ("audio/ogg", ("opus", "vorbis")),
+    "mov": ("audio/mp4", ("aac", "mp3", "mp3float", "opus", "flac")),
     "matroska": ("audio/webm", ("opus", "vorbis")),
 }
+"""What browsers play: by container, the media type and the codecs."""
 
 
 def to_wav(audio: Audio) -> bytes:
@@ -88,21 +90,16 @@ def levelled(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     return samples * np.float32(10 ** (gain_db / 20))
 
 
-def media_type(path: Path) -> str:
-    """Return the media type under which browsers play a file, and jump in it to the right second; empty if they do not.
+def media_type(path: Path, duration_s: float) -> str:
+    """Return the media type under which browsers play a file as we do, to the same second; empty if they may not.
 
-    By content, never by name. Raises DecodeError.
+    ``duration_s``: how much of it we have decoded. By content, never by name. A player believes the header and jumps by
+    it, so all that it says must be true; and it plays one track. Raises DecodeError.
     """
-    with path.open("rb") as file:
-        container = identify(file, path.name)
-    if container.reader == "libsndfile":
-        found = soundfile.info(path)
-        is_wav = found.format in ("WAV", "WAVEX") and found.subtype in _WAV
-        kinds = {"FLAC": "audio/flac", "MP3": "audio/mpeg", "OGG": "audio/ogg"}
-        return "audio/wav" if is_wav else kinds.get(found.format, "")
-    # Without a header that tells the length, a browser guesses where a second lies.
-    if not container.has_length or container.name not in _CODECS:
-        return ""
-    kind, codecs = _CODECS[container.name]
-    with open_reader(path) as reader:
-        return kind if reader.info.format in codecs else ""
+    with open_sound(path) as sound:
+        container, track = sound.container, sound.tracks[0]
+        kind, codecs = _PLAYED.get(container.format, ("", ()))
+        is_plain = container.can_jump and container.is_clean and len(sound.tracks) == 1 and not sound.notes
+        is_at_once = not track.base_s and abs(track.start_s) < 0.1  # else players differ in what is second 0
+        is_true = abs(sound.stated_s - duration_s) <= max(0.25, 0.005 * duration_s)
+        return kind if is_plain and is_at_once and is_true and track.info.format in codecs else ""

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from speechsearch.domain.question import Question
+from speechsearch.domain.question_syntax import Question
 
 SAMPLE_RATE_HZ = 16_000
 """Every ``Audio`` in the program is mono at this rate."""

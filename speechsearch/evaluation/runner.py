@@ -128,7 +128,7 @@ def queries_of(collection: EvaluationCollection, load_sound: Callable[[Path], Au
 
 def is_confident(ranking: Ranking, likelihood: Likelihood | None) -> bool:
     """Whether the first passage reaches the engine's threshold; an engine without one is always confident."""
-    return bool(ranking.passages) and (likelihood is None or ranking.passages[0].score >= likelihood.threshold)
+    return bool(ranking.passages) and (likelihood is None or likelihood.is_confident(ranking))
 
 
 def run_engine(

@@ -86,7 +86,7 @@ def evaluate_within(
         audio_s=sum(one.duration_s for one in recordings),
         engines=evaluation.reports,
         machine=describe_machine(),
-        command="the page: Compare, Measure the engines",
+        command="the page: Compare, Measure accuracy",
         date=time.strftime("%Y-%m-%d"),
         seed=SEED,
         baseline=baseline,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Literal
 
 from speechsearch import audio
 from speechsearch.audio.peaks import Peaks
 from speechsearch.domain.errors import SilentError
-from speechsearch.domain.values import Passage, Recording, passage_id
+from speechsearch.domain.values import Audio, Passage, Recording, passage_id
 from speechsearch.domain.visitors import shown_name
 from speechsearch.library.batches import ahead, batches
 from speechsearch.library.library import Library
@@ -30,6 +30,14 @@ class IndexOutcome:
     passages: int
     duration_s: float
     message: str = ""
+
+
+@dataclass(slots=True)
+class Heard:
+    """What decoding a recording has told: how long it is, and what of its file was left out."""
+
+    duration_s: float = 0.0
+    notes: list[str] = field(default_factory=list)
 
 
 def take_in(
@@ -63,13 +71,17 @@ def take_in(
             recording = replace(recording, collection=before.collection)
         media_name = copy_media(library, path, recording)
         try:
-            stored = list(encoded(library, recording, library.media_dir / media_name, on_passages))
+            heard = Heard()
+            stored = list(encoded(library, recording, library.media_dir / media_name, on_passages, heard))
+            recording = replace(recording, duration_s=heard.duration_s)
+            library.derived.playable(recording, library.media_dir / media_name)  # whoever listens first need not wait
         except BaseException:
             if not is_known:
                 (library.media_dir / media_name).unlink(missing_ok=True)
+                library.derived.remove(recording.recording_id)
             raise
         save_cut(library, recording, media_name, stored, wants_transcripts)
-        return IndexOutcome("indexed", len(stored), recording.duration_s)
+        return IndexOutcome("indexed", len(stored), recording.duration_s, " ".join(heard.notes))
 
 
 def save_cut(
@@ -102,12 +114,25 @@ def copy_media(library: Library, path: Path, recording: Recording) -> str:
 
 
 def encoded(
-    library: Library, recording: Recording, path: Path, on_passages: OnPassages | None = None
+    library: Library,
+    recording: Recording,
+    path: Path,
+    on_passages: OnPassages | None = None,
+    heard_of: Heard | None = None,
 ) -> Iterator[StoredPassage]:
-    """Yield the passages of a file with what the speech encoder makes of them; those that have it already without."""
-    done, peaks = 0, Peaks()
+    """Yield the passages of a file with what the speech encoder makes of them; those that have it already without.
+
+    ``heard_of``: is told at the end how long the recording is, and what was left out.
+    """
+    done, peaks, heard_of = 0, Peaks(), heard_of or Heard()
+
+    def keep(block: Audio) -> None:
+        peaks.add(block)
+        heard_of.duration_s += block.duration_s
+
     ready = passages_with_sound(library, recording.recording_id)
-    cut = audio.passages(path, library.segmentation, library.limits, peaks.add)
+    name, on_note = recording.file_name, heard_of.notes.append
+    cut = audio.passages(path, library.segmentation, library.limits, keep, name, on_note)
     for batch in batches(ahead(cut), BATCH_S, lambda one: one[1].duration_s):
         found = [(Passage(passage_id(recording.recording_id, span), recording.recording_id, span), sound)
                  for span, sound in batch]  # fmt: skip
@@ -120,7 +145,7 @@ def encoded(
         if on_passages:
             on_passages(done, batch[-1][0].end_s)
     if not done:
-        raise SilentError("There is no speech in it.", "Nothing was added.")
+        raise SilentError(f"There is no speech in {recording.file_name or path.name}.", "Nothing was added.")
     library.derived.keep_peaks(recording.recording_id, peaks.all())
 
 

@@ -1,4 +1,4 @@
-"""Files made from a recording's sound: the peaks of its waveform, a copy that browsers can play.
+"""Files made from a recording's sound: the peaks of its waveform, a copy where its own file cannot be jumped in.
 
 They may be removed at any time and are made again when they are asked for.
 """
@@ -6,7 +6,8 @@ They may be removed at any time and are made again when they are asked for.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from speechsearch import audio
 from speechsearch.audio.peaks import peaks_of
 from speechsearch.domain.errors import NotFoundError
 from speechsearch.domain.limits import Limits
+from speechsearch.domain.values import Audio, Recording, Span
 
 PEAKS, COPY = ".peaks", ".flac"
 
@@ -28,31 +30,39 @@ class DerivedFiles:
         folder.mkdir(parents=True, exist_ok=True)
         self._making = threading.Lock()
 
-    def peaks(self, recording_id: str, media: Path) -> NDArray[np.uint8]:
+    def peaks(self, recording: Recording, media: Path) -> NDArray[np.uint8]:
         """Return the peaks of a recording's waveform, (steps,) uint8. Raises DecodeError, NotFoundError."""
-        path = self._made(
-            recording_id + PEAKS, media, lambda target: write_peaks(target, peaks_of(audio.stream(media, self._limits)))
-        )
-        return np.fromfile(path, np.uint8)
+        make = lambda target: write_peaks(target, peaks_of(self._stream(recording, media)))  # noqa: E731
+        return np.fromfile(self._made(recording.recording_id + PEAKS, media, make), np.uint8)
 
     def keep_peaks(self, recording_id: str, peaks: NDArray[np.uint8]) -> None:
         """Keep peaks that were found while the recording was decoded for something else."""
         with self._making:
             self._make(recording_id + PEAKS, lambda target: write_peaks(target, peaks))
 
-    def playable(self, recording_id: str, media: Path) -> tuple[Path, str]:
-        """Return a file with a recording's sound that browsers play, and its media type.
+    def playable(self, recording: Recording, media: Path) -> tuple[Path, str]:
+        """Return a file with a recording's sound that browsers play as we heard it, and its media type.
 
-        That is the recording itself or, where browsers do not know its format or jump in it to the wrong second, a
-        copy. Raises DecodeError, NotFoundError.
+        That is the recording itself or, where browsers do not know its format, or where its own tables do not lead them
+        to the right second, a copy. Raises DecodeError, NotFoundError.
         """
-        if kind := audio.media_type(media):
+        copy = self.folder / (recording.recording_id + COPY)
+        if not copy.exists() and (kind := _media_type(media, recording.duration_s)):
             return media, kind
-        make = lambda target: audio.write_flac(target, audio.stream(media, self._limits))  # noqa: E731
-        return self._made(recording_id + COPY, media, make), "audio/flac"
+        make = lambda target: audio.write_flac(target, self._stream(recording, media))  # noqa: E731
+        return self._made(copy.name, media, make), "audio/flac"
+
+    def sound(self, recording: Recording, media: Path, span: Span) -> Audio:
+        """Return a stretch of a recording, from the very file that is played. Raises DecodeError, NotFoundError."""
+        path, _ = self.playable(recording, media)
+        return _read_span(path, span, recording.file_name)
+
+    def _stream(self, recording: Recording, media: Path) -> Iterator[Audio]:
+        return audio.stream(media, self._limits, name=recording.file_name)
 
     def remove(self, recording_id: str) -> None:
         """Remove what was made from a recording; call it when the recording itself is gone."""
+        _read_span.cache_clear()
         for suffix in (PEAKS, COPY):
             (self.folder / (recording_id + suffix)).unlink(missing_ok=True)
 
@@ -76,6 +86,18 @@ class DerivedFiles:
             unfinished.replace(self.folder / name)
         finally:
             unfinished.unlink(missing_ok=True)
+
+
+@lru_cache(maxsize=16)
+def _read_span(path: Path, span: Span, name: str) -> Audio:
+    """Return a stretch of a file, kept for a while: a player asks for one clip several times, part by part."""
+    return audio.read_span(path, span, name)
+
+
+@lru_cache(maxsize=4096)
+def _media_type(media: Path, duration_s: float) -> str:
+    """Return the media type of a file of the library, which is named after its content and never changes."""
+    return audio.media_type(media, duration_s)
 
 
 def write_peaks(target: Path, peaks: NDArray[np.uint8]) -> None:

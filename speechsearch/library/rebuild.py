@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from speechsearch.domain.errors import NotFoundError
 from speechsearch.domain.progress import Progress, ProgressCallback
-from speechsearch.library.intake import encoded, save_cut
+from speechsearch.library.intake import Heard, encoded, save_cut
 from speechsearch.library.library import Library
 from speechsearch.library.second_pass import SOUND, SecondPass
 
@@ -26,7 +28,9 @@ def rebuild(library: Library, progress: ProgressCallback | None = None) -> int:
             except NotFoundError:
                 continue  # deleted meanwhile
             if entry.fingerprint != library.fingerprint:
-                stored = list(encoded(library, recording, library.media_dir / media_name))
+                heard = Heard()
+                stored = list(encoded(library, recording, library.media_dir / media_name, heard_of=heard))
+                recording = replace(recording, duration_s=heard.duration_s)
                 wants_transcripts = entry.recording_id in store.transcripts.wanted()
                 save_cut(library, recording, media_name, stored, wants_transcripts)
                 passages += len(stored)

@@ -172,9 +172,9 @@ class SecondPass:
         """Yield passages with their sound, in batches; the recording is read once."""
         if not passages:
             return
-        sounds = audio.sounds_at(
-            self._library.media(recording_id), [one.span for one in passages], self._library.limits
-        )
+        library, spans = self._library, [one.span for one in passages]
+        name = library.store.recordings.get(recording_id).file_name
+        sounds = audio.sounds_at(library.media(recording_id), spans, library.limits, name)
         pairs = zip(passages, ahead(sounds), strict=True)
         yield from batches(pairs, BATCH_S, lambda pair: pair[1].duration_s)
 

@@ -12,9 +12,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from speechsearch.domain.assets import ASSETS
 from speechsearch.domain.errors import ModelUnavailableError
-from speechsearch.retrieval.fusion import Scale, likelihood
+from speechsearch.retrieval.fusion import Scale
+from speechsearch.retrieval.retriever import Ranking
 from speechsearch.text.common import FEATURES
 
 SHIPPED = ASSETS / "calibration.json"
@@ -35,16 +39,44 @@ class Fusion:
     typical: Mapping[str, Scale]
 
 
+SIGNALS = (*FEATURES, *(f"score if {name}" for name in FEATURES), "behind", "heard here", "surely heard here")
+"""What the chance of a hit is told from; ``behind``: how far its score is behind the first one's."""
+SURELY = 4
+"""This power of what is heard in a passage is small unless nearly all of the question is heard."""
+
+
+def signals(ranking: Ranking) -> NDArray[np.float64]:
+    """Return what the chances of a ranking's hits are told from, (passages, SIGNALS) float64.
+
+    >>> from speechsearch.retrieval.retriever import RankedPassage
+    >>> ranking = Ranking((RankedPassage("a", 3.0, (), 1.0), RankedPassage("b", 0.0, ())), 0.0, 0.0)
+    >>> dict(zip(SIGNALS, signals(ranking)[1].round(2).tolist()))["behind"]
+    1.39
+    """
+    scores = np.array([one.score for one in ranking.passages])
+    heard = np.array([one.heard for one in ranking.passages])
+    like = np.array(ranking.features or (1.0, *(0.0,) * (len(FEATURES) - 1)))
+    size = np.log1p(scores.clip(min=0))
+    behind = np.log1p(scores.max(initial=-np.inf) - scores)
+    return np.column_stack([np.tile(like, (len(scores), 1)), np.outer(size, like), behind, heard, heard**SURELY])
+
+
 @dataclass(frozen=True, slots=True)
 class Likelihood:
-    """From which score on an answer is likely, and slope and intercept of the logistic curve from score to chance."""
+    """How likely an engine's hits are right: a logistic model of SIGNALS, and from which chance on one is confident."""
 
     threshold: float
-    curve: tuple[float, float]
+    coefficients: Sequence[float]
 
-    def __call__(self, score: float) -> float:
-        """Return the chance that a passage with this score is relevant, never more than MOST_LIKELY."""
-        return min(MOST_LIKELY, likelihood(score, *self.curve))
+    def chances(self, ranking: Ranking) -> list[float]:
+        """Return the chance of each passage of a whole answer that it is relevant, never more than MOST_LIKELY."""
+        chances = 1 / (1 + np.exp(-np.clip((signals(ranking) * np.array(self.coefficients)).sum(1), -50, 50)))
+        found: list[float] = chances.clip(max=MOST_LIKELY).tolist()
+        return found
+
+    def is_confident(self, ranking: Ranking) -> bool:
+        """Say whether the first passage is likely enough."""
+        return bool(ranking.passages) and self.chances(ranking)[0] >= self.threshold
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +97,9 @@ class Row:
 class Calibrations:
     """All that was learnt.
 
-    >>> rows = (Row("hybrid", {"speech encoder": "a-1"}, likelihood=Likelihood(1.0, (2.0, 0.0))),)
+    >>> rows = (Row("hybrid", {"speech encoder": "a-1"}, likelihood=Likelihood(0.5, (0.0,) * len(SIGNALS))),)
     >>> Calibrations(rows).likelihood("hybrid", {"speech encoder": "a-1", "recognizer": "b-2"}).threshold
-    1.0
+    0.5
     >>> Calibrations(rows).likelihood("hybrid", {"speech encoder": "a-2"}) is None
     True
     """
@@ -84,15 +116,14 @@ class Calibrations:
 
 
 def as_row(written: Mapping[str, Any]) -> Row:
-    """Return a row as a file has it: engine, models, and weights with typical or threshold with curve, or both."""
+    """Return a row as a file has it: engine, models, and weights with typical or threshold with chance, or both."""
     fusion = learnt = None
     if "weights" in written:
         typical = {name: (float(mean), float(deviation)) for name, (mean, deviation) in written["typical"].items()}
         weights = written["weights"].items()
         fusion = Fusion({name: [float(learnt[one]) for one in FEATURES] for name, learnt in weights}, typical)
-    if "curve" in written:
-        slope, intercept = written["curve"]
-        learnt = Likelihood(float(written["threshold"]), (float(slope), float(intercept)))
+    if "chance" in written:
+        learnt = Likelihood(float(written["threshold"]), [float(written["chance"][one]) for one in SIGNALS])
     return Row(written["engine"], dict(written["models"]), fusion, learnt)
 
 

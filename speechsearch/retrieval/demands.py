@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import islice, product
 
 from speechsearch.domain.errors import EmptyQueryError
-from speechsearch.domain.question import Question
+from speechsearch.domain.question_syntax import Question
 from speechsearch.domain.values import PhonemeTrack, Query, SpokenWord
 from speechsearch.retrieval.spotting import Pronounce, losses_of
 from speechsearch.text.spellings import keys, places, readings, several_ways

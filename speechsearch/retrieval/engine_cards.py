@@ -28,6 +28,7 @@ class EngineCard:
         factory: "package.module:function", imported when first used; it takes ``EngineParts``.
         colour: of its badges and curves on a light page, and on a dark one (CSS).
         is_experimental: off by default, marked, and listed last.
+        technical_title: as an engineer would call it; the page shows it small.
     """
 
     name: str
@@ -38,6 +39,7 @@ class EngineCard:
     factory: str
     colour: tuple[str, str]
     is_experimental: bool = False
+    technical_title: str = ""
 
     @property
     def label(self) -> str:
@@ -58,46 +60,68 @@ EVERYTHING = EngineCard(
     ("adapter", "phonetic", "pieces", "meaning", "words"),
     "speechsearch.retrieval.engines:fused",
     ("#0369a1", "#38bdf8"),
+    technical_title="sound and transcript, fused",
 )
 HYBRID = EngineCard(
     "hybrid",
-    "Adapter + phonetic",
-    "Meaning, sound and likely words, weighted by the kind of question. No transcript is involved.",
+    "Sound",
+    "What may have been said, by meaning, pronunciation and likely words together. No transcript is used.",
     "sound",
     ("adapter", "phonetic", "pieces"),
     "speechsearch.retrieval.engines:fused",
     ("#be123c", "#fb7185"),
+    technical_title="adapter + phonetic index",
 )
 ADAPTER = EngineCard(
     "adapter",
-    "Speech adapter",
-    "Meaning: the passage's sound goes through an adapter into the space of a text-embedding model.",
+    "Meaning",
+    "What a passage is about, heard from its sound. Good for questions in other words than those spoken.",
     "sound",
     ("adapter",),
     "speechsearch.retrieval.engines:single",
     ("#0d9488", "#2dd4bf"),
+    technical_title="speech adapter",
 )
 PHONETIC = EngineCard(
     "phonetic",
-    "Phonetic index",
-    "Sound: the words of your question, names above all, are looked for in what may have been said.",
+    "Pronunciation",
+    "How the words of your question sound. Good for names and rare words, however they are spelled.",
     "sound",
     ("phonetic",),
     "speechsearch.retrieval.engines:fused",
     ("#c2700a", "#f59e0b"),
+    technical_title="phonetic index",
 )
 ASR = EngineCard(
     "asr",
-    "ASR baseline",
-    "Transcript first: a recogniser writes passages down; their meaning and words are searched.",
+    "Transcript",
+    "The usual way: a speech recogniser writes the passages down, and that text is searched.",
     "transcript",
     ("meaning", "words"),
     "speechsearch.retrieval.engines:fused",
     ("#6366f1", "#a5b4fc"),
+    technical_title="ASR baseline",
 )
 BUILT_IN = (EVERYTHING, HYBRID, ADAPTER, PHONETIC, ASR)
+CHANNEL_TITLES = {
+    "adapter": "meaning",
+    "phonetic": "pronunciation",
+    "pieces": "likely words",
+    "meaning": "transcript meaning",
+    "words": "transcript words",
+}
+"""What the page calls the channels of the built-in engines."""
 DEFAULT, BASELINE = HYBRID.name, ASR.name
 """What answers a program that did not choose: there always is one; and what the others are compared with."""
+
+
+def channel_title(name: str) -> str:
+    """Return what the page calls a channel; its name where it has no other.
+
+    >>> channel_title("adapter"), channel_title("my channel")
+    ('meaning', 'my channel')
+    """
+    return CHANNEL_TITLES.get(name, name)
 
 
 ENTRY_POINTS = "speechsearch.engines"

@@ -71,9 +71,13 @@ def fused(parts: EngineParts) -> Retriever:
     """Return an engine of several channels; where phonemes are among them, the words of a question are spotted too."""
     retrievers = parts_of(parts)
     hear = parts.speech_encoder.pronounce
-    spotting = [KeywordRetriever(SPOTTING, one, hear, parts.tracks) for one in retrievers if one.channel.is_phonetic]
+    spotting = [
+        KeywordRetriever(SPOTTING, one, hear, parts.tracks, parts.sample)
+        for one in retrievers
+        if one.channel.is_phonetic
+    ]
     return FusedRetriever(
-        parts.card.name, [*retrievers, *spotting], parts.fusion, partial(words_of, parts), parts.sample
+        parts.card.name, [*retrievers, *spotting], parts.fusion, partial(words_of, parts), parts.sample, SPOTTING
     )
 
 
@@ -172,9 +176,9 @@ def build_engines(
 def for_recognizer(card: EngineCard, recognizer: str) -> EngineCard:
     """Return the card of the same engine over another recogniser's transcripts.
 
-    >>> card = EngineCard("asr", "ASR baseline", "", "transcript", (), "", ("", ""))
+    >>> card = EngineCard("asr", "Transcript", "", "transcript", (), "", ("", ""))
     >>> for_recognizer(card, "pocketsphinx").name, for_recognizer(card, "pocketsphinx").title
-    ('asr-pocketsphinx', 'ASR baseline (pocketsphinx)')
+    ('asr-pocketsphinx', 'Transcript (pocketsphinx)')
     """
     return replace(card, name=f"{card.name}-{recognizer}", title=f"{card.title} ({recognizer})")
 

@@ -29,6 +29,7 @@ class FusedRetriever:
         fusion: what was learnt about their scores; None: nothing.
         words: says which words a question has, which the weights depend on.
         sample: gives the ids of some passages: the background against which scores are normalised.
+        witness: the part, if any, whose scores say how much of the question is heard in a passage.
     """
 
     def __init__(
@@ -38,8 +39,9 @@ class FusedRetriever:
         fusion: Fusion | None,
         words: Callable[[Query], Sequence[str]],
         sample: Callable[[], Sequence[str]],
+        witness: str = "",
     ) -> None:
-        self.name, self.parts, self.words, self.sample = name, parts, words, sample
+        self.name, self.parts, self.words, self.sample, self.witness = name, parts, words, sample, witness
         can_score = all(isinstance(part, Scorer) for part in parts)
         is_learnt = fusion is not None and all(part.name in fusion.coefficients for part in parts)
         self.fusion = fusion if can_score and is_learnt else None
@@ -65,6 +67,7 @@ class FusedRetriever:
             name: {one.passage_id: rank for rank, one in enumerate(ranking.passages, 1)}
             for name, ranking in found.items()
         }
+        like: tuple[float, ...] = ()
         if self.fusion is None:
             scores = {name: {one.passage_id: one.score for one in ranking.passages} for name, ranking in found.items()}
             fused = reciprocal_ranks(ranks)
@@ -74,7 +77,9 @@ class FusedRetriever:
             wanted = sorted(candidates | set(others))
             scores = {part.name: dict(part.score(query, wanted)) for part in active if isinstance(part, Scorer)}
             scales = scales_of(scores, others, self.fusion.typical)
-            weights = channel_weights(self.fusion.coefficients, features(self.words(query)), scores)
+            heard = max(scores.get(self.witness, {}).values(), default=0.0)
+            like = features(self.words(query), heard)
+            weights = channel_weights(self.fusion.coefficients, like, scores)
             fused = weighted_sum(scores, weights, scales, candidates)
         passages = tuple(
             RankedPassage(
@@ -85,11 +90,12 @@ class FusedRetriever:
                     for name, table in ranks.items()
                     if passage_id in table
                 ),
+                scores.get(self.witness, {}).get(passage_id, 0.0),
             )
             for passage_id, score in fused[:limit]
         )
         encode_ms = sum(ranking.encode_ms for ranking in found.values())
-        return Ranking(passages, encode_ms, (time.perf_counter() - started) * 1000 - encode_ms)
+        return Ranking(passages, encode_ms, (time.perf_counter() - started) * 1000 - encode_ms, like)
 
 
 def draw_sample(passage_ids: Sequence[str], size: int = BACKGROUND, seed: int = 1) -> list[str]:

@@ -103,12 +103,3 @@ def reciprocal_ranks(rankings: Mapping[str, Mapping[str, int]], k: int = 60) -> 
         for passage_id, rank in ranks.items():
             summed[passage_id] = summed.get(passage_id, 0.0) + 1 / (k + rank)
     return sorted(summed.items(), key=lambda pair: (-pair[1], pair[0]))
-
-
-def likelihood(score: float, slope: float, intercept: float) -> float:
-    """Return the chance that a passage with this score is relevant, by the logistic curve fitted to its engine.
-
-    >>> likelihood(0.0, 2.0, 0.0), round(likelihood(1.0, 2.0, -1.0), 3), likelihood(-1e9, 2.0, 0.0)
-    (0.5, 0.731, 0.0)
-    """
-    return 0.5 * (1 + math.tanh((slope * score + intercept) / 2))  # the same as 1 / (1 + exp(-x)), never too large

@@ -11,20 +11,28 @@ from speechsearch.domain.values import ChannelRank, Query
 
 @dataclass(frozen=True, slots=True)
 class RankedPassage:
-    """A passage in a retriever's answer: its score (higher is better) and the channels that found it."""
+    """A passage in a retriever's answer: its score (higher is better) and the channels that found it.
+
+    ``heard``: how much of the question is heard in it, 0 to 1; 0 where nothing listened for its words.
+    """
 
     passage_id: str
     score: float
     channels: tuple[ChannelRank, ...]
+    heard: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """A retriever's answer, best first, and the time it took."""
+    """A retriever's answer, best first, and the time it took; ``features``: the question's, where they were asked for.
+
+    The names of the features are ``text.common.FEATURES``.
+    """
 
     passages: tuple[RankedPassage, ...]
     encode_ms: float
     search_ms: float
+    features: tuple[float, ...] = ()
 
 
 @runtime_checkable

@@ -1,6 +1,9 @@
 """The words of a question, looked for one by one in what may have been heard: finds names that no recogniser knows.
 
 The second stage of the phonetic index, whose runs of phonemes choose the passages to look at.
+
+Source: Robertson and Sparck Jones, 1976, weights of words by how many passages have them.
+Differs: whether a passage has a word is a chance, from how well it fits; the weights come from a background sample.
 """
 
 from __future__ import annotations
@@ -29,6 +32,10 @@ MOST_WORDS = 24
 SHORTEST = 2
 """Phonemes that a word has at least to be looked for."""
 VERDICTS = ("confirmed", "rejected")
+EVEN, STEEPNESS = 1.0, 3.0
+"""Nats a phoneme that a word loses where it is as likely as not to have been said, and how fast that changes."""
+UNSEEN = 4
+"""So many passages without any of the words are added to the background: one of three passages says little."""
 ReadTracks = Callable[[Sequence[str]], Mapping[str, PhonemeTrack]]
 Pronounce = Callable[[Query], Sequence[SpokenWord]]
 
@@ -91,16 +98,30 @@ class KeywordRetriever:
         first: chooses the passages that are looked at.
         pronounce: says how the words of a question sound.
         tracks: reads what was heard in passages.
+        sample: gives the ids of some passages: a word that is heard in few of them counts for more.
     """
 
-    def __init__(self, name: str, first: Retriever, pronounce: Pronounce, tracks: ReadTracks) -> None:
+    def __init__(
+        self,
+        name: str,
+        first: Retriever,
+        pronounce: Pronounce,
+        tracks: ReadTracks,
+        sample: Callable[[], Sequence[str]],
+    ) -> None:
         self.name, self.first = name, first
-        self._pronounce, self._tracks = pronounce, tracks
-        self._known = lru_cache(KEPT_QUERIES)(self._nothing_known)
+        self._pronounce, self._tracks, self._sample = pronounce, tracks, sample
+        self._known = lru_cache(KEPT_QUERIES)(self._begun)
 
-    def _nothing_known(self, query: Query) -> tuple[list[SpokenWord], dict[str, float]]:
-        """Return a new question's words and, to be filled, passage id -> score."""
-        return content(with_sounds(self._pronounce(query), query.sounds)), {}
+    def _begun(self, query: Query) -> tuple[list[SpokenWord], NDArray[np.float32], dict[str, float]]:
+        """Return a new question's words, their shares (words,), and the scores of the background by passage id."""
+        words = content(with_sounds(self._pronounce(query), query.sounds))
+        if not words:
+            return [], np.zeros(0, np.float32), {}
+        background = self._tracks(self._sample())
+        heard = chances(judged(losses_of(words, list(background.values())), words, list(background)))
+        shares = shares_of(heard)
+        return words, shares, dict(zip(background, (heard * shares).sum(1).tolist(), strict=True))
 
     def retrieve(self, query: Query, limit: int) -> Ranking:
         """Return at most ``limit`` passages, best first. Raises EmptyQueryError."""
@@ -115,17 +136,17 @@ class KeywordRetriever:
         return Ranking(passages, ranking.encode_ms, ranking.search_ms + (time.perf_counter() - started) * 1000)
 
     def score(self, query: Query, passage_ids: Sequence[str]) -> dict[str, float]:
-        """Return passage id -> score, for those that have a track: the mean over the words, 0 at worst, WORST at best.
+        """Return passage id -> score, for those that have a track: the share of the question heard there, 0 to 1.
 
         Raises:
             EmptyQueryError: nothing in the question can be pronounced.
         """
-        words, known = self._known(query)
+        words, shares, known = self._known(query)
         if not words:
             raise EmptyQueryError("Nothing in the question can be pronounced.", "Use words of letters or digits.")
         tracks = self._tracks([one for one in passage_ids if one not in known])
-        losses = judged(losses_of(words, list(tracks.values())), words, list(tracks))
-        known.update(zip(tracks, (WORST - losses.mean(1)).tolist(), strict=True))
+        heard = chances(judged(losses_of(words, list(tracks.values())), words, list(tracks)))
+        known.update(zip(tracks, (heard * shares).sum(1).tolist(), strict=True))
         return {one: known[one] for one in passage_ids if one in known}
 
 
@@ -143,6 +164,28 @@ def judged(losses: NDArray[np.float32], words: Sequence[SpokenWord], passage_ids
             losses[[one in word.confirmed for one in passage_ids], place] = 0.0
             losses[[one in word.rejected for one in passage_ids], place] = WORST
     return losses
+
+
+def chances(losses: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return how likely a word was said where it loses so much, of any shape.
+
+    >>> chances(np.array([0.0, 1.0, 3.0], np.float32)).round(3).tolist()
+    [0.953000009059906, 0.5, 0.0020000000949949026]
+    """
+    return np.asarray(1 / (1 + np.exp(STEEPNESS * (losses - EVEN))), np.float32)
+
+
+def shares_of(heard: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return how much each word counts, (words,) float32 that add up to 1: the more, the fewer passages have it.
+
+    ``heard``: the chance of each word in each background passage, (passages, words).
+
+    >>> shares_of(np.array([[1, 0], [1, 0], [1, 1]], np.float32)).round(2).tolist()
+    [0.33000001311302185, 0.6700000166893005]
+    """
+    have = heard.sum(0) + 0.5
+    weights = np.log1p((len(heard) + UNSEEN + 1 - have) / have)
+    return np.asarray(weights / weights.sum(), np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

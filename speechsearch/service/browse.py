@@ -15,6 +15,7 @@ from speechsearch.library.contents import Contents, Storage, contents_of, media_
 from speechsearch.library.library import Library
 from speechsearch.library.maps import PassageMap, PassageMaps
 from speechsearch.library.rebuild import differences
+from speechsearch.service.found import FoundCounts
 from speechsearch.service.settings import Settings, is_on_space
 from speechsearch.store import CollectionSummary
 
@@ -22,8 +23,8 @@ from speechsearch.store import CollectionSummary
 class Browse:
     """Shows what there is, and leaves out what the visitor must not see."""
 
-    def __init__(self, settings: Settings, library: Library) -> None:
-        self.settings, self._library = settings, library
+    def __init__(self, settings: Settings, library: Library, found: FoundCounts) -> None:
+        self.settings, self._library, self._found = settings, library, found
         self._maps = PassageMaps(library)
 
     @property
@@ -57,8 +58,7 @@ class Browse:
 
     def facets(self, visitor: Visitor = LOCAL) -> dict[str, list[str]]:
         """Return what a search can be narrowed to: collections, speakers, languages and dates, sorted."""
-        seen = [one for one in self._library.store.collections.names() if visitor.sees(one)]
-        store = self._library.store
+        seen, store = self._seen(visitor), self._library.store
         return {
             "collections": [shown_name(one) for one in seen],
             "speakers": store.recordings.values_of("speaker", seen),
@@ -71,6 +71,15 @@ class Browse:
         if collection is not None:
             return self._library.store.recordings.find(self.resolve(collection, visitor))
         return [one for one in self._library.store.recordings.find() if visitor.sees(one.collection)]
+
+    def newest(self, limit: int, visitor: Visitor = LOCAL) -> list[str]:
+        """Return the ids of the recordings that were added last, of those that the visitor sees, the last first."""
+        return self._library.store.recordings.newest(self._seen(visitor), limit)
+
+    def most_found(self, limit: int, visitor: Visitor = LOCAL) -> dict[str, int]:
+        """Return recording id -> how often it was a likely answer, of those the visitor sees found most, in order."""
+        self._found.write()
+        return self._library.store.recordings.most_found(self._seen(visitor), limit)
 
     def recording(self, recording_id: str, visitor: Visitor = LOCAL) -> Recording:
         """Return one recording. Raises NotFoundError, also when the visitor must not see it."""
@@ -124,8 +133,8 @@ class Browse:
         passage = self._library.store.passages.get([passage_id]).get(passage_id)
         if passage is None:
             raise NotFoundError("There is no such passage.", "It may have been deleted.")
-        _, media = self.media(passage.recording_id, visitor)
-        return audio.read_span(media, passage.span)
+        recording, media = self.media(passage.recording_id, visitor)
+        return self._library.derived.sound(recording, media, passage.span)
 
     def transcribed(self, recording_id: str, visitor: Visitor = LOCAL) -> list[tuple[Passage, Transcript | None]]:
         """Return a recording's passages in order of time, each with its transcript. Raises NotFoundError."""
@@ -137,12 +146,12 @@ class Browse:
     def playable(self, recording_id: str, visitor: Visitor = LOCAL) -> tuple[Recording, Path, str]:
         """Return a recording, a file with its sound that browsers play, and its media type. Raises NotFoundError."""
         recording, media = self.media(recording_id, visitor)
-        return recording, *self._library.derived.playable(recording_id, media)
+        return recording, *self._library.derived.playable(recording, media)
 
     def outline(self, recording_id: str, points: int, visitor: Visitor = LOCAL) -> tuple[Recording, list[int]]:
         """Return a recording and the outline of its waveform in so many points, 0 to 255. Raises NotFoundError."""
         recording, media = self.media(recording_id, visitor)
-        return recording, outline(self._library.derived.peaks(recording_id, media), points)
+        return recording, outline(self._library.derived.peaks(recording, media), points)
 
     def contents(self, name: str, words: str = "", page: int = 1, visitor: Visitor = LOCAL) -> Contents:
         """Return what is in a collection; see ``contents_of``. Raises NotFoundError."""
@@ -162,6 +171,9 @@ class Browse:
         if visitor.is_owner or not found:
             return found
         return ["Database, index and audio files do not agree everywhere; the owner can see where."]
+
+    def _seen(self, visitor: Visitor) -> list[str]:
+        return [one for one in self._library.store.collections.names() if visitor.sees(one)]
 
     def storage(self) -> Storage:
         """Return how much room the data folder takes."""

@@ -30,6 +30,7 @@ from speechsearch.retrieval.engine_cards import engine_cards
 from speechsearch.retrieval.engines import build_engines
 from speechsearch.service.browse import Browse
 from speechsearch.service.feedback import Feedback
+from speechsearch.service.found import FoundCounts
 from speechsearch.service.manage import Manage
 from speechsearch.service.my_names import MyNames
 from speechsearch.service.names_heard import NamesHeard
@@ -62,9 +63,10 @@ class Service:
             BackgroundSample(library),
             store.passages.tracks,
         )
-        self.browse = Browse(settings, library)
+        self._found = FoundCounts(store)
+        self.browse = Browse(settings, library, self._found)
         self.names = MyNames(library, self.browse)
-        self.search = Search(library, engines, self.browse, self.names)
+        self.search = Search(library, engines, self.browse, self._found, self.names)
         self.names_heard = NamesHeard(library, self.names, engines, self.search.allowed)
         self.manage = Manage(library, self.browse)
         self.feedback = Feedback(library, self.browse, engines.keys(), bool(settings.auth.users))
@@ -144,9 +146,12 @@ class Service:
 
     def close(self) -> None:
         """Write everything and let go of the data folder."""
-        self.library.index.close()
-        self.store.close()
-        self._lock.release()
+        try:
+            self._found.write()
+        finally:
+            self.library.index.close()
+            self.store.close()
+            self._lock.release()
 
     def __enter__(self) -> Service:
         return self

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from speechsearch import audio
 from speechsearch.domain.errors import CapabilityError, EmptyQueryError
-from speechsearch.domain.question import Question, read_question
+from speechsearch.domain.question_syntax import Question, read_question
 from speechsearch.domain.values import Audio, Comparison, Coverage, Filters, Hit, Query, Results, SpokenWord
 from speechsearch.domain.visitors import LOCAL, Visitor
 from speechsearch.library.coverage import CoverageTable
@@ -24,6 +24,7 @@ from speechsearch.retrieval.retriever import Ranking
 from speechsearch.retrieval.spotting import NAME as SPOTTING
 from speechsearch.retrieval.spotting import with_sounds
 from speechsearch.service.browse import Browse
+from speechsearch.service.found import FoundCounts
 from speechsearch.service.my_names import MyNames
 
 LONGEST_QUERY = 2_000
@@ -40,11 +41,14 @@ class Search:
         library: what is searched.
         engines: by name.
         browse: knows what a visitor sees.
+        found: counts what is found.
         names: the list of names, which are heard as they are said to sound.
     """
 
-    def __init__(self, library: Library, engines: Mapping[str, Engine], browse: Browse, names: MyNames) -> None:
-        self._library, self._browse, self._names = library, browse, names
+    def __init__(
+        self, library: Library, engines: Mapping[str, Engine], browse: Browse, found: FoundCounts, names: MyNames
+    ) -> None:
+        self._library, self._browse, self._found, self._names = library, browse, found, names
         self.engines = engines
         self._coverage = CoverageTable(library)
 
@@ -68,6 +72,12 @@ class Search:
             NotFoundError: there is no such engine or collection.
             CapabilityError: the engine cannot find phrases, and some are asked for.
         """
+        results = self._find(query, engine_name, visitor)
+        self._count(query, results)
+        return results
+
+    def _find(self, query: Query, engine_name: str, visitor: Visitor) -> Results:
+        """Return what ``find`` does, and count nothing."""
         started = time.perf_counter()
         engine_name = engine_name or self.default()
         engine_named(engine_name, self.cards())
@@ -107,12 +117,19 @@ class Search:
 
     def compare(self, query: Query, left: str = "", right: str | None = None, visitor: Visitor = LOCAL) -> Comparison:
         """Return two engines' answers to the same query, one after the other so that neither slows the other."""
-        return Comparison(self.find(query, left, visitor), self.find(query, right or self.baseline(), visitor))
+        both = [self._find(query, engine, visitor) for engine in (left, right or self.baseline())]
+        self._count(query, *both)
+        return Comparison(*both)
+
+    def _count(self, query: Query, *answers: Results) -> None:
+        """Count the recordings that were found; not where the visitor had chosen them himself."""
+        if not query.filters.recording_ids:
+            hits = [hit for results in answers for hit in results.hits if hit.is_confident]
+            self._found.note(hit.recording.recording_id for hit in hits)
 
     def query_audio(self, source: Path | bytes) -> Audio:
-        """Return a spoken question. Raises DecodeError, TooLongError."""
-        limits = self._library.limits
-        return audio.load(source, limits, limits.query_audio_s)
+        """Return what is said in a spoken question. Raises DecodeError, TooLongError, SilentError."""
+        return audio.question(source, self._library.limits)
 
     def allowed(self, filters: Filters, visitor: Visitor) -> Filters | None:
         """Return filters that the index understands and that leave out what the visitor must not see; None: nothing.
@@ -182,6 +199,7 @@ class Search:
         }
         known = [one for one in ranking.passages if one.passage_id in seen]
         learnt = engine.likelihood
+        chances = dict(zip(ids, learnt.chances(ranking), strict=True)) if learnt else {}
         hits = tuple(
             Hit(
                 rank,
@@ -189,9 +207,9 @@ class Search:
                 passages[one.passage_id],
                 recordings[one.passage_id],
                 one.channels,
-                is_confident=learnt is None or one.score >= learnt.threshold,
+                is_confident=learnt is None or chances[one.passage_id] >= learnt.threshold,
                 transcript=transcripts.get(one.passage_id),
-                likelihood=learnt(one.score) if learnt else None,
+                likelihood=chances.get(one.passage_id),
                 heard=evidence.get(one.passage_id, NOTHING).heard,
                 marked=evidence.get(one.passage_id, NOTHING).marked,
             )

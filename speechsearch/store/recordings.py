@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from speechsearch.domain.errors import InputError, NotFoundError
 from speechsearch.domain.values import Recording
 from speechsearch.store.database import Database, delete_rows, rows_of, upsert
+from speechsearch.store.jobs import time_ago
 from speechsearch.store.journal import journal_row, mark_stored
 from speechsearch.store.passages import write_encoded
 from speechsearch.store.records import StoredPassage
@@ -90,6 +91,29 @@ class Recordings:
         with self._database.reading() as connection:
             return list(connection.scalars(statement.order_by(column)))
 
+    def newest(self, collections: Sequence[str], limit: int) -> list[str]:
+        """Return the ids of the recordings of some collections that were added last, the last first."""
+        order = (RecordingRow.added_at.desc(), RecordingRow.recording_id)
+        statement = sa.select(RecordingRow.recording_id).where(RecordingRow.collection.in_(collections))
+        with self._database.reading() as connection:
+            return list(connection.scalars(statement.order_by(*order).limit(limit)))
+
+    def most_found(self, collections: Sequence[str], limit: int) -> dict[str, int]:
+        """Return recording id -> how often it was found, of the recordings of some collections; the most first."""
+        of_them = RecordingRow.collection.in_(collections) & (RecordingRow.times_found > 0)
+        order = (RecordingRow.times_found.desc(), RecordingRow.recording_id)
+        statement = sa.select(RecordingRow.recording_id, RecordingRow.times_found).where(of_them).order_by(*order)
+        with self._database.reading() as connection:
+            return {row.recording_id: row.times_found for row in connection.execute(statement.limit(limit))}
+
+    def count_found(self, times: Mapping[str, int]) -> None:
+        """Add how often recordings were a likely answer; those that are gone are left out."""
+        with self._database.writing() as connection:
+            for recording_id, more in times.items():
+                of_recording = RecordingRow.recording_id == recording_id
+                grown = RecordingRow.times_found + more
+                connection.execute(sa.update(RecordingRow).where(of_recording).values(times_found=grown))
+
     def describe(self, recording: Recording) -> None:
         """Overwrite title, speaker, date, language, licence and source of a recording and mark it "stored".
 
@@ -133,7 +157,11 @@ class Recordings:
             InputError: something that cannot be kept; nothing is written.
         """
         recording_id = recording.recording_id
-        row = {**recording_row(recording, media_name), "wants_transcripts": wants_transcripts}
+        row = {
+            **recording_row(recording, media_name),
+            "wants_transcripts": wants_transcripts,
+            "added_at": time_ago(),
+        }
         new_rows = {one["passage_id"]: one for one in (passage_row(p.passage, recording_id) for p in passages)}
         if len(new_rows) < len(passages):
             raise InputError(f"The passages of recording {recording_id} are not all different.")
@@ -143,7 +171,7 @@ class Recordings:
             # First, because it makes others who save the same recording wait on PostgreSQL too.
             upsert(connection, JournalRow, entry)
             upsert(connection, CollectionRow, collection, kept=tuple(collection))
-            upsert(connection, RecordingRow, row)
+            upsert(connection, RecordingRow, row, kept=("added_at",))
             of_recording = PassageRow.recording_id == recording_id
             old_ids = set(connection.scalars(sa.select(PassageRow.passage_id).where(of_recording)))
             gone = sorted(old_ids - new_rows.keys())

@@ -46,6 +46,8 @@ class RecordingRow(Base):
     source: Mapped[str]
     media_name: Mapped[str]
     wants_transcripts: Mapped[bool] = mapped_column(server_default=sa.true())
+    added_at: Mapped[str] = mapped_column(server_default="")
+    times_found: Mapped[int] = mapped_column(server_default="0")
 
 
 class PassageRow(Base):

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import math
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,48 +27,56 @@ from torch import Tensor
 from speechsearch.domain.errors import EmptyQueryError
 from speechsearch.domain.values import Query
 from speechsearch.evaluation import read_collection
-from speechsearch.evaluation.encoding import GOLD, EncodedCollection, encode_collection
+from speechsearch.evaluation.encoding import GOLD, SOUND, EncodedCollection, encode_collection, engines_over
 from speechsearch.library.makers import Makers
 from speechsearch.models.baseline import Baseline
-from speechsearch.retrieval.calibration import SHIPPED, Calibrations
+from speechsearch.retrieval.calibration import SHIPPED, SIGNALS, Calibrations, Fusion, read_calibrations
 from speechsearch.retrieval.engines import Engine
 from speechsearch.retrieval.fused import FusedRetriever, draw_sample
 from speechsearch.retrieval.fusion import LEFT_OUT, Scale, background
 from speechsearch.retrieval.retriever import Retriever, Scorer
+from speechsearch.retrieval.spotting import NAME as SPOTTING
 from speechsearch.service.open import makers_of, new_loader
 from speechsearch.service.settings import read_settings
 from speechsearch.text.common import FEATURES, features
 from speechsearch.text.spoken import spoken_words
-from speechsearch.training.fit_calibration import brier, calibration_error, cross_validated, fit
+from speechsearch.training.fit_calibration import (
+    cases_of,
+    cross_validated,
+    fit,
+    joined,
+    kind_of,
+    threshold_of,
+    told,
+)
 
-KEPT = 0.95
-"""Share of right first answers that must count as confident: a wrong 'nothing found' is worse than a weak hit."""
 FIRST_WEIGHT = 0.5
 """Of each channel, before anything is learnt."""
-PENALTY = 0.02
+PENALTY = 0.005
 """How strongly coefficients are drawn to where they began."""
 STEPS = 300
 FOLDS = 5
+SIZES = (60, 30, 10, 3)
+"""Passages of the smaller libraries that chances are also learnt from."""
 Scores = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """The best ten passages for a question: their scores, which are right, and whether there is any right one."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """The questions of a collection, put to the channels of an engine over some of its passages.
 
-    scores: tuple[float, ...]
-    is_right: tuple[bool, ...]
-    has_answer: bool
+    ``features`` (questions, FEATURES); ``scores`` (questions, channels, passages), normalised where there are several
+    channels; ``heard`` (questions, passages), the share of the question heard; ``is_right`` (questions, passages) bool.
+    """
 
-    @property
-    def best(self) -> float:
-        """The score of the first passage; 0 when there is none."""
-        return self.scores[0] if self.scores else 0.0
+    features: Tensor
+    scores: Tensor
+    heard: Tensor
+    is_right: Tensor
 
-    @property
-    def reciprocal_rank(self) -> float:
-        """1 / rank of the first right passage; 0 when there is none."""
-        return 1 / (self.is_right.index(True) + 1) if True in self.is_right else 0.0
+    def of(self, which: Tensor) -> Asked:
+        """Return some of the questions; ``which``: (questions,) bool."""
+        return Asked(self.features[which], self.scores[which], self.heard[which], self.is_right[which])
 
 
 def scorers_of(engine: Retriever) -> Sequence[Scorer]:
@@ -76,9 +85,8 @@ def scorers_of(engine: Retriever) -> Sequence[Scorer]:
     return [part for part in parts if isinstance(part, Scorer)]
 
 
-def scores_of(engine: Retriever, encoded: EncodedCollection) -> dict[str, Scores]:
+def scores_of(engine: Retriever, encoded: EncodedCollection, ids: Sequence[str]) -> dict[str, Scores]:
     """Return every channel's scores, (questions, passages) float64 with zeros for passages that it does not score."""
-    ids = list(encoded.names)
     place_of = {one: place for place, one in enumerate(ids)}
     found: dict[str, Scores] = {}
     for channel in scorers_of(engine):
@@ -112,71 +120,27 @@ def normalised(scores: Scores, typical: Scale, sample: Sequence[int]) -> Scores:
     return result
 
 
-def answers(fused: Scores, encoded: EncodedCollection) -> list[Found]:
-    """Return the ten best passages of every question, of fused scores or those of one channel."""
-    names = list(encoded.names.values())
-    found = []
-    for query, row in zip(encoded.collection.queries, fused, strict=True):
-        relevant = encoded.collection.relevance.get(query.query_id, {})
-        best = np.argsort(-row, kind="stable")[:10]
-        is_right = tuple(names[place] in relevant for place in best)
-        found.append(Found(tuple(float(row[place]) for place in best), is_right, bool(relevant)))
-    return found
+def asked(
+    scores: Mapping[str, Scores], typical: Mapping[str, Scale], encoded: EncodedCollection, ids: Sequence[str]
+) -> Asked:
+    """Return the questions of a collection with what the channels score; of a single one as it is.
 
-
-def threshold_of(found: Sequence[Found]) -> tuple[float, float]:
-    """Return (threshold, abstention): the score that KEPT of the right first answers reach, and what it keeps back.
-
-    ``abstention``: the share of the questions without an answer whose best score stays below.
-
-    >>> threshold_of([Found((3.0,), (True,), True), Found((2.0,), (True,), True), Found((1.0,), (False,), False)])
-    (2.05, 1.0)
+    ``typical``: of each channel, empty where there is only one. ``ids``: the passages.
     """
-    right = np.array([one.best for one in found if one.has_answer and one.reciprocal_rank == 1])
-    none = np.array([one.best for one in found if not one.has_answer])
-    threshold = float(np.quantile(right, 1 - KEPT))
-    return round(threshold, 4), float((none < threshold).mean())
-
-
-def calibration_of(found: Sequence[Found]) -> tuple[tuple[float, float], str]:
-    """Return (slope, intercept) from score to likelihood, and what five-fold cross-validation says of such chances."""
-    scores = np.array([score for one in found for score in one.scores])
-    is_right = np.array([right for one in found for right in one.is_right])
-    questions = np.array([number for number, one in enumerate(found) for _ in one.scores])
-    chances = cross_validated(scores, is_right, questions)
-    slope, intercept = fit(scores, is_right)
-    verdict = (
-        f"{len(scores)} cases, {is_right.mean():.1%} right; Brier score {brier(chances, is_right):.4f} "
-        f"(always the share: {is_right.mean() * (1 - is_right.mean()):.4f}), "
-        f"expected calibration error {calibration_error(chances, is_right):.4f}"
-    )
-    return (round(slope, 4), round(intercept, 4)), verdict
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Asked:
-    """The questions of a collection.
-
-    What they are like (questions, FEATURES), normalised scores (questions, channels, passages), which passages are
-    right (questions, passages) bool.
-    """
-
-    features: Tensor
-    scores: Tensor
-    is_right: Tensor
-
-    def of(self, which: Tensor) -> Asked:
-        """Return some of the questions; ``which``: (questions,) bool."""
-        return Asked(self.features[which], self.scores[which], self.is_right[which])
-
-
-def asked(scores: Mapping[str, Scores], encoded: EncodedCollection) -> Asked:
-    """Return the questions of a collection with what its channels, already normalised, score."""
-    names = list(encoded.names.values())
     queries, relevance = encoded.collection.queries, encoded.collection.relevance
+    names = [encoded.names[one] for one in ids]
+    sample = [ids.index(one) for one in draw_sample(ids)]
+    ready = [normalised(one, typical[name], sample) if typical else one for name, one in scores.items()]
+    heard = scores.get(SPOTTING, np.zeros((len(queries), len(ids))))
+    nothing = (1.0, *(0.0,) * (len(FEATURES) - 1))  # an engine of one channel does not ask what a question is like
+    like = [
+        features(spoken_words(query.text), float(most)) if typical else nothing
+        for query, most in zip(queries, heard.max(1), strict=True)
+    ]
     return Asked(
-        torch.tensor([features(spoken_words(query.text)) for query in queries]),
-        torch.from_numpy(np.stack(list(scores.values()), axis=1)).float(),
+        torch.tensor(like),
+        torch.from_numpy(np.stack(ready, axis=1)).float(),
+        torch.from_numpy(heard).float(),
         torch.tensor([[name in relevance.get(query.query_id, {}) for name in names] for query in queries]),
     )
 
@@ -210,75 +174,147 @@ def learnt(sets: Sequence[Asked]) -> Tensor:
     return coefficients.detach()
 
 
-def by_folds(sets: Sequence[Asked]) -> list[Scores]:
-    """Return each set's scores, (questions, passages), by coefficients learnt without the questions of their fold."""
+def by_folds(sets: Sequence[Sequence[Asked]]) -> list[list[Scores]]:
+    """Return the scores, (questions, passages), of each set's libraries without having learnt of the fold's questions.
+
+    ``sets``: of each set its libraries, the whole one first; it alone is learnt from.
+    """
     drawn = torch.Generator().manual_seed(1)
-    folds = [torch.randint(FOLDS, (len(one.features),), generator=drawn) for one in sets]
-    found = [np.zeros(one.is_right.shape) for one in sets]
+    folds = [torch.randint(FOLDS, (len(one[0].features),), generator=drawn) for one in sets]
+    found = [[np.zeros(library.is_right.shape) for library in one] for one in sets]
     for fold in range(FOLDS):
-        coefficients = learnt([one.of(which != fold) for one, which in zip(sets, folds, strict=True)])
+        coefficients = learnt([one[0].of(which != fold) for one, which in zip(sets, folds, strict=True)])
         for one, which, rows in zip(sets, folds, found, strict=True):
-            rows[(which == fold).numpy()] = fused_scores(coefficients, one.of(which == fold)).numpy()
+            for library, row in zip(one, rows, strict=True):
+                row[(which == fold).numpy()] = fused_scores(coefficients, library.of(which == fold)).numpy()
     return found
 
 
-def main(folders: list[Path], out: Path = SHIPPED) -> None:
-    """Learn on FOLDERS with the models of the settings and write OUT."""
+def recalls(fused: Scores, some: Asked) -> str:
+    """Return R@1 / R@5 over the questions that have an answer."""
+    right = some.is_right.numpy()
+    best = np.where(right, fused, -np.inf).max(1)[right.any(1)]
+    ranks = 1 + (fused[right.any(1)] > best[:, None]).sum(1)
+    return f"{(ranks <= 1).mean():.3f} / {(ranks <= 5).mean():.3f}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TuningSet:
+    """An encoded folder, and its libraries as ids of their passages: all of them first, then random ones of fewer."""
+
+    name: str
+    encoded: EncodedCollection
+    libraries: Sequence[Sequence[str]]
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kind of each question."""
+        return [kind_of(query.query_id) for query in self.encoded.collection.queries]
+
+
+def main(folders: list[Path], out: Path = SHIPPED, *, keep_weights: bool = False) -> None:
+    """Learn on FOLDERS with the models of the settings and write OUT.
+
+    With ``--keep-weights`` the weights in OUT stay, and only how likely answers are is learnt: for another recogniser.
+    """
     settings = read_settings()
     loader = new_loader(settings)
     makers = makers_of(settings, loader)
     text_encoder = loader.text_encoder(settings.engines.text_encoder)
-    collections = [encode_collection(read_collection(one), makers, text_encoder, has_gold=True) for one in folders]
-    engines = [one.engines(Calibrations()) for one in collections]
+    tuning = []
+    for folder in folders:
+        encoded = encode_collection(read_collection(folder), makers, text_encoder, has_gold=True)
+        tuning.append(TuningSet(folder.name, encoded, libraries_of(encoded)))
+    first = tuning[0].encoded
     rows: list[dict[str, Any]] = []
-    for name, engine in engines[0].items():
-        models = models_of(engine, makers, collections[0].gold)
-        scores = [scores_of(one[name].retriever, encoded) for one, encoded in zip(engines, collections, strict=True)]
-        channels = list(scores[0])
-        fused = [next(iter(one.values())) for one in scores]
-        if len(channels) > 1:
-            typical = {channel: typical_of([one[channel] for one in scores]) for channel in channels}
-            sets = []
-            for one, encoded in zip(scores, collections, strict=True):
-                ids = list(encoded.names)
-                sample = [ids.index(passage_id) for passage_id in draw_sample(ids)]
-                ready = {channel: normalised(one[channel], typical[channel], sample) for channel in channels}
-                sets.append(asked(ready, encoded))
-            fused = by_folds(sets)
-            found = learnt(sets)
-            weights = {
-                channel: {feature: round(float(value), 3) for feature, value in zip(FEATURES, row, strict=True)}
-                for channel, row in zip(channels, found, strict=True)
-            }
-            rows.append({"engine": name, "models": weighed_by(models), "weights": weights, "typical": typical})
-            print(f"{name}: {json.dumps(weights)}", flush=True)
-        if engine.recognizer == GOLD:
-            continue  # a ceiling: nobody is shown how likely its answers are
-        each = [answers(one, encoded) for one, encoded in zip(fused, collections, strict=True)]
-        everything = [one for some in each for one in some]
-        threshold, abstention = threshold_of(everything)
-        curve, verdict = calibration_of(everything)
-        rows.append({"engine": name, "models": models, "threshold": threshold, "curve": curve})
-        by_set = ", ".join(f"{folder.name} {recalls(one)}" for folder, one in zip(folders, each, strict=True))
-        print(
-            f"{name}: R@1 / R@5 cross-validated: {by_set}; confident from {threshold:.3f}, which {abstention:.0%} of "
-            f"the unanswerable questions do not reach; likelihood by {curve}: {verdict}",
-            flush=True,
-        )
+    for name, engine in first.engines(Calibrations()).items():
+        models = models_of(engine, makers, first.gold)
+        if not keep_weights:
+            rows += rows_of(name, models, tuning, None, has_chances=engine.recognizer != GOLD)
+        elif engine.recognizer not in {SOUND, GOLD}:
+            rows += rows_of(name, models, tuning, read_calibrations(out).fusion(name, models), has_chances=True)
     ours = {(row["engine"], tuple(sorted(row["models"].items()))) for row in rows}
-    known = json.loads(out.read_text(encoding="utf-8")) if out.exists() else []
-    others = [row for row in known if (row["engine"], tuple(sorted(row["models"].items()))) not in ours]
+    written = json.loads(out.read_text(encoding="utf-8")) if out.exists() else []
+    others = [row for row in written if (row["engine"], tuple(sorted(row["models"].items()))) not in ours]
     out.write_text(json.dumps([*rows, *others], indent=2) + "\n", encoding="utf-8")
 
 
-def recalls(found: Sequence[Found]) -> str:
-    """Return R@1 / R@5 over the questions that have an answer.
+def rows_of(
+    engine: str, models: Mapping[str, str], tuning: Sequence[TuningSet], known: Fusion | None, *, has_chances: bool
+) -> list[dict[str, Any]]:
+    """Return the rows of an engine: how it weighs its channels, unless that is known, and how likely its answers are.
 
-    >>> recalls([Found((3.0, 2.0), (False, True), True), Found((1.0,), (False,), False)])
-    '0.000 / 1.000'
+    ``has_chances``: False for a ceiling, of which nobody is shown how likely its answers are.
     """
-    ranks = np.array([one.reciprocal_rank for one in found if one.has_answer])
-    return f"{(ranks == 1).mean():.3f} / {(ranks >= 1 / 5).mean():.3f}"
+    scores = [
+        [scores_of(engines_of(one.encoded, ids)[engine].retriever, one.encoded, ids) for ids in one.libraries]
+        for one in tuning
+    ]
+    channels = list(scores[0][0])
+    typical = dict(known.typical) if known else {}
+    if len(channels) > 1 and not known:
+        typical = {channel: typical_of([some[0][channel] for some in scores]) for channel in channels}
+    sets = [
+        [asked(found, typical, one.encoded, ids) for found, ids in zip(several, one.libraries, strict=True)]
+        for several, one in zip(scores, tuning, strict=True)
+    ]
+    rows: list[dict[str, Any]] = []
+    if known:
+        coefficients = torch.tensor([list(known.coefficients[channel]) for channel in channels])
+        fused = [[fused_scores(coefficients, library).numpy() for library in some] for some in sets]
+    elif typical:
+        fused = by_folds(sets)
+        weights = named(channels, learnt([some[0] for some in sets]))
+        rows.append({"engine": engine, "models": weighed_by(models), "weights": weights, "typical": typical})
+        print(f"{engine}: {json.dumps(weights)}", flush=True)
+    else:
+        fused = [[library.scores[:, 0].numpy() for library in some] for some in sets]
+    for one, found, some in zip(tuning, fused, sets, strict=True):
+        print(f"{engine}, {one.name}: R@1 / R@5 {recalls(found[0], some[0])}", flush=True)
+    if has_chances:
+        rows.append({"engine": engine, "models": models, **chances_of(engine, tuning, sets, fused)})
+    return rows
+
+
+def chances_of(
+    engine: str, tuning: Sequence[TuningSet], sets: Sequence[Sequence[Asked]], fused: Sequence[Sequence[Scores]]
+) -> dict[str, Any]:
+    """Return the threshold and the coefficients of SIGNALS, and print what cross-validation says of them."""
+    found, first = [], 0
+    for one, some, several in zip(tuning, sets, fused, strict=True):
+        for library, scores in zip(some, several, strict=True):
+            heard, like, right = library.heard.numpy(), library.features.numpy(), library.is_right.numpy()
+            found.append(cases_of(scores, heard, like, right, one.kinds, first))
+        first += len(one.kinds)
+    cases = joined(found)
+    likely = cross_validated(cases.signals, cases.is_right, cases.questions)
+    is_whole = cases.is_first & np.isin(cases.sizes, [len(one.libraries[0]) for one in tuning])
+    threshold = threshold_of(likely[is_whole], cases.is_right[is_whole])
+    print(told(engine, cases, likely, threshold), flush=True)
+    coefficients = zip(SIGNALS, fit(cases.signals, cases.is_right).tolist(), strict=True)
+    return {"threshold": threshold, "chance": {name: round(value, 4) for name, value in coefficients}}
+
+
+def named(channels: Sequence[str], coefficients: Tensor) -> dict[str, dict[str, float]]:
+    """Return channel -> feature -> coefficient, as a file has them."""
+    return {
+        channel: {feature: round(float(value), 3) for feature, value in zip(FEATURES, row, strict=True)}
+        for channel, row in zip(channels, coefficients, strict=True)
+    }
+
+
+def libraries_of(encoded: EncodedCollection) -> list[list[str]]:
+    """Return the passages of a collection, and random libraries of fewer of them, as ids."""
+    ids = list(encoded.names)
+    sizes = [size for size in SIZES if size < len(ids)]
+    return [ids, *(random.Random(size).sample(ids, size) for size in sizes)]
+
+
+def engines_of(encoded: EncodedCollection, ids: Sequence[str]) -> dict[str, Engine]:
+    """Return the engines of a library that holds some of a collection's passages: these are their background."""
+    sample = draw_sample(ids)
+    tracks = encoded.made[SOUND].tracks
+    return engines_over(encoded.index, encoded.makers, encoded.gold, Calibrations(), sample, tracks)
 
 
 def models_of(engine: Engine, makers: Makers, gold: Baseline) -> dict[str, str]:

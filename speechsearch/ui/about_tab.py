@@ -1,4 +1,4 @@
-"""The About tab: what this is, how good it is, where its limits lie, under which licences, and how it is doing."""
+"""The About tab: what this is, what its words mean, how good it is, its limits, licences, and its status."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ from speechsearch.evaluation import describe_machine
 from speechsearch.retrieval.engine_cards import EngineCard
 from speechsearch.service.known_models import KnownModel, known_models
 from speechsearch.ui import view
+from speechsearch.ui.cards import technical
 from speechsearch.ui.compare_view import table
 from speechsearch.ui.measured import figures
+from speechsearch.ui.texts import About, Add
 from speechsearch.ui.visitor import visitor_of
 
 if TYPE_CHECKING:
@@ -34,43 +36,6 @@ PACKAGES = (
     "torch", "transformers", "onnxruntime", "silero-vad", "qdrant-edge-py", "sqlalchemy", "gradio", "fastapi",
     "soundfile", "soxr", "av", "numpy", "scipy", "num2words", "snowballstemmer",
 )  # fmt: skip
-PARAGRAPHS = {
-    "What this is": (
-        "speechsearch finds the moment in spoken recordings where something is said, by its meaning and its sound. A "
-        "transcript decides what was said before anyone asks; a name that was misheard is gone. This program does not "
-        "decide. Beside its own answers it shows those of a search through transcripts, so that you can judge."
-    ),
-    "How it works": (
-        "A recording is cut at pauses into passages of 5 to 30 seconds. A speech encoder gives, 25 times a second, how "
-        "likely each sound of the language is. From that come an index of runs of three sounds and, by an adapter, "
-        "one vector of meaning in the space of a text encoder and an index of the word pieces that may have been said. "
-        "Your question is turned into the same three things, and the passages nearest to it are the answers."
-    ),
-}
-LIMITS = (
-    "English only. Other languages are heard as if they were English.",
-    "Most voices in training were synthetic, and seven hours were human. Non-native speakers, telephone lines, "
-    "meetings and people who talk at once are heard badly.",
-    "It finds passages; it does not answer questions or sum up. Look at what it finds, and listen.",
-    "A bar shows how likely an answer is to be right on the sets we measured. On your recordings it may be off.",
-    "The recogniser of the baseline is a small one: its transcripts are for comparison, not for reading. Against a "
-    "large recogniser the difference will be smaller.",
-)
-KEYS = {
-    "/": "go to the question",
-    "Enter": "search",
-    "j, k": "next and previous answer",
-    "Space": "play or pause the answer",
-    "?": "these keys, and a switch to turn them off",
-    "Tab": "everything else, in order",
-}
-PAGES = {
-    "README.md": "how to install and use it",
-    "docs/evaluation.md": "every figure, with the command that made it",
-    "docs/training-log.md": "how the model was trained, with its detours",
-    "speechsearch/assets/mini/README.md": "the model card",
-    "speechsearch/assets/samples/README.md": "where the samples come from",
-}
 
 
 class AboutHandlers:
@@ -80,7 +45,7 @@ class AboutHandlers:
         self._service, self._jobs, self._evaluation = service, jobs, evaluation
 
     def shown(self, visitor: Visitor = LOCAL) -> str:
-        """Return the tab for a visitor; how the program is doing only for an owner."""
+        """Return the tab for a visitor; the status of the program only for an owner."""
         return self._card + (self.health() if visitor.is_owner else "")
 
     @cached_property
@@ -99,47 +64,59 @@ class AboutHandlers:
         free_bytes = shutil.disk_usage(self._service.settings.data_dir.expanduser()).free
         jobs = Counter(job.state for job in (self._jobs.jobs() if self._jobs else ()))
         facts = {
-            "Running for": view.duration(time.time() - process.create_time()),
-            "Memory": size(process.memory_info().rss),
-            "Audio": size(storage.audio_bytes),
-            "Database": size(storage.database_bytes),
-            "Index": size(storage.index_bytes),
-            "Free on the disk": size(free_bytes),
-            "Jobs": ", ".join(f"{number} {state}" for state, number in sorted(jobs.items())) or "none yet",
+            About.RUNNING_FOR: view.duration(time.time() - process.create_time()),
+            About.MEMORY: size(process.memory_info().rss),
+            About.AUDIO: size(storage.audio_bytes),
+            About.DATABASE: size(storage.database_bytes),
+            About.INDEX: size(storage.index_bytes),
+            About.FREE: size(free_bytes),
+            About.TASKS: ", ".join(f"{number} {Add.STATES[state]}" for state, number in sorted(jobs.items()))
+            or About.NO_TASKS,
         }
-        return section("How it is doing", pairs(facts), "health")
+        return section(About.STATUS, pairs(facts), "health")
 
     def checked(self, visitor: Visitor = LOCAL) -> str:
         """Return what does not agree between database, index and audio files."""
         try:
             if not visitor.is_owner:
-                raise NotAllowedError("Only an owner may check.", "Log in.")
+                raise NotAllowedError(*About.OWNER_ONLY)
             found = self._service.browse.differences()
         except SpeechSearchError as error:
             return view.problem(error)
         if not found:
-            return view.notice("Database, index and audio files agree.")
+            return view.notice(About.AGREES)
         items = "".join(f"<li>{view.text(one, 300)}</li>" for one in found[:50])
-        more = f"<p>and {len(found) - 50} more</p>" if len(found) > 50 else ""
-        listed = f"<strong>Something differs</strong><ul>{items}</ul>{more}"
+        more = f"<p>{About.MORE.format(number=len(found) - 50)}</p>" if len(found) > 50 else ""
+        listed = f"<strong>{About.DIFFERS}</strong><ul>{items}</ul>{more}"
         return f'<div class="ss-notice ss-problem" role="alert">{listed}</div>'
 
 
 def card(evaluation: Path, engines: Sequence[EngineCard], models: Sequence[KnownModel], device: str) -> str:
     """Return all that does not change while the program runs; ``device``: on which the models compute."""
-    parts = [section(title, f"<p>{view.text(words, 900)}</p>") for title, words in PARAGRAPHS.items()]
-    limits = "".join(f"<li>{view.text(one, 400)}</li>" for one in LIMITS)
-    keys = pairs(KEYS, is_keys=True)
-    there = {**machine(), "Models compute on": device}
+    parts = ((About.WHAT, About.WHAT_TEXT), (About.HOW, About.HOW_TEXT))
+    told = "".join(section(title, f"<p>{view.text(words, 900)}</p>") for title, words in parts)
+    limits = "".join(f"<li>{view.text(one, 400)}</li>" for one in About.LIMITS_LIST)
+    keys = pairs(About.KEYS, is_keys=True)
+    there = {**machine(), About.DEVICE: device}
     return (
-        f'<div class="ss-two">{"".join(parts)}</div>'
-        f"{section('The engines', pairs({one.label: one.summary for one in engines}))}"
-        f"{section('The models', model_table(models))}"
-        f"{section('How good it is', figures(evaluation))}"
-        f'<div class="ss-two">{section("Where its limits lie", f"<ul>{limits}</ul>")}{section("Keyboard", keys)}</div>'
-        f"{section('Licences and versions', licences())}"
-        f'<div class="ss-two">{section("This machine", pairs(there))}{section("To read on", pairs(PAGES))}</div>'
+        f'<div class="ss-two">{told}</div>'
+        f'<div class="ss-two">{section(About.ENGINES, engine_list(engines))}'
+        f"{section(About.GLOSSARY, pairs(About.TERMS), 'glossary')}</div>"
+        f'<div class="ss-two">{section(About.LIMITS, f"<ul>{limits}</ul>")}{section(About.KEYBOARD, keys)}</div>'
+        f"{section(About.ACCURACY, figures(evaluation))}"
+        f"{section(About.MODELS, model_table(models))}"
+        f"{section(About.LICENCES, licences())}"
+        f'<div class="ss-two">{section(About.SERVER, pairs(there))}{section(About.READ_MORE, pairs(About.PAGES))}</div>'
     )
+
+
+def engine_list(engines: Sequence[EngineCard]) -> str:
+    """Return the engines: what each is called, what engineers call it, and what it does."""
+    rows = "".join(
+        f"<div><dt>{view.text(one.label)}<br>{technical(one)}</dt><dd>{view.text(one.summary, 400)}</dd></div>"
+        for one in engines
+    )
+    return f'<dl class="ss-facts">{rows}</dl>'
 
 
 def section(title: str, content: str, name: str = "") -> str:
@@ -179,25 +156,25 @@ def licences() -> str:
     """Return what stands under which licence, as the installed packages say themselves; models have their own table."""
     own = [
         ("speechsearch", speechsearch.__version__, "Apache-2.0"),
-        ("samples (texts, questions, audio)", "", "CC0-1.0"),
+        (About.SAMPLES, "", "CC0-1.0"),
     ]
     rows = "".join(
         f'<tr><th scope="row">{view.text(name)}</th><td>{escape(version)}</td><td>{view.text(licence, 140)}</td></tr>'
         for name, version, licence in [*own, *packages(PACKAGES)]
     )
-    return table(["What", "Version", "Licence"], rows, "Licences and versions")
+    return table(About.LICENCE_HEADS, rows, About.LICENCES)
 
 
 def model_table(models: Sequence[KnownModel]) -> str:
     """Return the models of the catalog, with those in use marked."""
-    in_use = ' <span class="ss-state" data-state="indexed">in use</span>'
+    in_use = f' <span class="ss-state" data-state="indexed">{About.IN_USE}</span>'
     rows = "".join(
         f'<tr><th scope="row">{view.text(one.name)}{in_use if one.is_used else ""}</th><td>{view.text(one.task)}</td>'
         f"<td>{view.text(one.languages)}</td><td>{view.text(one.parameters)}</td><td>{view.text(one.licence)}</td>"
         f"<td>{view.text(one.summary, 300)}</td></tr>"
         for one in models
     )
-    return table(["Model", "Task", "Languages", "Parameters", "Licence", "What it is"], rows, "Models")
+    return table(About.MODEL_HEADS, rows, About.MODELS)
 
 
 def packages(names: Sequence[str]) -> list[tuple[str, str, str]]:
@@ -215,7 +192,7 @@ def packages(names: Sequence[str]) -> list[tuple[str, str, str]]:
         written = str(fields.get("license", ""))
         short = written if "\n" not in written and len(written) <= 60 else ""
         kinds = [one.split(" :: ")[-1] for one in fields.get("classifier", ()) if one.startswith("License")]
-        licence = str(fields.get("license_expression", "")) or short or ", ".join(kinds) or "see the package"
+        licence = str(fields.get("license_expression", "")) or short or ", ".join(kinds) or About.SEE_PACKAGE
         found.append((name, str(fields["version"]), licence))
     return found
 
@@ -224,11 +201,11 @@ def machine() -> dict[str, str]:
     """Return what the program runs on."""
     found = describe_machine()
     return {
-        "Processor": found.processor,
-        "Cores": str(found.cores),
-        "Memory": size(found.memory_bytes),
-        "System": found.system,
-        "Python": found.python,
+        About.PROCESSOR: found.processor,
+        About.CORES: str(found.cores),
+        About.MEMORY: size(found.memory_bytes),
+        About.SYSTEM: found.system,
+        About.PYTHON: found.python,
     }
 
 
@@ -236,7 +213,7 @@ def build(handlers: AboutHandlers, tab: gr.Tab) -> None:
     """Lay out the tab inside the open Blocks and bind its events; ``tab`` is the tab itself."""
     html = gr.HTML(elem_id="about", apply_default_css=False, js_on_load=None)
     with gr.Column(visible=False, elem_id="about-check") as check:
-        button = gr.Button("Check database, index and audio files", scale=0, min_width=260, elem_id="doctor")
+        button = gr.Button(About.CHECK, scale=0, min_width=260, elem_id="doctor")
         found = gr.HTML(elem_id="about-found", apply_default_css=False, js_on_load=None)
 
     def show(request: gr.Request) -> tuple[str, Any]:

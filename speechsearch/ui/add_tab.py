@@ -23,16 +23,16 @@ from speechsearch.service.browse import SAMPLES
 from speechsearch.service.manage import LONGEST_NAME
 from speechsearch.store import CollectionSummary, Job
 from speechsearch.ui import job_cards, view
+from speechsearch.ui.texts import Add
 
 if TYPE_CHECKING:
     from speechsearch.jobs.queue import JobQueue
     from speechsearch.service.open import Service
 
-COLLECTION = "my recordings"
+
 MOST_JOBS = 12
 BUSY_S, BEHIND_S, IDLE_S = 1.0, 2.5, 15.0
 """How often the page asks: while recordings are indexed, while transcripts are written, and else."""
-FIELDS = ("Title", "Speaker", "Date", "Language", "Licence")
 
 
 class JobCard(BaseModel):
@@ -136,61 +136,60 @@ def page_routes(service: Service, jobs: JobQueue) -> APIRouter:
     return router
 
 
-CLOSED = view.notice(
-    "Recordings cannot be added here.", "Log in, or run speechsearch on your own computer, where they stay with you."
-)
+CLOSED = view.told(Add.CLOSED)
 
 
 def form(limits: Limits) -> str:
     """Return the form; the script reads the limits from it."""
-    heads = "".join(f'<th scope="col">{name}</th>' for name in FIELDS)
+    heads = "".join(f'<th scope="col">{name}</th>' for name in Add.FIELDS.values())
     return f"""
 <div id="add-closed"></div>
 <form id="add-form" class="ss-add" autocomplete="off" data-file-bytes="{limits.file_bytes}"
   data-total-bytes="{limits.archive_bytes}" data-files="{limits.archive_files}">
   <div class="ss-drop" id="add-drop">
-    <p><strong>Drop recordings here</strong>
-      <span>Audio or video files, a folder, or a ZIP or TAR archive, with a
-      <code>metadata.csv</code> if you have one</span></p>
+    <p><strong>{Add.DROP}</strong> <span>{Add.DROP_WHAT}</span></p>
     <p class="ss-choose">
-      <button type="button" class="ss-button" data-choose="add-files">Choose files</button>
-      <button type="button" class="ss-button" data-choose="add-folder">Choose a folder</button></p>
-    <input type="file" id="add-files" aria-label="Recordings" multiple hidden>
-    <input type="file" id="add-folder" aria-label="A folder of recordings" webkitdirectory multiple hidden>
+      <button type="button" class="ss-button" data-choose="add-files">{Add.CHOOSE_FILES}</button>
+      <button type="button" class="ss-button" data-choose="add-folder">{Add.CHOOSE_FOLDER}</button></p>
+    <input type="file" id="add-files" aria-label="{Add.FILES}" multiple hidden>
+    <input type="file" id="add-folder" aria-label="{Add.FOLDER}" webkitdirectory multiple hidden>
   </div>
   <div id="add-chosen" hidden>
     <p class="ss-chosen-head"><strong id="add-count"></strong>
-      <button type="button" class="ss-small" id="add-clear">Clear</button></p>
-    <div class="ss-table ss-edit" role="group" aria-label="What is known about the files" tabindex="0"><table>
-      <thead><tr><th scope="col">File</th>{heads}<td></td></tr></thead><tbody id="add-rows"></tbody></table></div>
+      <button type="button" class="ss-small" id="add-clear">{Add.CLEAR}</button></p>
+    <div class="ss-table ss-edit" role="group" aria-label="{Add.DESCRIBE}" tabindex="0"><table>
+      <thead><tr><th scope="col">{Add.FILE}</th>{heads}<td></td></tr></thead><tbody id="add-rows"></tbody></table></div>
     <p class="ss-about" id="add-rest"></p>
   </div>
   <div class="ss-target">
-    <label>Collection <input id="collection" list="add-collections" value="{COLLECTION}" maxlength="{LONGEST_NAME}"
-      required></label>
+    <label>{Add.COLLECTION} <input id="collection" list="add-collections" value="{Add.COLLECTION_NAME}"
+      maxlength="{LONGEST_NAME}" required></label>
     <datalist id="add-collections"></datalist>
-    <button type="submit" class="ss-button ss-primary" id="add">Add recordings</button>
+    <button type="submit" class="ss-button ss-primary" id="add">{Add.GO}</button>
   </div>
   <div id="add-sending" hidden>
-    <div class="ss-bar" role="progressbar" aria-label="Sent" aria-valuemin="0" aria-valuemax="100"><span></span></div>
+    <div class="ss-bar" role="progressbar" aria-label="{Add.SENT}" aria-valuemin="0" aria-valuemax="100"><span></span>
+    </div>
     <p class="ss-about"><span id="add-sent"></span>
-      <button type="button" class="ss-small" id="add-abort">Cancel</button></p>
+      <button type="button" class="ss-small" id="add-abort">{Add.CANCEL}</button></p>
   </div>
   <div id="add-message" role="status"></div>
 </form>
 <details id="add-dataset" class="ss-more" hidden>
-  <summary>A dataset of the Hugging Face hub</summary>
+  <summary>{Add.DATASET}</summary>
   <form id="dataset-form" class="ss-add ss-dataset" autocomplete="off">
-    <label>Name <input name="name" placeholder="google/fleurs" required maxlength="200"></label>
-    <label>Configuration <input name="configuration" placeholder="en_us" maxlength="100"></label>
-    <label>Split <input name="split" value="train" required maxlength="100"></label>
-    <label>Audio column <input name="audio_column" placeholder="found by itself" maxlength="100"></label>
-    <label>At most <input name="limit" type="number" min="1" value="100"></label>
-    <button type="submit" class="ss-button">Add dataset</button>
-    <p class="ss-about">It goes to the collection above. Nothing is fetched before you press the button.</p>
+    <label>{Add.DATASET_NAME} <input name="name" placeholder="{Add.DATASET_EXAMPLE}" required maxlength="200"></label>
+    <label>{Add.DATASET_CONFIGURATION}
+      <input name="configuration" placeholder="{Add.DATASET_CONFIGURATION_EXAMPLE}" maxlength="100"></label>
+    <label>{Add.DATASET_SPLIT} <input name="split" value="train" required maxlength="100"></label>
+    <label>{Add.DATASET_COLUMN}
+      <input name="audio_column" placeholder="{Add.DATASET_COLUMN_PLACEHOLDER}" maxlength="100"></label>
+    <label>{Add.DATASET_LIMIT} <input name="limit" type="number" min="1" value="100"></label>
+    <button type="submit" class="ss-button">{Add.DATASET_GO}</button>
+    <p class="ss-about">{Add.DATASET_ABOUT}</p>
   </form>
 </details>
-<section id="add-queue" aria-label="Tasks"></section>
+<section id="add-queue" aria-label="{Add.TASKS}"></section>
 """
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from speechsearch.domain.errors import InputError
 from speechsearch.domain.values import Filters
 from speechsearch.retrieval.engine_cards import BASELINE, DEFAULT, usual_pair
+from speechsearch.ui.texts import Search
 
 LONGEST_QUESTION = 1000
 LONGEST_VALUE = 200
@@ -99,5 +100,6 @@ class Asked:
 def _date(value: str) -> str:
     value = value.strip()
     if value and not _DATE.fullmatch(value):
-        raise InputError(f"{value!r:.60} is not a date.", "Write it as 2019, 2019-03 or 2019-03-04.")
+        said, hint = Search.NO_DATE
+        raise InputError(said.format(date=f"{value!r:.60}"), hint)
     return value

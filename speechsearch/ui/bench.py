@@ -14,6 +14,7 @@ from speechsearch.domain.values import Query, Recording, Span
 from speechsearch.domain.visitors import LOCAL, Visitor
 from speechsearch.evaluation.robustness import RobustnessBench
 from speechsearch.ui import bench_view, view
+from speechsearch.ui.texts import Bench
 from speechsearch.ui.visitor import visitor_of
 
 if TYPE_CHECKING:
@@ -24,12 +25,9 @@ TRIALS = "trials"
 """The queue of the trials, of which a visitor may have one at a time."""
 OFFERED = 10
 """Hits of each engine among which the right clip is chosen."""
-NOISES = [("No noise", "none"), ("White", "white"), ("Pink", "pink"), ("Babble", "babble")]
-BIT_RATES = [("No MP3", 0), ("64 kbit/s", 64), ("32 kbit/s", 32), ("16 kbit/s", 16)]
-ABOUT = (
-    "Ask something, choose the clip that answers it, and spoil its sound, or that of your spoken question. It is "
-    "encoded anew and ranked among all passages of its collection; nothing that is searchable changes."
-)
+NOISES = [(title, name) for name, title in Bench.NOISES.items()]
+BIT_RATES = [(title, rate) for rate, title in Bench.BIT_RATES.items()]
+TARGETS = [(title, name) for name, title in Bench.TARGETS.items()]
 
 Choices = list[tuple[str, str]]
 What = Literal["clip", "question"]
@@ -45,9 +43,9 @@ def degradation(noise: str, ratio_db: float, is_telephone: bool, mp3_kbps: float
         InputError: they lie outside what the controls offer.
     """
     if noise not in {name for _, name in NOISES} or mp3_kbps not in {rate for _, rate in BIT_RATES}:
-        raise InputError("There is no such noise or bit rate.", "Choose among those shown.")
+        raise InputError(*Bench.NO_SUCH)
     if not (0 <= ratio_db <= 40 and 0.8 <= speed <= 1.25):
-        raise InputError("Noise goes from 0 to 40 dB and speed from 0.8 to 1.25.")
+        raise InputError(Bench.OUTSIDE)
     kind = cast(NoiseKind, noise)
     return Degradation(kind, float(ratio_db), bool(is_telephone), int(mp3_kbps), round(float(speed), 2))
 
@@ -68,9 +66,9 @@ class BenchHandlers:
             for engine in (self._service.search.default(), self._service.search.baseline()):
                 for hit in self._service.search.find(query, engine, visitor).hits:
                     known = found.setdefault(hit.passage.passage_id, (hit.recording, hit.passage.span, []))
-                    known[2].append(f"{engine} #{hit.rank}")
+                    known[2].append(f"{self.engines[engine].title} #{hit.rank}")
             if not found:
-                return [], view.notice("Nothing was found.", "Other words may find the clip.")
+                return [], view.told(Bench.NOTHING)
             return [(label(*one), passage_id) for passage_id, one in found.items()], ""
         except SpeechSearchError as error:
             return [], view.problem(error)
@@ -82,19 +80,17 @@ class BenchHandlers:
         """Return what becomes of the right clip's ranks; ``how`` are the arguments of ``degradation``."""
         try:
             if not passage_id:
-                raise InputError("No clip is chosen.", "Ask a question first, then choose the clip that answers it.")
+                raise InputError(*Bench.NO_CLIP)
             wanted = degradation(**how)
             if what == "question":
                 if not path:
-                    raise EmptyQueryError(
-                        "There is no spoken question.", "Record one above, or spoil the clip instead."
-                    )
+                    raise EmptyQueryError(*Bench.NO_SPOKEN)
                 sound = self._service.search.query_audio(Path(path))
                 value = self._bench.question(passage_id, sound, wanted, visitor)
-                return bench_view.trial(value, bench_view.sound_address(sound), what, self.engines)
+                return bench_view.trial(value, bench_view.sound_address(sound), sound.duration_s, what, self.engines)
             value = self._bench.clip(passage_id, self._query(text, path), wanted, visitor)
             clean = f"{self._root}/api/v1/clips/{value.passage.passage_id}"
-            return bench_view.trial(value, clean, what, self.engines)
+            return bench_view.trial(value, clean, value.passage.span.duration_s, what, self.engines)
         except SpeechSearchError as error:
             return view.problem(error)
 
@@ -115,7 +111,7 @@ class BenchHandlers:
             return Query(text=text.strip()[:LONGEST_QUESTION], top_k=OFFERED)
         if path:
             return Query(audio=self._service.search.query_audio(Path(path)), top_k=OFFERED)
-        raise EmptyQueryError("There is no question.", "Type or speak one.")
+        raise EmptyQueryError(*Bench.NO_QUESTION)
 
 
 START: dict[str, Any] = {"noise": "white", "ratio_db": 10.0, "is_telephone": False, "mp3_kbps": 0, "speed": 1.0}
@@ -125,8 +121,8 @@ START: dict[str, Any] = {"noise": "white", "ratio_db": 10.0, "is_telephone": Fal
 def label(recording: Recording, span: Span, found_by: list[str]) -> str:
     """Return a clip's line in the list.
 
-    >>> label(Recording("1", "c", "The old gate", 9.0), Span(0, 9.0), ["asr #1"])
-    'The old gate, 0:00–0:09 (asr #1)'
+    >>> label(Recording("1", "c", "The old gate", 9.0), Span(0, 9.0), ["Transcript #1"])
+    'The old gate, 0:00–0:09 (Transcript #1)'
     """
     title = " ".join(recording.title.split())
     title = title if len(title) <= 80 else title[:79] + "…"
@@ -135,33 +131,30 @@ def label(recording: Recording, span: Span, found_by: list[str]) -> str:
 
 def build(handlers: BenchHandlers, tabs: gr.Tabs, inner: gr.Tabs) -> None:
     """Lay out the bench and bind its events; an address with ``?bench=`` opens it."""
-    gr.HTML(f'<p class="ss-about">{ABOUT}</p>', apply_default_css=False, js_on_load=None)
+    gr.HTML(f'<p class="ss-about">{Bench.ABOUT}</p>', apply_default_css=False, js_on_load=None)
     with gr.Row(elem_id="bench-ask"):
         text = gr.Textbox(
-            placeholder="What is said in the clip?", label="Question", show_label=False, container=False,
+            placeholder=Bench.PLACEHOLDER, label=Bench.QUESTION, show_label=False, container=False,
             max_length=LONGEST_QUESTION, scale=1, min_width=160, elem_id="bench-question",
         )  # fmt: skip
-        find = gr.Button("Find clips", variant="primary", scale=0, min_width=110, elem_id="bench-find")
-    with gr.Accordion("Speak the question instead", open=False, elem_id="bench-spoken"):
+        find = gr.Button(Bench.FIND, variant="primary", scale=0, min_width=110, elem_id="bench-find")
+    with gr.Accordion(Bench.SPOKEN, open=False, elem_id="bench-spoken"):
         audio = gr.Audio(
-            sources=["microphone", "upload"], type="filepath", label="Spoken question", editable=False,
+            sources=["microphone", "upload"], type="filepath", label=Bench.SPOKEN_QUESTION, editable=False,
             waveform_options=gr.WaveformOptions(sample_rate=16_000),
         )  # fmt: skip
     with gr.Row(elem_id="bench-what"):
-        clip = gr.Dropdown([], value=None, label="The clip that answers", scale=3, min_width=240, elem_id="bench-clip")
+        clip = gr.Dropdown([], value=None, label=Bench.CLIP, scale=3, min_width=240, elem_id="bench-clip")
         what = gr.Radio(
-            [("the clip", "clip"), ("the spoken question", "question")], value="clip", label="Spoil", scale=1,
-            min_width=300, elem_id="bench-target",
+            TARGETS, value="clip", label=Bench.TARGET, scale=1, min_width=300, elem_id="bench-target",
         )  # fmt: skip
     with gr.Row(elem_classes="ss-how"):
-        noise = gr.Radio(NOISES, value=START["noise"], label="Noise", scale=5, min_width=260)
-        ratio = gr.Slider(
-            0, 40, START["ratio_db"], step=1, label="Speech above noise (dB)", scale=4, min_width=240, buttons=[]
-        )
-        telephone = gr.Checkbox(START["is_telephone"], label="Telephone band", info="300–3400 Hz", min_width=170)
+        noise = gr.Radio(NOISES, value=START["noise"], label=Bench.NOISE, scale=5, min_width=260)
+        ratio = gr.Slider(0, 40, START["ratio_db"], step=1, label=Bench.RATIO, scale=4, min_width=240, buttons=[])
+        telephone = gr.Checkbox(START["is_telephone"], label=Bench.TELEPHONE, info=Bench.TELEPHONE_BAND, min_width=170)
     with gr.Row(elem_classes="ss-how"):
-        rate = gr.Radio(BIT_RATES, value=START["mp3_kbps"], label="MP3", min_width=260)
-        speed = gr.Slider(0.8, 1.25, START["speed"], step=0.01, label="Speed (× as fast)", min_width=240, buttons=[])
+        rate = gr.Radio(BIT_RATES, value=START["mp3_kbps"], label=Bench.MP3, min_width=260)
+        speed = gr.Slider(0.8, 1.25, START["speed"], step=0.01, label=Bench.SPEED, min_width=240, buttons=[])
     result = gr.HTML(elem_id="bench-result", apply_default_css=False, js_on_load=None)
 
     def run(

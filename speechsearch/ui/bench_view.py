@@ -11,7 +11,9 @@ from speechsearch.domain.values import Audio
 from speechsearch.evaluation.robustness import Move, Trial
 from speechsearch.retrieval.engine_cards import EngineCard
 from speechsearch.ui import view
-from speechsearch.ui.compare_view import encoded, player, table
+from speechsearch.ui.compare_view import encoded, table
+from speechsearch.ui.players import player
+from speechsearch.ui.texts import Bench, Page
 
 LONGEST_TRANSCRIPT = 1500
 
@@ -36,14 +38,16 @@ def change(move: Move) -> tuple[str, str]:
     """Return what became of a rank as (state, words).
 
     >>> change(Move("asr", 1, 4)), change(Move("asr", 3, None)), change(Move("asr", 2, 2)), change(Move("asr", 4, 1))
-    (('worse', '3 down'), ('worse', 'lost'), ('same', 'unmoved'), ('better', '3 up'))
+    (('worse', '3 down'), ('worse', 'lost'), ('same', 'unchanged'), ('better', '3 up'))
     """
     before, after = move.before, move.after
     if before == after:
-        return "same", "unmoved"
+        return "same", Bench.UNCHANGED
     if after is None or before is None:
-        return ("worse", "lost") if after is None else ("better", "found")
-    return ("worse", f"{after - before} down") if after > before else ("better", f"{before - after} up")
+        return ("worse", Bench.LOST) if after is None else ("better", Bench.FOUND)
+    if after > before:
+        return "worse", Bench.DOWN.format(places=after - before)
+    return "better", Bench.UP.format(places=before - after)
 
 
 def rank_row(move: Move, passages: int, engines: Mapping[str, EngineCard]) -> str:
@@ -61,34 +65,35 @@ def rank_row(move: Move, passages: int, engines: Mapping[str, EngineCard]) -> st
     )
 
 
-def heard(heading: str, label: str, source: str, said: str | None) -> str:
+def heard(heading: str, label: str, source: str, duration_s: float, said: str | None) -> str:
     """Return a sound to listen to and what the recogniser made of it; ``said`` is None where there is none."""
-    words = view.text(said, LONGEST_TRANSCRIPT) if said else "<em>nothing recognised</em>"
+    words = view.text(said, LONGEST_TRANSCRIPT) if said else f"<em>{Page.NO_WORDS}</em>"
     words = "" if said is None else f'<p class="ss-transcript">{words}</p>'
-    return f'<div class="ss-sound"><h4>{heading}</h4>{player(source, label)}{words}</div>'
+    return f'<div class="ss-sound"><h4>{heading}</h4>{player(source, label, duration_s)}{words}</div>'
 
 
-def trial(value: Trial, clean: str, what: str, engines: Mapping[str, EngineCard]) -> str:
+def trial(value: Trial, clean: str, clean_s: float, what: str, engines: Mapping[str, EngineCard]) -> str:
     """Return the ranks before and after, both sounds to listen to, and what the recogniser made of each.
 
     Args:
-        clean: address of the sound as it was.
+        clean: address of the sound as it was, which lasts ``clean_s``.
         what: "clip" or "question".
     """
-    heads = ["Engine", "Before", "After", "Change", "First … last"]
     rows = "".join(rank_row(move, value.passages, engines) for move in value.moves)
-    among = f"{value.passages:,} passages" + (f" drawn from {value.of:,}" if value.of > value.passages else "")
+    words = Bench.AMONG_DRAWN if value.of > value.passages else Bench.AMONG
+    among = words.format(passages=f"{value.passages:,}", of=f"{value.of:,}")
     title, where = value.recording.title, view.span(value.passage.span)
     over_transcripts = [engine for engine in engines.values() if engine.is_over_transcripts]
     said = (value.said_before, value.said_after) if over_transcripts else (None, None)
-    sounds = heard("As it was", f"the {what} as it was: {title}", clean, said[0])
-    sounds += heard("Degraded", f"the degraded {what}: {title}", sound_address(value.sound), said[1])
-    texts = ""
+    sounds = heard(Bench.BEFORE, Bench.BEFORE_LABEL[what].format(title=title), clean, clean_s, said[0])
+    changed, changed_s = sound_address(value.sound), value.sound.duration_s
+    sounds += heard(Bench.AFTER, Bench.AFTER_LABEL[what].format(title=title), changed, changed_s, said[1])
+    below = ""
     if over_transcripts:
-        only = f"{view.text(over_transcripts[0].title)} searches them."
-        texts = f'<p class="ss-about">The texts are what the recogniser wrote down; only {only}</p>'
+        only = Bench.TRANSCRIPTS.format(engine=view.text(over_transcripts[0].title))
+        below = f'<p class="ss-about">{only}</p>'
+    ranks = Bench.WHERE.format(title=view.text(title, 90), span=where, among=among)
     return (
-        f'<p class="ss-about" role="status">Where {view.text(title, 90)}, {where}, ranks among {among}.</p>'
-        f"{table(heads, rows, 'Rank of the right clip in every engine')}"
-        f'<div class="ss-sounds">{sounds}</div>{texts}'
+        f'<p class="ss-about" role="status">{ranks}</p>{table(Bench.HEADS, rows, Bench.RANKS)}'
+        f'<div class="ss-sounds">{sounds}</div>{below}'
     )

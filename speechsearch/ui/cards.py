@@ -9,11 +9,13 @@ from urllib.parse import quote, urlencode
 
 from speechsearch.domain.values import ChannelRank, Hit, Results, Word
 from speechsearch.domain.visitors import shown_name
-from speechsearch.retrieval.engine_cards import EngineCard
+from speechsearch.retrieval.engine_cards import EngineCard, channel_title
 from speechsearch.ui.differences import Relation
 from speechsearch.ui.icons import icon
 from speechsearch.ui.known import nothing_convincing, nothing_found, remarks
-from speechsearch.ui.view import LONGEST_TITLE, clock, count, span, text
+from speechsearch.ui.players import player
+from speechsearch.ui.texts import Nouns, Page, Search
+from speechsearch.ui.view import LONGEST_TITLE, clock, count, elapsed, span, text
 
 LONGEST_TRANSCRIPT = 1500
 LONGEST_WORD = 40
@@ -38,16 +40,22 @@ class Place:
 
 
 def about_engine(engine: EngineCard) -> str:
-    """Return one sentence on how an engine works."""
-    return f'<p class="ss-about">{text(engine.summary, 400)}</p>'
+    """Return one sentence on how an engine works, and what it is called technically."""
+    return f'<p class="ss-about">{text(engine.summary, 400)} {technical(engine)}</p>'
+
+
+def technical(engine: EngineCard) -> str:
+    """Return what engineers call an engine, in smaller type: in words, and as the API takes it."""
+    said = f"{text(engine.technical_title)} · " if engine.technical_title else ""
+    return f'<small class="ss-technical">{said}<code>{escape(engine.name)}</code></small>'
 
 
 def column(results: Results, engine: EngineCard, relations: Mapping[str, Relation], place: Place) -> str:
     """Return one engine's answers: how it works, the time it took, the cards or why there are none."""
+    parts = Search.TOOK_PARTS.format(encode=f"{results.encode_ms:.1f}", search=f"{results.search_ms:.1f}")
     took = (
-        f'<p class="ss-took">{count(len(results.hits), "passage")} in '
-        f"<b>{results.encode_ms + results.search_ms:.0f} ms</b> "
-        f"<span>question {results.encode_ms:.1f} ms, search {results.search_ms:.1f} ms</span></p>"
+        f'<p class="ss-took">{Search.TOOK.format(passages=count(len(results.hits), Nouns.PASSAGE))} '
+        f'<b title="{parts}">{elapsed(results.encode_ms + results.search_ms)}</b></p>'
     )
     is_searched = engine.searches != "sound"
     cards = "".join(
@@ -58,10 +66,10 @@ def column(results: Results, engine: EngineCard, relations: Mapping[str, Relatio
         cards = nothing_found(results, engine, are_transcripts_coming=place.are_transcripts_coming)
     elif not results.has_confident_hit:
         none = nothing_convincing(results, engine)
-        label = f"Show {count(len(results.hits), 'weak answer')}"
+        label = Page.SHOW.format(what=count(len(results.hits), Nouns.UNLIKELY_ANSWER))
         cards = f'{none}<details class="ss-more"><summary>{label}</summary>{cards}</details>'
     return (
-        f'<section class="ss-column" aria-label="Answers of {escape(engine.title)}" '
+        f'<section class="ss-column" aria-label="{escape(Search.ANSWERS_OF.format(engine=engine.title))}" '
         f'data-engine="{escape(results.engine)}" data-question="{escape(place.question)}">'
         f"{about_engine(engine)}{took}"
         f"{remarks(results, engine, is_recognizer_named=place.has_recognizers)}{cards}</section>"
@@ -76,7 +84,7 @@ def card(hit: Hit, relation: Relation, place: Place, *, is_transcript_searched: 
     known = [part for part in (recording.speaker, recording.date, shown_name(recording.collection)) if part]
     kinds = "ss-hit" + ("" if hit.is_confident else " ss-weak")
     kinds += " ss-alone" if relation.other_rank is None else " ss-common"
-    label = escape(f"Play {recording.title[:LONGEST_TITLE]}, {where}")
+
     return (
         f'<li class="{kinds}" id="{name}" tabindex="-1" aria-labelledby="{name}-title" style="--ss-hue:{relation.hue}" '
         f'data-passage="{escape(passage.passage_id)}" data-rank="{hit.rank}">'
@@ -84,11 +92,9 @@ def card(hit: Hit, relation: Relation, place: Place, *, is_transcript_searched: 
         f'<div class="ss-what"><h2 id="{name}-title">{text(recording.title)}</h2>'
         f'<p class="ss-where">{" <i>·</i> ".join(text(part) for part in known)}</p></div>'
         f"{score(hit)}</div>"
-        f'<audio controls preload="none" aria-label="{label}" '
-        f'src="{escape(place.root)}/api/v1/clips/{quote(passage.passage_id, safe="")}"></audio>'
+        f"{player(_clip(hit, place), f'{recording.title[:LONGEST_TITLE]}, {where}', passage.span.duration_s)}"
         f"{_actions(hit, place)}{_heard(hit)}{_transcript(hit, is_searched=is_transcript_searched)}"
-        f'<p class="ss-badges">{_relation(relation, hit, place.side)}'
-        f"{''.join(badge(channel) for channel in hit.channels)}</p></li>"
+        f'<p class="ss-badges">{_relation(relation, hit, place.side)}</p>{why_found(hit)}</li>'
     )
 
 
@@ -98,7 +104,9 @@ def score_words(score: float, likelihood: float | None) -> str:
     >>> score_words(0.8, 0.617), score_words(0.8, None)
     ('62 % likely', 'score 0.800')
     """
-    return f"score {score:.3f}" if likelihood is None else f"{percent(likelihood)} % likely"
+    if likelihood is None:
+        return Page.SCORE.format(score=f"{score:.3f}")
+    return Page.LIKELY.format(percent=percent(likelihood))
 
 
 def percent(likelihood: float) -> int:
@@ -116,14 +124,23 @@ def score(hit: Hit) -> str:
     if hit.likelihood is not None:
         bar = f'<span class="ss-bar"><span style="width:{percent(hit.likelihood)}%"></span></span>'
     said = score_words(hit.score, hit.likelihood)
-    return f'<div class="ss-score" title="score {hit.score:.4f}"><span>{said}</span>{bar}</div>'
+    exactly = Page.SCORE.format(score=f"{hit.score:.4f}")
+    return f'<div class="ss-score" title="{exactly}"><span>{said}</span>{bar}</div>'
 
 
 def badge(channel: ChannelRank) -> str:
     """Return which channel found the passage at which rank."""
     name = escape(channel.channel)
-    label = f"rank {channel.rank} in {name}, score {channel.score:.3f}"
-    return f'<span class="ss-badge" data-channel="{name}" title="{label}">{name} #{channel.rank}</span>'
+    label = Page.RANK_IN_CHANNEL.format(channel=name, rank=channel.rank, score=f"{channel.score:.3f}")
+    said = escape(channel_title(channel.channel))
+    return f'<span class="ss-badge" data-channel="{name}" title="{label}">{said} #{channel.rank}</span>'
+
+
+def why_found(hit: Hit) -> str:
+    """Return, folded, which channels found a passage."""
+    found = "".join(badge(channel) for channel in hit.channels)
+    said = f'<details class="ss-said"><summary>{Search.FOUND_BY}</summary><p class="ss-badges">{found}</p></details>'
+    return said if found else ""
 
 
 def marked(transcript: str, stretches: Sequence[tuple[int, int]]) -> str:
@@ -158,31 +175,35 @@ def _relation(relation: Relation, hit: Hit, side: str) -> str:
     if other is None:
         return f'<span class="ss-only">{text(relation.only)}</span>'
     twin = f"{'right' if side == 'left' else 'left'}-hit-{other}"
-    way = "lower" if other > hit.rank else "higher"
-    step = "the same rank" if other == hit.rank else f"{abs(other - hit.rank)} {way}"
-    label = escape(f"Rank {other} in {relation.other_title}, {step}: go there")
+    way = Search.LOWER if other > hit.rank else Search.HIGHER
+    step = Search.SAME_PLACE if other == hit.rank else way.format(places=abs(other - hit.rank))
+    label = escape(Search.GO_TO_OTHER.format(rank=other, engine=relation.other_title, step=step))
     return (
         f'<button type="button" class="ss-twin" data-twin="{twin}" aria-label="{label}">'
-        f"<b>{arrow(hit.rank, other)}</b> #{other} in {title}</button>"
+        f"<b>{arrow(hit.rank, other)}</b> #{other} {Search.IN_OTHER.format(engine=title)}</button>"
     )
 
 
+def _clip(hit: Hit, place: Place) -> str:
+    return f"{place.root}/api/v1/clips/{quote(hit.passage.passage_id, safe='')}"
+
+
 def _actions(hit: Hit, place: Place) -> str:
-    passage, clip = hit.passage, f"{place.root}/api/v1/clips/{quote(hit.passage.passage_id, safe='')}"
+    passage, clip = hit.passage, _clip(hit, place)
     start = f"{passage.span.start_s:.2f}"
     link = [*place.address, ("recording", passage.recording_id), ("t", start)]
-    votes = _vote(1, "Relevant", "yes") + _vote(0, "Not relevant", "no") if place.question else ""
+    votes = _vote(1, Search.GOOD, "yes") + _vote(0, Search.WRONG, "no") if place.question else ""
     return (
         '<div class="ss-actions"><span class="ss-steps">'
-        f"{_button('step', 'Passage before', 'before', 'data-step=previous')}"
+        f"{_button('step', Search.PREVIOUS, 'before', 'data-step=previous')}"
         f'<span class="ss-time" aria-live="polite">{span(passage.span)}</span>'
-        f"{_button('step', 'Passage after', 'after', 'data-step=next')}</span>"
+        f"{_button('step', Search.NEXT, 'after', 'data-step=next')}</span>"
         f'<span class="ss-tools"><a class="ss-icon ss-open" href="{escape(f"{place.root}/?{urlencode(link)}")}" '
-        f'data-recording="{escape(passage.recording_id)}" data-start="{start}" title="Open in recording" '
-        f'aria-label="Open in recording">{icon("open")}</a>'
-        f"{_button('copy', 'Copy link', 'link')}"
-        f'<a class="ss-icon ss-download" href="{escape(clip)}?download=1" download title="Download clip" '
-        f'aria-label="Download clip">{icon("download")}</a>{votes}</span></div>'
+        f'data-recording="{escape(passage.recording_id)}" data-start="{start}" title="{Page.OPEN_RECORDING}" '
+        f'aria-label="{Page.OPEN_RECORDING}">{icon("open")}</a>'
+        f"{_button('copy', Page.COPY_LINK, 'link')}"
+        f'<a class="ss-icon ss-download" href="{escape(clip)}?download=1" download title="{Search.DOWNLOAD_CLIP}" '
+        f'aria-label="{Search.DOWNLOAD_CLIP}">{icon("download")}</a>{votes}</span></div>'
     )
 
 
@@ -204,13 +225,13 @@ def _heard(hit: Hit) -> str:
     chips, marks = zip(*(_heard_word(word, length_s) for word in hit.heard), strict=True)
     return (
         f'<div class="ss-evidence"><div class="ss-line" aria-hidden="true">{"".join(marks)}</div>'
-        f"<p><span>Heard</span>{''.join(chips)}</p></div>"
+        f"<p><span>{Page.HEARD}</span>{''.join(chips)}</p></div>"
     )
 
 
 def _heard_word(word: Word, length_s: float) -> tuple[str, str]:
     at, said = clock(word.start_s), text(word.text, LONGEST_WORD)
-    label = escape(f"Play from {word.text[:LONGEST_WORD]}, heard at {at}")
+    label = escape(Search.PLAY_HEARD.format(word=word.text[:LONGEST_WORD], at=at))
     start = 100 * min(1.0, max(0.0, word.start_s / length_s))
     width = min(100 - start, max(1.0, 100 * (word.end_s - word.start_s) / length_s))
     return (
@@ -223,11 +244,8 @@ def _heard_word(word: Word, length_s: float) -> tuple[str, str]:
 def _transcript(hit: Hit, *, is_searched: bool) -> str:
     if hit.transcript is None:
         return ""
-    said = marked(hit.transcript, hit.marked) if hit.transcript else "<em>nothing recognised</em>"
+    said = marked(hit.transcript, hit.marked) if hit.transcript else f"<em>{Page.NO_WORDS}</em>"
     paragraph = f'<p class="ss-transcript">{said}</p>'
     if is_searched:
         return paragraph
-    return (
-        '<details class="ss-said"><summary>Transcript, for display: not used for ranking</summary>'
-        f"{paragraph}</details>"
-    )
+    return f'<details class="ss-said"><summary>{Page.TRANSCRIPT_SHOWN_ONLY}</summary>{paragraph}</details>'

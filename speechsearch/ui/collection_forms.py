@@ -9,16 +9,8 @@ from speechsearch.domain.values import Recording
 from speechsearch.domain.visitors import shown_name
 from speechsearch.store import CollectionSummary
 from speechsearch.ui.collection_views import LONGEST_DESCRIPTION, size
+from speechsearch.ui.texts import Collections, Nouns
 from speechsearch.ui.view import count, duration, text
-
-RECORDING_FIELDS = {
-    "title": "Title",
-    "speaker": "Speaker",
-    "date": "Date, like 2024-05-31",
-    "language": "Language, like en",
-    "licence": "Licence",
-    "source": "Source",
-}
 
 
 def dialog(title: str, body: str, method: str, action: str, verb: str, said: str = "") -> str:
@@ -28,7 +20,7 @@ def dialog(title: str, body: str, method: str, action: str, verb: str, said: str
         f'<form method="dialog" data-method="{method}" data-action="{escape(action, quote=True)}"'
         f' data-said="{escape(said, quote=True)}">'
         f'<h2 id="ss-c-dialog-title">{escape(title)}</h2>{body}<p class="ss-c-error" role="alert" hidden></p>'
-        '<div class="ss-c-actions"><button type="button" class="ss-button" data-cancel>Cancel</button>'
+        f'<div class="ss-c-actions"><button type="button" class="ss-button" data-cancel>{Collections.CANCEL}</button>'
         f'<button type="submit" class="ss-button ss-{kind}">{escape(verb)}</button></div></form>'
     )
 
@@ -52,34 +44,39 @@ def collection_fields(summary: CollectionSummary | None, longest_name: int) -> s
     known = summary or CollectionSummary("", "", "", "", 0, 0, 0.0)
     return fields(
         (
-            ("name", "Name", shown_name(known.name), longest_name),
-            ("description", "Description", known.description, LONGEST_DESCRIPTION),
-            ("licence", "Licence", known.licence, 255),
-            ("source", "Source", known.source, 255),
+            ("name", Collections.NAME, shown_name(known.name), longest_name),
+            ("description", Collections.DESCRIPTION, known.description, LONGEST_DESCRIPTION),
+            ("licence", Collections.LICENCE, known.licence, 255),
+            ("source", Collections.SOURCE, known.source, 255),
         )
     )
 
 
 def recording_fields(recording: Recording) -> str:
     """Return the inputs of a recording, filled with what is known."""
-    return fields((name, label, getattr(recording, name), 255) for name, label in RECORDING_FIELDS.items())
+    return fields((name, label, getattr(recording, name), 255) for name, label in Collections.RECORDING_FIELDS.items())
 
 
 def farewell(summary: CollectionSummary, media_bytes: int) -> str:
     """Return what goes when a collection is deleted."""
     if not summary.recordings:
-        return f"<p>The empty collection {text(shown_name(summary.name))} goes.</p>"
-    recordings, passages = count(summary.recordings, "recording"), count(summary.passages, "passage")
-    return (
-        f"<p>{text(shown_name(summary.name))} goes with <b>{recordings}</b> ({duration(summary.duration_s)}), "
-        f"<b>{passages}</b>, their transcripts, and <b>{size(media_bytes)}</b> of audio. This cannot be undone.</p>"
+        return f"<p>{Collections.DELETE_EMPTY.format(name=text(shown_name(summary.name)))}</p>"
+    said = Collections.DELETE_ALL.format(
+        name=text(shown_name(summary.name)),
+        recordings=f"<b>{count(summary.recordings, Nouns.RECORDING)}</b>",
+        length=duration(summary.duration_s),
+        passages=f"<b>{count(summary.passages, Nouns.PASSAGE)}</b>",
+        size=f"<b>{size(media_bytes)}</b>",
     )
+    return f"<p>{said} {Collections.NO_UNDO}</p>"
 
 
 def farewell_recording(recording: Recording, passages: int, media_bytes: int) -> str:
     """Return what goes when a recording is deleted."""
-    return (
-        f"<p>{text(recording.title)} goes: <b>{duration(recording.duration_s)}</b>, "
-        f"<b>{count(passages, 'passage')}</b>, their transcripts, and <b>{size(media_bytes)}</b> of audio. "
-        "This cannot be undone.</p>"
+    said = Collections.DELETE_ONE.format(
+        name=text(recording.title),
+        length=f"<b>{duration(recording.duration_s)}</b>",
+        passages=f"<b>{count(passages, Nouns.PASSAGE)}</b>",
+        size=f"<b>{size(media_bytes)}</b>",
     )
+    return f"<p>{said} {Collections.NO_UNDO}</p>"

@@ -10,11 +10,13 @@ from html import escape
 from speechsearch.domain.values import Channel
 from speechsearch.domain.visitors import shown_name
 from speechsearch.library.contents import LONGEST_PAGE, Contents, RecordingState, Storage
+from speechsearch.retrieval.engine_cards import channel_title
 from speechsearch.store import CollectionSummary, JournalEntry
+from speechsearch.ui.players import player
+from speechsearch.ui.texts import Collections, Nouns, Page
 from speechsearch.ui.view import clock, count, duration, holdings, text
 
 LONGEST_DESCRIPTION = 2_000
-STATES = {"stored": "half done", "deleting": "half deleted", "failed": "failed", "done": "searchable"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +61,21 @@ def toolbar(rights: Rights, storage: Storage | None) -> str:
     """Return what concerns all collections: room on the disk, making one, indexing again, looking for leftovers."""
     kept = ""
     if storage is not None:
-        parts = [("audio", storage.audio_bytes), ("database", storage.database_bytes), ("index", storage.index_bytes)]
-        said = " · ".join(f"{name} {size(number)}" for name, number in parts if number)
-        kept = f'<p class="ss-c-storage">On disk: {said or "nothing"} · <b>{size(storage.total_bytes)} in all</b></p>'
-    buttons = [button("New collection", "primary", dialog="new")] if rights.may_add else []
+        parts = {"audio": storage.audio_bytes, "database": storage.database_bytes, "index": storage.index_bytes}
+        said = " · ".join(f"{Collections.STORAGE[name]} {size(number)}" for name, number in parts.items() if number)
+        on_disk = Collections.ON_DISK.format(parts=said or Collections.NOTHING)
+        kept = f"{on_disk} · <b>{Collections.IN_ALL.format(size=size(storage.total_bytes))}</b>"
+        kept = f'<p class="ss-c-storage">{kept}</p>'
+    buttons = [button(Collections.NEW, "primary", dialog="new")] if rights.may_add else []
     if rights.is_owner:
-        buttons += [button("Re-index", dialog="reindex"), button("Check for leftovers", check="leftovers")]
+        buttons += [button(Collections.REINDEX, dialog="reindex"), button(Collections.CHECK, check="leftovers")]
     return f'<div class="ss-c-bar">{kept}<div class="ss-c-actions">{"".join(buttons)}</div></div>'
 
 
 def cards(collections: Sequence[tuple[str, CollectionSummary]], chosen: str) -> str:
     """Return the collections (by the name in requests) as a list to choose from."""
     return (
-        '<ul class="ss-c-list" aria-label="Collections">'
+        f'<ul class="ss-c-list" aria-label="{Collections.LIST}">'
         + "".join(
             f'<li><button type="button" class="ss-c-card" data-open="{escape(name, quote=True)}"'
             f' aria-pressed="{"true" if summary.name == chosen else "false"}">'
@@ -92,8 +96,8 @@ def amount(summary: CollectionSummary) -> str:
     '2 recordings · 2 min · 9 passages'
     """
     if not summary.recordings:
-        return "empty"
-    recordings, passages = count(summary.recordings, "recording"), count(summary.passages, "passage")
+        return Collections.EMPTY
+    recordings, passages = count(summary.recordings, Nouns.RECORDING), count(summary.passages, Nouns.PASSAGE)
     return f"{recordings} · {duration(summary.duration_s)} · {passages}"
 
 
@@ -114,11 +118,12 @@ def detail(
     summary = contents.summary
     actions = ""
     if rights.may_change:
-        actions = button("Edit", dialog="edit", name=name) + button("Delete", "danger", dialog="delete", name=name)
-    room = f" · {size(contents.media_bytes)} of audio" if contents.media_bytes else ""
+        actions = button(Collections.EDIT, dialog="edit", name=name)
+        actions += button(Collections.DELETE, "danger", dialog="delete", name=name)
+    room = f" · {Collections.OF_AUDIO.format(size=size(contents.media_bytes))}" if contents.media_bytes else ""
     said = "".join(
         f"<div><dt>{label}</dt><dd>{text(value, LONGEST_DESCRIPTION)}</dd></div>"
-        for label, value in (("Licence", summary.licence), ("Source", summary.source))
+        for label, value in ((Collections.LICENCE, summary.licence), (Collections.SOURCE, summary.source))
         if value
     )
     description = f'<p class="ss-c-description">{text(summary.description, LONGEST_DESCRIPTION)}</p>'
@@ -138,15 +143,15 @@ def map_frame(name: str, root: str) -> str:
     """Return the place where the page's script draws the map of a collection."""
     return (
         f'<ss-map data-root="{escape(root, quote=True)}" data-name="{escape(name, quote=True)}">'
-        '<div class="ss-c-head"><h3>Map of the passages</h3><label class="ss-map-by">Colour by <select>'
-        '<option value="recording">recording</option><option value="speaker">speaker</option></select></label></div>'
-        '<p class="ss-c-hint" data-part="about">Drawing the map …</p>'
+        f'<div class="ss-c-head"><h3>{Collections.MAP}</h3><label class="ss-map-by">{Collections.MAP_COLOUR} <select>'
+        f"{''.join(f'<option value={by}>{said}</option>' for by, said in Collections.MAP_BY.items())}"
+        f'</select></label></div><p class="ss-c-hint" data-part="about">{Collections.MAP_DRAWING}</p>'
         '<div class="ss-map-body"><div class="ss-map-plot" tabindex="0" role="application" data-part="plot"'
-        ' aria-label="Map of the passages. Arrow keys move to the nearest passage, Enter plays it."></div>'
-        '<ul class="ss-map-legend" data-part="legend" aria-label="Colours"></ul></div>'
+        f' aria-label="{Collections.MAP_HELP}"></div>'
+        f'<ul class="ss-map-legend" data-part="legend" aria-label="{Collections.MAP_COLOURS}"></ul></div>'
         '<div class="ss-map-now" data-part="now" hidden><p role="status"></p>'
-        '<audio controls preload="none" aria-label="Passage chosen on the map"></audio>'
-        '<a class="ss-open" href="#">Open in recording</a></div></ss-map>'
+        f"{player('', Collections.MAP_CHOSEN, 0.0)}"
+        f'<a class="ss-open" href="#">{Page.OPEN_RECORDING}</a></div></ss-map>'
     )
 
 
@@ -155,26 +160,24 @@ def recordings(
 ) -> str:
     """Return a page of a collection's recordings as a table, with a box to look for one."""
     if not contents.summary.recordings:
-        return '<p class="ss-c-hint">No recordings yet. Add some on the tab Add recordings.</p>'
-    heads = ("Recording", "Length", "Passages", "Indexed for", "State", *(("",) if rights.may_change else ()))
-    head = "".join(f'<th scope="col">{one or _HIDDEN_HEAD}</th>' for one in heads)
+        return f'<p class="ss-c-hint">{Collections.NO_RECORDINGS}</p>'
+    head = "".join(f'<th scope="col">{one}</th>' for one in Collections.HEADS)
+    if rights.may_change:
+        head += f'<th scope="col"><span class="ss-c-unseen">{Collections.CHANGE}</span></th>'
     rows = "".join(row(state, rights.may_change, root, channels) for state in contents.recordings)
     table = f'<div class="ss-table ss-c-table"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
     if not contents.found:
-        table = '<p class="ss-c-hint">No recording has these words in its title, speaker, date or file name.</p>'
+        table = f'<p class="ss-c-hint">{Collections.NO_FIT}</p>'
     is_long = words or contents.summary.recordings > 10
     box = (
         f'<form class="ss-c-find" role="search" data-find="{escape(name, quote=True)}">'
-        '<input type="search" name="words" aria-label="Find a recording" placeholder="Find a recording" maxlength="200"'
-        f' value="{escape(words, quote=True)}"></form>'
+        f'<input type="search" name="words" aria-label="{Collections.FIND}" placeholder="{Collections.FIND}" '
+        f'maxlength="200" value="{escape(words, quote=True)}"></form>'
     )
     return (
-        f'<div class="ss-c-head"><h3>Recordings</h3>{box if is_long else ""}</div>'
+        f'<div class="ss-c-head"><h3>{Collections.RECORDINGS}</h3>{box if is_long else ""}</div>'
         f"{table}{pager(name, contents.found, words, page)}"
     )
-
-
-_HIDDEN_HEAD = '<span class="ss-c-unseen">Change</span>'
 
 
 def row(state: RecordingState, may_change: bool, root: str, channels: Sequence[Channel]) -> str:
@@ -187,25 +190,29 @@ def row(state: RecordingState, may_change: bool, root: str, channels: Sequence[C
         f'{escape(one.recording_id)}" data-start="0">{text(one.title)}</a>'
     )
     made = badges(state.vectors, state.passages, channels)
-    label, kind, why = STATES.get(state.state, state.state), "indexed", ""
+    kind, why, named = "indexed", "", state.state
     if state.state != "done":
-        kind, why = "warning", "A start of the program finishes it."
+        kind, why = "warning", Collections.UNFINISHED_HINT
     elif not state.is_current:
-        label, kind, why = "older models", "warning", "Made with other models or another cutting. Re-index to renew it."
+        kind, why, named = "warning", Collections.OUTDATED_HINT, "outdated"
+    label = Collections.STATES.get(named, named)
+    _, *heads = Collections.HEADS
     change = ""
     if may_change:
         what = escape(one.title[:80], quote=True)
         change = "".join(
             f'<button type="button" class="ss-button ss-c-small" data-dialog="{dialog}" data-id="'
-            f'{escape(one.recording_id)}" aria-label="{verb} {what}">{verb}</button>'
-            for dialog, verb in (("recording", "Edit"), ("delete-recording", "Delete"))
+            f'{escape(one.recording_id)}" aria-label="'
+            f'{Collections.CHANGE_WHAT.format(action=verb, title=what)}">{verb}</button>'
+            for dialog, verb in (("recording", Collections.EDIT), ("delete-recording", Collections.DELETE))
         )
         change = f'<td class="ss-c-actions">{change}</td>'
     return (
-        f'<tr><th scope="row">{title}{said}</th><td data-label="Length">{clock(one.duration_s)}</td>'
-        f'<td data-label="Passages">{state.passages:,}</td>'
-        f'<td data-label="Indexed for"><span class="ss-c-badges">{made}</span></td>'
-        f'<td data-label="State"><span class="ss-state" data-state="{kind}" title="{why}">{escape(label)}</span></td>'
+        f'<tr><th scope="row">{title}{said}</th><td data-label="{heads[0]}">{clock(one.duration_s)}</td>'
+        f'<td data-label="{heads[1]}">{state.passages:,}</td>'
+        f'<td data-label="{heads[2]}"><span class="ss-c-badges">{made}</span></td>'
+        f'<td data-label="{heads[3]}"><span class="ss-state" data-state="{kind}" title="{why}">{escape(label)}</span>'
+        "</td>"
         f"{change}</tr>"
     )
 
@@ -216,13 +223,17 @@ def badges(vectors: Mapping[str, int], passages: int, channels: Sequence[Channel
     Titles that several channels share, as those of two recognisers' transcripts do, give way to the channels' names.
 
     >>> badges({"words@mini": 2}, 3, [Channel("words@mini", "sparse", title="words")])
-    '<span class="ss-badge" data-channel="words" title="2 of 3 passages">words 2/3</span>'
+    '<span class="ss-badge" data-channel="words" title="words@mini: 2 of 3 passages">transcript words 2/3</span>'
     """
     titles = Counter(one.title for one in channels)
+
+    def hint(one: Channel) -> str:
+        of = count(passages, Nouns.PASSAGE)
+        return escape(Collections.PASSAGES_WITH.format(channel=one.name, number=f"{vectors[one.name]:,}", passages=of))
+
     return "".join(
-        f'<span class="ss-badge" data-channel="{escape(one.title or one.name, quote=True)}" '
-        f'title="{vectors[one.name]:,} of {passages:,} passages">'
-        f"{escape(one.title if titles[one.title] == 1 and one.title else one.name)}"
+        f'<span class="ss-badge" data-channel="{escape(one.title or one.name, quote=True)}" title="{hint(one)}">'
+        f"{escape(one.name if one.title and titles[one.title] > 1 else channel_title(one.title or one.name))}"
         f"{'' if vectors[one.name] == passages else f' {vectors[one.name]}/{passages}'}</span>"
         for one in channels
         if vectors.get(one.name)
@@ -234,10 +245,11 @@ def pager(name: str, found: int, words: str, page: int) -> str:
     last = max(1, -(-found // LONGEST_PAGE))
     if last == 1:
         return ""
-    ways = [("Previous", page - 1)] if page > 1 else []
-    ways += [("Next", page + 1)] if page < last else []
+    ways = [(Collections.PREVIOUS, page - 1)] if page > 1 else []
+    ways += [(Collections.NEXT, page + 1)] if page < last else []
     links = "".join(button(label, open=name, words=words, page=str(number)) for label, number in ways)
-    return f'<nav class="ss-c-pager" aria-label="Pages"><span>Page {page:,} of {last:,}</span>{links}</nav>'
+    where = Collections.PAGE_OF.format(page=f"{page:,}", last=f"{last:,}")
+    return f'<nav class="ss-c-pager" aria-label="{Collections.PAGES}"><span>{where}</span>{links}</nav>'
 
 
 def failures(entries: Sequence[JournalEntry]) -> str:
@@ -246,12 +258,13 @@ def failures(entries: Sequence[JournalEntry]) -> str:
         return ""
     shown = entries[:LONGEST_PAGE]
     items = "".join(
-        f"<li><strong>{text(entry.file_name or 'A file')}</strong> <span>{text(entry.message, 400)}</span>"
+        f"<li><strong>{text(entry.file_name or Collections.A_FILE)}</strong> <span>{text(entry.message, 400)}</span>"
         f"<small>{escape(entry.updated_at[:16].replace('T', ' '))} UTC</small></li>"
         for entry in shown
     )
-    more = f'<p class="ss-c-hint">The last {len(shown)} of {len(entries):,}.</p>' if len(shown) < len(entries) else ""
-    label = f"{count(len(entries), 'file')} could not be added"
+    last = Collections.LAST_OF.format(shown=len(shown), total=f"{len(entries):,}")
+    more = f'<p class="ss-c-hint">{last}</p>' if len(shown) < len(entries) else ""
+    label = Collections.NOT_ADDED.format(files=count(len(entries), Nouns.FILE))
     return f'<details class="ss-c-failures"><summary>{label}</summary><ul>{items}</ul>{more}</details>'
 
 
@@ -259,6 +272,6 @@ def panel(collections: Sequence[tuple[str, CollectionSummary]], chosen: str, bar
     """Return the whole tab; ``chosen`` is the open collection's name in the store."""
     listed = cards(collections, chosen)
     if not collections:
-        listed = '<p class="ss-c-hint">There is no collection yet. Recordings that you add make one.</p>'
+        listed = f'<p class="ss-c-hint">{Collections.NONE}</p>'
     held = escape(holdings([summary for _, summary in collections]), quote=True)
     return f'<div class="ss-c-panel" data-held="{held}">{bar}{listed}{shown}</div>'

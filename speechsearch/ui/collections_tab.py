@@ -22,6 +22,7 @@ from speechsearch.service.manage import LONGEST_NAME
 from speechsearch.store import CollectionSummary
 from speechsearch.ui import collection_forms as forms
 from speechsearch.ui import collection_views as views
+from speechsearch.ui.texts import Collections
 
 if TYPE_CHECKING:
     from speechsearch.service.open import Service
@@ -64,7 +65,7 @@ def panel_routes(service: Service) -> APIRouter:
         """Return the form of a new collection."""
         body = forms.collection_fields(None, LONGEST_NAME)
         return forms.dialog(
-            "New collection", body, "POST", f"{root}{API}/collections", "Create", "The collection is made."
+            Collections.NEW, body, "POST", f"{root}{API}/collections", Collections.NEW_GO, Collections.NEW_DONE
         )
 
     @router.get("/dialog/edit")
@@ -72,7 +73,7 @@ def panel_routes(service: Service) -> APIRouter:
         """Return the form of a collection."""
         body = forms.collection_fields(_summary(service, name, visitor_of(request)), LONGEST_NAME)
         action = f"{root}{API}/collections?name={quote(name, safe='')}"
-        return forms.dialog("Edit collection", body, "PATCH", action, "Save", "Saved.")
+        return forms.dialog(Collections.EDIT_TITLE, body, "PATCH", action, Collections.SAVE, Collections.SAVED)
 
     @router.get("/dialog/delete")
     def delete(request: Request, name: Name) -> str:
@@ -80,13 +81,14 @@ def panel_routes(service: Service) -> APIRouter:
         summary = _summary(service, name, visitor_of(request))
         body = forms.farewell(summary, service.browse.contents(name, visitor=visitor_of(request)).media_bytes)
         action = f"{root}{API}/collections?name={quote(name, safe='')}"
-        return forms.dialog("Delete this collection?", body, "DELETE", action, "Delete")
+        return forms.dialog(Collections.DELETE_TITLE, body, "DELETE", action, Collections.DELETE)
 
     @router.get("/dialog/recording")
     def recording(request: Request, id: RecordingId) -> str:
         """Return the form of a recording."""
         body = forms.recording_fields(service.browse.recording(id, visitor_of(request)))
-        return forms.dialog("Edit recording", body, "PATCH", f"{root}{API}/recordings/{id}", "Save", "Saved.")
+        action = f"{root}{API}/recordings/{id}"
+        return forms.dialog(Collections.EDIT_RECORDING, body, "PATCH", action, Collections.SAVE, Collections.SAVED)
 
     @router.get("/dialog/delete-recording")
     def delete_recording(request: Request, id: RecordingId) -> str:
@@ -96,17 +98,14 @@ def panel_routes(service: Service) -> APIRouter:
         media_bytes = service.browse.media_bytes(id, visitor)
         body = forms.farewell_recording(found, len(passages), media_bytes)
         action = f"{root}{API}/recordings/{id}"
-        return forms.dialog("Delete this recording?", body, "DELETE", action, "Delete")
+        return forms.dialog(Collections.DELETE_RECORDING, body, "DELETE", action, Collections.DELETE)
 
     @router.get("/dialog/reindex")
     def reindex() -> str:
         """Return the question whether the index is to be made anew."""
-        body = (
-            "<p>The index is made anew with the present models. Recordings that other models or another cutting made "
-            "are heard again; the others are taken from the database. Searches go on meanwhile.</p>"
-        )
-        said = "The index is being made anew; the line above the tabs shows how far it is."
-        return forms.dialog("Re-index everything?", body, "POST", f"{root}{API}/reindex", "Re-index", said)
+        body, action = f"<p>{Collections.REINDEX_ABOUT}</p>", f"{root}{API}/reindex"
+        title, go, said = Collections.REINDEX_TITLE, Collections.REINDEX, Collections.REINDEX_DONE
+        return forms.dialog(title, body, "POST", action, go, said)
 
     return router
 

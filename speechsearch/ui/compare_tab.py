@@ -1,4 +1,4 @@
-"""The Compare tab: measure the engines on questions with known answers, and bend sound until they lose it."""
+"""The Compare tab: measure the engines on questions with known answers, and add noise until they lose it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from speechsearch.domain.visitors import LOCAL, Visitor, shown_name
 from speechsearch.evaluation.outcomes import found_by_one, recall_curve
 from speechsearch.evaluation.within import CollectionEvaluation, evaluate_within, has_questions
 from speechsearch.ui import bench, compare_view, view
+from speechsearch.ui.texts import Compare, Tabs
 from speechsearch.ui.visitor import visitor_of
 
 if TYPE_CHECKING:
@@ -25,15 +26,6 @@ REPORT_EVERY_S = 0.4
 KEPT_S = 3600
 EVALUATIONS = "evaluations"
 """The queue of the runs, of which a visitor may have one at a time."""
-
-ABOUT = (
-    "Every engine is asked the same questions, whose answers are known, over the same passages. Nothing is indexed or "
-    "transcribed anew."
-)
-OWN_QUESTIONS = (
-    "A <code>.csv</code> with the columns question and recording (its title or file name; leave it empty where nothing "
-    "answers), or <code>queries.jsonl</code> with a <code>.tsv</code> of judgements. Up to 1,000 questions."
-)
 
 
 class CompareHandlers:
@@ -58,7 +50,7 @@ class CompareHandlers:
         """Yield (progress, report, evaluation) while the engines are asked and at the end."""
         try:
             if not collection:
-                raise NotFoundError("There is nothing to measure yet.", "Add recordings first.")
+                raise NotFoundError(*Compare.NOTHING)
             chosen = [name for name in self.titles if name in engines]
             steps = evaluate_within(
                 self._service, collection, [Path(f) for f in files or ()], chosen, baseline, visitor
@@ -81,7 +73,7 @@ class CompareHandlers:
 
     def stopped(self) -> str:
         """Return what is said after the visitor has ended a run."""
-        return view.notice("Stopped.", "Nothing was kept.")
+        return view.told(Compare.STOPPED)
 
     def _report(self, found: CollectionEvaluation) -> str:
         relevance = found.questions.relevance
@@ -100,7 +92,7 @@ class CompareHandlers:
             return ""
         runs = finished.runs
         if ours == theirs or ours not in runs or theirs not in runs:
-            return view.notice("Choose two engines that were measured.")
+            return view.notice(Compare.CHOOSE_TWO)
         both = [(ours, theirs), (theirs, ours)]
         return f'<div class="ss-both">{"".join(self._only(finished, a, b, k, visitor) for a, b in both)}</div>'
 
@@ -125,7 +117,7 @@ class CompareHandlers:
         try:
             return self._service.browse.recording(recording_id, visitor).title
         except NotFoundError:
-            return "a recording that was deleted meanwhile"
+            return Compare.DELETED
 
     def _clip(self, passage_id: str | None, relevant: object, visitor: Visitor) -> compare_view.Clip | None:
         try:
@@ -141,9 +133,9 @@ class CompareHandlers:
 def build(handlers: CompareHandlers, trials: bench.BenchHandlers, tabs: gr.Tabs, tab: gr.Tab) -> None:
     """Lay out ``tab``, one of the page's ``tabs``, inside the open Blocks and bind its events."""
     with gr.Tabs(elem_id="compare-tabs") as inner:
-        with gr.Tab("Measure the engines", id="measure"):
+        with gr.Tab(Tabs.MEASURE, id="measure"):
             measure(handlers, tab)
-        with gr.Tab("Bend the sound", id="bench"):
+        with gr.Tab(Tabs.BENCH, id="bench"):
             bench.build(trials, tabs, inner)
 
 
@@ -151,33 +143,30 @@ def measure(handlers: CompareHandlers, tab: gr.Tab) -> None:
     """Lay out the evaluation and bind its events."""
     names = handlers.collections(Visitor(""))  # everybody's; a visitor's own come when he opens the tab
     choices = [(title, name) for name, title in handlers.titles.items()]
-    gr.HTML(f'<p class="ss-about">{ABOUT}</p>', apply_default_css=False, js_on_load=None)
+    gr.HTML(f'<p class="ss-about">{Compare.ABOUT}</p>', apply_default_css=False, js_on_load=None)
     with gr.Row(elem_id="measure-what"):
-        collection = gr.Dropdown(names, value=names[0] if names else None, label="Collection", min_width=180)
-        engines = gr.CheckboxGroup(choices, value=handlers.usual, label="Engines", scale=2, min_width=280)
-        baseline = gr.Dropdown(choices, value=handlers.baseline, label="Tested against", min_width=180)
-    with gr.Accordion("Questions of your own", open=False, elem_id="measure-own"):
-        gr.HTML(f'<p class="ss-about">{OWN_QUESTIONS}</p>', apply_default_css=False, js_on_load=None)
+        collection = gr.Dropdown(names, value=names[0] if names else None, label=Compare.COLLECTION, min_width=180)
+        engines = gr.CheckboxGroup(choices, value=handlers.usual, label=Compare.ENGINES, scale=2, min_width=280)
+        baseline = gr.Dropdown(choices, value=handlers.baseline, label=Compare.BASELINE, min_width=180)
+    with gr.Accordion(Compare.OWN, open=False, elem_id="measure-own"):
+        gr.HTML(f'<p class="ss-about">{Compare.OWN_ABOUT}</p>', apply_default_css=False, js_on_load=None)
         files = gr.File(
-            file_count="multiple", file_types=[".csv", ".jsonl", ".tsv"], label="Questions", height=140,
+            file_count="multiple", file_types=[".csv", ".jsonl", ".tsv"], label=Compare.OWN_FILES, height=140,
             elem_id="measure-files",
         )  # fmt: skip
     with gr.Row(elem_id="measure-run"):
-        go = gr.Button("Ask all questions", variant="primary", scale=0, min_width=190, elem_id="measure-go")
-        stop = gr.Button("Stop", scale=0, min_width=90, elem_id="measure-stop")
+        go = gr.Button(Compare.GO, variant="primary", scale=0, min_width=190, elem_id="measure-go")
+        stop = gr.Button(Compare.STOP, scale=0, min_width=90, elem_id="measure-stop")
     progress = gr.HTML(elem_id="measure-progress", apply_default_css=False, js_on_load=None)
     report = gr.HTML(elem_id="measure-report", apply_default_css=False, js_on_load=None)
     kept = gr.State(None, time_to_live=KEPT_S)
     with gr.Column(visible=False, elem_id="measure-differences") as differences:
-        gr.HTML(
-            '<h3 class="ss-title">Questions that only one side answers</h3>', apply_default_css=False, js_on_load=None
-        )
+        gr.HTML(f'<h3 class="ss-title">{Compare.DIFFERENCES}</h3>', apply_default_css=False, js_on_load=None)
         with gr.Row(elem_id="measure-pair"):
-            ours = gr.Dropdown(choices, value=handlers.default, label="One engine", min_width=160)
-            theirs = gr.Dropdown(choices, value=handlers.baseline, label="The other", min_width=160)
-            k = gr.Radio(
-                [("the first answer", 1), ("the first five", 5)], value=1, label="Answered within", min_width=220
-            )
+            ours = gr.Dropdown(choices, value=handlers.default, label=Compare.FIRST_ENGINE, min_width=160)
+            theirs = gr.Dropdown(choices, value=handlers.baseline, label=Compare.SECOND_ENGINE, min_width=160)
+            within = [(Compare.WITHIN_ONE, 1), (Compare.WITHIN_FIVE, 5)]
+            k = gr.Radio(within, value=1, label=Compare.WITHIN, min_width=220)
         lists = gr.HTML(elem_id="measure-lists", apply_default_css=False, js_on_load=None)
 
     def run(

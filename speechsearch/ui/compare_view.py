@@ -14,8 +14,11 @@ from speechsearch.domain.progress import Progress
 from speechsearch.domain.values import Passage, Recording
 from speechsearch.evaluation import EngineReport, EvaluationReport, Figure, PairedTest, as_json, as_markdown
 from speechsearch.ui import view
+from speechsearch.ui.players import player
+from speechsearch.ui.texts import Compare, Nouns, Page
 
 SHOWN_METRICS = {"recall@1": "R@1", "recall@5": "R@5", "recall@10": "R@10", "mrr@10": "MRR"}
+COMPARED_METRICS = ("recall@5", "mrr@10")
 WIDTH, HEIGHT = 640, 260
 LEFT, RIGHT, TOP, BOTTOM = 44, 12, 12, 34
 """The curve's size and margins, in units of its view box."""
@@ -42,11 +45,12 @@ class Disagreement:
 def evaluation_progress(progress: Progress, step: int, steps: int, title: str) -> str:
     """Return how far an evaluation is as a line with a bar; ``step`` of ``steps`` engines is at work."""
     percent = round(100 * (step - 1 + progress.fraction) / steps)
-    said = f"Asking {title}: {int(progress.done)} of {int(progress.total)} questions"
+    said = Compare.ASKING.format(engine=title, done=int(progress.done), total=int(progress.total))
+    where = Compare.STEP.format(step=step, steps=steps)
     return (
-        f'<div class="ss-progress"><p><strong>{view.text(said)}</strong><span>engine {step} of {steps}</span></p>'
+        f'<div class="ss-progress"><p><strong>{view.text(said)}</strong><span>{where}</span></p>'
         f'<div class="ss-bar" role="progressbar" aria-valuenow="{percent}" aria-valuemin="0" aria-valuemax="100" '
-        f'aria-label="Evaluation"><span style="width:{percent}%"></span></div></div>'
+        f'aria-label="{Compare.PROGRESS}"><span style="width:{percent}%"></span></div></div>'
     )
 
 
@@ -88,17 +92,20 @@ def difference_cell(test: PairedTest | None) -> str:
 def report_table(report: EvaluationReport, titles: Mapping[str, str]) -> str:
     """Return the engines' figures and what they rest on."""
     rival = titles.get(report.baseline, report.baseline)
-    heads = ["Engine", "n", *SHOWN_METRICS.values(), f"R@5 against {rival}", f"MRR against {rival}", "ms a question"]
+    against = [Compare.AGAINST.format(metric=SHOWN_METRICS[one], engine=rival) for one in COMPARED_METRICS]
+    heads = [Page.ENGINE, Page.COUNT, *SHOWN_METRICS.values(), *against, Compare.MS]
     rows = "".join(report_row(one, titles) for one in report.engines)
     unanswered = report.engines[0].unanswerable if report.engines else 0
-    minutes = f", {view.duration(report.audio_s)}" if report.audio_s else ""
-    said = (
-        f"{view.text(report.collection)}: {view.count(report.passages, 'passage')}{minutes}, "
-        f"{view.count(report.queries, 'question')}, {unanswered} of them without an answer. Small figures are 95 % "
-        "bootstrap intervals over the questions, p two-sided from a paired permutation test; a recording counts as "
-        f"found when any of its passages is. {report.date}, {view.text(report.machine)}."
+    said = Compare.BASIS.format(
+        collection=view.text(report.collection),
+        passages=view.count(report.passages, Nouns.PASSAGE),
+        length=f", {view.duration(report.audio_s)}" if report.audio_s else "",
+        questions=view.count(report.queries, Nouns.QUESTION),
+        unanswered=unanswered,
+        date=report.date,
+        machine=view.text(report.machine),
     )
-    return f'{table(heads, rows, "Figures of the engines")}<p class="ss-about ss-basis">{said}</p>'
+    return f'{table(heads, rows, Compare.FIGURES)}<p class="ss-about ss-basis">{said}</p>'
 
 
 def report_row(one: EngineReport, titles: Mapping[str, str]) -> str:
@@ -107,8 +114,9 @@ def report_row(one: EngineReport, titles: Mapping[str, str]) -> str:
         f'<tr><th scope="row"><span class="ss-key" data-engine="{escape(one.engine)}"></span>'
         f"{view.text(titles.get(one.engine, one.engine))}</th><td>{one.queries}</td>"
         f"{''.join(measure(one.figures[name]) for name in SHOWN_METRICS)}"
-        f"{difference_cell(one.against_baseline.get('recall@5'))}{difference_cell(one.against_baseline.get('mrr@10'))}"
-        f'<td class="ss-figure"><b>{one.query_p50_ms:.0f}</b><small>95 %: {one.query_p95_ms:.0f}</small></td></tr>'
+        f"{''.join(difference_cell(one.against_baseline.get(name)) for name in COMPARED_METRICS)}"
+        f'<td class="ss-figure"><b>{one.query_p50_ms:.0f}</b>'
+        f"<small>{Compare.MOST.format(ms=f'{one.query_p95_ms:.0f}')}</small></td></tr>"
     )
 
 
@@ -137,12 +145,13 @@ def curves(found: Mapping[str, Sequence[float]], titles: Mapping[str, str]) -> s
         f"{''.join(f'<td>{short(curve[k - 1])}</td>' for k in ranks)}</tr>"
         for name, curve in found.items()
     )
-    numbers = table(["Engine", *(f"R@{k}" for k in ranks)], rows, "Recall by number of answers")
+    numbers = table([Page.ENGINE, *(f"R@{k}" for k in ranks)], rows, Compare.CURVES_TABLE_LABEL)
+    label = Compare.CURVES_LABEL.format(deepest=deepest)
     return (
-        f'<figure class="ss-curves"><figcaption>Share of the right recordings among the first k answers</figcaption>'
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="Recall at 1 to {deepest} of each engine; '
-        f'the table below has the figures">{axes(deepest)}{lines}</svg><ul class="ss-keys">{key}</ul>'
-        f'<details class="ss-more"><summary>The curves as a table</summary>{numbers}</details></figure>'
+        f'<figure class="ss-curves"><figcaption>{Compare.CURVES}</figcaption>'
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">{axes(deepest)}{lines}</svg>'
+        f'<ul class="ss-keys">{key}</ul>'
+        f'<details class="ss-more"><summary>{Compare.CURVES_TABLE}</summary>{numbers}</details></figure>'
     )
 
 
@@ -182,12 +191,13 @@ def disagreements(
 ) -> str:
     """Return the questions that only ``ours`` answers among its first ``k``, with both engines' first clips."""
     winner, loser = titles.get(ours, ours), titles.get(theirs, theirs)
-    heading = f"Only {winner}: {view.count(total, 'question')}"
+    heading = Compare.ONLY.format(engine=winner, questions=view.count(total, Nouns.QUESTION))
     if not total:
         return f'<section class="ss-sole"><h3>{view.text(heading)}</h3></section>'
-    more = f'<p class="ss-about">{total - len(found)} more are not shown.</p>' if total > len(found) else ""
+    rest = Compare.MORE.format(number=total - len(found))
+    more = f'<p class="ss-about">{rest}</p>' if total > len(found) else ""
     items = "".join(disagreement(one, ours, k, titles, root) for one in found)
-    said = f"right among its first {k}, not among those of {loser}" if k > 1 else f"right at once, {loser} is not"
+    said = (Compare.RIGHT_WITHIN if k > 1 else Compare.RIGHT_AT_ONCE).format(k=k, engine=loser)
     return (
         f'<section class="ss-sole"><h3>{view.text(heading)}</h3><p class="ss-about">{view.text(said)}</p>'
         f'<ol class="ss-hits">{items}</ol>{more}</section>'
@@ -198,9 +208,10 @@ def disagreement(one: Disagreement, ours: str, k: int, titles: Mapping[str, str]
     """Return one question with both engines' first clips."""
     address = "?" + urlencode({"q": one.question, "k": max(5, k), "engine": ours})
     clips = "".join(first_clip(titles.get(name, name), name, clip, root) for name, clip in one.clips.items())
+    answered = Compare.ANSWERED_BY.format(titles=", ".join(view.text(title, 90) for title in one.right_titles))
     return (
         f'<li class="ss-hit"><h4><a href="{escape(address, quote=True)}">{view.text(one.question, 300)}</a></h4>'
-        f'<p class="ss-where">answered by {", ".join(view.text(title, 90) for title in one.right_titles)}</p>'
+        f'<p class="ss-where">{answered}</p>'
         f'<div class="ss-firsts">{clips}</div></li>'
     )
 
@@ -209,19 +220,14 @@ def first_clip(title: str, engine: str, clip: Clip | None, root: str) -> str:
     """Return an engine's first clip with a player."""
     head = f'<p class="ss-first"><span class="ss-key" data-engine="{escape(engine)}"></span>{view.text(title)}</p>'
     if clip is None:
-        return f'<div>{head}<p class="ss-where">found nothing</p></div>'
-    where = view.span(clip.passage.span)
-    verdict = '<span class="ss-right">right</span>' if clip.is_right else '<span class="ss-wrong">not it</span>'
+        return f'<div>{head}<p class="ss-where">{Compare.FOUND_NOTHING}</p></div>'
+    where, source = view.span(clip.passage.span), f"{root}/api/v1/clips/{clip.passage.passage_id}"
+    kind, verdict = ("right", Compare.RIGHT) if clip.is_right else ("wrong", Compare.WRONG)
     return (
-        f'<div>{head}<p class="ss-where">{view.text(clip.recording.title, 90)} <i>·</i> {where} {verdict}</p>'
-        f"{player(f'{root}/api/v1/clips/{clip.passage.passage_id}', f'{clip.recording.title}, {where}')}</div>"
+        f'<div>{head}<p class="ss-where">{view.text(clip.recording.title, 90)} <i>·</i> {where} '
+        f'<span class="ss-{kind}">{verdict}</span></p>'
+        f"{player(source, f'{clip.recording.title}, {where}', clip.passage.span.duration_s)}</div>"
     )
-
-
-def player(source: str, title: str) -> str:
-    """Return a player that loads nothing before it is started."""
-    label = escape(f"Play {title[: view.LONGEST_TITLE]}", quote=True)
-    return f'<audio controls preload="none" aria-label="{label}" src="{escape(source, quote=True)}"></audio>'
 
 
 def downloads(report: EvaluationReport) -> str:
@@ -233,7 +239,7 @@ def downloads(report: EvaluationReport) -> str:
     }
     links = "".join(
         f'<a class="ss-save" download="{name}.{suffix}" href="data:{kind};base64,{encoded(text.encode())}">'
-        f"Save as {title}</a>"
+        f"{Compare.SAVE_AS.format(format=title)}</a>"
         for title, (suffix, kind, text) in written.items()
     )
     return f'<p class="ss-saves">{links}</p>'

@@ -7,12 +7,13 @@ from dataclasses import replace
 from html import escape
 from urllib.parse import urlencode
 
-from speechsearch.domain.question import demanded
+from speechsearch.domain.question_syntax import demanded
 from speechsearch.domain.values import Comparison
 from speechsearch.retrieval.engine_cards import BASELINE, DEFAULT, EngineCard
 from speechsearch.ui.asked import Asked
 from speechsearch.ui.cards import Place, column
 from speechsearch.ui.differences import picture, reason, relations, summary
+from speechsearch.ui.texts import Search
 from speechsearch.ui.view import text
 
 EXPORTS = {"csv": "CSV", "json": "JSON", "m3u": "M3U", "vtt": "WebVTT"}
@@ -52,15 +53,16 @@ def _why(found: Comparison, asked: Asked, left: EngineCard, right: EngineCard, r
     hits = found.left.hits or found.right.hits
     more = "" if is_spoken else reason(found, left, right)
     apart = "" if is_spoken or left.searches != "both" else _apart(asked, root)
-    folded = _fold("Picture of the ranks", picture(found, left, right)) if hits else ""
+    folded = _fold(Search.ORDER, picture(found, left, right)) if hits else ""
     if hits and not is_spoken:
         links = _exports(asked, left, root) + (_exports(asked, right, root) if right.name != left.name else "")
-        folded += _fold("Export", links + _judgements(root))
-    only = " · ".join(f"{escape(name)} {text(value)}" for name, value in asked.narrowing())
+        folded += _fold(Search.EXPORT, links + _judgements(root))
+    only = " · ".join(f"{Search.FILTER[name]} {text(value)}" for name, value in asked.narrowing())
     return (
-        '<section class="ss-why" aria-label="Why the columns differ">'
+        f'<section class="ss-why" aria-label="{Search.WHY}">'
         f'<p><strong class="ss-summary">{text(summary(found, left, right), 400)}</strong> {escape(more)} {apart}</p>'
-        f"{_demanded(found, is_spoken=is_spoken)}{f'<p>Searched only: {only}</p>' if only else ''}"
+        f"{_demanded(found, is_spoken=is_spoken)}"
+        f"{f'<p>{Search.FILTERED.format(filters=only)}</p>' if only else ''}"
         f'<div class="ss-folds">{folded}</div></section>'
     )
 
@@ -75,7 +77,7 @@ def _apart(asked: Asked, root: str) -> str:
     """Return a link to the same question by sound alone against the transcript."""
     kept = [pair for pair in asked.address() if pair[0] not in ("engine", "right")]
     address = f"{root}/?" + urlencode([*kept, ("engine", DEFAULT), ("right", BASELINE)])
-    return f'<a href="{escape(address)}">Sound alone against the transcript</a>'
+    return f'<a href="{escape(address)}">{Search.SOUND_ONLY}</a>'
 
 
 def _fold(label: str, content: str) -> str:
@@ -87,7 +89,7 @@ def _exports(asked: Asked, engine: EngineCard, root: str) -> str:
     links = []
     for name, title in EXPORTS.items():
         address = f"{root}/api/v1/export?" + urlencode([("format", name), ("engine", engine.name), *kept])
-        label = escape(f"{title} of {engine.title}")
+        label = escape(Search.EXPORT_OF.format(format=title, engine=engine.title))
         links.append(f'<a href="{escape(address)}" download aria-label="{label}">{title}</a>')
     return f'<p class="ss-exports"><span>{text(engine.title)}</span>{"".join(links)}</p>'
 
@@ -95,7 +97,7 @@ def _exports(asked: Asked, engine: EngineCard, root: str) -> str:
 def _judgements(root: str) -> str:
     address = f"{escape(root)}/api/v1/feedback"
     return (
-        '<p class="ss-exports"><span>Your judgements</span>'
-        f'<a href="{address}/qrels" download>qrels (TREC)</a>'
-        f'<a href="{address}/queries" download>questions (TSV)</a></p>'
+        f'<p class="ss-exports"><span>{Search.RATINGS}</span>'
+        f'<a href="{address}/qrels" download>{Search.RATED_ANSWERS}</a>'
+        f'<a href="{address}/queries" download>{Search.RATED_QUESTIONS}</a></p>'
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from speechsearch.domain.values import Comparison, Hit
 from speechsearch.retrieval.engine_cards import BASELINE, EngineCard
+from speechsearch.ui.texts import Nouns, Search
 from speechsearch.ui.view import count, span, text
 
 HUE_STEP_DEGREES = 137.5
@@ -43,11 +44,11 @@ def only_words(left: EngineCard, right: EngineCard) -> tuple[str, str]:
 
     >>> from speechsearch.retrieval.engine_cards import ADAPTER, ASR, HYBRID, PHONETIC
     >>> only_words(HYBRID, ASR), only_words(ADAPTER, PHONETIC)[0]
-    (('only by sound', 'only by transcript'), 'only by Speech adapter')
+    (('only by sound', 'only by transcript'), 'only by Meaning')
     """
     if {left.searches, right.searches} != {"sound", "transcript"}:
-        return f"only by {left.title}", f"only by {right.title}"
-    words = ("only by transcript", "only by sound")
+        return Search.ONLY.format(engine=left.title), Search.ONLY.format(engine=right.title)
+    words = (Search.ONLY_TRANSCRIPT, Search.ONLY_SOUND)
     return words if left.is_over_transcripts else (words[1], words[0])
 
 
@@ -71,11 +72,11 @@ def summary(found: Comparison, left: EngineCard, right: EngineCard) -> str:
     on_left, on_right = ranks(found.left.hits), ranks(found.right.hits)
     every, common = on_left.keys() | on_right.keys(), on_left.keys() & on_right.keys()
     if not every:
-        return "Neither side found a passage."
+        return Search.NEITHER
     if every == common:
-        order = "in the same order" if on_left == on_right else "in another order"
-        return f"Both sides found the same {count(len(common), 'passage')}{', ' + order if len(common) > 1 else ''}."
-    parts = [f"{len(common)} of {count(len(every), 'passage')} found by both"]
+        several = Search.SAME_ORDER if on_left == on_right else Search.OTHER_ORDER
+        return (several if len(common) > 1 else Search.SAME).format(passages=count(len(common), Nouns.PASSAGE))
+    parts = [Search.IN_BOTH.format(common=len(common), passages=count(len(every), Nouns.PASSAGE))]
     for own, words in zip((on_left, on_right), only_words(left, right), strict=True):
         parts += [f"{len(own.keys() - common)} {words}"] if own.keys() - common else []
     return ", ".join(parts) + "."
@@ -97,12 +98,12 @@ def reason(found: Comparison, left: EngineCard, right: EngineCard) -> str:
     if not wordless:
         return ""
     if len(missed) == 1:
-        which = "the passage that only sound found"
+        which = Search.MISSED_ONE
     elif wordless == len(missed):
-        which = "any of the passages that only sound found"
+        which = Search.MISSED_ALL
     else:
-        which = f"{wordless} of the {len(missed)} passages that only sound found"
-    return f"The recogniser wrote down no word of the question in {which}."
+        which = Search.MISSED_SOME.format(number=wordless, total=len(missed))
+    return Search.MISSED.format(passages=which)
 
 
 def picture(found: Comparison, left: EngineCard, right: EngineCard) -> str:
@@ -147,7 +148,7 @@ def _sentences(found: Comparison, left: EngineCard, right: EngineCard) -> list[s
     }
 
     def place(own: Mapping[str, int], passage_id: str, engine: EngineCard) -> str:
-        where = f"rank {own[passage_id]} in" if passage_id in own else "not in"
-        return f"{where} {text(engine.title)}"
+        words = Search.RANK_IN if passage_id in own else Search.NOT_IN
+        return words.format(rank=own.get(passage_id), engine=text(engine.title))
 
     return [f"{title}: {place(on_left, one, left)}, {place(on_right, one, right)}" for one, title in titles.items()]

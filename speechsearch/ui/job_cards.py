@@ -12,47 +12,31 @@ from speechsearch.domain.visitors import shown_name
 from speechsearch.jobs.queue import CATCH_UP
 from speechsearch.store import Job, JobFile
 from speechsearch.ui import view
+from speechsearch.ui.texts import Add, Nouns, Page
 
 MOST_ROWS = 200
-STATES = {
-    "queued": "waiting",
-    "running": "running",
-    "paused": "paused",
-    "done": "done",
-    "failed": "failed",
-    "cancelled": "cancelled",
-}
 ACTIONS = {
     "queued": ("pause", "cancel"),
     "running": ("pause", "cancel"),
     "paused": ("resume", "cancel"),
 }
 ORDER = {"failed": 0, "warning": 1, "duplicate": 2, "indexed": 3, "unchanged": 4}
-STAGES = {"encode": "Hearing again:", "transcribe": "Writing down:"}
-"""What the second pass does with a recording."""
-RESULTS = {
-    "indexed": "added",
-    "unchanged": "known already",
-    "duplicate": "there under another name",
-    "warning": "with a remark",
-    "failed": "could not be used",
-}
 
 
 def title(job: Job) -> str:
     """Return what a job is about, in words.
 
     >>> title(Job("1", "ann", "files", "@ann/talks", message="3 files")), title(Job("1", "ann", "reindex", ""))
-    ('3 files to talks', 'The index anew')
+    ('3 files to talks', 'Rebuilding the index')
     """
     if job.kind == "samples":
-        return "The sample collection"
+        return Add.SAMPLES
     if job.kind == "reindex":
-        return "The index anew"
+        return Add.REINDEX
     if job.kind == CATCH_UP:
-        return "Writing transcripts"
-    about = job.message if job.state != "failed" and job.message else "Recordings"
-    return f"{about} to {shown_name(job.collection)}"
+        return Add.TRANSCRIPTS
+    about = job.message if job.state != "failed" and job.message else Add.RECORDINGS
+    return Add.TO_COLLECTION.format(what=about, collection=shown_name(job.collection))
 
 
 def card(
@@ -66,10 +50,11 @@ def card(
         is_open: whether the files are listed at once when some need a look.
     """
     about = title(job)
-    chip = f'<span class="ss-state" data-state="{escape(job.state)}">{escape(STATES[job.state])}</span>'
+    chip = f'<span class="ss-state" data-state="{escape(job.state)}">{Add.STATES[job.state]}</span>'
+    what = about[: view.LONGEST_TITLE]
     buttons = "".join(
         f'<button type="button" class="ss-small" data-job="{escape(job.job_id)}" data-action="{action}" '
-        f'aria-label="{verb(action, job.kind)}: {escape(about[: view.LONGEST_TITLE], quote=True)}">'
+        f'aria-label="{escape(Add.ACTION_ON.format(action=verb(action, job.kind), what=what), quote=True)}">'
         f"{verb(action, job.kind)}</button>"
         for action in ACTIONS.get(job.state, ())
     )
@@ -87,53 +72,53 @@ def verb(action: str, kind: str) -> str:
     >>> verb("cancel", CATCH_UP), verb("cancel", "files")
     ('Stop', 'Cancel')
     """
-    return "Stop" if action == "cancel" and kind == CATCH_UP else action.capitalize()
+    return Add.STOP if action == "cancel" and kind == CATCH_UP else Add.ACTIONS[action]
 
 
 def _bar(progress: Progress, kind: str) -> str:
     """Return how far the running job is, how fast, and how long it will take."""
     percent = round(100 * progress.fraction)
-    done = f"{int(progress.done):,} of {int(progress.total):,}"
-    parts = [f"{done} passages" if kind == CATCH_UP else done] if progress.total else []
-    stage = STAGES.get(progress.stage, "") if kind == CATCH_UP else ""
+    words = Add.PASSAGES_DONE if kind == CATCH_UP else Page.DONE_OF
+    done = words.format(done=f"{int(progress.done):,}", total=f"{int(progress.total):,}")
+    parts = [done] if progress.total else []
+    stage = Add.STAGES.get(progress.stage, "") if kind == CATCH_UP else ""
     name = f"{stage} {progress.name}".strip()
     if progress.rate:
-        parts.append(f"{progress.rate:.0f} × real time")
+        parts.append(Page.TIMES_REAL_TIME.format(rate=f"{progress.rate:.0f}"))
     if progress.remaining_s is not None:
-        parts.append(f"{view.duration(progress.remaining_s)} left")
+        parts.append(Page.TIME_LEFT.format(time=view.duration(progress.remaining_s)))
     return (
-        f'<div class="ss-bar" role="progressbar" aria-label="Done" aria-valuenow="{percent}" aria-valuemin="0" '
-        f'aria-valuemax="100"><span style="width:{percent}%"></span></div>'
-        f'<p class="ss-about"><span>{view.text(name or "Beginning …")}</span>'
+        f'<div class="ss-bar" role="progressbar" aria-label="{Page.PROGRESS}" aria-valuenow="{percent}" '
+        f'aria-valuemin="0" aria-valuemax="100"><span style="width:{percent}%"></span></div>'
+        f'<p class="ss-about"><span>{view.text(name or Add.STARTING)}</span>'
         f"<span>{view.text(' · '.join(parts))}</span></p>"
     )
 
 
 def _words(job: Job, files: Iterable[JobFile], before: int) -> str:
     if job.state == "failed":
-        return view.notice("This task has failed.", job.message, "problem")
+        return view.notice(Add.FAILED, job.message, "problem")
+    said = ""
     if job.state == "queued" and before:
-        return f'<p class="ss-about">{view.count(before, "task")} before it.</p>'
-    if job.state == "cancelled" and job.kind == CATCH_UP:
-        return '<p class="ss-about">What is written stays. The rest is written after the next task.</p>'
-    if job.state == "cancelled":
-        return '<p class="ss-about">What had been added before stays.</p>'
-    return ""
+        said = Add.BEFORE.format(tasks=view.count(before, Nouns.TASK))
+    elif job.state == "cancelled":
+        said = Add.STOPPED_WRITING if job.kind == CATCH_UP else Add.CANCELLED
+    return f'<p class="ss-about">{said}</p>' if said else ""
 
 
 def summary(files: Iterable[JobFile]) -> str:
     """Return how many files came to what.
 
     >>> summary([JobFile("a", "indexed", 3), JobFile("b", "indexed", 1), JobFile("c", "failed")])
-    '2 added (4 passages), 1 could not be used'
+    '2 added (4 passages), 1 could not be added'
     """
     listed = list(files)
     counted = Counter(file.state for file in listed)
     passages = sum(file.passages for file in listed if file.state == "indexed")
     parts = []
-    for state, words in RESULTS.items():
+    for state, words in Add.RESULTS.items():
         if counted[state]:
-            more = f" ({view.count(passages, 'passage')})" if state == "indexed" else ""
+            more = f" ({view.count(passages, Nouns.PASSAGE)})" if state == "indexed" else ""
             parts.append(f"{counted[state]:,} {words}{more}")
     return ", ".join(parts)
 
@@ -144,22 +129,24 @@ def _results(files: Sequence[JobFile], is_open: bool) -> str:
         return ""
     shown = sorted(files, key=lambda file: (ORDER.get(file.state, 9), file.name))
     rest = len(shown) - MOST_ROWS
-    more = f'<p class="ss-about">And {view.count(rest, "file")} more.</p>' if rest > 0 else ""
+    rest_words = Add.MORE_FILES.format(files=view.count(rest, Nouns.FILE))
+    more = f'<p class="ss-about">{rest_words}</p>' if rest > 0 else ""
     is_open = is_open and any(file.state in ("failed", "warning", "duplicate") for file in files)
     rows = "".join(_file(file) for file in shown[:MOST_ROWS])
     return (
         f'<details class="ss-more"{" open" if is_open else ""}><summary>{view.text(summary(files), 400)}</summary>'
-        f'<ul class="ss-files" tabindex="0" aria-label="Files">{rows}</ul>{more}</details>'
+        f'<ul class="ss-files" tabindex="0" aria-label="{Add.FILE_LIST}">{rows}</ul>{more}</details>'
     )
 
 
 def _file(file: JobFile) -> str:
     """Return what became of one file, why, and what to do."""
-    parts = [view.count(file.passages, "passage")] if file.passages else []
+    parts = [view.count(file.passages, Nouns.PASSAGE)] if file.passages else []
     parts += [view.clock(file.duration_s)] if file.duration_s else []
     why = f'<p class="ss-reason">{view.text(file.message, 600)}</p>' if file.message else ""
     return (
-        f'<li><span class="ss-state" data-state="{escape(file.state)}">{escape(file.state)}</span>'
+        f'<li><span class="ss-state" data-state="{escape(file.state)}">'
+        f"{escape(Add.FILE_STATES.get(file.state, file.state))}</span>"
         f'<span class="ss-name">{view.text(file.name)}</span>'
         f'<span class="ss-size">{" · ".join(parts)}</span>{why}</li>'
     )
@@ -169,16 +156,18 @@ def calm_banner(coverage: Coverage, is_only_samples: bool, remaining_s: float | 
     """Return the line above the tabs while transcripts are written, which is no reason to wait.
 
     >>> calm_banner(Coverage(12, 95, 100.0, 900.0), True, None)
-    '<p class="ss-calm">Sample collection ready; transcripts 12 of 95.</p>'
+    '<p class="ss-calm">Sample collection ready. Transcripts: 12 of 95 passages.</p>'
     """
-    ready = "Sample collection ready" if is_only_samples else "Ready to search by sound"
-    left = f", {view.duration(remaining_s)} left" if remaining_s is not None else ""
-    return f'<p class="ss-calm">{ready}; transcripts {coverage.passages:,} of {coverage.of_passages:,}{left}.</p>'
+    done = {"done": f"{coverage.passages:,}", "total": f"{coverage.of_passages:,}"}
+    ready = Add.READY_SAMPLES if is_only_samples else Add.READY
+    if remaining_s is None:
+        said = Add.CALM.format(ready=ready, **done)
+    else:
+        said = Add.CALM_LEFT.format(ready=ready, time=view.duration(remaining_s), **done)
+    return f'<p class="ss-calm">{said}</p>'
 
 
 def banner(job: Job, progress: Progress) -> str:
     """Return the line above the tabs while a job runs."""
-    name = {"samples": "the sample collection", "reindex": "all recordings anew", CATCH_UP: "all recordings anew"}.get(
-        job.kind, progress.name
-    )
-    return view.progress_bar(progress, name)
+    names = {"samples": Add.BANNER_SAMPLES, "reindex": Add.BANNER_ALL, CATCH_UP: Add.BANNER_ALL}
+    return view.progress_bar(progress, names.get(job.kind, progress.name))

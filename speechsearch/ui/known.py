@@ -5,9 +5,8 @@ from __future__ import annotations
 from speechsearch.domain.searched import searched_in
 from speechsearch.domain.values import Coverage, Results
 from speechsearch.retrieval.engine_cards import EngineCard
-from speechsearch.ui.view import count, notice, text
-
-UNCALIBRATED = "How likely an answer is was never measured for these models; scores only rank."
+from speechsearch.ui.texts import Known, Nouns, Page
+from speechsearch.ui.view import count, text, told
 
 
 def covered(coverage: Coverage, engine: EngineCard, recognizer: str = "") -> str:
@@ -24,9 +23,20 @@ def covered(coverage: Coverage, engine: EngineCard, recognizer: str = "") -> str
     """
     if coverage.is_whole:
         return ""
-    by = f" by {recognizer}" if recognizer else ""
-    what = f"transcripts{by}: " if engine.is_over_transcripts else ""
-    return f"{what}{coverage.passages:,} of {count(coverage.of_passages, 'passage')}"
+    said = some(coverage)
+    if engine.is_over_transcripts:
+        words = Known.TRANSCRIPTS_BY if recognizer else Known.TRANSCRIPTS
+        said = words.format(recognizer=recognizer, passages=said)
+    return said
+
+
+def some(coverage: Coverage) -> str:
+    """Return how many of the passages there are could be searched.
+
+    >>> some(Coverage(41, 67, 724.0, 790.0))
+    '41 of 67 passages'
+    """
+    return Page.DONE_OF.format(done=f"{coverage.passages:,}", total=count(coverage.of_passages, Nouns.PASSAGE))
 
 
 def remarks(results: Results, engine: EngineCard, *, is_recognizer_named: bool = False) -> str:
@@ -34,8 +44,8 @@ def remarks(results: Results, engine: EngineCard, *, is_recognizer_named: bool =
     coverage = covered(results.coverage, engine, results.recognizer if is_recognizer_named else "")
     lines = [coverage] if coverage else []
     if results.hits and not results.is_calibrated:
-        lines.append(UNCALIBRATED)
-    searched = f'<p class="ss-searched">Searched in {text(searched_in(results), 300)}</p>'
+        lines.append(Known.NO_LIKELIHOOD)
+    searched = f'<p class="ss-searched">{text(Known.SEARCHED_IN.format(searched=searched_in(results)), 300)}</p>'
     return searched + "".join(f'<p class="ss-known">{text(line, 300)}</p>' for line in lines)
 
 
@@ -44,20 +54,16 @@ def nothing_found(results: Results, engine: EngineCard, *, are_transcripts_comin
     coverage = results.coverage
     if results.question.phrases:
         words = ", ".join(f"“{one}”" for one in results.question.phrases)
-        return notice(f"No passage has {words} in one piece.", "Without quotation marks there may be answers.")
+        return told(Known.NO_PHRASE, words=words)
     if engine.is_over_transcripts and not coverage.is_whole:
         if not are_transcripts_coming:
-            some = f"{coverage.passages:,} of {count(coverage.of_passages, 'passage')} have one."
-            return notice("No transcript answers this.", f"{some} The others were added without.")
-        written = f"{coverage.passages:,} of {count(coverage.of_passages, 'passage')} so far."
-        if not coverage.passages:
-            return notice("Transcripts are still being written.", f"{written} Search by sound works meanwhile.")
-        return notice("Nothing found so far.", f"Transcripts are still being written: {written}")
-    return notice("Nothing relevant found.", "No passage matches. Other words, or another engine, may.")
+            return told(Known.NO_TRANSCRIPT, some=some(coverage))
+        return told(Known.NOTHING_YET if coverage.passages else Known.WRITING, some=some(coverage))
+    return told(Known.NOTHING)
 
 
 def nothing_convincing(results: Results, engine: EngineCard) -> str:
     """Return what stands above answers that are all weak."""
     if engine.is_over_transcripts and not results.coverage.is_whole:
-        return notice("Nothing relevant found so far.", "No passage that has a transcript is a convincing answer.")
-    return notice("Nothing relevant found.", "No passage is a convincing answer to this question.")
+        return told(Known.NOTHING_LIKELY_YET)
+    return told(Known.NOTHING_LIKELY)

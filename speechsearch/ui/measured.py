@@ -11,18 +11,19 @@ from speechsearch.evaluation import Figure, PairedTest
 from speechsearch.retrieval.engine_cards import BASELINE, BUILT_IN, DEFAULT, EVERYTHING
 from speechsearch.ui import view
 from speechsearch.ui.compare_view import difference_cell, measure, table
+from speechsearch.ui.texts import About, Page
 
 CEILING = "text-hybrid"
 OURS = (EVERYTHING.name, DEFAULT)
 """The engines that are compared with the baseline."""
 TITLES = {card.name: card.title for card in BUILT_IN}
-AGAINST = [f"{TITLES[ours]} against {TITLES[BASELINE]}" for ours in OURS]
+AGAINST = [About.AGAINST.format(engine=TITLES[ours], baseline=TITLES[BASELINE]) for ours in OURS]
 
 
 def figures(file: Path) -> str:
     """Return the tables of the evaluation that ships with the program; where it is not there, say so."""
     if not file.is_file():
-        return "<p>The evaluation (evaluation.json) is not beside the program. A checkout has it.</p>"
+        return f"<p>{About.NO_EVALUATION}</p>"
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
         sets = "".join(figure_row(one["name"], one["passages"], one["conditions"]["clean"]) for one in found["sets"])
@@ -30,20 +31,18 @@ def figures(file: Path) -> str:
             condition_row(found["titles"][name], one) for name, one in found["together"]["conditions"].items()
         )
         on = found["machine"]
-        made = f"{found['date']}, {on['processor']}, {on['cores']} cores; {found['command']}"
+        made = About.MADE.format(
+            date=found["date"], processor=on["processor"], cores=on["cores"], command=found["command"]
+        )
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        return f"<p>speechsearch/assets/evaluation.json cannot be read: {view.text(error)}.</p>"
-    heads = ["Collection", "n", "Gold transcript", *TITLES.values(), *AGAINST]
+        return f"<p>{About.BAD_EVALUATION.format(why=view.text(error))}</p>"
+    heads = [About.COLLECTION, Page.COUNT, About.PERFECT, *TITLES.values(), *AGAINST]
     engines = [TITLES[engine] for engine in (*OURS, BASELINE)]
-    noisy = ["The recordings", "n", *engines, *AGAINST, "Sounds misheard", "Words misheard"]
+    noisy = [About.NOISY_HEAD, Page.COUNT, *engines, *AGAINST, About.SOUNDS_MISHEARD, About.WORDS_MISHEARD]
     return (
-        "<p>Share of questions whose right passage is among the first five answers, with 95 % intervals. Gold "
-        "transcript: a search through what was really said, about the most that can be hoped for.</p>"
-        f"{table(heads, sets, 'Recall at 5 on the collections of the evaluation')}"
-        "<p>The same with the recordings made worse, all collections together. Misheard: phoneme errors of the speech "
-        "encoder, and word errors of the baseline's recogniser. A dash: not measured.</p>"
-        f"{table(noisy, conditions, 'Recall at 5 in noise, through codecs and in a room')}"
-        f'<p class="ss-basis">From speechsearch/assets/evaluation.json: {view.text(made, 400)}</p>'
+        f"<p>{About.FIGURES}</p>{table(heads, sets, About.FIGURES_LABEL)}"
+        f"<p>{About.NOISY}</p>{table(noisy, conditions, About.NOISY_LABEL)}"
+        f'<p class="ss-basis">{About.FROM.format(made=view.text(made, 400))}</p>'
     )
 
 
@@ -51,7 +50,8 @@ def figure_row(name: str, passages: int, record: Mapping[str, Any]) -> str:
     """Return a collection's line: recall at 5 of every built-in engine, and ours against the baseline."""
     cells = "".join(recall(record, engine) for engine in (CEILING, *TITLES))
     return (
-        f'<tr><th scope="row">{view.text(name)}<br><small>{view.text(passages)} passages</small></th>'
+        f'<tr><th scope="row">{view.text(name)}<br>'
+        f"<small>{About.PASSAGES.format(number=view.text(passages))}</small></th>"
         f"<td>{view.text(record['n'])}</td>{cells}{against_baseline(record)}</tr>"
     )
 

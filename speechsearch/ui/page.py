@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,8 @@ from speechsearch.ui import (
     search_tab,
     view,
 )
+from speechsearch.ui.texts import SCRIPTS as SCRIPT_TEXTS
+from speechsearch.ui.texts import Page, Tabs
 from speechsearch.ui.visitor import visitor_of
 
 if TYPE_CHECKING:
@@ -54,8 +57,8 @@ MONO = "ui-monospace, 'Cascadia Mono', Menlo, Consolas, 'DejaVu Sans Mono', mono
 def header(collections: Sequence[view.Holding]) -> str:
     """Return the page's head: what this is and how much there is to search."""
     return (
-        '<header class="ss-header"><div><h1>speech<span>search</span></h1>'
-        "<p>Find the moment in spoken recordings by meaning, without speech recognition.</p></div>"
+        f'<header class="ss-header"><div><h1>{Page.TITLE_START}<span>{Page.TITLE_END}</span></h1>'
+        f"<p>{Page.TAGLINE}</p></div>"
         f'<p class="ss-held">{view.text(view.holdings(collections))}</p></header>'
     )
 
@@ -63,28 +66,29 @@ def header(collections: Sequence[view.Holding]) -> str:
 def build_page(service: Service, jobs: JobQueue | None = None) -> gr.Blocks:
     """Return the whole page for a service that answers the questions; ``jobs`` tells programs what is being added."""
     handlers = search_tab.SearchHandlers(service, service.settings.server.root_path)
-    with gr.Blocks(title="speechsearch", analytics_enabled=False, delete_cache=(3600, 86400)) as page:
+    title = Page.TITLE_START + Page.TITLE_END
+    with gr.Blocks(title=title, analytics_enabled=False, delete_cache=(3600, 86400)) as page:
         everybodys = service.browse.collections(Visitor(""))
         head = gr.HTML(header(everybodys), elem_id="head", apply_default_css=False, js_on_load=None)
         gr.HTML('<div id="news"></div>', elem_id="banner", apply_default_css=False, js_on_load=None)
         with gr.Tabs(elem_id="tabs") as tabs:
-            with gr.Tab("Search", id="search"):
+            with gr.Tab(Tabs.SEARCH, id="search"):
                 examples = search_tab.build(handlers)
-            with gr.Tab("Recording", id="recording"):
+            with gr.Tab(Tabs.RECORDINGS, id="recording"):
                 recording_tab.build(service.settings.server.root_path)
-            with gr.Tab("Add recordings", id="add"):
+            with gr.Tab(Tabs.ADD, id="add"):
                 add_tab.build(service.limits)
-            with gr.Tab("Collections", id="collections"):
+            with gr.Tab(Tabs.COLLECTIONS, id="collections"):
                 collections_tab.build(service)
                 names_fold.build(service)
-            with gr.Tab("Compare", id="compare") as compare_place:
+            with gr.Tab(Tabs.COMPARE, id="compare") as compare_place:
                 root = service.settings.server.root_path
                 trials = bench.BenchHandlers(service, root)
                 compare_tab.build(compare_tab.CompareHandlers(service, root), trials, tabs, compare_place)
-            with gr.Tab("About", id="about") as about_place:
+            with gr.Tab(Tabs.ABOUT, id="about") as about_place:
                 about_tab.build(about_tab.AboutHandlers(service, jobs), about_place)
         # The script presses it when a task has ended.
-        changed = gr.Button("Look again", elem_id="changed", elem_classes="ss-hidden")
+        changed = gr.Button(Page.REFRESH, elem_id="changed", elem_classes="ss-hidden")
 
         def look(request: gr.Request) -> tuple[str, gr.Dataset]:
             return header(service.browse.collections(visitor_of(request))), gr.Dataset(samples=handlers.examples())
@@ -105,7 +109,7 @@ def _take_uploads_only(control: Any) -> None:
 
     async def move_local(path: Any) -> Any:
         if isinstance(path, str) and "://" in path:
-            raise SpeechSearchError("This server does not fetch addresses.")
+            raise SpeechSearchError(*Page.NO_ADDRESSES)
         return await move(path)
 
     control.async_move_resource_to_block_cache = move_local
@@ -129,12 +133,17 @@ def theme() -> Any:
     )
 
 
+def scripts() -> str:
+    """Return the page's scripts, each in a scope of its own, and before them what they say."""
+    own = "".join(f"{{\n{(STATIC / name).read_text(encoding='utf-8')}}}\n" for name in SCRIPTS)
+    return f"const texts = {json.dumps(SCRIPT_TEXTS)};\n{(STATIC / 'fill.js').read_text(encoding='utf-8')}{own}"
+
+
 def mount(app: FastAPI, page: gr.Blocks, service: Service, jobs: JobQueue) -> FastAPI:
     """Serve the page at the root of an application and return the application."""
     settings, cards = service.settings, service.search.cards()
     app.include_router(add_tab.page_routes(service, jobs))
-    # Each script in a scope of its own.
-    scripts = "".join(f"{{\n{(STATIC / name).read_text(encoding='utf-8')}}}\n" for name in SCRIPTS)
+
     app.include_router(collections_tab.panel_routes(service))
     app.include_router(recording_tab.panel_routes(service))
     app.include_router(names_fold.panel_routes(service))
@@ -156,7 +165,7 @@ def mount(app: FastAPI, page: gr.Blocks, service: Service, jobs: JobQueue) -> Fa
         pwa=False,
         theme=theme(),
         css="\n".join([*((STATIC / name).read_text(encoding="utf-8") for name in STYLES), colours.stylesheet(cards)]),
-        js=f"() => {{\n{scripts}}}",
+        js=f"() => {{\n{scripts()}}}",
         head=f"<script>{early}</script>",
     )
     # Gradio checks that a path in a request is the visitor's own upload only once this is set, and mounting does not.

@@ -1,4 +1,4 @@
-"""The Recording tab: one recording whole, with the answers to a question marked on its time line.
+"""The Recordings tab: one recording whole, with the answers to a question marked on its time line.
 
 The page asks for its parts by plain routes, which answer many times faster than queued events; recording.js puts them
 into place.
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import gradio as gr
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Depends, Path, Request
 from fastapi import Query as Parameter
 from starlette.responses import HTMLResponse
 
@@ -19,19 +19,29 @@ from speechsearch.api.identity import visitor_of
 from speechsearch.domain.errors import SpeechSearchError
 from speechsearch.domain.values import Filters, Query, Recording
 from speechsearch.domain.visitors import Visitor
-from speechsearch.ui import recording_view, view
+from speechsearch.ui import recording_lists, recording_view, view
 from speechsearch.ui.asked import LONGEST_QUESTION
+from speechsearch.ui.recording_lists import Wanted
 
 if TYPE_CHECKING:
     from speechsearch.service.open import Service
 
 MOST_ANSWERS = 20
-MOST_LISTED = 50
+MOST_LISTED, MOST_FIRST = 50, 5
+"""How many recordings the list has, and how many are first because they are new or were found often."""
 
 RecordingId = Annotated[str, Path(pattern="^[0-9a-f]{64}$")]
 Question = Annotated[str, Parameter(max_length=LONGEST_QUESTION)]
 Name = Annotated[str, Parameter(max_length=40)]
+Year = Annotated[str, Parameter(pattern="^([0-9]{4})?$")]
 Words = Annotated[str, Parameter(max_length=200)]
+
+
+def _wanted(words: Words = "", collection: Words = "", speaker: Words = "", year: Year = "") -> Wanted:
+    return Wanted(words, collection, speaker, year)
+
+
+Looked = Annotated[Wanted, Depends(_wanted)]
 
 
 class RecordingHandlers:
@@ -41,11 +51,19 @@ class RecordingHandlers:
         self._service, self._root = service, root
         self._engines = {card.name: card for card in service.search.cards()}
 
-    def listed(self, words: str, visitor: Visitor) -> str:
-        """Return the recordings that hold all the words, in title, speaker, collection, date or file name."""
+    def listed(self, wanted: Wanted, visitor: Visitor) -> str:
+        """Return the recordings that are looked for; all, then those added last and those found most come first."""
         every = self._service.browse.recordings(visitor=visitor)
-        found = [one for one in every if recording_view.is_meant(one, words)]
-        return recording_view.recording_list(found[:MOST_LISTED], len(found), len(every), self._root)
+        found = [one for one in every if wanted.fits(one)]
+        newest, times_found = [], {}
+        if wanted.is_everything:
+            newest = self._service.browse.newest(MOST_FIRST, visitor)
+            times_found = self._service.browse.most_found(MOST_FIRST, visitor)
+        return recording_lists.recording_list(found, len(every), MOST_LISTED, self._root, newest, times_found)
+
+    def filters(self, wanted: Wanted, visitor: Visitor) -> str:
+        """Return the filters of the list, with what is chosen."""
+        return recording_lists.filters(self._service.browse.facets(visitor), wanted)
 
     def whole(self, recording_id: str, question: str, engine: str, visitor: Visitor) -> str:
         """Return a recording with its player and, if there is a question, where it is answered."""
@@ -94,9 +112,14 @@ def panel_routes(service: Service) -> APIRouter:
             return HTMLResponse(view.problem(error), status_of(error))
 
     @router.get("")
-    def listed(request: Request, words: Words = "") -> HTMLResponse:
+    def listed(request: Request, wanted: Looked) -> HTMLResponse:
         """Return the list of recordings."""
-        return answer(lambda: handlers.listed(words, visitor_of(request)))
+        return answer(lambda: handlers.listed(wanted, visitor_of(request)))
+
+    @router.get("/filters")
+    def filters(request: Request, wanted: Looked) -> HTMLResponse:
+        """Return the filters of the list."""
+        return answer(lambda: handlers.filters(wanted, visitor_of(request)))
 
     @router.get("/{recording_id}")
     def whole(request: Request, recording_id: RecordingId, q: Question = "", engine: Name = "") -> HTMLResponse:
@@ -118,4 +141,4 @@ def panel_routes(service: Service) -> APIRouter:
 
 def build(root: str = "") -> None:
     """Lay out the tab inside the open Blocks."""
-    gr.HTML(recording_view.frame(root), apply_default_css=False, js_on_load=None)
+    gr.HTML(recording_lists.frame(root), apply_default_css=False, js_on_load=None)

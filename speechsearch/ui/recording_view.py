@@ -9,60 +9,14 @@ from urllib.parse import quote, urlencode
 from speechsearch.domain.values import Hit, Passage, Recording, Results, Transcript
 from speechsearch.domain.visitors import shown_name
 from speechsearch.retrieval.engine_cards import EngineCard
-from speechsearch.ui.cards import badge, marked, score, score_words
+from speechsearch.ui.cards import marked, score, score_words, why_found
 from speechsearch.ui.icons import icon
 from speechsearch.ui.known import nothing_convincing, nothing_found, remarks
-from speechsearch.ui.view import LONGEST_TITLE, clock, count, duration, notice, span, text
+from speechsearch.ui.texts import Nouns, Page, Recordings
+from speechsearch.ui.view import LONGEST_TITLE, clock, count, duration, elapsed, span, text
 
 LONGEST_TRANSCRIPT = 2_000
 SPEEDS = (0.75, 1.0, 1.25, 1.5, 2.0)
-DISPLAY_ONLY = "for display: not used for ranking"
-
-
-def frame(root: str = "") -> str:
-    """Return the tab's frame: the list of recordings to choose from, and the place of the chosen one."""
-    return (
-        f'<ss-recording data-root="{escape(root)}"><div class="ss-rec-choose">'
-        '<p class="ss-about">Choose a recording to hear it whole, read along and search within it. '
-        "Every answer on the Search tab opens here too, at its second.</p>"
-        '<input type="search" class="ss-rec-words" maxlength="200" autocomplete="off" '
-        'placeholder="Title, speaker, collection or date" aria-label="Find a recording" aria-controls="ss-rec-list">'
-        '<div id="ss-rec-list" aria-live="polite"></div></div><div class="ss-rec-chosen"></div></ss-recording>'
-    )
-
-
-def is_meant(recording: Recording, words: str) -> bool:
-    """Say whether all the words stand in what is said about a recording.
-
-    >>> talk = Recording("ab", "@ann/talks", "On whales", 60.0, speaker="Ada")
-    >>> is_meant(talk, "WHALE ada"), is_meant(talk, "talks"), is_meant(talk, "ann"), is_meant(talk, "")
-    (True, True, False, True)
-    """
-    said = (recording.title, recording.speaker, recording.date, recording.language, recording.file_name)
-    whole = " ".join((*said, shown_name(recording.collection))).casefold()
-    return all(word in whole for word in words.casefold().split())
-
-
-def recording_list(recordings: Sequence[Recording], found: int, total: int, root: str = "") -> str:
-    """Return links to recordings; ``found`` fit what is looked for, ``total`` there are."""
-    if not total:
-        return notice("There are no recordings yet.", "Add some on the tab Add recordings.")
-    if not recordings:
-        return notice("No recording fits.", "Look for another part of its title, speaker, collection or date.")
-    said = count(found, "recording")
-    said = said if found == len(recordings) else f"{len(recordings)} of {said}"
-    rows = "".join(_row(recording, root) for recording in recordings)
-    return f'<p class="ss-took">{said}</p><ul class="ss-rec-list">{rows}</ul>'
-
-
-def _row(recording: Recording, root: str) -> str:
-    known = (recording.speaker, recording.date, shown_name(recording.collection))
-    return (
-        f'<li><a class="ss-open" data-recording="{escape(recording.recording_id)}" '
-        f'href="{escape(address(recording.recording_id, root))}"><b>{text(recording.title)}</b>'
-        f"<span>{' <i>·</i> '.join(text(part) for part in known if part)}</span>"
-        f"<time>{clock(recording.duration_s)}</time></a></li>"
-    )
 
 
 def address(recording_id: str, root: str = "") -> str:
@@ -84,35 +38,39 @@ def whole(
     has_transcripts: bool = True,
 ) -> str:
     """Return a recording with its player, a form to search within it, the answers, and its passages."""
-    said = f" with transcripts, {DISPLAY_ONLY}" if has_transcripts else ""
+    listed = Recordings.PASSAGES_WITH_TRANSCRIPTS if has_transcripts else Recordings.PASSAGES
     own = f"{escape(root)}/api/v1/recordings/{quote(recording.recording_id, safe='')}"
     title = escape(recording.title[:LONGEST_TITLE])
     return (
         f'<article class="ss-rec" data-recording="{escape(recording.recording_id)}" '
         f'data-duration="{recording.duration_s:.3f}" data-peaks="{own}/peaks" aria-labelledby="ss-rec-title">'
         f'<header><a class="ss-open ss-rec-back" data-recording="" href="{escape(address("", root))}">'
-        f'{icon("before")}All recordings</a><h2 id="ss-rec-title" tabindex="-1">{text(recording.title, 300)}</h2>'
-        f'{_facts(recording)}</header><section class="ss-rec-player" aria-label="Player">'
+        f'{icon("before")}{Recordings.ALL}</a><h2 id="ss-rec-title" tabindex="-1">{text(recording.title, 300)}</h2>'
+        f'{_facts(recording)}</header><section class="ss-rec-player" aria-label="{Recordings.PLAYER}">'
         f'<audio preload="none" src="{own}/audio" aria-label="{title}"></audio>'
         f"{_time_line(recording, passages)}{_controls(recording, own)}"
         f'<p class="ss-rec-note" role="status"></p></section>{form}'
         f'<div class="ss-rec-found" aria-live="polite">{answers_html}</div>'
-        f'<details class="ss-rec-all"><summary>{count(len(passages), "passage")}{said}</summary>'
+        f'<details class="ss-rec-all"><summary>{listed.format(passages=count(len(passages), Nouns.PASSAGE))}</summary>'
         "<div></div></details></article>"
     )
 
 
 def _facts(recording: Recording) -> str:
     facts = {
-        "Length": clock(recording.duration_s),
-        "Speaker": recording.speaker,
-        "Date": recording.date,
-        "Language": recording.language,
-        "Collection": shown_name(recording.collection),
-        "Licence": recording.licence,
-        "Source": recording.source,
+        "duration": clock(recording.duration_s),
+        "speaker": recording.speaker,
+        "date": recording.date,
+        "language": recording.language,
+        "collection": shown_name(recording.collection),
+        "licence": recording.licence,
+        "source": recording.source,
     }
-    rows = "".join(f"<div><dt>{name}</dt><dd>{text(said, 200)}</dd></div>" for name, said in facts.items() if said)
+    rows = "".join(
+        f"<div><dt>{Recordings.FACTS[name]}</dt><dd>{text(said, 200)}</dd></div>"
+        for name, said in facts.items()
+        if said
+    )
     return f'<dl class="ss-rec-facts">{rows}</dl>'
 
 
@@ -120,9 +78,10 @@ def _time_line(recording: Recording, passages: Sequence[Passage]) -> str:
     length_s = max(recording.duration_s, 0.001)
     spans = [(one.span.start_s, one.span.duration_s) for one in passages]
     blocks = "".join(f"M{start_s:.1f} 0h{span_s:.1f}v1h-{span_s:.1f}z" for start_s, span_s in spans)
+    at = Page.AT_OF.format(at=clock(0), length=clock(length_s))
     return (
-        '<div class="ss-rec-line" role="slider" tabindex="0" aria-label="Position" aria-valuemin="0" '
-        f'aria-valuemax="{length_s:.0f}" aria-valuenow="0" aria-valuetext="{clock(0)} of {clock(length_s)}">'
+        f'<div class="ss-rec-line" role="slider" tabindex="0" aria-label="{Page.POSITION}" aria-valuemin="0" '
+        f'aria-valuemax="{length_s:.0f}" aria-valuenow="0" aria-valuetext="{at}">'
         f'<svg class="ss-rec-blocks" viewBox="0 0 {length_s:.1f} 1" preserveAspectRatio="none" aria-hidden="true">'
         f'<path d="{blocks}"/></svg><div class="ss-rec-marks"></div>'
         '<svg class="ss-rec-wave" preserveAspectRatio="none" aria-hidden="true"><path/></svg>'
@@ -135,17 +94,18 @@ def _controls(recording: Recording, own: str) -> str:
     speeds = "".join(f'<option value="{one:g}"{" selected" * (one == 1)}>{one:g} ×</option>' for one in SPEEDS)
     return (
         '<div class="ss-rec-controls">'
-        f'<button type="button" class="ss-rec-play" aria-label="Play">{icon("play")}{icon("pause")}</button>'
-        '<button type="button" data-skip="-10" aria-label="10 seconds back">−10 s</button>'
-        '<button type="button" data-skip="10" aria-label="10 seconds on">+10 s</button>'
+        f'<button type="button" class="ss-rec-play" aria-label="{Recordings.PLAY}">{icon("play")}{icon("pause")}'
+        f'</button><button type="button" data-skip="-10" aria-label="{Recordings.BACK}">{Recordings.BACK_SHORT}'
+        f'</button><button type="button" data-skip="10" aria-label="{Recordings.AHEAD}">{Recordings.AHEAD_SHORT}'
+        "</button>"
         f'<output class="ss-rec-time">{clock(0)} / {clock(recording.duration_s)}</output>'
         '<span class="ss-rec-jumps" hidden>'
-        f'<button type="button" data-jump="-1" aria-label="Answer before">{icon("before")}</button>'
-        "<span>answers</span>"
-        f'<button type="button" data-jump="1" aria-label="Answer after">{icon("after")}</button></span>'
-        f'<label>Speed <select class="ss-rec-speed">{speeds}</select></label>'
-        f'<span class="ss-rec-tools"><button type="button" class="ss-rec-copy">{icon("link")}Copy link</button>'
-        f'<a href="{own}/audio?download=true" download>{icon("download")}Download</a></span></div>'
+        f'<button type="button" data-jump="-1" aria-label="{Recordings.PREVIOUS_ANSWER}">{icon("before")}</button>'
+        f"<span>{Recordings.ANSWERS}</span>"
+        f'<button type="button" data-jump="1" aria-label="{Recordings.NEXT_ANSWER}">{icon("after")}</button></span>'
+        f'<label>{Recordings.SPEED} <select class="ss-rec-speed">{speeds}</select></label>'
+        f'<span class="ss-rec-tools"><button type="button" class="ss-rec-copy">{icon("link")}{Page.COPY_LINK}</button>'
+        f'<a href="{own}/audio?download=true" download>{icon("download")}{Page.DOWNLOAD}</a></span></div>'
     )
 
 
@@ -156,10 +116,11 @@ def search_form(engines: Sequence[EngineCard], question: str, engine: str) -> st
         for one in engines
     )
     return (
-        '<form class="ss-rec-ask" role="search" aria-label="Search within this recording">'
+        f'<form class="ss-rec-ask" role="search" aria-label="{Recordings.SEARCH_WITHIN}">'
         f'<input type="search" name="q" maxlength="1000" autocomplete="off" value="{escape(question)}" '
-        'placeholder="Search within this recording" aria-label="Search within this recording">'
-        f'<select name="engine" aria-label="Engine">{options}</select><button>Search</button></form>'
+        f'placeholder="{Recordings.SEARCH_WITHIN}" aria-label="{Recordings.SEARCH_WITHIN}">'
+        f'<select name="engine" aria-label="{Recordings.ENGINE}">{options}</select>'
+        f"<button>{Recordings.SEARCH}</button></form>"
     )
 
 
@@ -168,11 +129,12 @@ def answers(results: Results, engine: EngineCard, *, is_recognizer_named: bool =
     likely = [hit for hit in results.hits if hit.is_confident]
     weak = [hit for hit in results.hits if not hit.is_confident]
     took_ms = results.encode_ms + results.search_ms
-    took = f'<p class="ss-took">{count(len(likely), "answer")} in <b>{took_ms:.0f} ms</b></p>'
+    number = Recordings.TOOK.format(answers=count(len(likely), Nouns.ANSWER))
+    took = f'<p class="ss-took">{number} <b>{elapsed(took_ms)}</b></p>'
     order = (
-        '<span class="ss-rec-order" role="group" aria-label="Order of the answers">'
-        '<button type="button" data-order="rank" aria-pressed="true">Best first</button>'
-        '<button type="button" data-order="start" aria-pressed="false">By time</button></span>'
+        f'<span class="ss-rec-order" role="group" aria-label="{Recordings.ORDER}">'
+        f'<button type="button" data-order="rank" aria-pressed="true">{Recordings.BEST_FIRST}</button>'
+        f'<button type="button" data-order="start" aria-pressed="false">{Recordings.BY_TIME}</button></span>'
     )
     is_searched = engine.searches != "sound"
     first, rest = ("".join(_answer(hit, is_searched) for hit in part) for part in (likely, weak))
@@ -182,7 +144,7 @@ def answers(results: Results, engine: EngineCard, *, is_recognizer_named: bool =
     elif not likely:
         shown = nothing_convincing(results, engine)
     if weak:
-        label = f"Show {count(len(weak), 'weak answer')}"
+        label = Page.SHOW.format(what=count(len(weak), Nouns.UNLIKELY_ANSWER))
         shown += f'<details class="ss-more"><summary>{label}</summary><ol class="ss-rec-answers">{rest}</ol></details>'
     known = remarks(results, engine, is_recognizer_named=is_recognizer_named)
     return f'<div class="ss-rec-head">{took}{order if len(results.hits) > 1 else ""}</div>{known}{shown}'
@@ -192,29 +154,30 @@ def _answer(hit: Hit, is_searched: bool) -> str:
     found = hit.passage.span
     said = ""
     if hit.transcript is not None:
-        words = marked(hit.transcript, hit.marked) if hit.transcript else "<em>nothing recognised</em>"
+        words = marked(hit.transcript, hit.marked) if hit.transcript else f"<em>{Page.NO_WORDS}</em>"
         said = f'<p class="ss-transcript">{words}</p>'
     if said and not is_searched:
-        said = f'<details class="ss-said"><summary>Transcript, {DISPLAY_ONLY}</summary>{said}</details>'
+        said = f'<details class="ss-said"><summary>{Page.TRANSCRIPT_SHOWN_ONLY}</summary>{said}</details>'
     how_good = score_words(hit.score, hit.likelihood)
     heard = "".join(
         f'<button type="button" class="ss-rec-from" data-start="{found.start_s + word.start_s:.2f}">'
         f"{text(word.text, 40)} <small>{clock(found.start_s + word.start_s)}</small></button>"
         for word in hit.heard
     )
-    heard = f'<p class="ss-rec-heard"><span>Heard</span>{heard}</p>' if heard else ""
+    heard = f'<p class="ss-rec-heard"><span>{Page.HEARD}</span>{heard}</p>' if heard else ""
     return (
         f'<li class="ss-rec-answer{"" if hit.is_confident else " ss-weak"}" data-rank="{hit.rank}" '
         f'data-start="{found.start_s:.2f}" data-end="{found.end_s:.2f}" data-said="{how_good}">'
         f'<div class="ss-head"><span class="ss-rank">{hit.rank}</span>{_play(found.start_s, span(found))}'
         f"{score(hit)}</div>{heard}{said}"
-        f'<p class="ss-badges">{"".join(badge(channel) for channel in hit.channels)}</p></li>'
+        f"{why_found(hit)}</li>"
     )
 
 
 def _play(start_s: float, words: str) -> str:
     return (
-        f'<button type="button" class="ss-rec-from" data-start="{start_s:.2f}" aria-label="Play {words}">'
+        f'<button type="button" class="ss-rec-from" data-start="{start_s:.2f}" '
+        f'aria-label="{Page.PLAY.format(title=words)}">'
         f"{icon('play')}{words}</button>"
     )
 
@@ -227,12 +190,13 @@ def passage_list(said: Sequence[tuple[Passage, Transcript | None]]) -> str:
         for passage, transcript in said
     )
     length = duration(sum(passage.span.duration_s for passage, _ in said))
-    return f'<p class="ss-took">{length} of speech</p><ol class="ss-rec-passages">{rows}</ol>'
+    speech = Recordings.SPEECH.format(length=length)
+    return f'<p class="ss-took">{speech}</p><ol class="ss-rec-passages">{rows}</ol>'
 
 
 def _said(transcript: Transcript | None) -> str:
     if transcript is None:
-        return "<em>no transcript</em>"
+        return f"<em>{Recordings.NO_TRANSCRIPT}</em>"
     if not transcript.text:
-        return "<em>nothing recognised</em>"
+        return f"<em>{Page.NO_WORDS}</em>"
     return text(transcript.text, LONGEST_TRANSCRIPT)

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from speechsearch.domain.errors import EmptyQueryError, SpeechSearchError
-from speechsearch.domain.question import SYNTAX
+from speechsearch.domain.question_syntax import SYNTAX
 from speechsearch.domain.values import Audio, Query
 from speechsearch.domain.visitors import Visitor
 from speechsearch.ui import view
 from speechsearch.ui.asked import ANSWERS, LONGEST_QUESTION, MOST_ANSWERS, Asked
 from speechsearch.ui.cards import about_engine
 from speechsearch.ui.comparison import Shown, comparison
+from speechsearch.ui.texts import About, Search
 from speechsearch.ui.visitor import visitor_of
 
 if TYPE_CHECKING:
@@ -27,14 +28,16 @@ LONGEST_DATE = 10
 SHOWN = "(...controls) => window.speechsearch.shown(...controls)"
 """Keeps the address, says the outcome and asks for the visitor's judgements: search.js."""
 
-HELP = """<button type="button" class="ss-help-open" aria-haspopup="dialog">Keyboard shortcuts</button>
-<dialog class="ss-help" aria-labelledby="ss-help-title"><h2 id="ss-help-title">Keyboard shortcuts</h2><dl>
-<div><dt><kbd>/</kbd></dt><dd>go to the question</dd></div>
-<div><dt><kbd>j</kbd> <kbd>k</kbd></dt><dd>next and previous passage</dd></div>
-<div><dt><kbd>Space</kbd></dt><dd>play or pause it</dd></div>
-<div><dt><kbd>?</kbd></dt><dd>show this help</dd></div></dl>
-<label><input type="checkbox" class="ss-keys" checked> Use these keys</label>
-<form method="dialog"><button>Close</button></form></dialog>"""
+
+def shortcuts() -> str:
+    """Return the button that shows the keyboard shortcuts, and their dialog."""
+    keys = "".join(f"<div><dt><kbd>{key}</kbd></dt><dd>{what}</dd></div>" for key, what in About.KEYS.items())
+    return (
+        f'<button type="button" class="ss-help-open" aria-haspopup="dialog">{About.KEYBOARD}</button>'
+        f'<dialog class="ss-help" aria-labelledby="ss-help-title"><h2 id="ss-help-title">{About.KEYBOARD}</h2>'
+        f'<dl>{keys}</dl><label><input type="checkbox" class="ss-keys" checked> {About.USE_KEYS}</label>'
+        f'<form method="dialog"><button>{About.CLOSE}</button></form></dialog>'
+    )
 
 
 class SearchHandlers:
@@ -57,7 +60,7 @@ class SearchHandlers:
         """Return both engines' answers to a typed question."""
         try:
             if not asked.text.strip():
-                raise EmptyQueryError("The question is empty.", "Type or speak what you are looking for.")
+                raise EmptyQueryError(*Search.EMPTY)
             return self._compare(replace(asked, text=asked.text.strip()[:LONGEST_QUESTION]), None, visitor)
         except SpeechSearchError as error:
             return (view.problem(error), *self.intro(asked)[1:])
@@ -66,7 +69,7 @@ class SearchHandlers:
         """Return both engines' answers to a recorded or dropped question."""
         try:
             if not asked.audio_path:
-                raise EmptyQueryError("No sound has arrived.", "Record the question again, or drop a file.")
+                raise EmptyQueryError(*Search.NO_SOUND)
             sound = self._service.search.query_audio(Path(asked.audio_path))
             return self._compare(replace(asked, text=""), sound, visitor)
         except SpeechSearchError as error:
@@ -116,7 +119,7 @@ class SearchHandlers:
 
     def _compare(self, asked: Asked, sound: Audio | None, visitor: Visitor) -> Shown:
         if not any(collection.passages for collection in self._service.browse.collections(visitor)):
-            raise EmptyQueryError("There is nothing to search yet.", "Add recordings on the second tab.")
+            raise EmptyQueryError(*Search.NOTHING_THERE)
         query = Query(text=asked.text, audio=sound, top_k=int(asked.top_k), filters=asked.filters())
         found = self._service.search.compare(query, asked.left, asked.right, visitor)
         lacking = [one for one in (found.left, found.right) if not one.hits and not one.coverage.is_whole]
@@ -134,8 +137,8 @@ def build(handlers: SearchHandlers) -> gr.Dataset:
     """Lay out the tab inside the open Blocks, bind its events and return the example questions."""
     with gr.Row(elem_id="ask"):
         text = gr.Textbox(
-            placeholder="What are you looking for?",
-            label="Question",
+            placeholder=Search.PLACEHOLDER,
+            label=Search.QUESTION,
             show_label=False,
             container=False,
             max_length=LONGEST_QUESTION,
@@ -144,7 +147,7 @@ def build(handlers: SearchHandlers) -> gr.Dataset:
             min_width=160,
             elem_id="question",
         )
-        button = gr.Button("Search", variant="primary", scale=0, min_width=96, elem_id="go")
+        button = gr.Button(Search.GO, variant="primary", scale=0, min_width=96, elem_id="go")
     gr.HTML(f'<p class="ss-hint">{escape(SYNTAX)}</p>', apply_default_css=False, js_on_load=None, elem_id="syntax")
     examples = gr.Dataset(
         components=["textbox"],
@@ -152,51 +155,52 @@ def build(handlers: SearchHandlers) -> gr.Dataset:
         type="values",
         layout="gallery",
         show_label=False,
-        label="Example questions",
+        label=Search.EXAMPLES,
         container=False,
         elem_id="examples",
     )
     with gr.Row(elem_id="more", equal_height=False):
-        with gr.Accordion("Speak the question or drop an audio file", open=False, elem_classes="ss-extra"):
+        with gr.Accordion(Search.SPOKEN, open=False, elem_classes="ss-extra"):
             audio = gr.Audio(
                 sources=["microphone", "upload"],
                 type="filepath",
-                label="Spoken question",
+                label=Search.SPOKEN_QUESTION,
                 waveform_options=gr.WaveformOptions(sample_rate=16_000),
                 editable=False,
                 elem_id="spoken",
             )
-        with gr.Accordion("Narrow the search", open=False, elem_classes="ss-extra", elem_id="narrow") as narrow:
+        with gr.Accordion(Search.FILTERS, open=False, elem_classes="ss-extra", elem_id="narrow") as narrow:
             top_k, *narrowing = _narrowing()
     message = gr.HTML(elem_id="message", apply_default_css=False, js_on_load=None)
     with gr.Row(elem_id="columns"):
         left, left_html = _column(handlers, "left", handlers.left)
         right, right_html = _column(handlers, "right", handlers.right)
-    gr.HTML(HELP, elem_id="help", apply_default_css=False, js_on_load=None)
+    gr.HTML(shortcuts(), elem_id="help", apply_default_css=False, js_on_load=None)
     controls = [text, audio, top_k, left, right, *narrowing]
     _bind(handlers, controls, button, narrow, [message, left_html, right_html], examples)
     return examples
 
 
 def _narrowing() -> list[Any]:
-    top_k = gr.Slider(1, MOST_ANSWERS, ANSWERS, step=1, label="Answers in each column", elem_id="count", buttons=[])
+    top_k = gr.Slider(1, MOST_ANSWERS, ANSWERS, step=1, label=Search.ANSWERS, elem_id="count", buttons=[])
+    named = (("collections", Search.COLLECTIONS), ("speakers", Search.SPEAKERS), ("languages", Search.LANGUAGES))
     choices = [
         gr.Dropdown([], value=[], label=label, multiselect=True, visible=False, elem_id=name, min_width=200)
-        for name, label in (("collections", "Collections"), ("speakers", "Speakers"), ("languages", "Languages"))
+        for name, label in named
     ]
     with gr.Row():
         dates = [
             gr.Textbox(
                 "",
                 label=label,
-                placeholder="2019 or 2019-03-04",
+                placeholder=Search.DATE_PLACEHOLDER,
                 max_length=LONGEST_DATE,
                 max_lines=1,
                 visible=False,
                 elem_id=name,
                 min_width=140,
             )
-            for name, label in (("date-from", "Recorded from"), ("date-to", "Recorded until"))
+            for name, label in (("date-from", Search.DATE_FROM), ("date-to", Search.DATE_TO))
         ]
     return [top_k, *choices, *dates]
 
@@ -204,9 +208,7 @@ def _narrowing() -> list[Any]:
 def _column(handlers: SearchHandlers, side: str, engine: str) -> tuple[gr.Radio, gr.HTML]:
     with gr.Column(min_width=320, elem_id=side):
         choices = [(card.label, card.name) for card in handlers.engines.values()]
-        radio = gr.Radio(
-            choices, value=engine, label=f"Engine of the {side} column", container=False, elem_classes="ss-engines"
-        )
+        radio = gr.Radio(choices, value=engine, label=Search.ENGINES[side], container=False, elem_classes="ss-engines")
         html = gr.HTML(about_engine(handlers.engines[engine]), apply_default_css=False, js_on_load=None)
     return radio, html
 

@@ -5,7 +5,7 @@ import pytest
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1200)]
 
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs: pip install axe-playwright-python")
-TABS = ("Search", "Recording", "Add recordings", "Collections", "Compare", "About")
+TABS = ("Search", "Recordings", "Add recordings", "Collections", "Compare", "About")
 
 
 def findings(page) -> list[str]:

@@ -71,7 +71,7 @@ def test_files_are_described_added_and_found(visit, tmp_path: Path) -> None:
     page.get_by_role("button", name="Add recordings").click()
     done = card(page, "2 files to dropped today", "done")
     assert done.locator(".ss-state[data-state=failed]").count() == 1
-    assert done.locator(".ss-files .ss-state").all_inner_texts() == ["failed", "indexed"]
+    assert done.locator(".ss-files .ss-state").all_inner_texts() == ["failed", "added"]
     assert page.locator("#add-rows tr").count() == 0
 
     page.get_by_role("tab", name="Search").click()
@@ -100,7 +100,7 @@ def test_a_folder_is_added_with_its_table_and_named_duplicates(visit, tmp_path: 
     page.locator("#collection").fill("a folder")
     page.locator("#add").click()
     done = card(page, "2 files to a folder", "done")
-    assert done.locator(".ss-files .ss-state").all_inner_texts() == ["duplicate", "indexed"]
+    assert done.locator(".ss-files .ss-state").all_inner_texts() == ["duplicate", "added"]
     assert "in collection 'samples'" in done.locator(".ss-reason").first.inner_text()
 
 

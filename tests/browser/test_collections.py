@@ -69,7 +69,7 @@ def test_a_collection_is_made_edited_and_deleted_by_keyboard(visit) -> None:
     page.locator("dialog[open] [name=description]").fill(TURNED_ROUND)
     page.keyboard.press("Control+Home")
     page.locator("dialog[open] [type=submit]").press("Enter")
-    wait_for_words(page, "The collection is made.")
+    wait_for_words(page, "Collection created.")
     assert "<img" in page.locator(".ss-c-detail h2").inner_text()
     page.locator(".ss-c-title").get_by_role("button", name="Edit").click()
     page.locator("dialog[open] [name=licence]").fill("CC0")
@@ -113,7 +113,7 @@ def test_a_recording_is_described_and_deleted_and_nothing_is_left(visit, address
     page.wait_for_selector("dialog[open] [data-cancel]")
     assert "of audio" in page.locator("dialog[open]").inner_text()
     page.locator("dialog[open]").get_by_role("button", name="Delete").click()
-    wait_for_words(page, "Gone: 1 recording")
+    wait_for_words(page, "Deleted: 1 recording")
     wait_for_words(page, "Nothing is left behind")
     assert page.request.delete(f"{address}/api/v1/collections?name=of+my+own").status == 200
 

@@ -1,4 +1,4 @@
-"""The Recording tab as a visitor uses it."""
+"""The Recordings tab as a visitor uses it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1200)]
 
 QUESTION = "What did Rejewski do after the war?"
+HOSTILE = '"><img src=x onerror=alert(1)> octopus'
 ANSWERS, LINE, TIME = ".ss-rec-answer", ".ss-rec-line", ".ss-rec-time"
 SOUND = "ss-recording audio"
 
@@ -35,7 +36,7 @@ def is_playing_after(page, seconds: float) -> None:
 def test_link_opens_the_recording_at_its_second(visit, longest) -> None:
     page = visit(f"/?recording={longest['recording_id']}&t=30.5&q={QUESTION}")
     page.wait_for_selector(ANSWERS)
-    assert page.get_by_role("tab", name="Recording", exact=True).get_attribute("aria-selected") == "true"
+    assert page.get_by_role("tab", name="Recordings", exact=True).get_attribute("aria-selected") == "true"
     assert page.locator(".ss-rec h2").inner_text() == longest["title"]
     assert page.locator(TIME).inner_text().startswith("0:30 /")
     assert page.locator(".ss-rec-marks > div").count() == page.locator(ANSWERS).count() > 1
@@ -100,7 +101,7 @@ def test_search_within_order_jumps_and_passages(visit, longest) -> None:
     )
     assert len(starts) > 1
     assert starts == sorted(starts)
-    page.get_by_role("button", name="Answer after").click()
+    page.get_by_role("button", name="Next answer").click()
     goal = next(start for start in starts if start > 0.2)
     assert sound(page)["at"] == pytest.approx(goal, abs=0.1)
     page.locator(".ss-rec-speed").select_option("1.5")
@@ -108,9 +109,19 @@ def test_search_within_order_jumps_and_passages(visit, longest) -> None:
     page.locator(".ss-rec-all summary").click()
     page.wait_for_selector(".ss-rec-passages li")
     assert page.locator(".ss-rec-passages li.ss-rec-current").count() == 1
-    box.fill("<img src=x onerror=alert(1)> octopus")
-    page.locator(".ss-rec-ask button").click()
-    page.wait_for_selector(".ss-rec-found .ss-notice")
+
+
+def test_a_hostile_question_stays_text(visit, longest) -> None:
+    page = visit(f"/?recording={longest['recording_id']}")
+    page.locator(".ss-rec-ask input").fill(HOSTILE)
+    with page.expect_response(lambda answer: "/answers?" in answer.url) as answered:
+        page.locator(".ss-rec-ask button").click()
+    assert answered.value.ok
+    page.wait_for_selector(".ss-rec-found .ss-rec-head")
+    assert page.locator("ss-recording img").count() == 0
+    page.reload()  # now the address asks, and the server writes the question into the form
+    page.wait_for_selector(".ss-rec-found .ss-rec-head")
+    assert page.locator(".ss-rec-ask input").input_value() == HOSTILE
     assert page.locator("ss-recording img").count() == 0
 
 
@@ -118,7 +129,7 @@ def test_search_within_order_jumps_and_passages(visit, longest) -> None:
 def test_list_and_phone_width(visit, longest, scheme: str) -> None:
     page = visit("/", width=390, height=844, scheme=scheme)
     page.wait_for_timeout(2000)  # the page answers clicks only once its scripts have taken over
-    page.get_by_role("tab", name="Recording", exact=True).click()
+    page.get_by_role("tab", name="Recordings", exact=True).click()
     page.wait_for_selector(".ss-rec-list li")
     page.get_by_role("searchbox", name="Find a recording").fill(longest["title"])
     page.wait_for_function("() => document.querySelectorAll('.ss-rec-list li').length === 1")
@@ -128,6 +139,23 @@ def test_list_and_phone_width(visit, longest, scheme: str) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.get_by_role("link", name="All recordings").click()
     page.wait_for_selector(".ss-rec-list li")
+
+
+def test_new_and_often_found_ones_come_first_and_filters_narrow_the_list(visit) -> None:
+    page = visit(f"/?q={QUESTION}")
+    page.wait_for_selector("#left .ss-hit")
+    page.get_by_role("tab", name="Recordings", exact=True).click()
+    page.wait_for_selector(".ss-rec-list li")
+    heads = page.locator(".ss-rec-part").all_inner_texts()
+    assert heads in (["Recently added", "Most found", "All others"], ["Recently added", "All others"])
+    assert page.locator(".ss-rec-list").first.locator("li").count() == 5
+    page.get_by_label("Speaker").select_option(index=1)
+    page.wait_for_function("() => document.querySelectorAll('.ss-rec-list li').length < 5")
+    chosen = page.get_by_label("Speaker").input_value()
+    assert all(chosen in row for row in page.locator(".ss-rec-list li").all_inner_texts())
+    page.get_by_label("Year").select_option(label="All years")
+    page.get_by_label("Speaker").select_option(label="All speakers")
+    page.wait_for_selector(".ss-rec-part")
 
 
 def test_recording_that_is_not_there_is_explained(visit) -> None:

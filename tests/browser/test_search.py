@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -63,6 +64,25 @@ def test_typed_question_finds_the_clip_and_plays_it(visit) -> None:
     assert top.locator("audio").evaluate("player => player.paused") is True
 
 
+def test_players_know_their_length_before_anything_is_loaded(visit) -> None:
+    page = visit()
+    loaded: list[str] = []
+    page.on("request", lambda request: loaded.append(request.url) if "/api/v1/clips/" in request.url else None)
+    ask(page, OCTOPUS)
+    lengths = page.locator(f"{LEFT} .ss-length").all_inner_texts()
+    assert lengths and all(re.fullmatch(r"0:[0-3]\d", one) for one in lengths)
+    assert loaded == []
+    top = page.locator(LEFT).first
+    top.locator("audio").evaluate("player => { player.muted = true }")
+    top.locator(".ss-play").click()
+    page.wait_for_function("line => Number(line.value) > 0.2", arg=top.locator("ss-player input").element_handle())
+    assert top.locator(".ss-play").get_attribute("aria-label").startswith("Pause ")
+    assert top.locator(".ss-length").inner_text().endswith(f" / {lengths[0]}")
+    top.locator(".ss-play").click()
+    top.locator("ss-player input").press("Home")
+    assert top.locator("audio").evaluate("player => [player.paused, player.currentTime]") == [True, 0]
+
+
 @pytest.mark.parametrize("slowdown", [1, 6])
 def test_question_typed_while_the_page_comes_up_is_answered(visit, slowdown: int) -> None:
     page = visit()
@@ -82,7 +102,7 @@ def test_address_repeats_a_search(visit) -> None:
     assert page.locator("#left .ss-badge").first.get_attribute("data-channel") == "phonetic"
     assert page.locator("#right .ss-badge").first.get_attribute("data-channel") == "adapter"
     assert page.locator(QUESTION).first.input_value() == OCTOPUS
-    page.locator("#left label").get_by_text("Speech adapter", exact=True).click()
+    page.locator("#left label").get_by_text("Meaning", exact=True).click()
     page.wait_for_function("() => new URL(location.href).searchParams.get('engine') === 'adapter'")
     assert parse_qs(urlsplit(page.url).query) == {
         "q": [OCTOPUS], "k": ["3"], "engine": ["adapter"], "right": ["adapter"], "from": ["2005"], "to": ["2030"],
@@ -100,7 +120,7 @@ def test_speaker_narrows_the_search(visit) -> None:
     page.get_by_role("option", name="Bogumila Wojciechowska").click()
     page.wait_for_function("() => document.querySelectorAll('#left .ss-hit').length === 1")
     page.wait_for_function("() => new URL(location.href).searchParams.get('speaker') === 'Bogumila Wojciechowska'")
-    assert "Searched only: speaker Bogumila Wojciechowska" in page.locator(".ss-why").inner_text()
+    assert "Filtered by speaker Bogumila Wojciechowska" in page.locator(".ss-why").inner_text()
     page.reload()
     page.wait_for_selector(LEFT)
     assert page.locator(LEFT).count() == 1
@@ -128,7 +148,7 @@ def test_columns_explain_how_they_differ(visit) -> None:
     page.wait_for_selector(LEFT)
     common = page.locator(f"{LEFT}.ss-common").count()
     assert common == page.locator(f"{RIGHT}.ss-common").count() > 0
-    assert page.locator(".ss-summary").inner_text().startswith((f"{common} of", "Both sides"))
+    assert page.locator(".ss-summary").inner_text().startswith((f"{common} of", "Both columns"))
     page.locator(".ss-fold summary").first.click()
     assert page.locator(".ss-slope line").count() == common
     assert page.locator(f"{LEFT}.ss-alone .ss-only").count() == page.locator(f"{LEFT}.ss-alone").count()
@@ -183,20 +203,21 @@ def test_passage_after_takes_the_place_of_a_hit(visit) -> None:
     cards = [one for one in page.locator(LEFT).all() if page.evaluate(has_next, [one.element_handle()])]
     assert cards, "a sample of more than one passage is among the hits"
     card = cards[0]
-    before = {name: card.locator("audio").get_attribute(name) for name in ("src", "aria-label")}
-    card.get_by_role("button", name="Passage after").click()
+    watched = {"audio": "src", "ss-player": "data-title", ".ss-play": "aria-label"}
+    before = {part: card.locator(part).get_attribute(name) for part, name in watched.items()}
+    card.get_by_role("button", name="Next passage").click()
     page.wait_for_function("card => card.classList.contains('ss-stepped')", arg=card.element_handle())
-    assert all(card.locator("audio").get_attribute(name) != value for name, value in before.items())
+    assert all(card.locator(part).get_attribute(watched[part]) != value for part, value in before.items())
     assert "t=0.00" not in (card.locator(".ss-open").get_attribute("href") or "")
-    card.get_by_role("button", name="Passage before").click()
+    card.get_by_role("button", name="Previous passage").click()
     page.wait_for_function("card => !card.classList.contains('ss-stepped')", arg=card.element_handle())
-    assert (card.locator("audio").get_attribute("src") or "").endswith(before["src"] or "none")
+    assert (card.locator("audio").get_attribute("src") or "").endswith(before["audio"] or "none")
 
 
 def test_judgement_is_kept(visit) -> None:
     page = visit(f"/?q={OCTOPUS}&k=2")
     page.wait_for_selector(LEFT)
-    page.locator(LEFT).first.get_by_role("button", name="Relevant", exact=True).click()
+    page.locator(LEFT).first.get_by_role("button", name="Good answer", exact=True).click()
     voted = f"{LEFT} .ss-vote[data-relevance='1'][aria-pressed=true]"
     page.wait_for_selector(voted)
     page.reload()
@@ -211,7 +232,7 @@ def test_results_are_exported(visit) -> None:
     page.locator(".ss-fold summary").last.click()
     for name, sign in (("CSV", "passage_id"), ("JSON", "passage_id"), ("M3U", "#EXTM3U"), ("WebVTT", "WEBVTT")):
         with page.expect_download() as download:
-            page.get_by_role("link", name=f"{name} of ASR baseline").click()
+            page.get_by_role("link", name=f"{name} of Transcript").click()
         assert sign in Path(download.value.path()).read_text(encoding="utf-8")
 
 

@@ -39,6 +39,21 @@ def test_an_empty_database_answers(store):
         store.recordings.with_media("nothing")
 
 
+def test_the_newest_and_the_most_found_come_first(store):
+    talks = [replace(TALK, recording_id=f"{number:064d}", title=str(number)) for number in range(4)]
+    for talk in talks:
+        save(store, talk, f"{talk.title}.opus", list(stored_passages(talk, 1)), "print 1")
+    save(store, talks[1], "1.opus", list(stored_passages(talks[1], 1)), "print 2")  # anew is not later
+    first, second, third, last = (talk.recording_id for talk in talks)
+    assert store.recordings.newest(["talks"], 3) == [last, third, second]
+    assert store.recordings.most_found(["talks"], 9) == {}
+    store.recordings.count_found({second: 1, last: 3, "gone": 7})
+    store.recordings.count_found({second: 1, first: 1})
+    save(store, talks[3], "3.opus", list(stored_passages(talks[3], 1)), "print 2")  # what was counted stays
+    assert list(store.recordings.most_found(["talks"], 2).items()) == [(last, 3), (second, 2)]
+    assert store.recordings.newest(["other"], 3) == [] and store.recordings.most_found(["other"], 3) == {}
+
+
 def test_what_is_saved_comes_back(store):
     passages = list(stored_passages(TALK, 3))
     assert save(store, TALK, "a.opus", passages[::-1], "print 1") == []

@@ -133,6 +133,8 @@ def test_nothing_is_lost_and_everything_says_what_made_it(url: str, recording: R
         with closing(Store(url)) as store:
             assert store.recordings.find() == [recording]
             assert store.transcripts.wanted() == {recording.recording_id}
+            assert store.recordings.newest([recording.collection], 5) == [recording.recording_id]
+            assert store.recordings.most_found([recording.collection], 5) == {}
             (summary,) = store.collections.summaries()
             assert (summary.description, summary.recordings, summary.passages) == ("about", 1, 2)
             stored = store.passages.stored(recording.recording_id)

@@ -44,6 +44,8 @@ MAY_IMPORT = {
 """What each room imports; a new arrow is written down here, and points down."""
 LOOSE = {"__init__", "__main__", "cli", "cli_names", "cli_shared"}
 LONGEST_FILE, USUAL_FILE = 400, 150
+LISTS = ("speechsearch/ui/texts.py",)
+"""Files that only list, so may be long: the one file with all texts of the page."""
 HEAVY = ("torch", "transformers", "gradio", "datasets", "qdrant_client", "onnxruntime")
 FLOOR_OF = {room: floor for floor, names in FLOORS.items() for room in names}
 
@@ -96,6 +98,7 @@ def test_files_are_short() -> None:
         path.relative_to(ROOT): len(path.read_text(encoding="utf-8").splitlines())
         for folder in ("speechsearch", "ingest", "benchmarks")
         for path in (ROOT / folder).rglob("*.py")
+        if path.relative_to(ROOT).as_posix() not in LISTS
     }
     assert {path: length for path, length in lengths.items() if length > LONGEST_FILE} == {}
     assert statistics.median(lengths.values()) <= USUAL_FILE

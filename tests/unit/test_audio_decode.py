@@ -3,7 +3,6 @@
 import io
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ import pytest
 import soundfile
 
 from speechsearch.audio import load, probe, read_span, stream, to_wav
-from speechsearch.audio.mpeg import frame, place_of
+from speechsearch.audio.mpeg import frame
 from speechsearch.domain.errors import DecodeError, TooLargeError, TooLongError
 from speechsearch.domain.limits import Limits
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio, Span
@@ -104,38 +103,6 @@ def mpeg_frames(sound: np.ndarray, rate_hz: int) -> list[bytes]:
     return frames[1:]
 
 
-@pytest.mark.parametrize(("rate_hz", "tag"), [(44_100, b""), (16_000, b"ID3\x03\0\0\0\0\x02\x01" + bytes(257))])
-def test_a_late_clip_of_an_hour_without_a_table_is_right_and_quick(tmp_path: Path, rate_hz: int, tag: bytes) -> None:
-    noise = np.random.default_rng(0).normal(0, 0.05, 8 * rate_hz) * np.repeat([0.01, 1.0], 4 * rate_hz)
-    filler, marked = mpeg_frames(noise, rate_hz), mpeg_frames(sweep(12.0, rate_hz), rate_hz)
-    frame_s = frame(marked[0])[1] / rate_hz
-    count = round(3000 / (len(filler) * frame_s))
-    path = tmp_path / "hour.mp3"
-    path.write_bytes(tag + b"".join(count * filler + marked + count // 4 * filler))
-    (tmp_path / "alone.mp3").write_bytes(b"".join(marked))
-    alone, start_s = whole(tmp_path / "alone.mp3"), count * len(filler) * frame_s
-    assert 2990 < start_s < 3010
-    started = time.process_time()
-    part = read_span(path, Span(start_s + 3.37, start_s + 8.11)).samples
-    assert time.process_time() - started < 2.0  # from the start it takes ten times as long
-    likeness, shift = alignment(part, alone[round(3.37 * SAMPLE_RATE_HZ) : round(8.11 * SAMPLE_RATE_HZ)])
-    assert likeness > 0.99
-    assert abs(shift) <= 1  # the frame does not begin on a sample of ours
-
-
-def test_a_clip_of_an_mp3_with_something_between_its_frames_is_counted_as_the_whole_is(tmp_path: Path) -> None:
-    frames = mpeg_frames(sweep(20.0), 44_100)
-    path = tmp_path / "gap.mp3"
-    path.write_bytes(b"".join(frames[:300]) + b"junk" * 50 + b"".join(frames[300:]))
-    with path.open("rb") as file:
-        assert place_of(file, 299 * 1152) == (sum(map(len, frames[:299])), 299 * 1152)
-        assert place_of(file, 400 * 1152) is None
-    part = read_span(path, Span(12.0, 15.0)).samples
-    likeness, shift = alignment(part, whole(path)[12 * SAMPLE_RATE_HZ : 15 * SAMPLE_RATE_HZ])
-    assert likeness > 0.99
-    assert shift == 0
-
-
 @pytest.mark.parametrize(("kind", "name"), [("mp3", "a.wav"), ("wav", "a.mp3"), ("flac", "a.txt"), ("opus", "a.raw"),
                                             pytest.param("m4a", "a.ogg", marks=needs_ffmpeg)])  # fmt: skip
 def test_a_misnamed_file_is_read_by_its_content(tmp_path: Path, kind: str, name: str) -> None:
@@ -202,7 +169,7 @@ def test_loud_floats_are_clipped(tmp_path: Path) -> None:
     (b"ffconcat version 1.0\nfile /etc/passwd\n", "not sound in a format"),
     (b"RIFF\x24\x00\x00\x00WAVE" + b"\x00" * 32, "damaged or not sound"),
     (b"RIFF\xff\xff\xff\xffWAVEjunk", "damaged or not sound"),
-    (b"\xff\xfb\x90\x00" + b"\x00" * 4000, "damaged or not sound|holds no sound"),
+    (b"\xff\xfb\x90\x00" + b"\x00" * 4000, "not sound in a format"),
     (b"\xff\xfeh\x00e\x00l\x00l\x00o\x00" * 100, "not sound in a format"),
     (b"OggS" + b"\x00" * 500, "damaged|cut off"),
     (b"OggS\x00\x02" + b"\x00" * 20 + b"\x01\x13OpusHead\x01\x01" + b"\x00" * 9, "damaged|cut off|no sound"),
@@ -211,7 +178,7 @@ def test_loud_floats_are_clipped(tmp_path: Path) -> None:
     (b"\x1a\x45\xdf\xa3" + b"\x01" * 500, "damaged or not sound|no sound"),
     (b"ID3\x04\x00\x00\x7f\x7f\x7f\x7f" + b"\x00" * 100, "not sound in a format"),
     (b"ID3", "not sound in a format"),
-    (b"\xff\xf1\x50\x80" + b"\x00" * 300, "is damaged|no sound"),
+    (b"\xff\xf1\x50\x80" + b"\x00" * 300, "not sound in a format"),
 ])  # fmt: skip
 def test_what_is_not_sound_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "speech.mp3"
@@ -222,16 +189,6 @@ def test_what_is_not_sound_is_refused(tmp_path: Path, content: bytes, message: s
         probe(path, LIMITS)
     with pytest.raises(DecodeError, match=message):
         load(content, LIMITS, 60.0)
-
-
-@pytest.mark.parametrize("kind", ["wav", "flac", "mp3", "ogg", "opus", *(
-    pytest.param(kind, marks=needs_ffmpeg) for kind in ("m4a", "fast.m4a", "mp4", "webm"))])  # fmt: skip
-def test_a_file_that_is_cut_off_is_refused(tmp_path: Path, kind: str) -> None:
-    path = make(tmp_path, kind)
-    content = path.read_bytes()
-    path.write_bytes(content[: int(len(content) * 0.55)])
-    with pytest.raises(DecodeError, match=r"cut off|damaged"):
-        whole(path)
 
 
 def test_a_stream_that_never_knew_its_length_is_read(tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def coded(path: Path, container: str, codec: str, rate_hz: int = 48_000) -> Path
         ("WAV", "MS_ADPCM", ""),
         ("RF64", "PCM_16", ""),
         ("FLAC", "PCM_16", "audio/flac"),
-        ("MP3", "MPEG_LAYER_III", "audio/mpeg"),
+        ("MP3", "MPEG_LAYER_III", ""),  # of varying bit rate: a browser jumps to a guess
         ("OGG", "VORBIS", "audio/ogg"),
         ("AIFF", "PCM_16", ""),
         ("CAF", "PCM_16", ""),
@@ -92,7 +92,7 @@ def coded(path: Path, container: str, codec: str, rate_hz: int = 48_000) -> Path
 def test_media_type_by_content(tmp_path: Path, format: str, subtype: str, expected: str) -> None:
     path = tmp_path / "sound.html"  # the name says nothing
     soundfile.write(path, 0.3 * np.sin(np.arange(16_000) * 0.1), 16_000, format=format, subtype=subtype)
-    assert media_type(path) == expected
+    assert media_type(path, 1.0) == expected
 
 
 @pytest.mark.parametrize(
@@ -106,14 +106,14 @@ def test_media_type_by_content(tmp_path: Path, format: str, subtype: str, expect
     ],
 )
 def test_media_type_of_what_ffmpeg_reads(tmp_path: Path, container: str, codec: str, expected: str) -> None:
-    assert media_type(coded(tmp_path / "sound", container, codec)) == expected
+    assert media_type(coded(tmp_path / "sound", container, codec), 1.0) == expected
 
 
 def test_what_is_not_sound_has_no_media_type(tmp_path: Path) -> None:
     page = tmp_path / "page.wav"
     page.write_text("<html><script>alert(1)</script></html>")
     with pytest.raises(DecodeError, match="not sound"):
-        media_type(page)
+        media_type(page, 1.0)
 
 
 def test_flac_copy_is_the_same_sound(tmp_path: Path) -> None:

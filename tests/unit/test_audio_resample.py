@@ -35,6 +35,24 @@ def test_any_division_into_odd_blocks_gives_the_same_sound(rate_hz: int, lengths
     assert np.allclose(divided, joined([sound], rate_hz), atol=1e-6)
 
 
-def test_mono_of_opposite_channels_is_silence() -> None:
+@pytest.mark.parametrize("gains", [(1, -1), (1, -0.7), (-1, 0.5, -1, 0.5), (0, 0, 1, -1), (1, 1, -1)])
+def test_opposite_channels_do_not_cancel(gains: tuple[float, ...]) -> None:
     sound = tone(440.0, 16_000, 101)
-    assert np.abs(to_mono(np.hstack([sound, -sound]))).max() < 1e-7
+    mono = to_mono(np.hstack([gain * sound for gain in gains]))
+    expected = np.abs(gains).mean() * sound[:, 0]
+    assert min(np.abs(mono - expected).max(), np.abs(mono + expected).max()) < 1e-6
+
+
+def test_channels_that_do_not_cancel_are_averaged_as_they_are() -> None:
+    random = np.random.default_rng(0)
+    speech, other = random.normal(0, 0.1, (2, 16_000, 1)).astype(np.float32)
+    for block in (np.hstack([speech, other]), np.hstack([speech, -0.2 * speech]), np.hstack([speech, 0 * speech])):
+        assert np.allclose(to_mono(block), block.mean(axis=1), atol=1e-6)
+
+
+def test_opposite_phase_is_undone_under_noise_too() -> None:
+    random = np.random.default_rng(0)
+    speech = tone(440.0, 16_000, 16_000)[:, 0]
+    noise = random.normal(0, 0.1, (16_000, 2)).astype(np.float32)
+    mono = to_mono(np.stack([speech, -speech], axis=1) + noise)
+    assert abs(np.corrcoef(mono, speech)[0, 1]) > 0.95

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from speechsearch.domain.errors import EmptyQueryError
-from speechsearch.domain.question import Question
+from speechsearch.domain.question_syntax import Question
 from speechsearch.domain.values import PhonemeTrack, Query, SpokenWord
 from speechsearch.retrieval.demands import Demands, other_readings
 from speechsearch.retrieval.evidence import explain

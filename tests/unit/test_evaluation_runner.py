@@ -1,5 +1,6 @@
 """From engines to figures, with engines that answer from a table."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from speechsearch.evaluation import (
     evaluate,
     run_engine,
 )
-from speechsearch.retrieval.calibration import Likelihood
+from speechsearch.retrieval.calibration import SIGNALS, Likelihood
 from speechsearch.retrieval.retriever import RankedPassage, Ranking
 
 COLLECTION = EvaluationCollection(
@@ -50,8 +51,12 @@ class TableRetriever:
         return Ranking(passages, 1.0, 1.0)
 
 
-def sure_from(threshold: float) -> Likelihood:
-    return Likelihood(threshold, (1.0, 0.0))
+def sure_from(score: float) -> Likelihood:
+    """Say that first hits of this score and more are as likely right as not."""
+    slope = SIGNALS.index("score if always")
+    coefficients = [0.0] * len(SIGNALS)
+    coefficients[0], coefficients[slope] = -10 * math.log1p(score), 10.0
+    return Likelihood(0.5 - 1e-9, coefficients)
 
 
 def load_sound(path: Path) -> Audio:

@@ -8,7 +8,7 @@ import pytest
 from speechsearch.domain.errors import EmptyQueryError
 from speechsearch.domain.values import PhonemeTrack, Query, SpokenWord
 from speechsearch.retrieval.retriever import RankedPassage, Ranking
-from speechsearch.retrieval.spotting import KeptTracks, KeywordRetriever, content, places_of
+from speechsearch.retrieval.spotting import KeptTracks, KeywordRetriever, chances, content, places_of
 from speechsearch.text.keywords import (
     FLOOR,
     UNIT,
@@ -136,11 +136,30 @@ def test_the_second_stage_ranks_what_the_first_found() -> None:
         return {one: tracks[one] for one in passage_ids if one in tracks}
 
     kept = KeptTracks(read, most=2)
-    engine = KeywordRetriever("keywords", First("a", "b", "gone"), lambda query: [word("name", 7, 8, 9)], kept)
-    found = engine.retrieve(Query("name"), 5)
+    engine = KeywordRetriever(
+        "keywords", First("a", "b", "gone"), lambda query: [word("name", 7, 8, 9)], kept, lambda: ["a"]
+    )
+    query = Query("name")
+    found = engine.retrieve(query, 5)
     assert [one.passage_id for one in found.passages] == ["b", "a"]
-    assert found.passages[0].score == pytest.approx(WORST) and found.passages[0].channels[0].channel == "keywords"
-    assert engine.score(Query("name"), ["b"]) == {"b": pytest.approx(WORST)}
-    assert asked == [["a", "b", "gone"], []]
+    assert found.passages[0].score == pytest.approx(chances(np.zeros(1, np.float32))[0])
+    assert found.passages[0].channels[0].channel == "keywords"
+    assert found.passages[1].score < 0.001
+    assert engine.score(query, ["b"]) == {"b": pytest.approx(found.passages[0].score)}
+    assert asked == [["a"], ["b", "gone"], []]
     with pytest.raises(EmptyQueryError, match="can be pronounced"):
-        KeywordRetriever("keywords", First("a"), lambda query: [], kept).score(Query("?"), ["a"])
+        KeywordRetriever("keywords", First("a"), lambda query: [], kept, list).score(Query("?"), ["a"])
+
+
+def test_a_word_that_few_passages_have_counts_for_more() -> None:
+    tracks = {name: track_of(log_probs_of(*sounds), FRAME_S) for name, sounds in {
+        "a": (1, 2, 3), "b": (7, 8, 9), "c": (1, 2, 3), "d": (1, 2, 3)}.items()}  # fmt: skip
+    words = [word("common", 1, 2, 3), word("rare", 7, 8, 9)]
+    engine = KeywordRetriever("k", First(*tracks), lambda query: words, lambda ids: {one: tracks[one] for one in ids},
+                              lambda: list(tracks))  # fmt: skip
+    scores = engine.score(Query("common rare"), list(tracks))
+    assert scores["b"] > 1.5 * scores["a"] and scores["a"] == pytest.approx(scores["c"])
+    alone = KeywordRetriever("k", First(*tracks), lambda query: words, lambda ids: {one: tracks[one] for one in ids},
+                             list)  # fmt: skip
+    without = alone.score(Query("common rare"), list(tracks))
+    assert without["a"] == pytest.approx(without["b"])  # no background: nothing is known of how common they are

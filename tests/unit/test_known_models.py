@@ -41,6 +41,6 @@ def test_the_command_line_lists_models_and_engines(monkeypatch) -> None:
     assert "Apache-2.0, en, 24.8 M parameters, in use" in encoder
     (other,) = [line for line in listed if line.startswith("pocketsphinx  (")]
     assert "in use" not in other
-    assert any(line.startswith("asr  (ASR baseline, searches transcript)") for line in listed)
+    assert any(line.startswith("asr  (Transcript, searches transcript)") for line in listed)
     found = json.loads(CliRunner().invoke(app, ["models", "--json"]).stdout)
     assert ["recognizer", "mini"] in found["used"] and found["models"][0]["name"] == "mini"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from speechsearch.domain.errors import EmptyQueryError
-from speechsearch.domain.question import Question, demanded, read_question
+from speechsearch.domain.question_syntax import Question, demanded, read_question
 from speechsearch.domain.values import Query
 from speechsearch.service.search import understood
 

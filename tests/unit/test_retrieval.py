@@ -14,12 +14,13 @@ from speechsearch.retrieval.fusion import background, weighted_sum
 from speechsearch.retrieval.retriever import RankedPassage, Ranking
 from speechsearch.retrieval.vector import VectorRetriever
 from speechsearch.retrieval.written import Writer
+from speechsearch.text.common import FEATURES
 
 DENSE, SPARSE = Channel("dense", "dense", 8), Channel("sparse", "sparse", has_idf=True)
 NAMES = [f"00000000-0000-0000-0000-00000000000{number}" for number in range(6)]
 
 
-EQUAL = (-0.7, 0.0, 0.0, 0.0, 0.0)
+EQUAL = (-0.7, *(0.0,) * (len(FEATURES) - 1))
 BOTH = Fusion({"a": EQUAL, "b": EQUAL}, {"a": (0.0, 0.1), "b": (0.0, 1.0)})
 
 
@@ -169,7 +170,7 @@ def test_one_faint_trace_is_not_an_answer() -> None:
 
 def test_weights_follow_the_kind_of_question(channels: tuple[VectorRetriever, VectorRetriever]) -> None:
     """The first channel counts where words are common, the second where none of them is listed."""
-    by_kind = Fusion({"a": (0.0, 0.0, -9.0, 0.0, 0.0), "b": (-9.0, 0.0, 9.0, 0.0, 0.0)}, BOTH.typical)
+    by_kind = Fusion({"a": (0.0, 0.0, -9.0, 0.0, 0.0, 0.0), "b": (-9.0, 0.0, 9.0, 0.0, 0.0, 0.0)}, BOTH.typical)
     plain = FusedRetriever("both", channels, by_kind, lambda query: ["bread"], lambda: NAMES)
     named = FusedRetriever("both", channels, by_kind, lambda query: ["wojciechowski"], lambda: NAMES)
     scores = [engine.retrieve(Query("2"), 1).passages[0] for engine in (plain, named)]
@@ -182,3 +183,28 @@ def test_what_a_channel_does_not_know_the_others_count_for() -> None:
     scales, weights = {"sound": (0.0, 1.0), "text": (0.0, 1.0)}, {"sound": 1.0, "text": 3.0}
     ranked = weighted_sum({"sound": {"x": 2.0, "y": 1.9}, "text": {"y": 1.9}}, weights, scales, "xy")
     assert ranked == [("x", pytest.approx(8.0)), ("y", pytest.approx(7.6))]
+
+
+class Witness(VectorRetriever):
+    """A channel that scores by a table."""
+
+    def __init__(self, table: dict[str, float]) -> None:
+        self.name, self.table = "heard", table
+
+    def retrieve(self, query: Query, limit: int) -> Ranking:
+        return Ranking(tuple(RankedPassage(one, score, ()) for one, score in self.table.items()), 0.0, 0.0)
+
+    def score(self, query: Query, passage_ids) -> dict[str, float]:
+        return {one: self.table[one] for one in passage_ids if one in self.table}
+
+
+def test_weights_follow_how_much_is_heard_and_hits_say_it() -> None:
+    """What is heard nowhere is a paraphrase: the witness then counts for nothing."""
+    fusion = Fusion({"heard": (-9.0, 0.0, 0.0, 0.0, 0.0, 9.0)}, {"heard": (0.0, 1.0)})
+    found = {}
+    for most in (0.9, 0.1):
+        engine = FusedRetriever("x", [Witness({"p": most, "q": 0.0})], fusion, lambda query: ["bread"], list, "heard")
+        found[most] = engine.retrieve(Query("bread"), 2)
+        assert [one.heard for one in found[most].passages] == [most, 0.0]
+        assert dict(zip(FEATURES, found[most].features, strict=True))["heard"] == most
+    assert found[0.9].passages[0].score > 1000 * found[0.1].passages[0].score

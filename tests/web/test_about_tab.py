@@ -12,9 +12,10 @@ import pytest
 from speechsearch.domain.assets import EVALUATION
 from speechsearch.domain.visitors import Visitor
 from speechsearch.retrieval.engine_cards import BUILT_IN
-from speechsearch.ui.about_tab import PAGES, AboutHandlers, packages
+from speechsearch.ui.about_tab import AboutHandlers, packages
 from speechsearch.ui.compare_view import short
 from speechsearch.ui.measured import figures
+from speechsearch.ui.texts import About
 
 
 @pytest.fixture
@@ -80,8 +81,8 @@ def test_a_row_has_gold_the_engines_in_order_and_two_differences(tmp_path: Path,
     heads = re.findall('<th scope="col">(.*?)</th>', shown)
     titles = [card.title for card in BUILT_IN]
     assert [re.sub("<[^>]*>", "", head) for head in heads][: len(titles) + 5] == [
-        "Collection", "n", "Gold transcript", *titles, "Everything against ASR baseline",
-        "Adapter + phonetic against ASR baseline",
+        "Collection", "n", "Perfect transcript", *titles, "Everything against Transcript",
+        "Sound against Transcript",
     ]  # fmt: skip
     means = [re.search(r"> *([^ ]*)", one)[1] for one in cells("mine", shown)]
     assert means == ["7", ".100", ".700", ".600", ".400", ".500", ".200", "+.250", "+.250"]
@@ -116,11 +117,11 @@ def test_a_damaged_report_is_said(tmp_path: Path, content: str) -> None:
 
 
 def test_without_the_report_the_tab_says_so(tmp_path: Path) -> None:
-    assert "is not beside the program" in figures(tmp_path / "evaluation.json")
+    assert "is not part of this installation" in figures(tmp_path / "evaluation.json")
 
 
 def test_the_pages_to_read_are_there() -> None:
-    assert [name for name in PAGES if not (Path(__file__).parents[2] / name).is_file()] == []
+    assert [name for name in About.PAGES if not (Path(__file__).parents[2] / name).is_file()] == []
 
 
 def test_packages_say_their_versions_and_licences() -> None:
@@ -131,8 +132,8 @@ def test_packages_say_their_versions_and_licences() -> None:
 
 def test_health_is_for_owners(handlers) -> None:
     owner, visitor = Visitor("ann", is_owner=True), Visitor("bob")
-    assert "How it is doing" in handlers.shown(owner) and "Free on the disk" in handlers.shown(owner)
-    assert "How it is doing" not in handlers.shown(visitor)
+    assert "Status" in handlers.shown(owner) and "Free disk space" in handlers.shown(owner)
+    assert "Status" not in handlers.shown(visitor)
     assert "Only an owner may check." in handlers.checked(visitor)
     assert "agree" in handlers.checked(owner)
 

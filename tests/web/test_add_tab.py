@@ -51,7 +51,7 @@ def test_files_that_need_a_look_come_first() -> None:
     ]
     html = job_cards.card(job("done"), None, files, is_open=True)
     assert html.index("b.mp3") < html.index("c.mp3") < html.index("a.mp3")
-    assert "1 added (12 passages), 1 there under another name, 1 could not be used" in html
+    assert "1 added (12 passages), 1 already there under another name, 1 could not be added" in html
     assert "12 passages · 3:20" in html
     assert "Same sound as &#x27;Opening&#x27;" in html
     assert '<details class="ss-more" open>' in html

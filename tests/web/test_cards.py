@@ -25,7 +25,7 @@ HOSTILE = (
 )
 ALLOWED = set(
     "section ol ul li div span p h2 i b bdi em strong small mark audio button a svg path line details summary "
-    "figure figcaption".split()
+    "figure figcaption code ss-player".split()
 )
 ENGINES = {card.name: card for card in BUILT_IN}
 FIRST, SECOND, THIRD = (f"0000000{number}-b469-59bd-b109-0aa052084b09" for number in (1, 2, 3))
@@ -44,10 +44,10 @@ class Reader(HTMLParser):
         assert self.open == []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        assert tag in ALLOWED
+        assert tag in ALLOWED or (tag, ("type", "range")) == ("input", attrs[0])
         assert not any(name.startswith("on") for name, _ in attrs)
         self.links += [value or "" for name, value in attrs if name in ("href", "src")]
-        if tag != "path" and tag != "line":
+        if tag not in ("path", "line", "input"):
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -99,7 +99,7 @@ def test_hostile_values_stay_text(value: str) -> None:
 def test_a_card_says_what_was_found() -> None:
     html = one_column(results(hit(title="The bridge", likelihood=0.617)))
     text = Reader(html).text
-    for part in ("1:02–1:15", "The bridge", "2019-03-04", "adapter #2", "phonetic #1", "62 % likely"):
+    for part in ("1:02–1:15", "The bridge", "2019-03-04", "meaning #2", "pronunciation #1", "62 % likely"):
         assert part in text
     assert "width:62%" in html
     assert 'title="score 0.8000"' in html
@@ -130,18 +130,18 @@ def test_judgements_and_exports_are_for_typed_questions() -> None:
 def test_exports_keep_the_filters() -> None:
     above = shown(found([FIRST], []), Asked("why?", collections=["a b"], date_from="2019"))[0]
     assert "collection=a+b&amp;from=2019" in above
-    assert "Searched only: collection <bdi>a b</bdi> · from <bdi>2019</bdi>" in above
+    assert "Filtered by collection <bdi>a b</bdi> · recorded from <bdi>2019</bdi>" in above
 
 
 def test_transcripts_are_folded_where_they_were_not_searched() -> None:
     value = hit(transcript="a red sun", marked=((2, 5),))
     sound = one_column(results(value))
-    assert sound.index("Transcript, for display: not used for ranking") < sound.index("a <mark>red</mark> sun")
+    assert sound.index("Transcript (not used for this search)") < sound.index("a <mark>red</mark> sun")
     baseline = one_column(results(value, engine="asr"))
     assert "a <mark>red</mark> sun" in baseline
-    assert "for display" not in baseline
-    assert "nothing recognised" in one_column(results(hit(transcript=""), engine="asr"))
-    assert "ranking" not in one_column(results(hit()))  # none was made
+    assert "not used" not in baseline
+    assert "no words recognised" in one_column(results(hit(transcript=""), engine="asr"))
+    assert "not used" not in one_column(results(hit()))  # none was made
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_heard_words_say_when() -> None:
 def test_weak_answers_are_one_click_away() -> None:
     weak = one_column(results(hit(is_confident=False)))
     assert weak.index("Nothing relevant found.") < weak.index("<details") < weak.index("<audio")
-    assert "Show 1 weak answer" in weak
+    assert "Show 1 unlikely answer" in weak
     mixed = one_column(results(hit(), hit(2, SECOND, is_confident=False)))
     assert "Nothing relevant" not in mixed
     assert mixed.count("ss-weak") == 1
@@ -176,17 +176,23 @@ def test_weak_answers_are_one_click_away() -> None:
 
 
 def test_times_are_shown() -> None:
-    text = Reader(one_column(results(hit()))).text
-    assert "1 passage in 16 ms" in text
-    assert "question 12.3 ms, search 4.2 ms" in text
+    html = one_column(results(hit()))
+    assert "1 passage in 16 ms" in Reader(html).text
+    assert 'title="question 12.3 ms, search 4.2 ms"' in html
+
+
+def test_the_player_says_how_long_the_passage_is_before_it_is_loaded() -> None:
+    html = one_column(results(hit()))
+    assert 'preload="none"' in html
+    assert '<span class="ss-length" title="Length">0:13</span>' in html
 
 
 def test_common_hits_are_linked_and_others_say_who_found_them() -> None:
     _, left, right = shown(found([FIRST, SECOND], [THIRD, FIRST]))
     assert 'data-twin="right-hit-2"' in left
     assert 'data-twin="left-hit-1"' in right
-    assert "▼1 #2 in ASR baseline" in Reader(left).text
-    assert "▲1 #1 in Adapter + phonetic" in Reader(right).text
+    assert "▼1 #2 in Transcript" in Reader(left).text
+    assert "▲1 #1 in Sound" in Reader(right).text
     assert "only by sound" in left
     assert "only by transcript" in right
     on_left, on_right = differences.relations(found([FIRST], [FIRST]), ENGINES["hybrid"], ENGINES["asr"])
@@ -196,10 +202,12 @@ def test_common_hits_are_linked_and_others_say_who_found_them() -> None:
 @pytest.mark.parametrize(
     ("left", "right", "engines", "expected"),
     [
-        ([], [], ("hybrid", "asr"), "Neither side found a passage."),
-        ([FIRST], [FIRST], ("hybrid", "asr"), "Both sides found the same 1 passage."),
-        ([FIRST, SECOND], [SECOND, FIRST], ("asr", "asr"), "Both sides found the same 2 passages, in another order."),
-        ([FIRST, SECOND], [FIRST, SECOND], ("asr", "asr"), "Both sides found the same 2 passages, in the same order."),
+        ([], [], ("hybrid", "asr"), "Neither column found a passage."),
+        ([FIRST], [FIRST], ("hybrid", "asr"), "Both columns found the same 1 passage."),
+        ([FIRST, SECOND], [SECOND, FIRST], ("asr", "asr"),
+         "Both columns found the same 2 passages, in a different order."),
+        ([FIRST, SECOND], [FIRST, SECOND], ("asr", "asr"),
+         "Both columns found the same 2 passages, in the same order."),
         (
             [FIRST, SECOND],
             [THIRD, FIRST],
@@ -208,7 +216,7 @@ def test_common_hits_are_linked_and_others_say_who_found_them() -> None:
         ),
         ([FIRST, SECOND], [FIRST], ("asr", "adapter"), "1 of 2 passages found by both, 1 only by transcript."),
         ([FIRST], [SECOND], ("adapter", "phonetic"),
-         "0 of 2 passages found by both, 1 only by Speech adapter, 1 only by Phonetic index."),
+         "0 of 2 passages found by both, 1 only by Meaning, 1 only by Pronunciation."),
     ],
 )  # fmt: skip
 def test_summary_counts(left: list[str], right: list[str], engines: tuple[str, str], expected: str) -> None:
@@ -236,13 +244,13 @@ def test_picture_has_a_line_for_every_common_passage_and_says_the_same_in_words(
     assert html.count("<line") == 1
     assert 'y1="15" y2="5"' in html
     text = Reader(html).text
-    assert "Talk 2, 1:02–1:15: rank 2 in Adapter + phonetic, rank 1 in ASR baseline" in text
-    assert "Talk 3, 1:02–1:15: not in Adapter + phonetic, rank 2 in ASR baseline" in text
+    assert "Talk 2, 1:02–1:15: rank 2 in Sound, rank 1 in Transcript" in text
+    assert "Talk 3, 1:02–1:15: not in Sound, rank 2 in Transcript" in text
 
 
 def test_a_plug_ins_engine_is_shown_by_its_card() -> None:
     other = EngineCard("later", "Later engine", "How it works.", "sound", (), "later:make", ("#000", "#fff"))
-    relation = differences.Relation(None, "ASR baseline", "only by sound")
+    relation = differences.Relation(None, "Transcript", "only by sound")
     html = column(results(hit(), engine="later"), other, {FIRST: relation}, Place())
     assert "How it works." in html
     assert card(hit(), relation, Place()) in html

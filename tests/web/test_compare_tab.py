@@ -47,7 +47,7 @@ def finished(handlers: CompareHandlers, files: list[str] | None = None, engines:
 
 def test_the_samples_are_measured_with_their_own_questions(handlers, service) -> None:
     progress, report, kept = finished(handlers)
-    assert progress and "Asking Adapter + phonetic: 1 of" in progress[0] and "engine 1 of 3" in progress[0]
+    assert progress and "Asking Sound: 1 of" in progress[0] and "engine 1 of 3" in progress[0]
     evaluation = kept
     relevant = {name for grades in evaluation.questions.relevance.values() for name in grades}
     assert relevant <= {one.recording_id for one in service.browse.recordings()}
@@ -95,7 +95,7 @@ def test_what_only_one_engine_answers(handlers) -> None:
         return bool(runs[engine].rankings[query]) and runs[engine].rankings[query][0] in relevance[query]
 
     only = [query for query in relevance if is_first("hybrid", query) and not is_first("adapter", query)]
-    assert f"Only Adapter + phonetic: {len(only)} question" in both
+    assert f"Only Sound: {len(only)} question" in both
     assert 0 < both.count('preload="none"') <= 4 * MOST_SHOWN
     for address in re.findall(r'href="([^"]+)"', both):
         assert html.unescape(address).startswith("?q=")
@@ -211,7 +211,7 @@ def test_closing_a_run_ends_it(handlers) -> None:
 
 def test_the_right_clip_is_chosen_and_bent(trials) -> None:
     choices, message = trials.clips(OCTOPUS, None)
-    assert message == "" and "all #1" in choices[0][0]
+    assert message == "" and "Everything #1" in choices[0][0]
     html_found = trials.trial(OCTOPUS, None, choices[0][1], "clip", START)
     assert html_found.count("<tr data-engine") == 5
     assert html_found.count('preload="none"') == 2
@@ -226,7 +226,7 @@ def test_a_spoken_question_is_bent(trials, service, tmp_path: Path) -> None:
     path.write_bytes(service.browse.clip(choices[0][1]))
     found = trials.trial("", str(path), choices[0][1], "question", {**START, "noise": "babble", "speed": 0.9})
     assert found.count("data:audio/wav") == 2
-    assert "the degraded question" in found
+    assert "the changed question" in found
     assert audio.load(path, service.limits, 60).duration_s > 1
 
 

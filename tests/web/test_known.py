@@ -32,10 +32,10 @@ from speechsearch.ui.bench import START, BenchHandlers
 from speechsearch.ui.colours import stylesheet
 from speechsearch.ui.compare_tab import CompareHandlers
 from speechsearch.ui.comparison import comparison
-from speechsearch.ui.known import UNCALIBRATED
 from speechsearch.ui.page import build_page
 from speechsearch.ui.recording_tab import RecordingHandlers
 from speechsearch.ui.search_tab import SearchHandlers
+from speechsearch.ui.texts import Known
 
 QUESTION = "Why is octopus blood blue?"
 UNHEARD = "s045"
@@ -109,7 +109,7 @@ def test_scores_without_likelihoods_only_rank() -> None:
     _, left, right = comparison(
         Comparison(unknown, Results(ASR.name, (), False, 1.0, 2.0)), Asked("x"), ENGINES, "", is_spoken=False
     )
-    assert left.count(UNCALIBRATED) == 1 and UNCALIBRATED not in right
+    assert left.count(Known.NO_LIKELIHOOD) == 1 and Known.NO_LIKELIHOOD not in right
     assert left.count(">score 0.800<") == 2 and "ss-bar" not in left and "likely</span>" not in left
     (first, _) = csv.DictReader(io.StringIO(as_csv(unknown, "")))
     assert (first["likelihood"], first["score"]) == ("", "0.8")
@@ -157,13 +157,16 @@ def test_the_second_pass_is_seen_but_does_not_look_busy(service, queue, tmp_path
     assert ("progressbar" in state["banner"]) == is_busy
     assert (client.get("/health").json()["indexing"] is not None) == is_busy
     if not is_busy:
-        assert f"Ready to search by sound; transcripts {there - passages} of {there}, 4 min left." in state["banner"]
+        assert (
+            f"Ready to search by sound. Transcripts: {there - passages} of {there} passages, 4 min left."
+            in state["banner"]
+        )
     go.set()
 
 
 def test_over_the_samples_alone_the_banner_names_them() -> None:
     assert add_tab.job_cards.calm_banner(Coverage(12, 95, 1.0, 9.0), True, None).startswith(
-        '<p class="ss-calm">Sample collection ready; transcripts 12 of 95.'
+        '<p class="ss-calm">Sample collection ready. Transcripts: 12 of 95 passages.'
     )
 
 
@@ -195,7 +198,7 @@ def test_without_a_recogniser_the_compare_tab_works(without) -> None:
         "hybrid", "adapter", ["hybrid", "adapter", "phonetic"],
     )  # fmt: skip
     *_, (progress, report, kept) = handlers.run("samples", None, ["hybrid", "adapter"], handlers.baseline)
-    assert progress == "" and "R@5 against Speech adapter" in report
+    assert progress == "" and "R@5 against Meaning" in report
     assert handlers.differences(kept, "hybrid", "adapter", 1).count("ss-sole") == 2
     passage_id = trials.clips(QUESTION, None)[0][0][1]
     page = trials.trial(QUESTION, None, passage_id, "clip", START)

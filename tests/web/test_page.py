@@ -127,7 +127,7 @@ def test_controls_take_no_addresses(page) -> None:
     controls = [block for block in page.blocks.values() if type(block).__name__ in {"Audio", "File"}]
     assert controls
     for control in controls:
-        with pytest.raises(SpeechSearchError, match="does not fetch addresses"):
+        with pytest.raises(SpeechSearchError, match="does not fetch web addresses"):
             asyncio.run(control.async_move_resource_to_block_cache("https://example.org/a.wav"))
 
 

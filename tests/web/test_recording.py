@@ -235,6 +235,48 @@ def test_list_finds_by_any_word(client, octopus) -> None:
     assert client.get("/page/recordings").text.count("<li>") == 7
 
 
+def test_new_ones_come_first_then_those_found_most_and_each_stands_once(client, service, octopus) -> None:
+    newest = service.browse.newest(5)
+    asked = next(one for one in service.browse.recordings() if one.recording_id not in newest)
+    service.search.find(Query(asked.title, filters=Filters(recording_ids=(asked.recording_id,))))
+    assert asked.recording_id not in service.browse.most_found(99)  # the visitor had chosen it himself
+    for _ in range(3):
+        service.search._found.note([asked.recording_id])
+    html = client.get("/page/recordings").text
+    ids = re.findall(r'data-recording="(\w+)"', html)
+    assert ids[:5] == newest and asked.recording_id in ids[5:7] and len(set(ids)) == len(ids) == 7
+    assert re.findall("<h3[^>]*>([^<]*)", html)[:2] == ["Recently added", "Most found"]
+    assert "found 3 times" in html
+    assert "<h3" not in client.get("/page/recordings", params={"year": octopus.date[:4]}).text
+
+
+def test_a_question_counts_a_recording_once(service, octopus) -> None:
+    before = service.browse.most_found(99).get(octopus.recording_id, 0)
+    service.search.compare(Query(QUESTION, top_k=5))
+    assert service.browse.most_found(99)[octopus.recording_id] == before + 1
+    service.search.find(Query(QUESTION, top_k=5))
+    assert service.browse.most_found(99)[octopus.recording_id] == before + 2
+
+
+def test_filters_offer_what_there_is_and_leave_out_the_rest(client, service, octopus) -> None:
+    filters = client.get("/page/recordings/filters", params={"speaker": octopus.speaker}).text
+    assert f'<option value="{octopus.speaker}" selected>' in filters
+    assert f'<option value="{octopus.date[:4]}">' in filters
+    assert 'name="collection"' not in filters  # there is one only
+    for chosen in ({"speaker": octopus.speaker}, {"year": octopus.date[:4], "words": octopus.title}):
+        html = client.get("/page/recordings", params=chosen).text
+        assert html.count("<li>") == 1 and octopus.recording_id in html
+    assert "No recording fits" in client.get("/page/recordings", params={"collection": "another"}).text
+    assert client.get("/page/recordings", params={"year": "twenty"}).status_code == 422
+
+
+def test_a_visitor_counts_and_sees_only_what_is_his_to_see(client, service) -> None:
+    client.app.state.visitor = READER
+    seen = {one.recording_id for one in service.browse.recordings(visitor=READER)}
+    assert set(service.browse.newest(99, READER)) == seen
+    assert set(service.browse.most_found(99, READER)) <= seen
+
+
 def test_clips_are_levelled(client, service, octopus) -> None:
     passage = service.browse.passages_of(octopus.recording_id)[0]
     with wave.open(io.BytesIO(client.get(f"/api/v1/clips/{passage.passage_id}").content)) as file:

@@ -59,7 +59,7 @@ def test_spoken_question_that_cannot_be_used(handlers: SearchHandlers, tmp_path:
 def test_moved_control_repeats_the_question_at_hand(handlers: SearchHandlers, sample: Path) -> None:
     assert "<audio" not in "".join(handlers.again(Asked(), LOCAL))
     assert handlers.again(Asked(audio_path=str(sample), top_k=1), LOCAL)[1].count("<audio") == 1
-    assert handlers.again(Asked("ferry", top_k=3, left="phonetic"), LOCAL)[1].count("phonetic #") >= 1
+    assert handlers.again(Asked("ferry", top_k=3, left="phonetic"), LOCAL)[1].count("pronunciation #") >= 1
     assert "The question is empty." in handlers.asked(Asked(), LOCAL)[0]
 
 
@@ -153,5 +153,5 @@ def test_address_and_controls_are_each_others_inverse() -> None:
 
 def test_empty_service_points_to_the_second_tab(handlers: SearchHandlers, service) -> None:
     service.manage.delete_collection("samples")
-    assert "Add recordings on the second tab." in handlers.typed(Asked("honey"), LOCAL)[0]
+    assert "Add recordings on the tab Add recordings." in handlers.typed(Asked("honey"), LOCAL)[0]
     assert handlers.examples() == []

@@ -14,16 +14,16 @@ async function show() {
   if (!account.has_login) return;
   const line = element("div", { className: "ss-account" });
   if (account.person) {
-    const everywhere = element("button", { name: "everywhere", value: "true" }, "Log out everywhere");
+    const everywhere = element("button", { name: "everywhere", value: "true" }, texts.account.everywhere);
     const out = element(
       "form",
       { method: "post", action: `${root}/logout` },
-      element("button", {}, "Log out"),
+      element("button", {}, texts.account.logOut),
       everywhere,
     );
-    line.append(element("span", {}, "Logged in as ", element("strong", {}, account.person)), out);
+    line.append(element("span", {}, `${texts.account.as} `, element("strong", {}, account.person)), out);
   } else {
-    line.append(element("a", { href: `${root}/login` }, "Log in"));
+    line.append(element("a", { href: `${root}/login` }, texts.account.logIn));
   }
   document.querySelector("#head")?.before(line);
 }

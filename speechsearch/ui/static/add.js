@@ -82,10 +82,11 @@ function draw() {
   byId("add-chosen").hidden = !chosen.length;
   const bytes = chosen.reduce((sum, one) => sum + one.file.size, 0);
   const tables = chosen.length - shown.length;
+  const files = fill(shown.length === 1 ? texts.add.file : texts.add.files, { number: shown.length, size: sizeOf(bytes) });
   byId("add-count").textContent =
-    `${shown.length} ${shown.length === 1 ? "file" : "files"}, ${sizeOf(bytes)}` + (tables ? ", with metadata.csv" : "");
+    tables ? fill(texts.add.withTable, { files }) : files;
   const rest = shown.length - MOST_ROWS;
-  byId("add-rest").textContent = rest > 0 ? `And ${rest} more, named after their files or by metadata.csv.` : "";
+  byId("add-rest").textContent = rest > 0 ? fill(texts.add.rest, { number: rest }) : "";
   byId("add-rows").replaceChildren(...shown.slice(0, MOST_ROWS).map(rowFor));
 }
 
@@ -103,7 +104,7 @@ function rowFor(one) {
     const cell = document.createElement("td");
     cell.colSpan = FIELDS.length;
     cell.className = "ss-packed";
-    cell.textContent = "An archive: its own metadata.csv describes what is in it.";
+    cell.textContent = texts.add.archive;
     row.append(cell);
   } else {
     for (const field of FIELDS) row.append(cellFor(one, field));
@@ -113,7 +114,7 @@ function rowFor(one) {
   button.type = "button";
   button.className = "ss-small";
   button.textContent = "×";
-  button.setAttribute("aria-label", `Leave out ${one.name}`);
+  button.setAttribute("aria-label", fill(texts.add.leaveOut, { name: one.name }));
   button.addEventListener("click", () => {
     chosen = chosen.filter((other) => other !== one);
     draw();
@@ -129,9 +130,10 @@ function cellFor(one, field) {
   input.value = valueOf(one, field);
   input.maxLength = 255;
   input.dataset.field = field;
-  input.setAttribute("aria-label", `${field[0].toUpperCase()}${field.slice(1)} of ${one.name}`);
+  const title = texts.add[`field_${field}`];
+  input.setAttribute("aria-label", fill(texts.add.fieldOf, { field: title, name: one.name }));
   input.addEventListener("input", () => (one.fields[field] = input.value));
-  cell.dataset.label = field[0].toUpperCase() + field.slice(1);
+  cell.dataset.label = title;
   cell.append(input);
   return cell;
 }
@@ -165,16 +167,24 @@ function say(message, hint = "", isProblem = false) {
 
 function tooMuch(limits) {
   const large = chosen.find((one) => one.file.size > Number(limits.fileBytes));
-  if (large) return [`${large.name} has ${sizeOf(large.file.size)}; ${sizeOf(Number(limits.fileBytes))} are allowed.`, "Convert it to Opus."];
+  if (large) {
+    const values = { name: large.name, size: sizeOf(large.file.size), allowed: sizeOf(Number(limits.fileBytes)) };
+    return [fill(texts.add.tooLarge, values), texts.add.tooLargeHint];
+  }
   const bytes = chosen.reduce((sum, one) => sum + one.file.size, 0);
-  if (bytes > Number(limits.totalBytes)) return [`These are ${sizeOf(bytes)}; ${sizeOf(Number(limits.totalBytes))} are allowed at once.`, "Add them in parts."];
-  if (chosen.length > Number(limits.files)) return [`${limits.files} files are allowed at once.`, "Add them in parts."];
+  if (bytes > Number(limits.totalBytes)) {
+    const values = { size: sizeOf(bytes), allowed: sizeOf(Number(limits.totalBytes)) };
+    return [fill(texts.add.tooMuch, values), texts.add.tooMuchHint];
+  }
+  if (chosen.length > Number(limits.files)) {
+    return [fill(texts.add.tooMany, { allowed: limits.files }), texts.add.tooMuchHint];
+  }
   return null;
 }
 
 function send(form) {
   if (sending) return;
-  if (!chosen.length) return say("There are no files to add.", "Choose files or a folder, or drop them above.", true);
+  if (!chosen.length) return say(texts.add.none, texts.add.noneHint, true);
   const problem = tooMuch(form.dataset);
   if (problem) return say(...problem, true);
   const body = new FormData();
@@ -203,7 +213,7 @@ function sent(loaded, total) {
   byId("add").disabled = Boolean(sending);
   byId("add-sending").querySelector(".ss-bar").setAttribute("aria-valuenow", percent);
   byId("add-sending").querySelector(".ss-bar span").style.width = `${percent}%`;
-  byId("add-sent").textContent = percent < 100 ? `Sending, ${percent} %` : "Sent; the server looks at it …";
+  byId("add-sent").textContent = percent < 100 ? fill(texts.add.sending, { percent }) : texts.add.sent;
 }
 
 function done(status, answer) {
@@ -215,9 +225,9 @@ function done(status, answer) {
     draw();
     look();
   } else if (status > 0) {
-    say(answer?.message ?? `The server answered with error ${status}.`, answer?.hint ?? "Try again.", true);
+    say(answer?.message ?? fill(texts.add.error, { status }), answer?.hint ?? texts.add.again, true);
   } else if (status === 0) {
-    say("The connection broke off.", "Look whether the server runs, then try again.", true);
+    say(texts.add.broken, texts.add.brokenHint, true);
   }
 }
 
@@ -225,7 +235,7 @@ async function post(path, body) {
   const options = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body ?? {}) };
   const answer = await fetch(root + path, options).catch(() => null);
   const said = await answer?.json().catch(() => null);
-  if (!answer?.ok) say(said?.message ?? "The server does not answer.", said?.hint ?? "Try again.", true);
+  if (!answer?.ok) say(said?.message ?? texts.add.silent, said?.hint ?? texts.add.again, true);
   await look();
   return Boolean(answer?.ok);
 }

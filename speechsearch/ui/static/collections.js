@@ -119,14 +119,19 @@ class Collections extends HTMLElement {
 
 async function problemOf(answer) {
   const body = await answer.json().catch(() => ({}));
-  return [body.message ?? `The server answered ${answer.status}.`, body.hint].filter(Boolean).join(" ");
+  return [body.message ?? fill(texts.collections.error, { status: answer.status }), body.hint].filter(Boolean).join(" ");
 }
 
 function removed({ recordings = 0, passages = 0, media_bytes: bytes = 0 }) {
-  const count = (number, noun) => `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
-  if (!recordings) return "The empty collection is gone.";
+  const count = (number, one, several) => fill(number === 1 ? one : several, { number: number.toLocaleString("en") });
+  if (!recordings) return texts.collections.emptyDeleted;
   const room = bytes < 1e6 ? `${(bytes / 1e3).toFixed(0)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
-  return `Gone: ${count(recordings, "recording")}, ${count(passages, "passage")}, ${room} of audio.`;
+  const { recording, passage } = texts.collections;
+  return fill(texts.collections.deleted, {
+    recordings: count(recordings, recording, texts.collections.recordings),
+    passages: count(passages, passage, texts.collections.passages),
+    size: room,
+  });
 }
 
 function isSame(one, other) {
@@ -135,9 +140,9 @@ function isSame(one, other) {
 
 // What the check of database, index and audio files has found.
 function found(leftovers) {
-  if (!leftovers.length) return "Nothing is left behind: database, index and audio files agree.";
-  const more = leftovers.length > 5 ? ` And ${leftovers.length - 5} more.` : "";
-  return `The check of database, index and audio files found: ${leftovers.slice(0, 5).join(" ")}${more}`;
+  if (!leftovers.length) return texts.collections.agree;
+  const more = leftovers.length > 5 ? [fill(texts.collections.more, { number: leftovers.length - 5 })] : [];
+  return fill(texts.collections.differ, { what: [...leftovers.slice(0, 5), ...more].join(" ") });
 }
 
 // A selector that finds the control again after the panel has been replaced.

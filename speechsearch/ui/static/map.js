@@ -19,7 +19,7 @@ class PassageMap extends HTMLElement {
     try {
       const parameters = new URLSearchParams({ name: this.dataset.name });
       const answer = await fetch(`${this.dataset.root}/api/v1/collections/map?${parameters}`);
-      if (!answer.ok) throw new Error(`The map cannot be drawn: the server answered ${answer.status}.`);
+      if (!answer.ok) throw new Error(fill(texts.map.error, { status: answer.status }));
       this.take(await answer.json());
     } catch (error) {
       this.about.textContent = error.message;
@@ -28,10 +28,10 @@ class PassageMap extends HTMLElement {
 
   take(map) {
     this.points = map.points.map((point) => ({ ...point, recording: map.recordings[point.recording] }));
-    const shown = this.points.length < map.passages ? `An even sample of ${this.points.length.toLocaleString("en")} of ` : "";
-    this.about.textContent =
-      `${shown}${map.passages.toLocaleString("en")} passages. Near marks are about similar things, roughly: ` +
-      `two axes show ${Math.round(100 * map.variance_share)} % of what tells the passages apart.`;
+    const [shown, number] = [this.points.length.toLocaleString("en"), map.passages.toLocaleString("en")];
+    const words = this.points.length < map.passages ? texts.map.sample : texts.map.passages;
+    const about = fill(texts.map.about, { percent: Math.round(100 * map.variance_share) });
+    this.about.textContent = `${fill(words, { shown, number })} ${about}`;
     const speakers = new Set(map.recordings.map((one) => one.speaker));
     this.by = this.querySelector("select");
     if (speakers.size > 1 && speakers.size < map.recordings.length) this.by.value = "speaker";
@@ -53,7 +53,7 @@ class PassageMap extends HTMLElement {
     const groups = new Map();
     for (const point of this.points) {
       const { recording_id: id, title, speaker } = point.recording;
-      const [key, name] = this.by.value === "speaker" ? [speaker, speaker || "unknown"] : [id, title];
+      const [key, name] = this.by.value === "speaker" ? [speaker, speaker || texts.map.unknown] : [id, title];
       if (!groups.has(key)) groups.set(key, { name, points: [] });
       groups.get(key).points.push(point);
       point.group = groups.get(key);
@@ -139,6 +139,8 @@ class PassageMap extends HTMLElement {
     const player = this.now.querySelector("audio");
     if (player.dataset.passage === point.passage_id) return player;
     player.dataset.passage = point.passage_id;
+    const title = `${point.recording.title}, ${clock(point.start_s)}–${clock(point.end_s)}`;
+    Object.assign(player.parentElement.dataset, { title, seconds: point.end_s - point.start_s });
     player.src = `${this.dataset.root}/api/v1/clips/${point.passage_id}`;
     return player;
   }
@@ -148,7 +150,7 @@ class PassageMap extends HTMLElement {
     this.point(point);
     // Another click may be quicker than the sound; then the player itself gives this one up.
     this.load(point).play().catch((error) => {
-      if (error.name !== "AbortError") this.about.textContent = `This passage cannot be played: ${error.message}`;
+      if (error.name !== "AbortError") this.about.textContent = fill(texts.map.noPlay, { error: error.message });
     });
   }
 

@@ -1,7 +1,7 @@
 // <ss-names>: the fold with the list of names. What changes it goes to the REST routes.
 class Names extends HTMLElement {
   connectedCallback() {
-    this.innerHTML = '<details class="ss-n-fold"><summary>My names</summary><div><p class="ss-n-status" role="status"></p>' +
+    this.innerHTML = '<details class="ss-n-fold"><summary>' + texts.names.title + '</summary><div><p class="ss-n-status" role="status"></p>' +
       '<div data-part="panel"></div></div></details>';
     this.status = this.querySelector(".ss-n-status");
     this.panel = this.querySelector("[data-part=panel]");
@@ -43,12 +43,12 @@ class Names extends HTMLElement {
       // A slip of the finger removes nothing: the button asks first.
       if (!("sure" in button.dataset)) {
         button.dataset.sure = "";
-        button.textContent = "Remove for good";
-        button.addEventListener("blur", () => (delete button.dataset.sure, (button.textContent = "Remove")), { once: true });
-        return this.say(`With ${name} goes what was confirmed and rejected of it. Press again to remove it.`);
+        button.textContent = texts.names.sure;
+        button.addEventListener("blur", () => (delete button.dataset.sure, (button.textContent = texts.names.remove)), { once: true });
+        return this.say(fill(texts.names.again, { name }));
       }
       await this.api("", { name }, { method: "DELETE" });
-      await this.show(`${name} is removed.`);
+      await this.show(fill(texts.names.removed, { name }));
       return this.panel.querySelector("button, input")?.focus();
     }
     await this.judge(button, name);
@@ -59,10 +59,10 @@ class Names extends HTMLElement {
     const isOpen = button.ariaExpanded === "true";
     button.ariaExpanded = String(!isOpen);
     if (isOpen) return place.replaceChildren();
-    this.say(`Listening for ${name} …`);
+    this.say(fill(texts.names.listening, { name }));
     place.innerHTML = await this.html("/heard", { name });
     const count = place.querySelectorAll("li").length;
-    this.say(`${name} was heard in ${count} ${count === 1 ? "passage" : "passages"}.`);
+    this.say(fill(count === 1 ? texts.names.heardOnce : texts.names.heard, { name, count }));
   }
 
   async judge(button, name) {
@@ -73,18 +73,18 @@ class Names extends HTMLElement {
     await this.api("/heard", {}, { method: "POST", headers: { "Content-Type": "application/json" }, body });
     if (said !== false && !passage.dataset.rejected) {
       button.ariaPressed = String(said === true);
-      return this.say(said ? "Noted. Searches go by it." : "Taken back.");
+      return this.say(said ? texts.names.confirmed : texts.names.undone);
     }
     passage.dataset.rejected = said === false ? "yes" : "";
     for (const part of passage.querySelectorAll("audio, .ss-n-actions")) part.hidden = said === false;
     passage.querySelector("[data-undo]")?.remove();
     if (said === false) {
-      const undo = Object.assign(document.createElement("button"), { type: "button", className: "ss-button", textContent: "Undo" });
+      const undo = Object.assign(document.createElement("button"), { type: "button", className: "ss-button", textContent: texts.names.undo });
       undo.dataset.undo = "";
       passage.append(undo);
       undo.focus();
     }
-    this.say(said === false ? "Noted. It is not shown here again." : "Taken back.");
+    this.say(said === false ? texts.names.rejected : texts.names.undone);
   }
 
   async submitted(event) {
@@ -93,7 +93,7 @@ class Names extends HTMLElement {
     const sounds = given.get("sounds_like").split(/[;|]/).map((one) => one.trim()).filter(Boolean);
     const body = JSON.stringify({ name: given.get("name"), sounds_like: sounds });
     await this.api("", {}, { method: "PUT", headers: { "Content-Type": "application/json" }, body });
-    await this.show(`${given.get("name").trim()} is in the list.`);
+    await this.show(fill(texts.names.added, { name: given.get("name").trim() }));
     this.panel.querySelector("input").focus();
   }
 
@@ -102,11 +102,11 @@ class Names extends HTMLElement {
     if (!file) return;
     if ("table" in event.target.dataset) {
       const found = await (await this.api("/table", {}, { method: "POST", body: file })).json();
-      return this.show([`${found.added} added, ${found.changed} changed.`, ...found.refused.slice(0, 5)].join(" "));
+      return this.show([fill(texts.names.imported, found), ...found.refused.slice(0, 5)].join(" "));
     }
     const { name } = event.target.closest("[data-name]").dataset;
     await this.api("/example", { name }, { method: "POST", body: file });
-    await this.show(`${name} is now also heard as in the example.`);
+    await this.show(fill(texts.names.example, { name }));
   }
 }
 
@@ -114,7 +114,7 @@ async function ask(address, options = {}) {
   const answer = await fetch(address, options);
   if (answer.ok) return answer;
   const body = await answer.json().catch(() => ({}));
-  throw new Error([body.message ?? `The server answered ${answer.status}.`, body.hint].filter(Boolean).join(" "));
+  throw new Error([body.message ?? fill(texts.names.error, { status: answer.status }), body.hint].filter(Boolean).join(" "));
 }
 
 // The names that go on as the word that is being typed, below the question. Arrows choose, Enter or Tab takes, Esc closes.
@@ -135,7 +135,7 @@ const prepare = (box) => {
   if (offers.list) return;
   offers.list = Object.assign(document.createElement("ul"), { id: "ss-offers", role: "listbox", hidden: true });
   offers.list.setAttribute("role", "listbox");
-  offers.list.setAttribute("aria-label", "My names");
+  offers.list.setAttribute("aria-label", texts.names.title);
   offers.list.addEventListener("mousedown", (event) => {
     event.preventDefault();
     const row = event.target.closest("li");

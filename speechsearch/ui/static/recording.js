@@ -64,15 +64,18 @@ class Recording extends HTMLElement {
     try {
       const answer = await fetch(`${this.dataset.root}/page/recordings${path}?${new URLSearchParams(parameters)}`);
       if (answer.headers.get("content-type")?.startsWith("text/html")) return answer.text();
-      return said((await answer.json()).message ?? `The server answered with error ${answer.status}.`);
+      return said((await answer.json()).message ?? fill(texts.recording.error, { status: answer.status }));
     } catch {
-      return said("The server does not answer. Try again in a moment.");
+      return said(texts.recording.silent);
     }
   }
 
   came() {
     if (!this.article && !isHere()) this.showList();
   }
+
+  // What is looked for: the words, and what the filters say.
+  get wanted() { return Object.fromEntries(new FormData(this.querySelector(".ss-rec-wanted"))); }
 
   // Show what the address names.
   async follow() {
@@ -97,14 +100,18 @@ class Recording extends HTMLElement {
     this.scrollIntoView({ block: "nearest" });
   }
 
-  async showList() {
+  async showList(isTyping = false) {
     this.turn = {};
     this.player?.pause();
     this.chosen.replaceChildren();
     this.classList.remove("ss-rec-open");
-    const words = this.querySelector(".ss-rec-words").value;
-    const html = await this.html("", { words });
-    if (words === this.querySelector(".ss-rec-words").value) this.list.innerHTML = html;
+    const turn = (this.listing = {});
+    const wanted = this.wanted;
+    const html = await this.html("", wanted);
+    if (this.listing !== turn) return;
+    this.list.innerHTML = html;
+    const filters = this.querySelector(".ss-rec-filters");
+    if (!isTyping && !filters.contains(document.activeElement)) filters.innerHTML = await this.html("/filters", wanted);
   }
 
   // One bar every four pixels, from the peaks of the whole recording.
@@ -112,7 +119,7 @@ class Recording extends HTMLElement {
     const [line, article] = [this.line, this.article];
     const points = Math.min(600, Math.max(40, Math.round(line.clientWidth / 4)));
     const answer = await fetch(`${article.dataset.peaks}?points=${points}`);
-    if (!answer.ok) return this.note("The waveform cannot be drawn; the sound may play all the same.");
+    if (!answer.ok) return this.note(texts.recording.noWave);
     const { peaks } = await answer.json();
     const loudest = Math.max(...peaks, 1);
     const bars = peaks.map((peak, at) => [at, Math.max(0.03, peak / loudest)]);
@@ -135,7 +142,7 @@ class Recording extends HTMLElement {
       mark.style.width = `${(100 * (end - start)) / this.length}%`;
       mark.style.zIndex = 100 - rank;
       mark.dataset.start = start;
-      mark.title = `Answer ${rank}, ${clock(start)}–${clock(end)}, ${said}`;
+      mark.title = fill(texts.recording.mark, { rank, span: `${clock(start)}–${clock(end)}`, said });
       mark.append(Object.assign(document.createElement("b"), { textContent: rank }));
       return mark;
     });
@@ -152,7 +159,7 @@ class Recording extends HTMLElement {
   }
 
   play() {
-    this.player.play().catch((error) => error.name !== "AbortError" && this.note("This sound cannot be played here."));
+    this.player.play().catch((error) => error.name !== "AbortError" && this.note(texts.recording.noPlay));
   }
 
   note(words) {
@@ -161,7 +168,7 @@ class Recording extends HTMLElement {
   }
 
   moved(name) {
-    if (name === "error") this.note("The sound cannot be played: it did not arrive, or this browser does not know it.");
+    if (name === "error") this.note(texts.recording.noSound);
     if (name === "play") this.run();
     if (name === "pause" && isHere()) keep({ t: this.player.currentTime.toFixed(2) });
     this.paint();
@@ -178,13 +185,14 @@ class Recording extends HTMLElement {
     const now = Math.min(player.currentTime, length);
     line.style.setProperty("--at", `${(100 * now) / length}%`);
     const button = this.querySelector(".ss-rec-play");
-    if (button.classList.toggle("ss-playing", !player.paused) === (button.ariaLabel === "Play")) {
-      button.ariaLabel = player.paused ? "Play" : "Pause";
+    const { play, pause } = texts.recording;
+    if (button.classList.toggle("ss-playing", !player.paused) === (button.ariaLabel === play)) {
+      button.ariaLabel = player.paused ? play : pause;
     }
     const second = String(Math.floor(now));
     if (this.painted === second) return;
     this.painted = line.ariaValueNow = second;
-    line.ariaValueText = `${clock(now)} of ${clock(length)}`;
+    line.ariaValueText = fill(texts.recording.atOf, { at: clock(now), length: clock(length) });
     this.querySelector(".ss-rec-time").textContent = `${clock(now)} / ${clock(length)}`;
     for (const one of this.querySelectorAll("li[data-start]")) {
       one.classList.toggle("ss-rec-current", now >= Number(one.dataset.start) - 0.05 && now < Number(one.dataset.end));
@@ -202,7 +210,7 @@ class Recording extends HTMLElement {
     const now = this.player.currentTime;
     // Just after its start an answer counts as reached, so that "before" goes on to the one before.
     const start = direction > 0 ? starts.find((one) => one > now + 0.2) : starts.filter((one) => one < now - 1.5).pop();
-    if (start === undefined) return this.note(direction > 0 ? "There is no answer after this." : "There is no answer before this.");
+    if (start === undefined) return this.note(direction > 0 ? texts.recording.noNext : texts.recording.noPrevious);
     this.note("");
     this.seek(start);
   }
@@ -217,9 +225,9 @@ class Recording extends HTMLElement {
   async copy() {
     keep({ t: this.player.currentTime.toFixed(2) });
     // Without https, browsers keep the clipboard from pages.
-    if (!navigator.clipboard) return this.note("The address of this page is the link: copy it from above.");
+    if (!navigator.clipboard) return this.note(texts.recording.noClipboard);
     await navigator.clipboard.writeText(window.location.href);
-    this.note(`Link to ${clock(this.player.currentTime)} copied.`);
+    this.note(fill(texts.recording.copied, { at: clock(this.player.currentTime) }));
   }
 
   clicked(event) {
@@ -227,7 +235,7 @@ class Recording extends HTMLElement {
     if (!button || !this.player) return;
     const { skip, jump, start, order } = button.dataset;
     if (button.matches(".ss-rec-play")) this.toggle();
-    if (button.matches(".ss-rec-copy")) this.copy().catch(() => this.note("The link could not be copied."));
+    if (button.matches(".ss-rec-copy")) this.copy().catch(() => this.note(texts.recording.notCopied));
     if (skip) this.seek(this.player.currentTime + Number(skip));
     if (jump) this.jump(Number(jump));
     if (order) this.order(order);
@@ -239,6 +247,7 @@ class Recording extends HTMLElement {
 
   async submitted(event) {
     event.preventDefault();
+    if (event.target.matches(".ss-rec-wanted")) return this.showList();
     const [q, engine] = [event.target.q.value.trim(), event.target.engine.value];
     keep({ q, engine });
     const turn = (this.turn = {});
@@ -251,10 +260,11 @@ class Recording extends HTMLElement {
   typed(event) {
     if (!event.target.matches(".ss-rec-words")) return;
     clearTimeout(this.typing);
-    this.typing = setTimeout(() => this.showList(), 150);
+    this.typing = setTimeout(() => this.showList(true), 150);
   }
 
   sped(event) {
+    if (event.target.closest(".ss-rec-filters")) this.showList();
     if (event.target.matches(".ss-rec-speed")) this.player.playbackRate = this.player.defaultPlaybackRate = event.target.value;
     if (event.target.name === "engine" && event.target.form.q.value.trim()) event.target.form.requestSubmit();
   }
@@ -310,7 +320,7 @@ class Recording extends HTMLElement {
 if (!customElements.get("ss-recording")) customElements.define("ss-recording", Recording);
 
 const openNamed = () => {
-  toTab("Recording");
+  toTab(texts.recording.recordingsTab);
   document.querySelector("ss-recording")?.follow();
 };
 document.addEventListener("click", (event) => {
@@ -320,5 +330,5 @@ document.addEventListener("click", (event) => {
   window.history.pushState(window.history.state, "", link.href);
   openNamed();
 });
-window.addEventListener("popstate", () => (isHere() ? openNamed() : toTab("Search")));
-if (isHere()) toTab("Recording");
+window.addEventListener("popstate", () => (isHere() ? openNamed() : toTab(texts.recording.searchTab)));
+if (isHere()) toTab(texts.recording.recordingsTab);

@@ -34,7 +34,7 @@ const clock = (seconds) => {
 };
 const fetchJson = async (address, options) => {
   const answer = await fetch(address, options);
-  if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).message ?? `error ${answer.status}`);
+  if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).message ?? fill(texts.search.error, { status: answer.status }));
   return answer.status === 204 ? null : answer.json();
 };
 
@@ -75,7 +75,7 @@ window.speechsearch = {
     if (isAnswered) keepAddress(controls);
     const words = document.querySelector(".ss-summary, #message .ss-notice");
     outcome.textContent = words ? words.innerText : "";
-    if (isAnswered) showJudgements().catch((error) => say(`Your judgements could not be read: ${error.message}`));
+    if (isAnswered) showJudgements().catch((error) => say(fill(texts.search.noRatings, { error: error.message })));
   },
 };
 
@@ -84,7 +84,7 @@ const step = async (card, direction) => {
   const isPlaying = !player(card).paused;
   const here = card.dataset.shown ?? card.dataset.passage;
   const neighbours = await fetchJson(`${api(card)}/passages/${here}`);
-  if (!neighbours[direction]) return say(direction === "next" ? "This is the last passage." : "This is the first passage.");
+  if (!neighbours[direction]) return say(direction === "next" ? texts.search.last : texts.search.first);
   const { passage_id, start_s, end_s } = await fetchJson(`${api(card)}/passages/${neighbours[direction]}`);
   const clip = `${api(card)}/clips/${passage_id}`;
   const where = `${clock(start_s)}–${clock(end_s)}`;
@@ -97,8 +97,9 @@ const step = async (card, direction) => {
   open.href = link;
   open.dataset.start = start_s.toFixed(2);
   card.querySelector(".ss-download").href = `${clip}?download=1`;
+  const title = `${card.querySelector("h2").innerText}, ${where}`;
+  Object.assign(card.querySelector("ss-player").dataset, { title, seconds: end_s - start_s });
   player(card).src = clip;
-  player(card).ariaLabel = `Play ${card.querySelector("h2").innerText}, ${where}`;
   if (isPlaying) await player(card).play();
 };
 const playFrom = (card, seconds) => {
@@ -115,11 +116,11 @@ const vote = async (card, button) => {
     body: JSON.stringify(body),
   });
   press(body.passage_id, relevance);
-  say(relevance === null ? "Judgement withdrawn." : "Thank you, noted.");
+  say(relevance === null ? texts.search.removed : texts.search.rated);
 };
 const copy = async (words) => {
   await navigator.clipboard.writeText(words);
-  say("Link copied.");
+  say(texts.search.copied);
 };
 
 const actions = {
@@ -134,7 +135,7 @@ document.addEventListener("click", (event) => {
   if (button?.classList.contains("ss-help-open")) showHelp();
   const card = button?.closest(".ss-hit");
   const name = card && Object.keys(actions).find((one) => button.classList.contains(one));
-  if (name) Promise.resolve(actions[name](card, button)).catch((error) => say(`That did not work: ${error.message}`));
+  if (name) Promise.resolve(actions[name](card, button)).catch((error) => say(fill(texts.search.failed, { error: error.message })));
 });
 
 // Keys. They can be switched off, because speech input and some screen readers type single letters.
@@ -169,7 +170,7 @@ document.addEventListener("keydown", (event) => {
   if (event.key === " " && event.target.matches(".ss-hit")) {
     event.preventDefault();
     const sound = player(event.target);
-    if (sound.paused) sound.play().catch((error) => say(`This clip cannot be played: ${error.message}`));
+    if (sound.paused) sound.play().catch((error) => say(fill(texts.search.noPlay, { error: error.message })));
     else sound.pause();
   } else if (keys[event.key]) {
     event.preventDefault();
