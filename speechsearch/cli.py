@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from speechsearch import cli_edit, cli_exchange
+from speechsearch import cli_edit, cli_exchange, cli_names
 from speechsearch.cli_shared import Json, opened, put
 from speechsearch.domain.errors import (
     DataFolderInUseError,
@@ -27,6 +27,7 @@ from speechsearch.domain.errors import (
     StoreError,
 )
 from speechsearch.domain.progress import Progress
+from speechsearch.domain.question_syntax import SYNTAX
 from speechsearch.domain.times import clock
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 SHORTEST_PASSWORD = 8
-Question = Annotated[str, typer.Argument(help="What to look for; not needed with --audio.")]
+Question = Annotated[str, typer.Argument(help=f"What to look for; not needed with --audio. {SYNTAX}")]
 TopK = Annotated[int, typer.Option("--top-k", "-k", min=1, max=200, help="How many answers.")]
 InCollection = Annotated[str, typer.Option("--collection", "-c", help="Search only this collection.")]
 OfSpeakers = Annotated[list[str], typer.Option("--speaker", help="Only this speaker; can be given several times.")]
@@ -90,6 +91,7 @@ def filters_of(collection: str, speaker: list[str], language: list[str], date_fr
 
 cli_edit.add_commands(app)
 cli_exchange.add_commands(app)
+cli_names.add_commands(app)
 
 
 @app.command()

@@ -20,6 +20,7 @@ from speechsearch.api.feedback_routes import feedback_routes
 from speechsearch.api.identity import Access, IdentityMiddleware, visitor_of
 from speechsearch.api.job_routes import job_routes
 from speechsearch.api.login import login_routes
+from speechsearch.api.name_routes import name_routes
 from speechsearch.api.page_policy import PagePolicyMiddleware
 from speechsearch.api.recording_routes import recording_routes
 from speechsearch.api.reference import add_reference
@@ -87,6 +88,7 @@ def create_app(
     app.include_router(feedback_routes(service))
     app.include_router(clip_routes(service))
     app.include_router(collection_routes(service))
+    app.include_router(name_routes(service))
     if jobs is not None:
         app.include_router(job_routes(service, jobs))
         app.include_router(reindex_routes(jobs))

@@ -8,10 +8,13 @@ from urllib.parse import urlencode
 from pydantic import BaseModel
 
 from speechsearch.domain.progress import Progress
+from speechsearch.domain.searched import searched_in
 from speechsearch.domain.values import Comparison, Coverage, Hit, Passage, Results
 from speechsearch.domain.visitors import shown_name
 
 if TYPE_CHECKING:
+    from speechsearch.domain.listed_name import ListedName
+    from speechsearch.service.names_heard import NameFound
     from speechsearch.store import CollectionSummary
 
 
@@ -144,13 +147,18 @@ class ResultsBody(BaseModel):
     """One engine's answers and the time they took; ``total_ms`` also for reading what is known of the hits.
 
     ``recognizer``: whose transcripts were searched, empty for sound. ``is_calibrated``: whether hits have likelihoods.
+    ``searched_in``: how much of how much was searched, and by what, in words. ``phrases`` and ``excluded``: what the
+    question's quotation marks and minus signs were understood as.
     """
 
     engine: str
+    phrases: list[str]
+    excluded: list[str]
     has_confident_hit: bool
     is_calibrated: bool
     recognizer: str
     coverage: CoverageBody
+    searched_in: str
     encode_ms: float
     search_ms: float
     total_ms: float
@@ -161,10 +169,13 @@ class ResultsBody(BaseModel):
         """Return the body of an engine's results."""
         return cls(
             engine=results.engine,
+            phrases=list(results.question.phrases),
+            excluded=list(results.question.excluded),
             has_confident_hit=results.has_confident_hit,
             is_calibrated=results.is_calibrated,
             recognizer=results.recognizer,
             coverage=CoverageBody.of(results.coverage),
+            searched_in=searched_in(results),
             encode_ms=results.encode_ms,
             search_ms=results.search_ms,
             total_ms=results.total_ms,
@@ -200,6 +211,62 @@ class CollectionBody(BaseModel):
         """Return the body of a collection, by the name that people see."""
         fields = {name: getattr(collection, name) for name in cls.model_fields}
         return cls(**fields | {"name": shown_name(collection.name)})
+
+
+class NameBody(BaseModel):
+    """A listed name, spellings that sound like it, and whether a recorded example says how it sounds.
+
+    ``has_example``: false also where another speech encoder heard it; then it is to be recorded again.
+    """
+
+    name: str
+    sounds_like: list[str]
+    has_example: bool
+
+    @classmethod
+    def of(cls, name: ListedName, fingerprint: str) -> NameBody:
+        """Return the body of a name; ``fingerprint``: of the present speech encoder."""
+        has_example = bool(name.phonemes) and name.heard_by == fingerprint
+        return cls(name=name.written, sounds_like=list(name.sounds_like), has_example=has_example)
+
+
+class NameHeardBody(BaseModel):
+    """A passage in which a name was heard: how likely by its sound, and when, in seconds from the clip's start.
+
+    ``is_written``: a transcript has it; ``is_said``: true where somebody has confirmed it, else null.
+    """
+
+    likelihood: float
+    is_written: bool
+    is_said: bool | None
+    passage_id: str
+    recording_id: str
+    title: str
+    collection: str
+    start_s: float
+    end_s: float
+    heard_start_s: float
+    heard_end_s: float
+    clip_url: str
+
+    @classmethod
+    def of(cls, found: NameFound) -> NameHeardBody:
+        """Return the body of a passage."""
+        passage, recording = found.passage, found.recording
+        return cls(
+            likelihood=round(found.heard.likelihood, 4),
+            is_written=found.heard.is_written,
+            is_said=found.is_said,
+            passage_id=passage.passage_id,
+            recording_id=recording.recording_id,
+            title=recording.title,
+            collection=shown_name(recording.collection),
+            start_s=passage.span.start_s,
+            end_s=passage.span.end_s,
+            heard_start_s=round(found.heard.start_s, 2),
+            heard_end_s=round(found.heard.end_s, 2),
+            clip_url=f"/api/v1/clips/{passage.passage_id}",
+        )
 
 
 class IndexingBody(BaseModel):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from speechsearch.domain.question_syntax import demanded
+from speechsearch.domain.searched import searched_in
 from speechsearch.domain.times import clock
 from speechsearch.domain.values import Results
 
 
 def lines(results: Results) -> Iterator[str]:
     """Yield one line a hit: rank, score, likelihood, recording, start-end, channels, and the words heard in it."""
+    yield from demanded(results.question)
     if not results.has_confident_hit:
         yield "Nothing relevant found; the nearest passages:" if results.hits else "Nothing found."
     for hit in results.hits:
@@ -23,20 +26,17 @@ def lines(results: Results) -> Iterator[str]:
 
 
 def coverage_lines(results: Results) -> Iterator[str]:
-    """Yield what was not there to be searched, and that likelihoods are unknown; nothing when all is well.
+    """Yield what was searched, what was not there to be searched, and that likelihoods are unknown.
 
     >>> from speechsearch.domain.values import Coverage, Results
     >>> list(coverage_lines(Results("asr", (), False, 0, 0, coverage=Coverage(41, 67, 724, 790), recognizer="mini")))
-    ['transcripts by mini: 41 of 67 passages; searched 0:12:04.0 of 0:13:10.0']
+    ['searched in 12 min 04 s of 13 min 10 s by sound', 'transcripts by mini: 41 of 67 passages']
     """
     coverage = results.coverage
+    yield f"searched in {searched_in(results)}"
     if not coverage.is_whole:
         searched = f"{coverage.passages} of {coverage.of_passages}"
-        said = (
-            f"transcripts by {results.recognizer}: {searched} passages"
-            if results.recognizer
-            else f"passages: {searched}"
-        )
-        yield f"{said}; searched {clock(coverage.duration_s)} of {clock(coverage.of_duration_s)}"
+        by = f"transcripts by {results.recognizer}: " if results.recognizer else ""
+        yield f"{by}{searched} passages"
     if results.hits and not results.is_calibrated:
         yield "How likely an answer is was not measured for these models; the scores only rank."

@@ -15,12 +15,13 @@ from speechsearch.api.identity import visitor_of
 from speechsearch.api.uploads import receive
 from speechsearch.domain.errors import InputError
 from speechsearch.domain.limits import Limits
+from speechsearch.domain.question_syntax import SYNTAX
 from speechsearch.domain.values import Filters, Query
 
 if TYPE_CHECKING:
     from speechsearch.service.open import Service
 
-Words = Annotated[str, Parameter(max_length=1000, description="what to look for")]
+Words = Annotated[str, Parameter(max_length=1000, description=f"what to look for. {SYNTAX}")]
 Count = Annotated[int, Parameter(ge=1, le=100, description="how many answers")]
 Several = Annotated[
     list[Annotated[str, Parameter(max_length=200)]],

@@ -15,6 +15,8 @@ COUNTED = (
     "/page/recordings",
     "/api/v1/export",
     "/api/v1/feedback",
+    "/api/v1/names/",
+    "/page/names/",
     "/page/recordings/",
     "/gradio_api/queue/join",
     "/gradio_api/run/",

@@ -15,8 +15,9 @@ from pydantic import Field
 from starlette.types import Receive, Scope, Send
 
 from speechsearch.api.agent_tools import Found, reading_tools, task_tools
-from speechsearch.api.bodies import CollectionBody, ComparisonBody, ResultsBody
+from speechsearch.api.bodies import CollectionBody, ComparisonBody, NameBody, NameHeardBody, ResultsBody
 from speechsearch.api.identity import visitor_of
+from speechsearch.domain.question_syntax import SYNTAX
 from speechsearch.domain.values import Filters, Query
 from speechsearch.domain.visitors import Visitor
 from speechsearch.retrieval.engine_cards import EngineCard
@@ -33,9 +34,9 @@ INSTRUCTIONS = (
     "Begin with search; read on around a hit with passage, and cite recording, time and page_url. Transcripts are "
     "written by recognisers, which mishear names: where it matters, listen to the clip."
 )
-Words = Annotated[str, Field(max_length=1000, description="A question or a few words, in plain language.")]
+Words = Annotated[str, Field(max_length=1000, description=f"A question or a few words, in plain language. {SYNTAX}")]
 Count = Annotated[int, Field(ge=1, le=25, description="How many passages to return.")]
-MOST_COLLECTIONS = 200
+MOST_LISTED = 200
 In = Annotated[str, Field(max_length=200, description="Only this collection; all when empty.")]
 
 
@@ -87,11 +88,21 @@ def tool_server(service: Service, jobs: JobQueue | None) -> FastMCP[Any]:
     async def collections() -> list[CollectionBody]:
         """List the collections that can be searched and how much is in each; of very many, the first 200."""
         found = await answer(service.browse.collections, visitor())
-        return [CollectionBody.of(one) for one in found[:MOST_COLLECTIONS]]
+        return [CollectionBody.of(one) for one in found[:MOST_LISTED]]
+
+    async def names() -> list[NameBody]:
+        """List the names that this library hears in a way of their own, at most 200; searches go by them already."""
+        found = await answer(service.names.find)
+        return [NameBody.of(one, service.names.fingerprint) for one in found[:MOST_LISTED]]
+
+    async def names_heard(name: Words, top_k: Count = 20, collection: In = "") -> list[NameHeardBody]:
+        """List the passages in which a name of the list was heard, the likeliest first, with when it is said."""
+        found = await answer(service.names_heard.find, name, top_k, collection, visitor())
+        return [NameHeardBody.of(one) for one in found]
 
     engine_word = Annotated[str, Field(description=engines_said(service.search.cards()))]
-    own: tuple[Callable[..., Any], ...] = (search, compare, collections, *reading_tools(service, ask))
-    for tool in (*own, *task_tools(service, jobs, ask)):
+    own: tuple[Callable[..., Any], ...] = (search, compare, collections, names, names_heard)
+    for tool in (*own, *reading_tools(service, ask), *task_tools(service, jobs, ask)):
         chosen = [name for name in ("engine", "left", "right") if name in tool.__annotations__]
         tool.__annotations__.update(dict.fromkeys(chosen, engine_word))  # of this service's engines, so not in the text
         is_reading = not tool.__name__.startswith("add")

@@ -10,6 +10,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from speechsearch.domain.question_syntax import Question
+
 SAMPLE_RATE_HZ = 16_000
 """Every ``Audio`` in the program is mono at this rate."""
 
@@ -144,10 +146,16 @@ class PhonemeTrack:
 
 @dataclass(frozen=True, slots=True)
 class SpokenWord:
-    """A word of a question and how it may sound: pronunciations in the symbols of the tracks, the likeliest first."""
+    """A word of a question and how it may sound: pronunciations in the symbols of the tracks, the likeliest first.
+
+    Several words with spaces between are looked for as one. ``confirmed`` and ``rejected`` are the ids of passages in
+    which somebody has heard that it is said, or that it is not.
+    """
 
     text: str
     pronunciations: tuple[tuple[int, ...], ...]
+    confirmed: frozenset[str] = frozenset()
+    rejected: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,12 +176,16 @@ class Filters:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Query:
-    """What to look for: words, or spoken ``audio`` instead of them."""
+    """What to look for: words, or spoken ``audio`` instead of them.
+
+    ``sounds``: how some of its words, alone or in a row, may sound besides the usual.
+    """
 
     text: str = ""
     audio: Audio | None = None
     top_k: int = 5
     filters: Filters = field(default_factory=Filters)
+    sounds: tuple[SpokenWord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +253,8 @@ class Results:
 
     ``total_ms``: encoding, searching and reading what is known of the hits. ``coverage``: how much of the recordings
     the engine could search. ``recognizer``: whose transcripts it searched, empty for sound. ``is_calibrated``: whether
-    the hits have likelihoods.
+    the hits have likelihoods. ``question``: what was asked, as it was understood; empty where it was spoken.
+    ``searches``: what the engine looks at; for both, ``transcripts`` says how much had a transcript too.
     """
 
     engine: str
@@ -253,6 +266,9 @@ class Results:
     coverage: Coverage = Coverage(0, 0, 0.0, 0.0)
     recognizer: str = ""
     is_calibrated: bool = True
+    question: Question = field(default_factory=Question)
+    searches: Literal["sound", "transcript", "both"] = "sound"
+    transcripts: Coverage = Coverage(0, 0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)

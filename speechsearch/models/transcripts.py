@@ -9,6 +9,7 @@ import numpy as np
 from speechsearch.domain.errors import CapabilityError, EmptyQueryError
 from speechsearch.domain.values import Channel, Query, Vector, Vectors
 from speechsearch.models.base import TextEncoder
+from speechsearch.text.spellings import other_spellings
 from speechsearch.text.words import VERSION, word_terms
 
 
@@ -54,7 +55,7 @@ class TranscriptEncoder:
         if not query.text.strip():
             raise EmptyQueryError("The question is empty.", "Type some words or record a question.")
         if channel == words.name:
-            return word_terms(query.text, is_query=True)
+            return word_terms(" ".join((query.text, *other_spellings(query.text))), is_query=True)
         if channel == meaning.name:
             vectors = self.text_encoder.encode_queries([query.text])
             return np.asarray(vectors[0])

@@ -6,11 +6,14 @@ What is heard is the best place of each word, as the keyword score finds it (``s
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from speechsearch.domain.values import PhonemeTrack, SpokenWord, Word
+from speechsearch.retrieval import demands
 from speechsearch.retrieval.spotting import content, places_of
+from speechsearch.text.keywords import WORST
+from speechsearch.text.spellings import places, several_ways
 from speechsearch.text.spoken import spoken_words
 from speechsearch.text.words import STOP_WORDS, stem
 
@@ -28,17 +31,22 @@ def allowance(word: SpokenWord) -> float:
     >>> [allowance(SpokenWord("", ((1,) * count,))) for count in (2, 3, 5, 9)]
     [0.0, 0.25, 0.75, 1.5]
     """
+    if " " in word.text:
+        return demands.allowance(word)
     sounds = min(len(one) for one in word.pronunciations)
     return min(MOST_LOSS, LOSS_A_SOUND * max(0, sounds - SHORTEST + 1))
 
 
 def listen(words: Sequence[SpokenWord], tracks: Sequence[PhonemeTrack]) -> list[tuple[Word, ...]]:
-    """Return where each track has the words, in order of time; of two in one place the one that fits better."""
+    """Return where each track has the words, in order of time; of two in one place the one that fits better.
+
+    Several words in a row, looked for as one, come before the single ones.
+    """
     heard: list[list[tuple[float, Word]]] = [[] for _ in tracks]
     for one in places_of(words, tracks) if words and tracks else []:
         for row in (one.losses <= allowance(one.word)).nonzero()[0]:
             word = Word(one.word.text, float(one.starts_s[row]), float(one.ends_s[row]) + LAST_S)
-            heard[row].append((float(one.losses[row]), word))
+            heard[row].append((float(one.losses[row]) - WORST * (" " in word.text), word))
     return [apart(found) for found in heard]
 
 
@@ -55,20 +63,39 @@ def apart(found: Sequence[tuple[float, Word]]) -> tuple[Word, ...]:
     return tuple(sorted(kept, key=lambda word: word.start_s))
 
 
-def marks(text: str, transcript: str) -> tuple[tuple[int, int], ...]:
+def marks(text: str, transcript: str, phrases: Sequence[str] = ()) -> tuple[tuple[int, int], ...]:
     """Return where a transcript has words with the stem of a question's, as (start, end) of characters.
+
+    Phrases, numbers and acronyms are marked in whichever way they are written.
 
     >>> marks("Who built the bridges?", "The bridge, built in 1890.")
     ((4, 10), (12, 17))
+    >>> marks("NASA", "the N.A.S.A. budget"), marks("the red sun", "The red sun.", ["the red sun"])
+    (((4, 11),), ((0, 11),))
     """
     sought = {stem(word) for word in spoken_words(text) if word not in STOP_WORDS}
-    if not sought:
-        return ()
-    return tuple(
+    found = [
         match.span()
         for match in TRANSCRIBED.finditer(transcript)
         if any(stem(word) in sought for word in spoken_words(match.group()))
-    )
+    ]
+    rows = (*phrases, *(" ".join(way) for usual, others in several_ways(text) for way in (usual, *others)))
+    return merged([*found, *(place for one in rows for place in places(one, transcript))])
+
+
+def merged(stretches: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Return stretches in order; of those that overlap, what they cover together.
+
+    >>> merged([(5, 9), (0, 3), (2, 4)])
+    ((0, 4), (5, 9))
+    """
+    found: list[tuple[int, int]] = []
+    for start, end in sorted(stretches):
+        if found and start < found[-1][1]:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        else:
+            found.append((start, end))
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +110,26 @@ NOTHING = Evidence()
 
 
 def explain(
-    text: str, words: Sequence[SpokenWord], tracks: Mapping[str, PhonemeTrack], transcripts: Mapping[str, str]
+    text: str,
+    words: Sequence[SpokenWord],
+    tracks: Mapping[str, PhonemeTrack],
+    transcripts: Mapping[str, str],
+    phrases: Sequence[demands.Demand] = (),
 ) -> dict[str, Evidence]:
     """Return the evidence for a question in passages, by passage id, from what was heard and written down.
 
-    ``text``: the question, empty if it was spoken; ``words``: its words with how they sound.
+    ``text``: the question, empty if it was spoken; ``words``: its words with how they sound; ``phrases``: those that
+    are to be found as they stand.
     """
-    heard = dict(zip(tracks, listen(content(words), list(tracks.values())), strict=True))
+    rows = [one.sound for one in phrases if " " in one.sound.text and one.sound.pronunciations]
+    sought = [*rows, *content(words)]
+    denied = {one.text: one.rejected for one in sought if one.rejected}
+    written = [one.text for one in phrases]
+    heard = dict(zip(tracks, listen(sought, list(tracks.values())), strict=True))
     return {
-        passage_id: Evidence(heard.get(passage_id, ()), marks(text, transcripts.get(passage_id, "")))
+        passage_id: Evidence(
+            tuple(one for one in heard.get(passage_id, ()) if passage_id not in denied.get(one.text, ())),
+            marks(text, transcripts.get(passage_id, ""), written),
+        )
         for passage_id in tracks.keys() | transcripts.keys()
     }

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from speechsearch.domain.errors import EmptyQueryError
 from speechsearch.domain.values import ChannelRank, PhonemeTrack, Query, SpokenWord
 from speechsearch.retrieval.retriever import RankedPassage, Ranking, Retriever
-from speechsearch.text.keywords import best_places, joined, least_losses
+from speechsearch.text.keywords import WORST, best_places, joined, least_losses
 from speechsearch.text.words import STOP_WORDS
 
 NAME = "keywords"
@@ -31,6 +31,7 @@ CANDIDATES = 200
 MOST_WORDS = 24
 SHORTEST = 2
 """Phonemes that a word has at least to be looked for."""
+VERDICTS = ("confirmed", "rejected")
 EVEN, STEEPNESS = 1.0, 3.0
 """Nats a phoneme that a word loses where it is as likely as not to have been said, and how fast that changes."""
 UNSEEN = 4
@@ -72,6 +73,23 @@ def content(words: Sequence[SpokenWord]) -> list[SpokenWord]:
     return chosen[:MOST_WORDS]
 
 
+def with_sounds(words: Sequence[SpokenWord], sounds: Sequence[SpokenWord]) -> list[SpokenWord]:
+    """Return words with the further ways in which they, or several of them in a row, may sound.
+
+    How a row sounds counts for each of its words: a passage that has all of it has each of them.
+
+    >>> with_sounds([SpokenWord("red", ((1,),)), SpokenWord("sun", ((2,),))], [SpokenWord("red sun", ((3, 4),))])[1]
+    SpokenWord(text='sun', pronunciations=((2,), (3, 4)), confirmed=frozenset(), rejected=frozenset())
+    """
+    found = []
+    for word in words:
+        ours = [one for one in sounds if word.text in one.text.split()]
+        ways = (*word.pronunciations, *(way for one in ours for way in one.pronunciations))
+        confirmed, rejected = (frozenset().union(*(getattr(one, name) for one in ours)) for name in VERDICTS)
+        found.append(SpokenWord(word.text, tuple(dict.fromkeys(ways)), confirmed, rejected) if ours else word)
+    return found
+
+
 class KeywordRetriever:
     """Ranks passages by how well the words of a question fit what was heard.
 
@@ -97,11 +115,11 @@ class KeywordRetriever:
 
     def _begun(self, query: Query) -> tuple[list[SpokenWord], NDArray[np.float32], dict[str, float]]:
         """Return a new question's words, their shares (words,), and the scores of the background by passage id."""
-        words = content(self._pronounce(query))
+        words = content(with_sounds(self._pronounce(query), query.sounds))
         if not words:
             return [], np.zeros(0, np.float32), {}
         background = self._tracks(self._sample())
-        heard = chances(losses_of(words, list(background.values())))
+        heard = chances(judged(losses_of(words, list(background.values())), words, list(background)))
         shares = shares_of(heard)
         return words, shares, dict(zip(background, (heard * shares).sum(1).tolist(), strict=True))
 
@@ -127,7 +145,7 @@ class KeywordRetriever:
         if not words:
             raise EmptyQueryError("Nothing in the question can be pronounced.", "Use words of letters or digits.")
         tracks = self._tracks([one for one in passage_ids if one not in known])
-        heard = chances(losses_of(words, list(tracks.values())))
+        heard = chances(judged(losses_of(words, list(tracks.values())), words, list(tracks)))
         known.update(zip(tracks, (heard * shares).sum(1).tolist(), strict=True))
         return {one: known[one] for one in passage_ids if one in known}
 
@@ -137,6 +155,15 @@ def losses_of(words: Sequence[SpokenWord], tracks: Sequence[PhonemeTrack]) -> ND
     ways = [one for word in words for one in word.pronunciations]
     firsts = np.cumsum([0, *(len(word.pronunciations) for word in words)])[:-1]
     return np.minimum.reduceat(least_losses(ways, joined(tracks)), firsts, axis=1)
+
+
+def judged(losses: NDArray[np.float32], words: Sequence[SpokenWord], passage_ids: Sequence[str]) -> NDArray[np.float32]:
+    """Return losses (passages, words) where what people have heard counts: nothing is lost, or everything."""
+    for place, word in enumerate(words):
+        if word.confirmed or word.rejected:
+            losses[[one in word.confirmed for one in passage_ids], place] = 0.0
+            losses[[one in word.rejected for one in passage_ids], place] = WORST
+    return losses
 
 
 def chances(losses: NDArray[np.float32]) -> NDArray[np.float32]:

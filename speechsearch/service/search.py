@@ -9,22 +9,28 @@ from dataclasses import replace
 from pathlib import Path
 
 from speechsearch import audio
-from speechsearch.domain.errors import EmptyQueryError
-from speechsearch.domain.values import Audio, Comparison, Coverage, Filters, Hit, Query, Results
+from speechsearch.domain.errors import CapabilityError, EmptyQueryError
+from speechsearch.domain.question_syntax import Question, read_question
+from speechsearch.domain.values import Audio, Comparison, Coverage, Filters, Hit, Query, Results, SpokenWord
 from speechsearch.domain.visitors import LOCAL, Visitor
 from speechsearch.library.coverage import CoverageTable
 from speechsearch.library.library import Library
+from speechsearch.retrieval.demands import Demands, other_readings
 from speechsearch.retrieval.engine_cards import EngineCard, engine_named, usual_pair
 from speechsearch.retrieval.engines import Engine
 from speechsearch.retrieval.evidence import NOTHING, explain
 from speechsearch.retrieval.fused import draw_sample
 from speechsearch.retrieval.retriever import Ranking
 from speechsearch.retrieval.spotting import NAME as SPOTTING
+from speechsearch.retrieval.spotting import with_sounds
 from speechsearch.service.browse import Browse
 from speechsearch.service.found import FoundCounts
+from speechsearch.service.my_names import MyNames
 
 LONGEST_QUERY = 2_000
 MOST_HITS = 200
+LOOKED_AT = 500
+"""So many of the best passages are looked at where a question demands phrases, or leaves words out."""
 NOTHING_THERE = Coverage(0, 0, 0.0, 0.0)
 
 
@@ -36,10 +42,13 @@ class Search:
         engines: by name.
         browse: knows what a visitor sees.
         found: counts what is found.
+        names: the list of names, which are heard as they are said to sound.
     """
 
-    def __init__(self, library: Library, engines: Mapping[str, Engine], browse: Browse, found: FoundCounts) -> None:
-        self._library, self._browse, self._found = library, browse, found
+    def __init__(
+        self, library: Library, engines: Mapping[str, Engine], browse: Browse, found: FoundCounts, names: MyNames
+    ) -> None:
+        self._library, self._browse, self._found, self._names = library, browse, found, names
         self.engines = engines
         self._coverage = CoverageTable(library)
 
@@ -61,6 +70,7 @@ class Search:
         Raises:
             EmptyQueryError: there is nothing to look for.
             NotFoundError: there is no such engine or collection.
+            CapabilityError: the engine cannot find phrases, and some are asked for.
         """
         results = self._find(query, engine_name, visitor)
         self._count(query, results)
@@ -72,8 +82,6 @@ class Search:
         engine_name = engine_name or self.default()
         engine_named(engine_name, self.cards())
         engine = self.engines[engine_name]
-        if query.audio is None and not query.text.strip():
-            raise EmptyQueryError("The question is empty.", "Type some words or record a question.")
         if len(query.text) > LONGEST_QUERY:
             raise EmptyQueryError(
                 f"The question has {len(query.text)} characters; {LONGEST_QUERY} are allowed.",
@@ -81,18 +89,30 @@ class Search:
             )
         if not 1 <= query.top_k <= MOST_HITS:
             raise EmptyQueryError(f"{query.top_k} answers were asked for; 1 to {MOST_HITS} are possible.")
-        filters = self._allowed(query.filters, visitor)
+        question = understood(query)
+        filters = self.allowed(query.filters, visitor)
         if filters is None:
-            return Results(engine_name, (), False, 0.0, 0.0, recognizer=engine.recognizer)
-        ranking = engine.retriever.retrieve(replace(query, filters=filters), query.top_k)
-        results = self._results(engine, ranking, "" if query.audio is not None else query.text, visitor)
-        coverage = self._coverage.of(engine.needed, filters)
-        return replace(results, coverage=coverage, total_ms=(time.perf_counter() - started) * 1000)
+            nothing = Results(engine_name, (), False, 0.0, 0.0, recognizer=engine.recognizer, question=question)
+            return replace(nothing, searches=engine.card.searches)
+        query = replace(query, text=question.text, filters=filters, sounds=self._sounds(question.text))
+        left_out = [sound for one in question.excluded for sound in self._sounds(one)]
+        demands = Demands(question, self._library.makers.speech_encoder.pronounce, query.sounds, left_out)
+        ranking = engine.retriever.retrieve(query, LOOKED_AT if demands.are_any else query.top_k)
+        if demands.are_any:
+            ranking = self._demanded(engine, ranking, demands, query.top_k)
+        results = replace(
+            self._results(engine, ranking, query, demands, visitor),
+            question=question,
+            coverage=self._coverage.of(engine.needed, filters),
+            searches=engine.card.searches,
+            transcripts=self._coverage.of(engine.channels, filters),
+        )
+        return replace(results, total_ms=(time.perf_counter() - started) * 1000)
 
     def coverage(self, engine_name: str, visitor: Visitor = LOCAL) -> Coverage:
         """Return how much an engine can search of what the visitor sees. Raises NotFoundError."""
         engine_named(engine_name, self.cards())
-        filters = self._allowed(Filters(), visitor)
+        filters = self.allowed(Filters(), visitor)
         return NOTHING_THERE if filters is None else self._coverage.of(self.engines[engine_name].needed, filters)
 
     def compare(self, query: Query, left: str = "", right: str | None = None, visitor: Visitor = LOCAL) -> Comparison:
@@ -111,7 +131,7 @@ class Search:
         """Return what is said in a spoken question. Raises DecodeError, TooLongError, SilentError."""
         return audio.question(source, self._library.limits)
 
-    def _allowed(self, filters: Filters, visitor: Visitor) -> Filters | None:
+    def allowed(self, filters: Filters, visitor: Visitor) -> Filters | None:
         """Return filters that the index understands and that leave out what the visitor must not see; None: nothing.
 
         Raises:
@@ -134,15 +154,45 @@ class Search:
             filters = replace(filters, recording_ids=tuple(wanted), date_from="", date_to="")
         return filters
 
-    def _results(self, engine: Engine, ranking: Ranking, text: str, visitor: Visitor) -> Results:
-        """Return a ranking with all that is known of its passages; ``text``: the question, empty if it was spoken."""
-        store = self._library.store
+    def _sounds(self, text: str) -> tuple[SpokenWord, ...]:
+        """Return how words of a question may sound besides the usual: numbers, acronyms, listed names."""
+        return (*other_readings(text, self._library.makers.speech_encoder.pronounce), *self._names.sounds(text))
+
+    def _demanded(self, engine: Engine, ranking: Ranking, demands: Demands, limit: int) -> Ranking:
+        """Return the passages of a ranking that have what is demanded, in what the engine searches.
+
+        Raises:
+            CapabilityError: it hears no single words.
+        """
+        started = time.perf_counter()
+        store, ids = self._library.store, [one.passage_id for one in ranking.passages]
+        tracks = {} if engine.card.is_over_transcripts else store.passages.tracks(ids)
+        recognizers = [one.name for one in self._library.makers.baselines]
+        if engine.card.is_over_transcripts:
+            recognizers = [engine.recognizer]
+        texts: dict[str, list[str]] = {}
+        for name in recognizers if engine.card.searches != "sound" else ():
+            for passage_id, transcript in store.transcripts.get(ids, name).items():
+                texts.setdefault(passage_id, []).append(transcript.text)
+        if ids and not tracks and not texts and (demands.phrases or demands.excluded):
+            raise CapabilityError(
+                f"The engine '{engine.card.name}' hears no single words here, so it cannot look for phrases.",
+                "Ask without quotation marks and minus signs.",
+            )
+        kept = set(demands.met(ids, tracks, texts))
+        passages = tuple(one for one in ranking.passages if one.passage_id in kept)[:limit]
+        spent_ms = (time.perf_counter() - started) * 1000
+        return Ranking(passages, ranking.encode_ms, ranking.search_ms + spent_ms)
+
+    def _results(self, engine: Engine, ranking: Ranking, query: Query, demands: Demands, visitor: Visitor) -> Results:
+        """Return a ranking with all that is known of its passages."""
+        store, text = self._library.store, query.text
         ids = [one.passage_id for one in ranking.passages]
         passages, recordings = store.passages.get(ids), store.recordings.of_passages(ids)
         transcripts = self._transcripts(engine, ids)
         tracks = store.passages.tracks(self._heard(ranking) if text else [])
         words = self._library.makers.speech_encoder.pronounce(Query(text)) if tracks else []
-        evidence = explain(text, words, tracks, transcripts)
+        evidence = explain(text, with_sounds(words, query.sounds), tracks, transcripts, demands.phrases)
         # One may be deleted meanwhile, or belong to a collection that was made after the filters were.
         seen = {
             name for name, recording in recordings.items() if name in passages and visitor.sees(recording.collection)
@@ -187,6 +237,32 @@ class Search:
         name = engine.recognizer or (baselines[0].name if baselines else "")
         found = self._library.store.transcripts.get(passage_ids, name) if name else {}
         return {passage_id: transcript.text for passage_id, transcript in found.items()}
+
+
+def understood(query: Query) -> Question:
+    """Return a typed question as it is understood; an empty one where it was spoken.
+
+    Raises:
+        EmptyQueryError: there is nothing to look for.
+
+    >>> understood(Query("-blue"))
+    Traceback (most recent call last):
+        ...
+    speechsearch.domain.errors.EmptyQueryError: The question only says what to leave out: blue. Say also what to \
+look for, for example: octopus -blue
+    """
+    if query.audio is not None:
+        return Question()
+    question = read_question(query.text)
+    if question.text:
+        return question
+    if question.excluded:
+        left_out = ", ".join(question.excluded)
+        raise EmptyQueryError(
+            f"The question only says what to leave out: {left_out:.200}.",
+            "Say also what to look for, for example: octopus -blue",
+        )
+    raise EmptyQueryError("The question is empty.", "Type some words or record a question.")
 
 
 class BackgroundSample:

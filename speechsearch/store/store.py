@@ -8,6 +8,7 @@ from speechsearch.store.given import GivenTexts
 from speechsearch.store.jobs import Jobs
 from speechsearch.store.journal import Journal, KeptValues
 from speechsearch.store.judgements import Judgements
+from speechsearch.store.name_list import NameList
 from speechsearch.store.passages import Passages
 from speechsearch.store.recordings import Recordings
 from speechsearch.store.transcripts import Transcripts
@@ -35,6 +36,7 @@ class Store:
         self.journal = Journal(self._database)
         self.jobs = Jobs(self._database)
         self.judgements = Judgements(self._database)
+        self.names = NameList(self._database)
         self.kept_values = KeptValues(self._database)
 
     def close(self) -> None:

@@ -179,6 +179,28 @@ class FeedbackRow(Base):
     created_at: Mapped[str]
 
 
+class NameRow(Base):
+    """A name of the library's list; ``sounds_like`` is a JSON list, ``phonemes`` are uint8 of a recorded example."""
+
+    __tablename__ = "names"
+    written: Mapped[str] = mapped_column(primary_key=True)
+    sounds_like: Mapped[str]
+    phonemes: Mapped[bytes]
+    heard_by: Mapped[str]
+
+
+class NameVerdictRow(Base):
+    """Whether a name is said in a passage, as somebody has heard."""
+
+    __tablename__ = "name_verdicts"
+    written: Mapped[str] = mapped_column(ForeignKey("names.written", ondelete="CASCADE"), primary_key=True)
+    passage_id: Mapped[str] = mapped_column(
+        ForeignKey("passages.passage_id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    is_said: Mapped[bool]
+    created_at: Mapped[str]
+
+
 class SettingRow(Base):
     """A small value kept between runs."""
 

@@ -72,16 +72,23 @@ def passage_terms(posteriors: NDArray[np.float32]) -> SparseVector:
     return SparseVector(codes.astype(np.uint32), saturate(counts, float(counts.sum()), AVERAGE_LENGTH))
 
 
-def query_terms(pronunciations: Sequence[Pronunciation]) -> SparseVector:
+def query_terms(pronunciations: Sequence[Pronunciation], others: Sequence[Pronunciation] = ()) -> SparseVector:
     """Return the n-grams of a query's words with their weights; those across words weigh ACROSS_WORDS.
+
+    ``others``: how some of the words may sound besides; their n-grams count as those of one word do.
 
     >>> terms = query_terms([(1, 2, 3), (4,)])
     >>> terms.indices.tolist(), [round(float(value), 2) for value in terms.values]
     ([1683, 3324], [1.0, 0.4])
+    >>> query_terms([(1, 2, 3)], [(1, 2, 3), (2, 3, 4)]).indices.tolist()
+    [1683, 3324]
     """
     within = [ngram_codes(np.array(symbols, np.int64)) for symbols in pronunciations]
     every = ngram_codes(np.array([symbol for symbols in pronunciations for symbol in symbols], np.int64))
     codes = np.concatenate([every, *within])
-    weights = np.concatenate([np.full(len(every), ACROSS_WORDS), np.full(len(codes) - len(every), 1 - ACROSS_WORDS)])
-    distinct, place_of = np.unique(codes, return_inverse=True)
+    further = np.setdiff1d([code for one in others for code in ngram_codes(np.array(one, np.int64))], codes)
+    weights = np.concatenate(
+        [np.full(len(every), ACROSS_WORDS), np.full(len(codes) - len(every), 1 - ACROSS_WORDS), np.ones(len(further))]
+    )
+    distinct, place_of = np.unique(np.concatenate([codes, further.astype(np.int64)]), return_inverse=True)
     return SparseVector(distinct.astype(np.uint32), np.bincount(place_of, weights, len(distinct)).astype(np.float32))

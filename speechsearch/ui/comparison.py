@@ -7,6 +7,7 @@ from dataclasses import replace
 from html import escape
 from urllib.parse import urlencode
 
+from speechsearch.domain.question_syntax import demanded
 from speechsearch.domain.values import Comparison
 from speechsearch.retrieval.engine_cards import BASELINE, DEFAULT, EngineCard
 from speechsearch.ui.asked import Asked
@@ -60,9 +61,16 @@ def _why(found: Comparison, asked: Asked, left: EngineCard, right: EngineCard, r
     return (
         f'<section class="ss-why" aria-label="{Search.WHY}">'
         f'<p><strong class="ss-summary">{text(summary(found, left, right), 400)}</strong> {escape(more)} {apart}</p>'
+        f"{_demanded(found, is_spoken=is_spoken)}"
         f"{f'<p>{Search.FILTERED.format(filters=only)}</p>' if only else ''}"
         f'<div class="ss-folds">{folded}</div></section>'
     )
+
+
+def _demanded(found: Comparison, *, is_spoken: bool) -> str:
+    """Return what quotation marks and minus signs of a question were understood as."""
+    said = () if is_spoken else demanded(found.left.question)
+    return "".join(f'<p class="ss-demanded">{text(one, 400)}</p>' for one in said)
 
 
 def _apart(asked: Asked, root: str) -> str:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+from speechsearch.domain.searched import searched_in
 from speechsearch.domain.values import Coverage, Results
 from speechsearch.retrieval.engine_cards import EngineCard
 from speechsearch.ui.texts import Known, Nouns, Page
-from speechsearch.ui.view import count, length, text, told
-
-SHORTEST_GAP_S = 1.0
-"""Less than that missing is rounding."""
+from speechsearch.ui.view import count, text, told
 
 
 def covered(coverage: Coverage, engine: EngineCard, recognizer: str = "") -> str:
@@ -19,21 +17,17 @@ def covered(coverage: Coverage, engine: EngineCard, recognizer: str = "") -> str
 
     >>> from speechsearch.retrieval.engine_cards import ASR, HYBRID
     >>> covered(Coverage(41, 67, 724.0, 790.0), ASR)
-    'transcripts: 41 of 67 passages, searched 12 min 04 s of 13 min 10 s'
+    'transcripts: 41 of 67 passages'
     >>> covered(Coverage(67, 67, 790.0, 790.0), HYBRID)
     ''
     """
-    parts = []
-    if not coverage.is_whole:
-        said = some(coverage)
-        if engine.is_over_transcripts:
-            words = Known.TRANSCRIPTS_BY if recognizer else Known.TRANSCRIPTS
-            said = words.format(recognizer=recognizer, passages=said)
-        parts.append(said)
-    if coverage.duration_s < coverage.of_duration_s - SHORTEST_GAP_S:
-        whole = length(coverage.of_duration_s)
-        parts.append(Known.SEARCHED.format(length=length(coverage.duration_s), whole=whole))
-    return ", ".join(parts)
+    if coverage.is_whole:
+        return ""
+    said = some(coverage)
+    if engine.is_over_transcripts:
+        words = Known.TRANSCRIPTS_BY if recognizer else Known.TRANSCRIPTS
+        said = words.format(recognizer=recognizer, passages=said)
+    return said
 
 
 def some(coverage: Coverage) -> str:
@@ -46,17 +40,21 @@ def some(coverage: Coverage) -> str:
 
 
 def remarks(results: Results, engine: EngineCard, *, is_recognizer_named: bool = False) -> str:
-    """Return what is to be known about a column of answers, as lines above them; nothing when all is well."""
+    """Return what is to be known about a column of answers, as lines above them: always what was searched."""
     coverage = covered(results.coverage, engine, results.recognizer if is_recognizer_named else "")
     lines = [coverage] if coverage else []
     if results.hits and not results.is_calibrated:
         lines.append(Known.NO_LIKELIHOOD)
-    return "".join(f'<p class="ss-known">{text(line, 300)}</p>' for line in lines)
+    searched = f'<p class="ss-searched">{text(Known.SEARCHED_IN.format(searched=searched_in(results)), 300)}</p>'
+    return searched + "".join(f'<p class="ss-known">{text(line, 300)}</p>' for line in lines)
 
 
 def nothing_found(results: Results, engine: EngineCard, *, are_transcripts_coming: bool = True) -> str:
     """Return why a column has no answers."""
     coverage = results.coverage
+    if results.question.phrases:
+        words = ", ".join(f"“{one}”" for one in results.question.phrases)
+        return told(Known.NO_PHRASE, words=words)
     if engine.is_over_transcripts and not coverage.is_whole:
         if not are_transcripts_coming:
             return told(Known.NO_TRANSCRIPT, some=some(coverage))

@@ -162,7 +162,7 @@ def answers(results: Results, engine: EngineCard, *, is_recognizer_named: bool =
     is_searched = engine.searches != "sound"
     first, rest = ("".join(_answer(hit, is_searched) for hit in part) for part in (likely, weak))
     shown = f'<ol class="ss-rec-answers">{first}</ol>' if likely else ""
-    if not results.hits and not results.coverage.is_whole:
+    if not results.hits and (results.question.phrases or not results.coverage.is_whole):
         shown = nothing_found(results, engine)
     elif not likely:
         shown = nothing_convincing(results, engine)

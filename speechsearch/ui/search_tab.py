@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from speechsearch.domain.errors import EmptyQueryError, SpeechSearchError
+from speechsearch.domain.question_syntax import SYNTAX
 from speechsearch.domain.values import Audio, Query
 from speechsearch.domain.visitors import Visitor
 from speechsearch.ui import view
@@ -146,6 +148,7 @@ def build(handlers: SearchHandlers) -> gr.Dataset:
             elem_id="question",
         )
         button = gr.Button(Search.GO, variant="primary", scale=0, min_width=96, elem_id="go")
+    gr.HTML(f'<p class="ss-hint">{escape(SYNTAX)}</p>', apply_default_css=False, js_on_load=None, elem_id="syntax")
     examples = gr.Dataset(
         components=["textbox"],
         samples=handlers.examples(),

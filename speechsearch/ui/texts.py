@@ -145,7 +145,8 @@ class Known:
 
     TRANSCRIPTS = "transcripts: {passages}"
     TRANSCRIPTS_BY = "transcripts by {recognizer}: {passages}"
-    SEARCHED = "searched {length} of {whole}"
+    SEARCHED_IN = "Searched in {searched}"
+    NO_PHRASE: Message = ("No passage has {words} in one piece.", "Without quotation marks there may be answers.")
     NO_LIKELIHOOD = "These models have no measured likelihood: the score only sets the order."
     NOTHING: Message = ("Nothing relevant found.", "Try other words, or another way to search.")
     NOTHING_LIKELY: Message = ("Nothing relevant found.", "No passage is a likely answer to this question.")
@@ -292,6 +293,45 @@ class Add:
     CALM_LEFT = "{ready}. Transcripts: {done} of {total} passages, {time} left."
     BANNER_SAMPLES = "the sample collection"
     BANNER_ALL = "all recordings again"
+
+
+class Names:
+    """My names, a fold of the Collections tab."""
+
+    TITLE = "My names"
+    ABOUT = (
+        "Names and terms that matter to you. Every search hears them as you say they sound, in old recordings too; "
+        "nothing is transcribed again."
+    )
+    NONE = "No names yet."
+    NAME = "Name"
+    NAME_PLACEHOLDER = "Wojciechowski"
+    SOUNDS = "Sounds like"
+    SOUNDS_PLACEHOLDER = "voy che hoff ski"
+    SOUNDS_HINT = "How it sounds, up to {most} ways with ; between"
+    ADD = "Add or change"
+    IMPORT = "Import CSV"
+    EXPORT = "Export CSV"
+    SOUNDS_LIKE = "sounds like {ways}"
+    SPELLING = "\u201c{spelling}\u201d"
+    EXAMPLE_KNOWN = "a recorded example"
+    EXAMPLE_STALE = "an example to be recorded again"
+    EXAMPLE = "Example"
+    EXAMPLE_HINT = "A file with the name, said once"
+    EXAMPLE_OF = "Recorded example of {name}"
+    REMOVE = "Remove"
+    REMOVE_NAME = "Remove {name}"
+    HEARD = "Where heard"
+    WHERE_HEARD = "Where {name} was heard"
+    NOWHERE = "It was heard nowhere. Another spelling of how it sounds may help."
+    CONFIRMED = "confirmed"
+    LIKELY = "{percent} % likely"
+    WRITTEN = "{said}, also in the transcript"
+    RIGHT = "Right"
+    WRONG = "Wrong"
+    VERDICT = "{verdict}: {title}, {at}"
+    PLACE = "{title}, {at}"
+    PLAY = "Play {title}, {at}"
 
 
 class Collections:
@@ -653,6 +693,24 @@ SCRIPTS: dict[str, dict[str, str]] = {
         "about": "Close marks are about similar things, roughly: it shows {percent} % of what tells passages apart.",
         "unknown": "unknown",
         "noPlay": "This passage cannot be played: {error}",
+    },
+    "names": {
+        "title": Names.TITLE,
+        "error": "The server answered {status}.",
+        "removed": "{name} is removed.",
+        "sure": "Remove for good",
+        "remove": Names.REMOVE,
+        "again": "With {name} goes what was confirmed and rejected of it. Press again to remove it.",
+        "listening": "Listening for {name} …",
+        "heardOnce": "{name} was heard in 1 passage.",
+        "heard": "{name} was heard in {count} passages.",
+        "confirmed": "Noted. Searches go by it.",
+        "rejected": "Noted. It is not shown here again.",
+        "undo": "Undo",
+        "undone": "Taken back.",
+        "added": "{name} is in the list.",
+        "imported": "{added} added, {changed} changed.",
+        "example": "{name} is now also heard as in the example.",
     },
     "recording": {
         "searchTab": Tabs.SEARCH,

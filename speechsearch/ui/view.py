@@ -88,18 +88,6 @@ def elapsed(milliseconds: float) -> str:
     return f"{milliseconds:.0f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"
 
 
-def length(seconds: float) -> str:
-    """Return a length to the second, from one hour on to the minute.
-
-    >>> length(42), length(724.4), length(43_440), length(3_600)
-    ('42 s', '12 min 04 s', '12 h 04 min', '1 h 00 min')
-    """
-    minutes, rest_s = divmod(round(seconds), 60)
-    if minutes >= 60:
-        return f"{minutes // 60} h {minutes % 60:02d} min"
-    return f"{minutes} min {rest_s:02d} s" if minutes else f"{rest_s} s"
-
-
 def notice(title: str, hint: str = "", kind: str = "info") -> str:
     """Return a short message in the page; ``kind`` is "info" or "problem"."""
     role = "alert" if kind == "problem" else "status"

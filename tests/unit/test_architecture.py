@@ -42,7 +42,7 @@ MAY_IMPORT = {
     "cli": {"domain", "models", "retrieval", "library", "service", "evaluation", "api", "ui"},
 }
 """What each room imports; a new arrow is written down here, and points down."""
-LOOSE = {"__init__", "__main__", "cli", "cli_edit", "cli_exchange", "cli_shared"}
+LOOSE = {"__init__", "__main__", "cli", "cli_edit", "cli_exchange", "cli_names", "cli_shared"}
 LONGEST_FILE, USUAL_FILE = 400, 150
 LISTS = ("speechsearch/ui/texts.py",)
 """Files that only list, so may be long: the one file with all texts of the page."""

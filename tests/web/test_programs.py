@@ -32,7 +32,20 @@ from tests.conftest import copy_data
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "api.md"
 EXAMPLES = re.findall(r"```(sh|python)\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
-TOOLS = {"search", "compare", "collections", "passage", "recordings", "transcript", "clip", "status", "add", "add_feed"}
+TOOLS = {
+    "search",
+    "compare",
+    "collections",
+    "names",
+    "names_heard",
+    "passage",
+    "recordings",
+    "transcript",
+    "clip",
+    "status",
+    "add",
+    "add_feed",
+}
 QUESTION = "Why is octopus blood blue?"
 pytestmark = pytest.mark.filterwarnings("ignore")  # what the libraries below warn of while they answer is not ours
 

@@ -130,3 +130,21 @@ def test_the_description_names_parameters_and_bodies(client) -> None:
     assert {"q", "k", "engine", "collection", "speaker", "language", "recording", "from", "to"} <= names
     assert names - {"engine"} <= {one["name"] for one in paths["/api/v1/export"]["get"]["parameters"]}
     assert "audio/*" in paths[SEARCH]["post"]["requestBody"]["content"]
+
+
+def test_phrases_are_demanded_and_words_left_out(client) -> None:
+    def asked(question: str, engine: str = "all") -> dict:
+        return client.get(SEARCH, params={"q": question, "k": 7, "engine": engine}).json()
+
+    whole = asked('"three hearts" octopus -Wojciechowski')
+    assert (whole["phrases"], whole["excluded"]) == (["three hearts"], ["Wojciechowski"])
+    assert [hit["title"] for hit in whole["hits"]] == ["Three hearts and eight clever arms"]
+    assert "three hearts" in {word["word"] for word in whole["hits"][0]["heard"]}
+    assert asked('"hearts three"')["hits"] == []
+    for engine in ("all", "hybrid", "asr"):
+        titles = {hit["title"] for hit in asked("octopus blood", engine)["hits"]}
+        assert titles - {hit["title"] for hit in asked("octopus -blood", engine)["hits"]} >= {
+            "Three hearts and eight clever arms"
+        }
+    refused = client.get(SEARCH, params={"q": "-octopus"})
+    assert refused.status_code == 422 and "leave out" in refused.json()["message"]

@@ -103,7 +103,8 @@ class MiniSpeechEncoder:
         if query.audio is not None:
             terms = passage_terms(self._content(self.model.hear([query.audio])[0]))
         else:
-            terms = query_terms([self.model.lexicon.pronounce(word) for word in content_words(query.text)])
+            usual = [self.model.lexicon.pronounce(word) for word in content_words(query.text)]
+            terms = query_terms(usual, [way for one in query.sounds for way in one.pronunciations])
         if not len(terms.indices):
             raise EmptyQueryError("Nothing in the question can be pronounced.", "Use words of letters or digits.")
         return terms

@@ -1,0 +1,91 @@
+"""The list of names, and in which passages people heard that they are said or not."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import sqlalchemy as sa
+
+from speechsearch.domain.errors import NotFoundError, StoreError
+from speechsearch.domain.listed_name import ListedName
+from speechsearch.store.database import Database, upsert
+from speechsearch.store.jobs import time_ago
+from speechsearch.store.rows import checked_name, checked_text
+from speechsearch.store.tables import NameRow, NameVerdictRow
+
+
+class NameList:
+    """The names of a database, by how they are written."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def find(self) -> list[ListedName]:
+        """Return all names, sorted.
+
+        Raises:
+            StoreError: a row is damaged.
+        """
+        with self._database.reading() as connection:
+            found = [name_of(row) for row in connection.execute(sa.select(NameRow.__table__))]
+        return sorted(found, key=lambda one: (one.written.casefold(), one.written))
+
+    def put(self, name: ListedName) -> None:
+        """Write a name over the one that is written the same.
+
+        Raises:
+            InputError: text that cannot be kept.
+        """
+        row = {
+            "written": checked_name(name.written, "name"),
+            "sounds_like": json.dumps([checked_text(one, "spelling") for one in name.sounds_like], ensure_ascii=False),
+            "phonemes": bytes(name.phonemes),
+            "heard_by": name.heard_by,
+        }
+        with self._database.writing() as connection:
+            upsert(connection, NameRow, row)
+
+    def delete(self, written: str) -> None:
+        """Delete a name, with what people heard of it.
+
+        Raises:
+            NotFoundError: it is not in the list.
+        """
+        with self._database.writing() as connection:
+            if not connection.execute(sa.delete(NameRow).where(NameRow.written == written)).rowcount:
+                raise NotFoundError(f"The list has no name {written!r:.200}.", "It is written as in the list.")
+
+    def judge(self, written: str, passage_id: str, is_said: bool | None) -> None:
+        """Keep that a name is said in a passage, or that it is not; None: forget what was kept.
+
+        Raises:
+            StoreError: there is no such name or passage.
+        """
+        mine = (NameVerdictRow.written == written) & (NameVerdictRow.passage_id == passage_id)
+        with self._database.writing() as connection:
+            if is_said is None:
+                connection.execute(sa.delete(NameVerdictRow).where(mine))
+            else:
+                row = {"written": written, "passage_id": passage_id, "is_said": is_said, "created_at": time_ago()}
+                upsert(connection, NameVerdictRow, row)
+
+    def verdicts(self, written: str) -> dict[str, bool]:
+        """Return passage id -> whether a name is said in it, for those that somebody has judged."""
+        statement = sa.select(NameVerdictRow.passage_id, NameVerdictRow.is_said)
+        with self._database.reading() as connection:
+            found = connection.execute(statement.where(NameVerdictRow.written == written))
+            return {row.passage_id: bool(row.is_said) for row in found}
+
+
+def name_of(row: Any) -> ListedName:
+    """Return the name of a row.
+
+    Raises:
+        StoreError: the row is damaged.
+    """
+    try:
+        spellings = tuple(str(one) for one in json.loads(row.sounds_like))
+    except (ValueError, TypeError):
+        raise StoreError(f"The name {row.written!r:.80} is damaged.", "Remove it, and add it again.") from None
+    return ListedName(row.written, spellings, tuple(row.phonemes), row.heard_by)
