@@ -66,7 +66,9 @@ def framed(tmp_path_factory: pytest.TempPathFactory, library_folder: Path, paren
 
 @pytest.fixture
 def page(chromium) -> Iterator[object]:
-    context = chromium.new_context(viewport={"width": 1280, "height": 900}, permissions=["clipboard-read"])
+    context = chromium.new_context(
+        viewport={"width": 1280, "height": 900}, permissions=["clipboard-read", "clipboard-write"]
+    )
     opened = context.new_page()
     opened.set_default_timeout(240_000)  # the first question loads the models
     yield opened

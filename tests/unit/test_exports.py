@@ -37,7 +37,8 @@ def test_a_table_has_what_the_card_has() -> None:
     assert row == {
         "rank": "1", "score": "4.5", "likelihood": "0.8123", "title": "A talk", "speaker": "Ann", "date": "2024-05-01",
         "collection": "notes", "recording_id": "r1", "passage_id": "p1", "start_s": "12.5", "end_s": "22.75",
-        "channels": "adapter#1 phonetic#3", "transcript": "some words", "link": f"{ROOT}/?recording=r1&t=12.50",
+        "channels": "adapter#1 phonetic#3", "transcript": "some words",
+        "link": f"{ROOT}/?recording=r1&t=12.50&end=22.75",
     }  # fmt: skip
 
 
