@@ -86,7 +86,7 @@ def test_a_column_says_how_much_it_searched_until_that_is_everything(service, tm
     assert (body["coverage"]["passages"], body["coverage"]["of_passages"]) == (there - passages, there)
     assert 0 < body["coverage"]["duration_s"] < body["coverage"]["of_duration_s"]
     assert body["searched_in"].endswith(" by transcript") and " of " in body["searched_in"]
-    assert (body["recognizer"], body["is_calibrated"]) == ("mini", False)  # learnt for the default recogniser
+    assert (body["recognizer"], body["is_calibrated"]) == ("mini", True)
     sound = client.get("/api/v1/compare", params={"q": QUESTION, "left": "hybrid"}).json()["left"]
     assert (sound["coverage"]["passages"], sound["recognizer"]) == (there, "")
     assert list(service.manage.catch_up()) == []
