@@ -45,6 +45,7 @@ class HeardBody(BaseModel):
 def page_address(passage: Passage) -> str:
     """Return the address at which the page opens a recording at a passage and stops at its end.
 
+    >>> from speechsearch.domain.values import Span
     >>> page_address(Passage("a", "r1", Span(1.0, 2.5)))
     '/?recording=r1&t=1.00&end=2.50'
     """
@@ -56,6 +57,7 @@ def page_address(passage: Passage) -> str:
 def audio_address(passage: Passage) -> str:
     """Return the address of a recording's sound with a passage as its media fragment: players stop at its end.
 
+    >>> from speechsearch.domain.values import Span
     >>> audio_address(Passage("a", "r1", Span(1.0, 2.5)))
     '/api/v1/recordings/r1/audio#t=1.00,2.50'
     """

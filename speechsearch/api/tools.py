@@ -116,8 +116,8 @@ def engines_said(cards: Sequence[EngineCard]) -> str:
 
     >>> from speechsearch.retrieval.engine_cards import ASR, PHONETIC
     >>> print(engines_said([PHONETIC, ASR]))
-    phonetic: Sound: the words of your question, names above all, are looked for in what may have been said.
-    asr: Transcript first: a recogniser writes passages down; their meaning and words are searched.
+    phonetic: How the words of your question sound. Good for names and rare words, however they are spelled.
+    asr: The usual way: a speech recogniser writes the passages down, and that text is searched.
     """
     return "\n".join(f"{card.name}: {card.summary}{' Experimental.' * card.is_experimental}" for card in cards)
 

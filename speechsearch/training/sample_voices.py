@@ -16,6 +16,10 @@ TENS = [f"{stem}ty" for stem in ("twen", "thir", "for", "fif", "six", "seven", "
 NUMBERS = UNITS + TEENS + [f"{ten} {unit}".removesuffix(" zero") for ten in TENS for unit in UNITS]
 
 
+RESPELLED = {"Wojciechowski": "Voycheh-hoffski"}
+"""Names that no synthesiser says as those who bear them do."""
+
+
 def years_in_words(text: str) -> str:
     """Return the text with years spelled out, because espeak-ng reads 1874 as a count of things.
 

@@ -24,7 +24,7 @@ import soxr
 
 from speechsearch.domain.assets import SAMPLES
 from speechsearch.training.kokoro import kokoro
-from speechsearch.training.sample_voices import speaking_command, years_in_words
+from speechsearch.training.sample_voices import RESPELLED, speaking_command, years_in_words
 from speechsearch.training.voices import named
 
 RATE_HZ = 16_000
@@ -74,6 +74,8 @@ def paragraph_sound(text: str, voice: str, folder: Path) -> np.ndarray:
 def speak(text: str, voice: str, folder: Path) -> np.ndarray:
     """Return speech, (samples,) float64 at 16 kHz, levelled, with a pause between paragraphs and quiet ends."""
     pieces = []
+    for name, said in RESPELLED.items():
+        text = text.replace(name, said)
     for paragraph in map(years_in_words, text.split("\n\n")):
         pieces += [trim(paragraph_sound(paragraph, voice, folder)), np.zeros(int(PARAGRAPH_PAUSE_S * RATE_HZ))]
     return np.pad(level(np.concatenate(pieces[:-1])), int(EDGE_S * RATE_HZ))

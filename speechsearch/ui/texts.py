@@ -373,7 +373,6 @@ class Collections:
     RECORDINGS = "Recordings"
     NO_RECORDINGS = "No recordings yet. Add some on the tab Add recordings."
     NO_FIT = "No recording has these words in its title, speaker, date or file name."
-    SUBTITLES = "Subtitles"
     FIND = "Find a recording"
     HEADS = ("Recording", "Length", "Passages", "Searchable by", "State")
     CHANGE = "Change"
