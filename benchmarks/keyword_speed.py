@@ -24,6 +24,7 @@ import typer
 from benchmarks.index_speed import sparse
 from speechsearch.domain.values import Channel, Passage, PhonemeTrack, Recording, Span, SpokenWord, passage_id
 from speechsearch.index import EdgeIndex, Point
+from speechsearch.retrieval.fused import draw_sample
 from speechsearch.retrieval.spotting import CANDIDATES, KeptTracks, losses_of
 from speechsearch.store import Store, StoredPassage
 
@@ -67,11 +68,14 @@ def main(passages: int = 100_000, questions: int = 100, seed: int = 1) -> None:
             words = partial(drawn_words, random)
             losses_of(words(), [track(random)])  # compiled when first used
             spent: dict[str, list[float]] = {}
+            background = list(store.passages.tracks(draw_sample(store.passages.ids())).values())  # kept by a program
             for _ in range(questions):
                 kept = KeptTracks(store.passages.tracks)
                 found = timed(spent, "3-grams", partial(index.search, SPEC.name, sparse(random, 20), CANDIDATES))
                 tracks = timed(spent, "read the tracks", partial(kept, [one.passage_id for one in found]))
-                timed(spent, "keyword score", partial(losses_of, words(), list(tracks.values())))
+                asked = words()
+                timed(spent, "how rare the words are", partial(losses_of, asked, background))
+                timed(spent, "keyword score", partial(losses_of, asked, list(tracks.values())))
             size = (Path(folder) / "speechsearch.db").stat().st_size / passages / LENGTH_S
     print(
         f"{passages} passages of {LENGTH_S:.0f} s, n = {questions} questions of {WORDS} words, {CANDIDATES} candidates"
