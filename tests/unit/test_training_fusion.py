@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from speechsearch.text.common import FEATURES
-from speechsearch.training.fit_fusion import Asked, by_folds, fused_scores, learnt
+from speechsearch.training.fit_weights import Asked, by_folds, fused_scores, learnt
 
 PASSAGES = 30
 
