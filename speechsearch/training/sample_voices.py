@@ -16,8 +16,8 @@ TENS = [f"{stem}ty" for stem in ("twen", "thir", "for", "fif", "six", "seven", "
 NUMBERS = UNITS + TEENS + [f"{ten} {unit}".removesuffix(" zero") for ten in TENS for unit in UNITS]
 
 
-RESPELLED = {"Wojciechowski": "Voycheh-hoffski"}
-"""Names that no synthesiser says as those who bear them do."""
+RESPELLED = {"Wojciechowski": "Voycheh-hoffski", "Kaichi": "Kye-eechee", "Watanabe": "Wahtah-nahbeh"}
+"""Names that no synthesiser says as those who bear them do, and how they are written for it."""
 
 
 def years_in_words(text: str) -> str:
