@@ -22,10 +22,11 @@ from numpy.typing import NDArray
 
 from benchmarks.quality.measure import usual_models
 from benchmarks.quality.recognizers import BASELINE, EVERYTHING, FROM_SOUND
+from benchmarks.quality.sets import read_set
 from benchmarks.quality.transcripts import KeptTranscripts
 from speechsearch.domain.errors import EmptyQueryError
 from speechsearch.domain.values import Query
-from speechsearch.evaluation import CollectionQuery, EvaluationCollection, describe_machine, read_collection
+from speechsearch.evaluation import CollectionQuery, EvaluationCollection, describe_machine
 from speechsearch.evaluation.encoding import encode_collection
 from speechsearch.retrieval.calibration import read_calibrations
 from speechsearch.text.spoken import spoken_words
@@ -35,10 +36,11 @@ from speechsearch.training.fit_calibration import brier, calibration_error, kind
 ROOT = Path(__file__).parents[1]
 PAGE, PICTURE = ROOT / "docs" / "likelihood.md", ROOT / "docs" / "images" / "likelihood.png"
 ENGINES = (EVERYTHING, *FROM_SOUND, "asr")
-DEEPEST = 10
+DEEPEST, PASSAGES = 10, 60
 MOST = 100
 """So many questions of a kind are asked in a set, so that no kind is drowned."""
 SURE = 0.95
+KINDS = ("said", "rare", "phrase", "paraphrase", "question")
 Numbers = NDArray[np.float64]
 
 
@@ -57,7 +59,10 @@ def asked(collection: EvaluationCollection, others: Sequence[str], seed: int) ->
     rng = random.Random(seed)
     by_kind: dict[str, list[tuple[str, dict[str, int]]]] = defaultdict(list)
     for query in collection.queries:
-        by_kind[kind_of(query.query_id)].append((query.text, dict(collection.relevance.get(query.query_id, {}))))
+        kind = kind_of(query.query_id)
+        by_kind[kind if kind in KINDS else "name"].append(
+            (query.text, dict(collection.relevance.get(query.query_id, {})))
+        )
     by_kind["word"] = single_words(collection, rng)
     by_kind["absent"] = [(text, {}) for text in others]
     queries, relevance = [], {}
@@ -72,7 +77,7 @@ def measured(folders: Sequence[Path]) -> dict[str, list[tuple[str, str, float, b
     """Return of each engine (set, kind, chance, whether right) of every hit."""
     models = usual_models(without=["whisper-tiny.en", "mini", "pocketsphinx"])
     makers = models.makers([KeptTranscripts(models.recognizers[BASELINE], ROOT / "runs" / "quality" / "transcripts")])
-    collections = {folder.name: read_collection(folder) for folder in folders}
+    collections = {folder.name: read_set(folder, PASSAGES).collection for folder in folders}
     found: dict[str, list[tuple[str, str, float, bool]]] = defaultdict(list)
     for seed, (name, collection) in enumerate(collections.items()):
         others = [query.text for other, these in collections.items() if other != name for query in these.queries]
