@@ -9,7 +9,7 @@ import email.utils
 import io
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from ingest.endings import SOUND_SUFFIXES
 from ingest.metadata import description_of
 from ingest.sources import (
     LONGEST_NAME,
+    LONGEST_TEXT,
     Beside,
     BesideKind,
     Found,
@@ -31,10 +32,12 @@ from ingest.sources import (
 )
 from speechsearch.domain.errors import InputError
 from speechsearch.domain.limits import Limits
-from speechsearch.service.outward import FetchError, fetch, fetch_to
+from speechsearch.service.outward import FetchError, fetch, fetch_to, new_client
 
 if TYPE_CHECKING:
     import httpx
+
+    from speechsearch.service.open import Service
 
 LARGEST_FEED_BYTES = 20_000_000
 MOST_EPISODES = 10_000
@@ -85,6 +88,11 @@ class Episode:
     licence: str
     transcripts: tuple[tuple[str, str], ...]
     chapters_url: str
+
+    @property
+    def source(self) -> str:
+        """The address of its sound as it is kept with the recording: cut to length."""
+        return clean(self.sound_url, LONGEST_TEXT)
 
     @property
     def file_name(self) -> str:
@@ -183,6 +191,27 @@ def iso_date(written: str) -> str:
         return ""
 
 
+def new_episodes(service: Service, url: str, collection: str, workspace: Path, limit: int | None) -> Selection:
+    """Return the episodes of a feed that a collection, by its name in the store, has not yet; see ``feed_sources``."""
+    network = service.settings.network
+    known = {one.source for one in service.browse.recordings() if one.collection == collection}
+    client = new_client(network.hosts, network.private_hosts)
+    try:
+        found = feed_sources(url, client, service.limits, workspace, limit=limit, is_known=known.__contains__)
+    except BaseException:
+        client.close()
+        raise
+    return Selection(_closing(found, client), files=found.files, size_bytes=found.size_bytes)
+
+
+def _closing(found: Iterable[Found], client: httpx.Client) -> Iterator[Found]:
+    """Yield what was found and close the client at the end."""
+    try:
+        yield from found
+    finally:
+        client.close()
+
+
 def feed_sources(
     url: str,
     client: httpx.Client,
@@ -190,7 +219,7 @@ def feed_sources(
     workspace: Path,
     *,
     limit: int | None = None,
-    is_known: Callable[[str], bool] = lambda address: False,
+    is_known: Callable[[str], bool] = lambda source: False,
 ) -> Selection:
     """Return the episodes of a feed, each fetched when it is its turn and removed again.
 
@@ -200,7 +229,7 @@ def feed_sources(
         limits: what a recording may be.
         workspace: a folder for what is fetched.
         limit: only so many, as they come in the feed.
-        is_known: says of the address of an episode's sound whether it was taken in before.
+        is_known: says of an episode's ``source`` whether it was taken in before.
 
     Raises:
         FetchError: the feed cannot be fetched, or must not be.
@@ -212,7 +241,7 @@ def feed_sources(
     if not feed.episodes:
         raise InputError(f"The feed '{feed.title}' has no episodes with sound.")
     chosen = feed.episodes[:limit]
-    new = [one for one in chosen if not is_known(one.sound_url)]
+    new = [one for one in chosen if not is_known(one.source)]
     return Selection(
         _fetched(feed, new, client, limits, workspace), files=len(new), size_bytes=sum(one.size_bytes for one in new)
     )
@@ -235,7 +264,7 @@ def _fetched(
             about = description_of(
                 {
                     "title": episode.title, "speaker": episode.speaker, "date": episode.date,
-                    "language": feed.language, "licence": episode.licence, "source": episode.sound_url,
+                    "language": feed.language, "licence": episode.licence, "source": episode.source,
                 }
             )  # fmt: skip
             beside, problems = _beside(episode, client, Path(folder), name)
