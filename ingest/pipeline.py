@@ -163,7 +163,9 @@ def explain(error: Exception, what: str) -> str:
     if isinstance(error, SpeechSearchError):
         return str(error)
     log.error("%s", what, exc_info=error)
-    return f"{what}: {type(error).__name__}: {clean(error, LONGEST_NAME)} (the log has more)."
+    # That of the disk would name where things lie.
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else clean(error, LONGEST_NAME)
+    return f"{what}: {type(error).__name__}: {reason} (the log has more)."
 
 
 def _take_in(

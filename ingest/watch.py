@@ -39,7 +39,7 @@ Stamp = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """What is to be taken in: recordings and archives, with what describes each, and the stamps to be remembered then."""
+    """What is to be taken in: recordings and archives, with what describes each; the stamps to be remembered then."""
 
     sounds: Mapping[PurePosixPath, tuple[PurePosixPath, ...]]
     stamps: Mapping[PurePosixPath, Stamp]

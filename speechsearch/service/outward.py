@@ -26,7 +26,7 @@ SLOWEST_BYTES_A_S = 50_000
 FREE_S = 60.0
 NAT64, PUBLIC_IPV6 = ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("2000::/3")
 ENCODINGS = ("", "identity", "gzip", "x-gzip", "deflate")
-"""How an answer may be packed, although we ask for none of it: these can be unpacked piece by piece in little memory."""
+"""How an answer may be packed, although we ask for it plain: once, so that it is unpacked in little memory."""
 AGENT = "speechsearch"
 
 Resolve = Callable[[str, int], Iterable[str]]

@@ -139,6 +139,15 @@ def test_nothing_is_overwritten_and_nothing_half_is_left(filled: Service, tmp_pa
     assert not [one.name for one in tmp_path.iterdir() if "out" in one.name or "none" in one.name]
 
 
+def test_chapters_and_captions_are_told_without_reading_the_transcript(filled: Service) -> None:
+    given = filled.store.given
+    for one in filled.browse.recordings():
+        found = given.of(one.recording_id)
+        assert given.chapters(one.recording_id) == found.chapters
+        assert given.has_captions(one.recording_id) == bool(found.captions)
+    assert given.chapters("unknown") == () and not given.has_captions("unknown")
+
+
 def test_what_others_may_not_see_is_not_exported(filled: Service) -> None:
     filled.store.collections.add("@ann/notes")
     with pytest.raises(NotFoundError, match="no collection 'notes'"):
