@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from ingest import run, runners
-from ingest.feeds import feed_sources, parsed
+from ingest.episodes import parsed
+from ingest.feeds import feed_sources
 from ingest.metadata import description_of
 from speechsearch.domain.assets import SAMPLES
 from speechsearch.domain.captions import Chapter
