@@ -1,186 +1,48 @@
-"""Podcast feeds (RSS 2.0): their episodes, with the transcripts and chapters of Podcasting 2.0.
-
-``feedparser`` keeps only the last of several transcripts of an episode, so the feed is read with ``defusedxml``.
-"""
+"""Podcast feeds as a part of what a run takes in: each episode is fetched when it is its turn."""
 
 from __future__ import annotations
 
-import email.utils
 import io
-import re
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urljoin, urlsplit
+from typing import TYPE_CHECKING
 
 from ingest import transcripts
-from ingest.endings import SOUND_SUFFIXES
+from ingest.episodes import Episode, Feed, parsed
 from ingest.metadata import description_of
-from ingest.sources import (
-    LONGEST_NAME,
-    Beside,
-    BesideKind,
-    Found,
-    Rejected,
-    Selection,
-    Source,
-    clean,
-    disk_name,
-)
+from ingest.sources import LONGEST_NAME, Beside, BesideKind, Found, Rejected, Selection, Source, clean, disk_name
 from speechsearch.domain.errors import InputError
 from speechsearch.domain.limits import Limits
-from speechsearch.service.outward import FetchError, fetch, fetch_to
+from speechsearch.service.outward import FetchError, fetch, fetch_to, new_client
 
 if TYPE_CHECKING:
     import httpx
 
+    from speechsearch.service.open import Service
+
 LARGEST_FEED_BYTES = 20_000_000
-MOST_EPISODES = 10_000
-LONGEST_ADDRESS = 2_000
-ITUNES = "{http://www.itunes.com/dtds/podcast-1.0.dtd}"
-PODCAST = (
-    "{https://podcastindex.org/namespace/1.0}",
-    "{https://github.com/Podcastindex-org/podcast-namespace/blob/main/docs/1.0.md}",
-)
-TRANSCRIPTS = {
-    "application/json": ".json",
-    "text/vtt": ".vtt",
-    "application/srt": ".srt",
-    "application/x-subrip": ".srt",
-    "text/srt": ".srt",
-}
-"""Media type -> ending of the transcripts that can be read, those that may have the times of words first."""
-CHAPTERS = ("application/json+chapters", "application/json")
-SOUND_TYPES = {
-    "audio/mpeg": ".mp3",
-    "audio/mp3": ".mp3",
-    "audio/x-m4a": ".m4a",
-    "audio/mp4": ".m4a",
-    "audio/aac": ".aac",
-    "audio/ogg": ".ogg",
-    "audio/opus": ".opus",
-    "audio/flac": ".flac",
-    "audio/wav": ".wav",
-    "audio/x-wav": ".wav",
-    "video/mp4": ".mp4",
-    "video/x-m4v": ".m4v",
-    "video/quicktime": ".mov",
-}
-MOST_TRANSCRIPTS = 3
-"""So many of an episode's are tried."""
 
 
-@dataclass(frozen=True, slots=True)
-class Episode:
-    """An episode of a feed: where its sound is, what is said of it, and (address, ending) of its transcripts."""
-
-    title: str
-    sound_url: str
-    sound_type: str
-    size_bytes: int
-    date: str
-    speaker: str
-    licence: str
-    transcripts: tuple[tuple[str, str], ...]
-    chapters_url: str
-
-    @property
-    def file_name(self) -> str:
-        """A name for its file: that of the address, with an ending of sound."""
-        name = clean(unquote(urlsplit(self.sound_url).path).rpartition("/")[2], LONGEST_NAME)
-        if Path(name).suffix.lower() in SOUND_SUFFIXES:
-            return name
-        return f"{name or 'episode'}{SOUND_TYPES.get(self.sound_type, '.mp3')}"
-
-
-@dataclass(frozen=True, slots=True)
-class Feed:
-    """A feed: its title, its language, and its episodes as they are in it, mostly the newest first."""
-
-    title: str
-    language: str
-    episodes: tuple[Episode, ...]
-
-
-def parsed(content: bytes, url: str) -> Feed:
-    """Return a feed; addresses in it may be relative to its own.
-
-    Raises:
-        InputError: it is no RSS feed, or one with a document type, which no feed needs.
-    """
-    from xml.etree.ElementTree import ParseError
-
-    from defusedxml import DefusedXmlException
-    from defusedxml.ElementTree import fromstring
-
+def new_episodes(service: Service, url: str, collection: str, workspace: Path, limit: int | None) -> Selection:
+    """Return the episodes of a feed that a collection, by its name in the store, has not yet; see ``feed_sources``."""
+    network = service.settings.network
+    known = {one.source for one in service.browse.recordings() if one.collection == collection}
+    client = new_client(network.hosts, network.private_hosts)
     try:
-        root = fromstring(content, forbid_dtd=True)
-    except DefusedXmlException as error:
-        raise InputError(f"The feed {url!r:.200} has a document type or entities, which are not read.") from error
-    except (ParseError, ValueError, LookupError) as error:
-        raise InputError(f"The feed {url!r:.200} is no XML: {clean(error)}.", "It must be an RSS feed.") from error
-    channel = root.find("channel")
-    if root.tag != "rss" or channel is None:
-        raise InputError(f"{url!r:.200} is no RSS feed.", "Give the address of the feed, not of the podcast's page.")
-    everywhere = {"speaker": _text(channel, f"{ITUNES}author"), "licence": _of_podcast(channel, "license")}
-    items = channel.findall("item")[:MOST_EPISODES]
-    episodes = (_episode(item, url, everywhere) for item in items)
-    title = clean(_text(channel, "title"), LONGEST_NAME) or urlsplit(url).netloc
-    return Feed(title, _text(channel, "language"), tuple(one for one in episodes if one is not None))
+        found = feed_sources(url, client, service.limits, workspace, limit=limit, is_known=known.__contains__)
+    except BaseException:
+        client.close()
+        raise
+    return Selection(_closing(found, client), files=found.files, size_bytes=found.size_bytes)
 
 
-def _episode(item: Any, url: str, everywhere: dict[str, str]) -> Episode | None:
-    """Return an episode; None where it has no sound."""
-    enclosure = item.find("enclosure")
-    address = "" if enclosure is None else (enclosure.get("url") or "").strip()
-    if not address or len(address) > LONGEST_ADDRESS:
-        return None
-    length = (enclosure.get("length") or "").strip()
-    found = [
-        (one.get("url") or "", (one.get("type") or "").strip().lower()) for one in _all_of_podcast(item, "transcript")
-    ]
-    order = list(TRANSCRIPTS)
-    readable = sorted(
-        (order.index(kind), urljoin(url, where), TRANSCRIPTS[kind]) for where, kind in found if where and kind in order
-    )
-    chapters = [one.get("url") for one in _all_of_podcast(item, "chapters") if one.get("type") in CHAPTERS]
-    return Episode(
-        title=_text(item, "title") or _text(item, f"{ITUNES}title"),
-        sound_url=urljoin(url, address),
-        sound_type=(enclosure.get("type") or "").strip().lower(),
-        size_bytes=int(length) if re.fullmatch(r"\d{1,15}", length, re.ASCII) else 0,
-        date=iso_date(_text(item, "pubDate")),
-        speaker=_text(item, f"{ITUNES}author") or everywhere["speaker"],
-        licence=_of_podcast(item, "license") or everywhere["licence"],
-        transcripts=tuple((where, suffix) for _, where, suffix in readable[:MOST_TRANSCRIPTS]),
-        chapters_url=urljoin(url, chapters[0]) if chapters and chapters[0] else "",
-    )
-
-
-def _text(element: Any, name: str) -> str:
-    return (element.findtext(name) or "").strip()
-
-
-def _all_of_podcast(element: Any, name: str) -> list[Any]:
-    return [one for namespace in PODCAST for one in element.findall(f"{namespace}{name}")]
-
-
-def _of_podcast(element: Any, name: str) -> str:
-    return next(((one.text or "").strip() for one in _all_of_podcast(element, name)), "")
-
-
-def iso_date(written: str) -> str:
-    """Return a date of a feed as ISO 8601 has it; empty where it is none.
-
-    >>> iso_date("Tue, 05 Mar 2019 23:30:00 -0500"), iso_date("yesterday")
-    ('2019-03-05', '')
-    """
+def _closing(found: Iterable[Found], client: httpx.Client) -> Iterator[Found]:
+    """Yield what was found and close the client at the end."""
     try:
-        return email.utils.parsedate_to_datetime(written).date().isoformat()
-    except (ValueError, TypeError, IndexError):
-        return ""
+        yield from found
+    finally:
+        client.close()
 
 
 def feed_sources(
@@ -190,7 +52,7 @@ def feed_sources(
     workspace: Path,
     *,
     limit: int | None = None,
-    is_known: Callable[[str], bool] = lambda address: False,
+    is_known: Callable[[str], bool] = lambda source: False,
 ) -> Selection:
     """Return the episodes of a feed, each fetched when it is its turn and removed again.
 
@@ -200,7 +62,7 @@ def feed_sources(
         limits: what a recording may be.
         workspace: a folder for what is fetched.
         limit: only so many, as they come in the feed.
-        is_known: says of the address of an episode's sound whether it was taken in before.
+        is_known: says of an episode's ``source`` whether it was taken in before.
 
     Raises:
         FetchError: the feed cannot be fetched, or must not be.
@@ -212,7 +74,7 @@ def feed_sources(
     if not feed.episodes:
         raise InputError(f"The feed '{feed.title}' has no episodes with sound.")
     chosen = feed.episodes[:limit]
-    new = [one for one in chosen if not is_known(one.sound_url)]
+    new = [one for one in chosen if not is_known(one.source)]
     return Selection(
         _fetched(feed, new, client, limits, workspace), files=len(new), size_bytes=sum(one.size_bytes for one in new)
     )
@@ -235,7 +97,7 @@ def _fetched(
             about = description_of(
                 {
                     "title": episode.title, "speaker": episode.speaker, "date": episode.date,
-                    "language": feed.language, "licence": episode.licence, "source": episode.sound_url,
+                    "language": feed.language, "licence": episode.licence, "source": episode.source,
                 }
             )  # fmt: skip
             beside, problems = _beside(episode, client, Path(folder), name)

@@ -131,10 +131,10 @@ def parse(content: bytes, name: str, most_rows: int) -> Metadata:
     if len(content) > LARGEST_BYTES:
         return _unusable(name, f"has more than {LARGEST_BYTES:,} bytes")
     text, guessed = decoded(content)
-    heads, cells_of_lines = read_table(text, lambda cells: "file_name" in columns_of(cells))
-    columns = columns_of(heads)
+    heads, cells_of_lines = read_table(text, lambda cells: "file_name" in columns_of(cells[:MOST_COLUMNS]))
     if len(heads) > MOST_COLUMNS:
         return _unusable(name, f"has more than {MOST_COLUMNS} columns")
+    columns = columns_of(heads)
     if "file_name" not in columns:
         first = clean(", ".join(heads), LONGEST_LINE)
         return _unusable(name, "has no column 'file'" + (f" (it begins with: {first})" if first else ""))

@@ -15,7 +15,7 @@ from ingest.transcripts import Enclosed, read_enclosed
 from speechsearch import audio
 from speechsearch.domain.captions import Given, WrittenPassage
 from speechsearch.domain.dates import kept_date, read_date
-from speechsearch.domain.errors import SpeechSearchError
+from speechsearch.domain.errors import InputError, SpeechSearchError
 from speechsearch.domain.limits import Limits
 from speechsearch.domain.progress import ProgressCallback
 from speechsearch.domain.values import Recording
@@ -163,7 +163,9 @@ def explain(error: Exception, what: str) -> str:
     if isinstance(error, SpeechSearchError):
         return str(error)
     log.error("%s", what, exc_info=error)
-    return f"{what}: {type(error).__name__}: {clean(error, LONGEST_NAME)} (the log has more)."
+    # That of the disk would name where things lie.
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else clean(error, LONGEST_NAME)
+    return f"{what}: {type(error).__name__}: {reason} (the log has more)."
 
 
 def _take_in(
@@ -207,11 +209,16 @@ def _keep_beside(indexer: Indexer, source: Source, recording: Recording, outcome
         return ""  # it is another collection's
     found = read_enclosed(source.beside, recording.duration_s)
     is_new = indexer.keep_given(recording.recording_id, found.given)
-    written = [name for name, passages in found.written if indexer.keep_written(recording.recording_id, name, passages)]
+    said = kept_said(found, is_new)
+    for name, passages in found.written:
+        try:
+            if indexer.keep_written(recording.recording_id, name, passages):
+                said.append(f"Transcript by {name} taken over.")
+        except InputError as error:  # the recording is there all the same
+            said.append(f"The transcript by {name} beside it was left out: {error.message}")
     if found.about:
         indexer.describe_collection(recording.collection, found.about)
-    taken_over = [f"Transcript by {name} taken over." for name in written]
-    return " ".join((*kept_said(found, is_new), *taken_over, *found.problems))
+    return " ".join((*said, *found.problems))
 
 
 def kept_said(found: Enclosed, is_new: bool) -> list[str]:

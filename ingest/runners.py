@@ -47,19 +47,9 @@ def runners(service: Service, samples: Path) -> Mapping[str, Runner]:
         )
 
     def feed(job: Job, workspace: Path) -> Selection:
-        from ingest.feeds import feed_sources
-        from speechsearch.service.outward import new_client
+        from ingest.feeds import new_episodes
 
-        network = service.settings.network
-        known = {one.source for one in service.browse.recordings() if one.collection == job.collection}
-        return feed_sources(
-            job.task["url"],
-            new_client(network.hosts, network.private_hosts),
-            limits,
-            workspace,
-            limit=job.task["limit"],
-            is_known=known.__contains__,
-        )
+        return new_episodes(service, job.task["url"], job.collection, workspace, job.task["limit"])
 
     def watched(job: Job, workspace: Path) -> Selection:
         inside = [PurePosixPath(one) for one in job.task["inside"]]

@@ -171,7 +171,10 @@ def _first(values: Mapping[str, Any], *names: str) -> Any:
 
 def _number(values: Mapping[str, Any], *names: str) -> float:
     found = _first(values, *names)
-    return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else math.nan
+    try:
+        return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else math.nan
+    except OverflowError:  # a whole number with more digits than a float has
+        return math.nan
 
 
 def _json(text: str) -> Any:

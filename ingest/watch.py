@@ -22,7 +22,7 @@ from ingest.discover import discover_some
 from ingest.endings import is_archive, is_sound, is_table
 from ingest.folders import files_below
 from ingest.sources import Found, Selection
-from speechsearch.domain.errors import InputError, SpeechSearchError
+from speechsearch.domain.errors import InputError
 from speechsearch.domain.limits import Limits
 
 if TYPE_CHECKING:
@@ -31,17 +31,25 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+MOST_IN_A_TASK = 1_000
+"""So many recordings are one task: what a task is to do is one row of the database."""
 Stamp = tuple[int, int]
 """Bytes and time of the last change (ns) of a file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """What is to be taken in: recordings and archives, what describes them, and the stamps to be remembered then."""
+    """What is to be taken in: recordings and archives, with what describes each; the stamps to be remembered then."""
 
-    sounds: tuple[PurePosixPath, ...]
-    described_by: tuple[PurePosixPath, ...]
+    sounds: Mapping[PurePosixPath, tuple[PurePosixPath, ...]]
     stamps: Mapping[PurePosixPath, Stamp]
+
+    def parts(self, most: int = MOST_IN_A_TASK) -> Iterator[tuple[int, list[PurePosixPath]]]:
+        """Yield it in parts: of each, the number of recordings and archives, and all its files."""
+        chosen = list(self.sounds)
+        for start in range(0, len(chosen), most):
+            some = chosen[start : start + most]
+            yield len(some), list(dict.fromkeys([*some, *(one for path in some for one in self.sounds[path])]))
 
 
 class Watch:
@@ -76,8 +84,7 @@ class Watch:
         }
         restless = {path for path, (_, since_s) in self._seen.items() if now_s - since_s < self._settle_s}
         companions = Companions({path: self.root / path for path in stamps})
-        sounds: list[PurePosixPath] = []
-        described_by: dict[PurePosixPath, None] = {}
+        sounds: dict[PurePosixPath, tuple[PurePosixPath, ...]] = {}
         above = [one for one in stamps if _describes_all(one)]
         for path in sorted(stamps):
             if may_be_beside(path) or _describes_all(path):
@@ -87,14 +94,12 @@ class Watch:
             about_it += [one for one in above if one.parent in path.parents]
             is_new = any(self._done.get(one) != stamps[one] for one in (path, *about_it))
             if is_new and restless.isdisjoint((path, *about_it)):
-                sounds.append(path)
-                described_by |= dict.fromkeys(about_it)
-        chosen = {path: stamps[path] for path in (*sounds, *described_by)}
-        return Ready(tuple(sounds), tuple(described_by), chosen)
+                sounds[path] = tuple(about_it)
+        return Ready(sounds, {one: stamps[one] for path, about_it in sounds.items() for one in (path, *about_it)})
 
     def selection(self, ready: Ready, limits: Limits, workspace: Path) -> Selection:
         """Return the recordings of what is ready."""
-        return discover_some(self.root, (*ready.sounds, *ready.described_by), limits, workspace)
+        return discover_some(self.root, tuple(ready.stamps), limits, workspace)
 
     def remember(self, ready: Ready) -> None:
         """Note that something was taken in, or could not be: it is not tried again before it changes."""
@@ -148,11 +153,11 @@ def watching(service: Service, jobs: JobQueue) -> Iterator[None]:
         while not is_over.wait(wanted.every_s):
             try:
                 ready = watched.look(time.monotonic())
+                for recordings, files in ready.parts():
+                    jobs.submit_watched(watched.root, list(map(str, files)), recordings, wanted.collection)
                 if ready.sounds:
-                    inside = [str(path) for path in (*ready.sounds, *ready.described_by)]
-                    jobs.submit_watched(watched.root, inside, len(ready.sounds), wanted.collection)
-                    watched.remember(ready)  # the job survives restarts by itself
-            except (SpeechSearchError, OSError):
+                    watched.remember(ready)  # the tasks survive restarts by themselves
+            except Exception:  # the next look may go well
                 log.exception("the watched folder %s", watched.root)
 
     thread = threading.Thread(target=work, name="watch", daemon=True)

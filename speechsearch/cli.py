@@ -154,6 +154,7 @@ def ingest(
     afterwards by the running page, or now with --wait.
     """
     from ingest.discover import discover
+    from ingest.feeds import new_episodes
     from ingest.hub import dataset_sources
     from ingest.pipeline import run
 
@@ -168,7 +169,7 @@ def ingest(
                 dataset, split=split, audio_column=column, limit=most, workspace=work, limits=limits
             )
         elif feed:
-            found = cli_exchange.episodes(service, feed, collection, work, limit or None)
+            found = new_episodes(service, feed, collection, work, limit or None)
         else:
             found = discover(paths or [], limits, work)
         results: list[FileResult | Unmade] = []

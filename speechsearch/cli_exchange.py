@@ -15,9 +15,7 @@ from speechsearch.domain.captions import CaptionFormat
 from speechsearch.domain.errors import DataFolderInUseError, InputError
 
 if TYPE_CHECKING:
-    from ingest.sources import Selection
     from ingest.watch import Ready, Watch
-    from speechsearch.service.open import Service
 
 EVERY_S, SETTLE_S = 10.0, 20.0
 ROOT = Path(__file__).resolve().parents[1]
@@ -30,17 +28,6 @@ def add_commands(app: typer.Typer) -> None:
     app.command()(export)
     app.command()(subtitles)
     app.command("publish-space")(publish_space)
-
-
-def episodes(service: Service, url: str, collection: str, workspace: Path, limit: int | None) -> Selection:
-    """Return the episodes of a podcast's feed that a collection has not yet."""
-    from ingest.feeds import feed_sources
-    from speechsearch.service.outward import new_client
-
-    network = service.settings.network
-    known = {one.source for one in service.browse.recordings() if one.collection == collection}
-    client = new_client(network.hosts, network.private_hosts)
-    return feed_sources(url, client, service.limits, workspace, limit=limit, is_known=known.__contains__)
 
 
 def watch(

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from speechsearch.jobs.queue import JobQueue
     from speechsearch.service.open import Service
 
-MOST_LISTED, MOST_TASKS, MOST_NEIGHBOURS = 50, 20, 5
+MOST_RECORDINGS, MOST_TASKS, MOST_NEIGHBOURS = 50, 20, 5
 MOST_CHARACTERS = 20_000
 """Of a transcript in one answer; about twenty minutes of speech."""
 LONGEST_CLIP_S = 90.0
@@ -130,7 +130,7 @@ def reading_tools(service: Service, ask: Asking) -> list[Callable[..., Any]]:
     async def recordings(
         collection: Annotated[str, Field(max_length=200, description="Only this collection; all when empty.")] = "",
         words: Annotated[str, Field(max_length=200, description="Only with these in title, speaker or date.")] = "",
-        limit: Annotated[int, Field(ge=1, le=MOST_LISTED, description="How many at most.")] = 20,
+        limit: Annotated[int, Field(ge=1, le=MOST_RECORDINGS, description="How many at most.")] = 20,
         offset: Annotated[int, Field(ge=0, description="How many to pass over: next_offset of the answer before.")] = 0,
     ) -> ListBody:
         """List recordings with title, speaker, date, length and id; use `search` to find what is said in them."""

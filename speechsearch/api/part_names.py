@@ -53,7 +53,11 @@ def _extended(disposition: bytes, is_alone: bool) -> str:
     """
     message = Message()
     message["content-disposition"] = " ".join(disposition.decode("latin-1").split())
-    for parameter, value in message.get_params(failobj=[], header="content-disposition"):
+    try:
+        parameters = message.get_params(failobj=[], header="content-disposition")
+    except ValueError:  # pieces with numbers of thousands of digits
+        return ""
+    for parameter, value in parameters:
         if parameter.lower() == "filename" and isinstance(value, tuple):
             charset, _, said = value
             return _in_charset(said.encode("latin-1", "replace"), charset or "utf-8")
@@ -65,7 +69,7 @@ def _extended(disposition: bytes, is_alone: bool) -> str:
 def _in_charset(content: bytes, charset: str) -> str:
     try:
         return content.decode(charset)
-    except (LookupError, UnicodeError):
+    except (LookupError, ValueError):
         return text_of(content)
 
 

@@ -14,6 +14,7 @@ COUNTED = (
     "/api/v1/compare",
     "/page/recordings",
     "/api/v1/export",
+    "/api/v1/collections/export",
     "/api/v1/feedback",
     "/api/v1/names/",
     "/page/names/",

@@ -35,8 +35,9 @@ INSTRUCTIONS = (
     "written by recognisers, which mishear names: where it matters, listen to the clip."
 )
 Words = Annotated[str, Field(max_length=1000, description=f"A question or a few words, in plain language. {SYNTAX}")]
+MOST_NAMED = 200
+"""So many collections, and names of the list, are in one answer."""
 Count = Annotated[int, Field(ge=1, le=25, description="How many passages to return.")]
-MOST_LISTED = 200
 In = Annotated[str, Field(max_length=200, description="Only this collection; all when empty.")]
 
 
@@ -88,12 +89,12 @@ def tool_server(service: Service, jobs: JobQueue | None) -> FastMCP[Any]:
     async def collections() -> list[CollectionBody]:
         """List the collections that can be searched and how much is in each; of very many, the first 200."""
         found = await answer(service.browse.collections, visitor())
-        return [CollectionBody.of(one) for one in found[:MOST_LISTED]]
+        return [CollectionBody.of(one) for one in found[:MOST_NAMED]]
 
     async def names() -> list[NameBody]:
         """List the names that this library hears in a way of their own, at most 200; searches go by them already."""
         found = await answer(service.names.find)
-        return [NameBody.of(one, service.names.fingerprint) for one in found[:MOST_LISTED]]
+        return [NameBody.of(one, service.names.fingerprint) for one in found[:MOST_NAMED]]
 
     async def names_heard(name: Words, top_k: Count = 20, collection: In = "") -> list[NameHeardBody]:
         """List the passages in which a name of the list was heard, the likeliest first, with when it is said."""

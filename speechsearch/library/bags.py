@@ -65,9 +65,11 @@ def bag_files(library: Library, collection: str) -> Generator[tuple[str, Iterato
     The contents must be read to their ends, in this order.
 
     Raises:
-        NotFoundError: the audio of a recording is gone, while its content is read.
+        NotFoundError: the collection is gone, or the audio of a recording is, while its content is read.
     """
-    (summary,) = [one for one in library.store.collections.summaries() if one.name == collection]
+    summary = next((one for one in library.store.collections.summaries() if one.name == collection), None)
+    if summary is None:
+        raise NotFoundError("The collection is gone.", "It was deleted or renamed just now.")
     payload, tags = Sums(), Sums()
     rows: list[dict[str, str]] = []
     used: set[str] = set()

@@ -75,7 +75,7 @@ def take_in(
             said = store.recordings.described(recording.recording_id)
             known = store.recordings.get(recording.recording_id)
             recording = replace(corrected(known, said, described), duration_s=recording.duration_s)
-            described = {**said, **described}
+            described = {**(said or {}), **described}
         media_name = copy_media(library, path, recording)
         try:
             heard = Heard()
@@ -95,27 +95,40 @@ def update(library: Library, known: Recording, described: Mapping[str, str], pas
     """Take over what is said anew about a recording that is there."""
     said = library.store.recordings.described(known.recording_id)
     recording = corrected(known, said, described)
-    if said != (now := {**said, **described}):
+    if said != (now := {**(said or {}), **described}):
         library.describe_recording(recording, now)
     changes = [
         f"{name} is '{new}'" + (f", not '{old}'" if old else "")
         for name in described
         if (old := getattr(known, name)) != (new := getattr(recording, name))
     ]
-    message = "; ".join(changes) + "." if changes else ""
+    stays = [
+        f"{name} stays '{old}', not '{new}', since somebody may have changed it here"
+        for name, new in described.items()
+        if said is None and (old := getattr(recording, name)) != new
+    ]
+    message = "; ".join(changes + stays) + "." if changes or stays else ""
     return IndexOutcome("updated" if changes else "unchanged", passages, known.duration_s, message)
 
 
-def corrected(known: Recording, said: Mapping[str, str], described: Mapping[str, str]) -> Recording:
+def corrected(known: Recording, said: Mapping[str, str] | None, described: Mapping[str, str]) -> Recording:
     """Return a recording with what is said about it now and was not before; what was changed since by hand stays.
+
+    ``said``: None where that is not known, because an older version took it in; then only what is empty is filled.
 
     >>> known = Recording("ab", "talks", "Honey, by hand", 9.0, speaker="Bne")
     >>> said = {"title": "Hony", "speaker": "Bne"}
     >>> found = corrected(known, said, {"title": "Hony", "speaker": "Ben"})
     >>> found.title, found.speaker
     ('Honey, by hand', 'Ben')
+    >>> corrected(known, None, {"title": "Hony", "date": "2020"}) == replace(known, date="2020")
+    True
     """
-    changes: dict[str, Any] = {name: value for name, value in described.items() if value != said.get(name)}
+    changes: dict[str, Any] = {
+        name: value
+        for name, value in described.items()
+        if (not getattr(known, name) if said is None else value != said.get(name))
+    }
     return replace(known, **changes)
 
 

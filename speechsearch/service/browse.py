@@ -177,7 +177,7 @@ class Browse:
     def chapters(self, recording_id: str, visitor: Visitor = LOCAL) -> tuple[Chapter, ...]:
         """Return the chapters that came with a recording. Raises NotFoundError."""
         self.recording(recording_id, visitor)
-        return self._library.store.given.of(recording_id).chapters
+        return self._library.store.given.chapters(recording_id)
 
     def playable(self, recording_id: str, visitor: Visitor = LOCAL) -> tuple[Recording, Path, str]:
         """Return a recording, a file with its sound that browsers play, and its media type. Raises NotFoundError."""

@@ -92,7 +92,7 @@ class Export:
     def has_subtitles(self, recording_id: str, visitor: Visitor = LOCAL) -> bool:
         """Say whether there is anything to make subtitles of. Raises NotFoundError."""
         is_written = any(said for _, said in self._browse.transcribed(recording_id, visitor))
-        return is_written or bool(self._library.store.given.of(recording_id).captions)
+        return is_written or self._library.store.given.has_captions(recording_id)
 
     def subtitles(self, recording_id: str, kind: CaptionFormat, recognizer: str = "", visitor: Visitor = LOCAL) -> str:
         """Return the subtitles of a recording, as a recogniser wrote them or as they came with it.

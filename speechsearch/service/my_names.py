@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -40,6 +41,8 @@ class MyNames:
         self._library, self._browse = library, browse
         self._list, self._encoder = library.store.names, library.makers.speech_encoder
         self._kept: tuple[ListedName, ...] | None = None
+        self._changing = threading.Lock()
+        """Held while names are read or written, so that no old list is kept."""
 
     @property
     def fingerprint(self) -> str:
@@ -48,9 +51,11 @@ class MyNames:
 
     def find(self) -> tuple[ListedName, ...]:
         """Return all names, sorted."""
-        if self._kept is None:
-            self._kept = tuple(self._list.find())
-        return self._kept
+        kept = self._kept
+        if kept is None:
+            with self._changing:
+                kept = self._kept = tuple(self._list.find())
+        return kept
 
     def get(self, written: str) -> ListedName:
         """Return a name of the list, however its capitals are.
@@ -106,8 +111,10 @@ class MyNames:
     def remove(self, written: str, visitor: Visitor = LOCAL) -> None:
         """Remove a name, with what was confirmed and rejected. Raises NotAllowedError, NotFoundError."""
         check_owner(visitor)
-        self._list.delete(self.get(written).written)
-        self._kept = None
+        name = self.get(written)
+        with self._changing:
+            self._list.delete(name.written)
+            self._kept = None
 
     def import_table(self, content: bytes, visitor: Visitor = LOCAL) -> Imported:
         """Add the names of a CSV file to the list, those that are there with the table's spellings.
@@ -161,8 +168,9 @@ class MyNames:
         self._list.judge(name.written, passage_id, is_said)
 
     def _write(self, name: ListedName) -> None:
-        self._list.put(name)
-        self._kept = None
+        with self._changing:
+            self._list.put(name)
+            self._kept = None
 
     def _pronounceable(self, name: ListedName) -> ListedName:
         hears_words = any(channel.is_phonetic for channel in self._encoder.channels)

@@ -24,7 +24,9 @@ MOST_REDIRECTS = 5
 SLOWEST_BYTES_A_S = 50_000
 """A download that is slower, over all of it, is given up."""
 FREE_S = 60.0
-NAT64 = ipaddress.ip_network("64:ff9b::/96")
+NAT64, PUBLIC_IPV6 = ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("2000::/3")
+ENCODINGS = ("", "identity", "gzip", "x-gzip", "deflate")
+"""How an answer may be packed, although we ask for it plain: once, so that it is unpacked in little memory."""
 AGENT = "speechsearch"
 
 Resolve = Callable[[str, int], Iterable[str]]
@@ -46,6 +48,8 @@ def is_public(address: str) -> bool:
     [False, False, False, False, False, False]
     >>> [is_public(one) for one in ("::1", "fe80::1%eth0", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::")]
     [False, False, False, False, False]
+    >>> [is_public(one) for one in ("::7f00:1", "fec0::1", "fd00::1", "64:ff9b:1::1", "::ffff:0:7f00:1")]
+    [False, False, False, False, False]
     """
     found = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(found, ipaddress.IPv6Address):
@@ -54,6 +58,8 @@ def is_public(address: str) -> bool:
             inner = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(str(inner))
+        if found not in PUBLIC_IPV6:  # old forms that hold an IPv4 address, or are of one site
+            return False
     return found.is_global and not found.is_multicast
 
 
@@ -182,6 +188,8 @@ def fetch(client: httpx.Client, url: str, target: BinaryIO, most_bytes: int) -> 
     size_bytes, begun_s = 0, time.monotonic()
     with _fetch_errors(url), client.stream("GET", url) as answer:
         answer.raise_for_status()
+        if (packed := answer.headers.get("content-encoding", "").strip().lower()) not in ENCODINGS:
+            raise FetchError(f"{url!r:.200} comes packed in a way that is not read: {packed!r:.40}.")
         announced = answer.headers.get("content-length", "0")
         if announced.isdecimal() and int(announced[:20]) > most_bytes:
             raise _too_large(url, most_bytes)

@@ -142,8 +142,10 @@ class Webhooks:
         unfinished.replace(self._folder / f"{name}.json")
 
     def _work(self) -> None:
-        while not self._is_over:
+        while True:
             self._wake.clear()
+            if self._is_over:
+                return
             try:
                 next_s = self._send_due()
             except Exception:
@@ -162,13 +164,19 @@ class Webhooks:
         return max(0.05, min(waiting, default=3600.0))
 
     def _send(self, path: Path) -> None:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        reason = self._failure(path.stem, json.dumps(kept["message"], ensure_ascii=False).encode())
+        try:
+            kept = json.loads(path.read_text(encoding="utf-8"))
+            tried, body = int(kept["failures"]), json.dumps(kept["message"], ensure_ascii=False).encode()
+        except (ValueError, TypeError, KeyError):  # the power may have gone while it was written
+            log.warning("Webhook %s is damaged and is given up.", path.stem)
+            path.unlink()
+            return
+        reason = self._failure(path.stem, body)
         self._due_s.pop(path.stem, None)
         if not reason:
             path.unlink()
             return
-        failures = kept["failures"] + 1
+        failures = tried + 1
         if failures > len(self._waits_s):
             log.warning("Webhook %s did not arrive (%s) and is given up after %d tries.", path.stem, reason, failures)
             path.unlink()

@@ -41,10 +41,25 @@ class GivenTexts:
                 Caption(Span(start_s, end_s), str(text), tuple(Word(str(w), float(s), float(e)) for w, s, e in words))
                 for start_s, end_s, text, words in json.loads(row.captions)
             )
-            chapters = tuple(Chapter(float(start_s), str(title)) for start_s, title in json.loads(row.chapters))
         except (ValueError, TypeError):
-            raise StoreError(f"What came with recording {recording_id} is damaged.", "Ingest it again.") from None
-        return Given(row.name, captions, chapters)
+            raise _damaged(recording_id) from None
+        return Given(row.name, captions, _chapters(recording_id, row.chapters))
+
+    def chapters(self, recording_id: str) -> tuple[Chapter, ...]:
+        """Return the chapters that came with a recording, without reading its transcript.
+
+        Raises:
+            StoreError: the row is damaged.
+        """
+        statement = sa.select(GivenRow.chapters).where(GivenRow.recording_id == recording_id)
+        with self._database.reading() as connection:
+            return _chapters(recording_id, connection.scalar(statement) or "[]")
+
+    def has_captions(self, recording_id: str) -> bool:
+        """Say whether a transcript came with a recording, without reading it."""
+        statement = sa.select(GivenRow.recording_id).where(GivenRow.captions != "[]")
+        with self._database.reading() as connection:
+            return connection.scalar(statement.where(GivenRow.recording_id == recording_id)) is not None
 
     def with_captions(self) -> set[str]:
         """Return the ids of the recordings that a transcript came with."""
@@ -81,6 +96,17 @@ class GivenTexts:
             for statement in stale:
                 connection.execute(statement)
             mark_stored(connection, JournalRow.recording_id == recording_id)
+
+
+def _chapters(recording_id: str, written: str) -> tuple[Chapter, ...]:
+    try:
+        return tuple(Chapter(float(start_s), str(title)) for start_s, title in json.loads(written))
+    except (ValueError, TypeError):
+        raise _damaged(recording_id) from None
+
+
+def _damaged(recording_id: str) -> StoreError:
+    return StoreError(f"What came with recording {recording_id} is damaged.", "Ingest it again.")
 
 
 def _words(caption: Caption) -> list[list[str | float]]:

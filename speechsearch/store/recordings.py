@@ -117,13 +117,14 @@ class Recordings:
                 grown = RecordingRow.times_found + more
                 connection.execute(sa.update(RecordingRow).where(of_recording).values(times_found=grown))
 
-    def described(self, recording_id: str) -> dict[str, str]:
-        """Return what was said about a recording when it was last taken in, by field; nothing where that is not known.
+    def described(self, recording_id: str) -> dict[str, str] | None:
+        """Return what was said about a recording when it was last taken in, by field; None where that was not kept.
 
         Raises:
             NotFoundError: there is none with this id.
         """
-        return dict(json.loads(self._row(recording_id).described or "{}"))
+        written = self._row(recording_id).described
+        return dict(json.loads(written)) if written else None
 
     def describe(self, recording: Recording, described: Mapping[str, str] | None = None) -> None:
         """Overwrite title, speaker, date, language, licence and source of a recording and mark it "stored".

@@ -363,7 +363,7 @@ def test_a_described_recording_keeps_its_passages_and_is_to_be_indexed_again(sto
 
 def test_what_was_said_about_a_recording_is_kept_until_something_else_is(store):
     save(store, TALK, "a.opus", list(stored_passages(TALK, 1)), "1")
-    assert store.recordings.described(TALK.recording_id) == {}
+    assert store.recordings.described(TALK.recording_id) is None
     said = {"title": "Žofie", "speaker": "Ada"}
     store.recordings.describe(replace(TALK, title="Žofie"), said)
     store.recordings.describe(replace(TALK, title="By hand"))

@@ -18,7 +18,7 @@ from speechsearch.domain.captions import Caption, Chapter, Given
 from speechsearch.domain.errors import InputError, NotFoundError
 from speechsearch.domain.values import Query, Span, Word
 from speechsearch.domain.visitors import Visitor
-from speechsearch.library.bags import file_name_of, free_name
+from speechsearch.library.bags import bag_files, file_name_of, free_name
 from speechsearch.service.open import Service
 from tests.tiny.fakes import FakeLoader, FakeRecognizer, open_fakes
 
@@ -137,6 +137,17 @@ def test_nothing_is_overwritten_and_nothing_half_is_left(filled: Service, tmp_pa
         filled.export.to_zip("talks/2024", tmp_path / "out.zip")
     (tmp_path / "elsewhere").rename(media)
     assert not [one.name for one in tmp_path.iterdir() if "out" in one.name or "none" in one.name]
+
+
+def test_chapters_and_captions_are_told_without_reading_the_transcript(filled: Service) -> None:
+    given = filled.store.given
+    for one in filled.browse.recordings():
+        found = given.of(one.recording_id)
+        assert given.chapters(one.recording_id) == found.chapters
+        assert given.has_captions(one.recording_id) == bool(found.captions)
+    with pytest.raises(NotFoundError, match="collection is gone"):
+        next(bag_files(filled.library, "deleted meanwhile"))
+    assert given.chapters("unknown") == () and not given.has_captions("unknown")
 
 
 def test_what_others_may_not_see_is_not_exported(filled: Service) -> None:

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from ingest import run, runners
-from ingest.feeds import feed_sources, parsed
+from ingest.episodes import parsed
+from ingest.feeds import feed_sources
+from ingest.metadata import description_of
 from speechsearch.domain.assets import SAMPLES
 from speechsearch.domain.captions import Chapter
 from speechsearch.domain.errors import InputError, NotAllowedError
@@ -106,8 +108,11 @@ def test_names_and_addresses_of_episodes() -> None:
         f'<item><enclosure url="{url}" type="{kind}"/></item>'
         for url, kind in (("https://b.org/x/A%20talk.MP3?y", "audio/mpeg"), ("../c", "video/mp4"), ("/", ""))
     )
-    feed = parsed(f"<rss><channel><title> </title>{items}</channel></rss>".encode(), "https://a.org/f/feed.xml")
-    assert [one.file_name for one in feed.episodes] == ["A talk.MP3", "c.mp4", "episode.mp3"]
+    long = f"<item><enclosure url='https://b.org/{'x' * 900}'/></item>"
+    feed = parsed(f"<rss><channel><title> </title>{items}{long}</channel></rss>".encode(), "https://a.org/f/feed.xml")
+    assert [one.file_name for one in feed.episodes] == ["A talk.MP3", "c.mp4", "episode.mp3", f"{'x' * 254}….mp3"]
+    assert feed.episodes[0].source == feed.episodes[0].sound_url
+    assert feed.episodes[3].source == description_of({"source": feed.episodes[3].sound_url}).source  # as it is kept
     assert [one.sound_url for one in feed.episodes][1] == "https://a.org/c" and feed.title == "a.org"
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -101,6 +103,23 @@ def test_corrected_metadata_is_taken_in_and_edits_stay(loader: FakeLoader, sound
         assert service.search.find(filtered).hits
     start = recording.recording_id[:8]
     assert command("edit", start, "--speaker", "", "--json").exit_code == 0 and known()[1] == ""
+
+
+def test_edits_in_a_library_of_an_older_version_stay(loader: FakeLoader, sound: Path, tmp_path: Path) -> None:
+    (tmp_path / "talk.wav").write_bytes(sound.read_bytes())
+    table = tmp_path / "metadata.csv"
+    assert command("ingest", tmp_path / "talk.wav").exit_code == 0
+    assert command("edit", "talk.wav", "--title", "By hand").exit_code == 0
+    (database,) = (tmp_path / "data").glob("*.db")
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("UPDATE recordings SET described = ''")  # as the migration leaves it
+    for row, said in (
+        ("talk.wav,Honey,Ann", "speaker is 'Ann'; title stays 'By hand', not 'Honey'"),
+        ("talk.wav,Honey,Ben", "speaker is 'Ben', not 'Ann'."),
+        ("talk.wav,Bees,Ben", "title is 'Bees', not 'By hand'."),
+    ):
+        table.write_text(f"file,title,speaker\n{row}\n")
+        assert said in command("ingest", tmp_path / "talk.wav").output
 
 
 def test_what_edit_cannot_use_is_refused(loader: FakeLoader, sound: Path) -> None:

@@ -1,6 +1,7 @@
 """The ingest loop over a small service that keeps its journal in a dictionary."""
 
 import hashlib
+import json
 import logging
 import zipfile
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 import soundfile
 
 from ingest import FileResult, Rejected, Selection, Source, discover, run
+from ingest.sources import Beside
 from speechsearch.domain.errors import InputError, SilentError, StoreError
 from speechsearch.domain.limits import Limits
 from speechsearch.domain.progress import Progress
@@ -182,8 +184,29 @@ def test_a_file_that_vanishes_is_a_failure(tmp_path):
     service = SmallService()
     (result,) = run(service, [Source("gone.wav", tmp_path / "gone.wav")], collection="talks")
     assert (result.state, result.recording_id) == ("failed", "")
-    assert "FileNotFoundError" in result.message
+    assert result.message.endswith("FileNotFoundError: No such file or directory (the log has more).")
+    assert str(tmp_path) not in result.message
     assert not service.journal
+
+
+def test_a_transcript_that_cannot_be_kept_leaves_the_recording_taken_in(tmp_path):
+    class Strict(SmallService):
+        def keep_given(self, recording_id, given):
+            return False
+
+        def keep_written(self, recording_id, recognizer, written):
+            raise InputError("The transcript has characters that cannot be kept.")
+
+    written = {"recognizer": "mini", "segments": [{"start": 0, "end": 1, "text": "\0", "fingerprint": "mini-1"}]}
+    (tmp_path / "mini.json").write_text(json.dumps(written))
+    beside = Beside(tmp_path / "mini.json", "mini.json", "written", "mini")
+    source = Source("a.wav", tone(tmp_path / "a.wav", 300), beside=(beside,))
+    service = Strict()
+    (result,) = run(service, [source], collection="talks")
+    assert (result.state, service.journal) == ("indexed", {})
+    assert result.message == (
+        "The transcript by mini beside it was left out: The transcript has characters that cannot be kept."
+    )
 
 
 def test_warnings_are_not_failures():

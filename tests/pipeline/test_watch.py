@@ -79,11 +79,25 @@ def test_a_recording_waits_for_its_transcript_and_follows_its_changes(folder: Pa
     assert names(first) == ["b.wav"]
     watched.remember(first)
     second = watched.look(15.0)
-    assert names(second) == ["a.wav"] and second.described_by == (PurePosixPath("a.srt"),)
+    assert names(second) == ["a.wav"] and second.sounds[PurePosixPath("a.wav")] == (PurePosixPath("a.srt"),)
     watched.remember(second)
     (folder / "metadata.csv").write_text("file,title\na.wav,A\n")
     watched.look(20.0)
     assert names(watched.look(30.0)) == ["a.wav", "b.wav"]
+
+
+def test_a_large_folder_becomes_several_tasks(folder: Path, tmp_path: Path) -> None:
+    for name in ("a.wav", "b.wav", "b.srt", "c.wav", "metadata.csv"):
+        (folder / name).write_bytes(b"1")
+    watched = watch(folder, tmp_path)
+    watched.look(0.0)
+    ready = watched.look(10.0)
+    assert [(count, [str(path) for path in files]) for count, files in ready.parts(2)] == [
+        (2, ["a.wav", "b.wav", "metadata.csv", "b.srt"]),
+        (1, ["c.wav", "metadata.csv"]),
+    ]
+    watched.remember(ready)
+    assert names(watched.look(20.0)) == []
 
 
 def test_hidden_unfinished_and_foreign_files_are_passed_over(folder: Path, tmp_path: Path) -> None:

@@ -103,6 +103,17 @@ def test_what_has_not_arrived_is_sent_by_the_next_process(server: LocalServer, t
     again.stop()
 
 
+def test_a_damaged_message_does_not_hold_up_the_others(server: LocalServer, tmp_path: Path) -> None:
+    for number, content in enumerate((b"", b"[]", b'{"failures": 0}', b"\xff")):
+        (tmp_path / f"msg_{number}.json").write_bytes(content)
+    sender = webhooks(server, tmp_path)
+    sender.start()
+    sender.tell({"n": 1})
+    wait(lambda: not list(tmp_path.glob("*.json")))
+    sender.stop()
+    assert [json.loads(one.body) for one in server.asked] == [{"n": 1}]
+
+
 def test_nothing_is_sent_into_a_private_network_unless_it_is_allowed(server: LocalServer, tmp_path: Path) -> None:
     sender = webhooks(server, tmp_path / "webhooks", private_hosts=())
     sender.start()

@@ -87,6 +87,12 @@ def test_text_that_cannot_be_shown_is_cleaned() -> None:
     assert said("1\n0:0:1,0 --> 0:0:2,0\n\x1b[31mred\u202e \x00flag\n") == [(1.0, 2.0, "[31mred flag")]
 
 
+def test_times_that_are_no_times_are_left_out() -> None:
+    wrong = ("1" + "0" * 400, "1e999", "NaN", "-1", "true", '"1"')
+    segments = ", ".join(f'{{"start": {one}, "end": 2, "text": "a"}}' for one in wrong)
+    assert said(f'[{segments}, {{"start": 0, "end": 2, "text": "b"}}]') == [(0.0, 2.0, "b")]
+
+
 def test_chapters_and_what_an_export_has_written() -> None:
     assert chapters_of('{"chapters": [{"startTime": 9, "title": "B"}, {"startTime": 0, "title": "A"}]}', 10.0) == (
         Chapter(0.0, "A"),

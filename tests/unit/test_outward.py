@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 from collections.abc import Iterator
 from pathlib import Path
@@ -96,3 +97,11 @@ def test_what_the_other_server_says_is_said(server: LocalServer) -> None:
             got(new_client(private_hosts=HERE), server.url(path))
     with pytest.raises(FetchError, match="cannot be fetched"):
         got(new_client(private_hosts=HERE), "http://127.0.0.1:9/")
+
+
+def test_what_is_packed_several_times_over_is_not_unpacked(server: LocalServer) -> None:
+    server.answers["/once"] = (200, {"Content-Encoding": "gzip"}, gzip.compress(b"sound"))
+    assert got(new_client(private_hosts=HERE), server.url("/once"))[1] == b"sound"
+    server.answers["/bomb"] = (200, {"Content-Encoding": "gzip, gzip"}, gzip.compress(gzip.compress(b"sound")))
+    with pytest.raises(FetchError, match="packed in a way that is not read"):
+        got(new_client(private_hosts=HERE), server.url("/bomb"))

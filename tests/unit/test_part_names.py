@@ -22,6 +22,8 @@ from speechsearch.api.part_names import part_names
         ("filename*0*=UTF-8''caf%C3%A9%20; filename*1=\"talk.wav\"", "café talk.wav"),
         ("filename*=undefined''caf%C3%A9.wav", "café.wav"),
         ("filename*=no-such-charset''a.wav", "a.wav"),
+        ("filename*=no\0charset''a.wav", "a.wav"),
+        (f'filename="a.wav"; filename*{"9" * 5000}=b.wav', "a.wav"),
         ('filename="plain.wav"; filename*=', "plain.wav"),
         ('filename="a;filename*=x.wav"', "a;filename*=x.wav"),
         ('filename="=?bogus?="', "=?bogus?="),
