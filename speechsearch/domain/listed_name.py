@@ -10,12 +10,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from speechsearch.domain.errors import InputError
+from speechsearch.domain.safe_text import cell as safe_cell
+from speechsearch.domain.safe_text import text_of_cell
 
 LONGEST_NAME, MOST_WORDS = 100, 8
 MOST_SPELLINGS = 5
 NAME_HEADINGS = ("name", "names", "written", "term")
 COLUMNS = ("name", "sounds_like")
-FORMULA = ("=", "+", "-", "@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def names_in_table(content: bytes) -> Iterator[ListedName | str]:
     is_first = True
     try:
         for number, cells in enumerate(rows, 1 + bool(declared)):
-            row = [_without_apostrophe(cell.strip()) for cell in cells]
+            row = [text_of_cell(cell.strip()) for cell in cells]
             if not any(row):
                 continue
             is_heading, is_first = is_first and row[0].casefold() in NAME_HEADINGS, False
@@ -111,11 +112,6 @@ def _decoded(content: bytes) -> str:
         return content.decode("cp1252", errors="replace")
 
 
-def _without_apostrophe(cell: str) -> str:
-    """Return a cell without the apostrophe that ``table_of`` puts before what a spreadsheet takes for a formula."""
-    return cell[1:] if cell.startswith(tuple(f"'{sign}" for sign in FORMULA)) else cell
-
-
 def table_of(names: Sequence[ListedName]) -> str:
     r"""Return names as a CSV file that ``names_in_table`` reads; recorded examples are not in it.
 
@@ -126,8 +122,7 @@ def table_of(names: Sequence[ListedName]) -> str:
     table = csv.writer(written, lineterminator="\r\n")
     table.writerow(COLUMNS)
     for one in names:
-        cells = (one.written, "; ".join(one.sounds_like))
-        table.writerow([f"'{cell}" if cell.startswith(FORMULA) else cell for cell in cells])
+        table.writerow(map(safe_cell, (one.written, "; ".join(one.sounds_like))))
     return written.getvalue()
 
 

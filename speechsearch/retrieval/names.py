@@ -14,6 +14,7 @@ from typing import NamedTuple
 from speechsearch.domain.listed_name import ListedName
 from speechsearch.domain.values import PhonemeTrack, Query, SpokenWord
 from speechsearch.retrieval.demands import as_one, joined_ways
+from speechsearch.retrieval.evidence import LAST_S
 from speechsearch.retrieval.spotting import Pronounce, places_of
 from speechsearch.text.keywords import heard_symbols
 from speechsearch.text.spellings import keys, places
@@ -24,7 +25,6 @@ CURVE = (-2.56, -3.64, 0.71)
 """The chance that a name is said: what it has from the start, a nat lost a phoneme, and a phoneme; fitted to names and
 rare words of one and two words, see benchmarks/heard_words.py."""
 MOST_SOUNDS = 12
-LAST_S = 0.08
 
 
 class Verdicts(NamedTuple):

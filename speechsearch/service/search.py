@@ -182,7 +182,7 @@ class Search:
         kept = set(demands.met(ids, tracks, texts))
         passages = tuple(one for one in ranking.passages if one.passage_id in kept)[:limit]
         spent_ms = (time.perf_counter() - started) * 1000
-        return Ranking(passages, ranking.encode_ms, ranking.search_ms + spent_ms)
+        return replace(ranking, passages=passages, search_ms=ranking.search_ms + spent_ms)
 
     def _results(self, engine: Engine, ranking: Ranking, query: Query, demands: Demands, visitor: Visitor) -> Results:
         """Return a ranking with all that is known of its passages."""

@@ -84,3 +84,8 @@ def test_how_it_may_be_said(text: str, said: list[str]) -> None:
     found = [" ".join(words) for words in readings(text)]
     assert found[0] == said[0] and set(said) <= set(found)
     assert len(found) > 1 or len(said) == 1
+
+
+@pytest.mark.parametrize("number", ["9" * 400, "9" * 400 + "th", "9" * 400 + ".5", "1" * 999 + "s", "٣" * 400 + "rd"])
+def test_numbers_of_any_length_are_read(number: str) -> None:
+    assert readings(number)[0] and keys(number)
