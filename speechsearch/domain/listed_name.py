@@ -32,6 +32,14 @@ class ListedName:
     phonemes: tuple[int, ...] = ()
     heard_by: str = ""
 
+    def has_example(self, encoder: str) -> bool:
+        """Say whether a recorded example counts for the encoder with a fingerprint.
+
+        >>> ListedName("Ada", (), (1, 2), "mini-1").has_example("mini-1"), ListedName("Ada").has_example("")
+        (True, False)
+        """
+        return bool(self.phonemes) and self.heard_by == encoder
+
 
 def checked_name(written: str, sounds_like: Sequence[str] = ()) -> ListedName:
     """Return a name without spaces around it.

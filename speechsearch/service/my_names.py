@@ -39,7 +39,8 @@ class MyNames:
     def __init__(self, library: Library, browse: Browse) -> None:
         self._library, self._browse = library, browse
         self._list, self._encoder = library.store.names, library.makers.speech_encoder
-        self._kept: tuple[ListedName, ...] | None = None
+        self._changes = 0
+        self._kept: tuple[int, tuple[ListedName, ...]] = (-1, ())  # how many changes are in it
 
     @property
     def fingerprint(self) -> str:
@@ -48,9 +49,12 @@ class MyNames:
 
     def find(self) -> tuple[ListedName, ...]:
         """Return all names, sorted."""
-        if self._kept is None:
-            self._kept = tuple(self._list.find())
-        return self._kept
+        changes, names = self._kept
+        if changes != self._changes:
+            changes = self._changes
+            names = tuple(self._list.find())
+            self._kept = changes, names
+        return names
 
     def get(self, written: str) -> ListedName:
         """Return a name of the list, however its capitals are.
@@ -107,7 +111,7 @@ class MyNames:
         """Remove a name, with what was confirmed and rejected. Raises NotAllowedError, NotFoundError."""
         check_owner(visitor)
         self._list.delete(self.get(written).written)
-        self._kept = None
+        self._changes += 1
 
     def import_table(self, content: bytes, visitor: Visitor = LOCAL) -> Imported:
         """Add the names of a CSV file to the list, those that are there with the table's spellings.
@@ -162,7 +166,7 @@ class MyNames:
 
     def _write(self, name: ListedName) -> None:
         self._list.put(name)
-        self._kept = None
+        self._changes += 1
 
     def _pronounceable(self, name: ListedName) -> ListedName:
         hears_words = any(channel.is_phonetic for channel in self._encoder.channels)

@@ -65,8 +65,8 @@ class NamesHeard:
         )  # fmt: skip
         texts: dict[str, list[str]] = {}
         for baseline in self._library.makers.baselines:
-            for passage_id, transcript in store.transcripts.get(seen, baseline.name).items():
-                texts.setdefault(passage_id, []).append(transcript.text)
+            for passage_id, text in store.transcripts.texts(seen, baseline.name).items():
+                texts.setdefault(passage_id, []).append(text)
         encoder = self._library.makers.speech_encoder
         heard = hear_name(name, encoder.pronounce, sounds, store.passages.tracks(seen), texts)
         passages = store.passages.get(seen)

@@ -172,8 +172,8 @@ class Search:
             recognizers = [engine.recognizer]
         texts: dict[str, list[str]] = {}
         for name in recognizers if engine.card.searches != "sound" else ():
-            for passage_id, transcript in store.transcripts.get(ids, name).items():
-                texts.setdefault(passage_id, []).append(transcript.text)
+            for passage_id, text in store.transcripts.texts(ids, name).items():
+                texts.setdefault(passage_id, []).append(text)
         if ids and not tracks and not texts and (demands.phrases or demands.excluded):
             raise CapabilityError(
                 f"The engine '{engine.card.name}' hears no single words here, so it cannot look for phrases.",
@@ -235,8 +235,7 @@ class Search:
         """Return passage id -> transcript: of the recogniser that the engine searches, else of the first one."""
         baselines = self._library.makers.baselines
         name = engine.recognizer or (baselines[0].name if baselines else "")
-        found = self._library.store.transcripts.get(passage_ids, name) if name else {}
-        return {passage_id: transcript.text for passage_id, transcript in found.items()}
+        return self._library.store.transcripts.texts(passage_ids, name) if name else {}
 
 
 def understood(query: Query) -> Question:
