@@ -73,6 +73,7 @@ class NamesHeard:
         found = [
             NameFound(passages[one.passage_id], recordings[one.passage_id], one, verdicts.of(one.passage_id))
             for one in heard
-            if one.likelihood >= LEAST_LIKELY or one.is_written or one.passage_id in verdicts.confirmed
+            if one.passage_id in passages  # one may have been deleted meanwhile
+            and (one.likelihood >= LEAST_LIKELY or one.is_written or one.passage_id in verdicts.confirmed)
         ]
         return found[:limit]
