@@ -17,6 +17,8 @@ from speechsearch.service.browse import Browse
 MOST_NAMES = 1_000
 LONGEST_EXAMPLE_S = 10.0
 LONGEST_TABLE_BYTES = 2**20
+MOST_REFUSED = 1_000
+"""So many lines that cannot be used are named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +78,12 @@ class MyNames:
             InputError: the name or a spelling cannot be kept, or cannot be pronounced, or the list is full.
         """
         check_owner(visitor)
-        name = self._pronounceable(checked_name(written, sounds_like))
+        name = checked_name(written, sounds_like)
         known = {one.written.casefold(): one for one in self.find()}
         before = known.get(name.written.casefold())
         if before is None and len(known) >= MOST_NAMES:
             raise InputError(f"The list has {MOST_NAMES:,} names; no more are possible.", "Remove some.")
+        self._check_pronounceable(name)
         if before is not None:
             name = replace(before, sounds_like=name.sounds_like)
         self._write(name)
@@ -123,21 +126,29 @@ class MyNames:
         check_owner(visitor)
         if len(content) > LONGEST_TABLE_BYTES:
             raise InputError(f"The table has {len(content):,} bytes.", f"{LONGEST_TABLE_BYTES:,} are possible.")
-        counts, refused = {True: 0, False: 0}, []
+        counts, refused, left_out = {True: 0, False: 0}, [], 0
         known = {one.written.casefold() for one in self.find()}
         for one in names_in_table(content):
             try:
                 if isinstance(one, str):
                     raise InputError(one)
+                is_new = one.written.casefold() not in known
+                if is_new and len(known) >= MOST_NAMES:
+                    left_out += 1
+                    continue
                 self.put(one.written, one.sounds_like, visitor)
-                counts[one.written.casefold() not in known] += 1
+                counts[is_new] += 1
                 known.add(one.written.casefold())
             except InputError as error:
                 refused.append(str(error))
+        if left_out:
+            refused.append(f"{left_out:,} names were left out: {MOST_NAMES:,} are possible.")
         if not any(counts.values()) and not refused:
             raise InputError(
                 "There is no name in the table.", "The first column is the name, the second how it sounds."
             )
+        if len(refused) > MOST_REFUSED:
+            refused[MOST_REFUSED:] = [f"And {len(refused) - MOST_REFUSED:,} more lines."]
         return Imported(counts[True], counts[False], tuple(refused))
 
     def sounds(self, text: str) -> tuple[SpokenWord, ...]:
@@ -168,12 +179,11 @@ class MyNames:
         self._list.put(name)
         self._changes += 1
 
-    def _pronounceable(self, name: ListedName) -> ListedName:
+    def _check_pronounceable(self, name: ListedName) -> None:
         hears_words = any(channel.is_phonetic for channel in self._encoder.channels)
         for text in (name.written, *name.sounds_like):
             if hears_words and not can_be_looked_for(text, self._encoder.pronounce):
                 raise InputError(f"{text!r:.80} cannot be pronounced.", "Use Latin letters.")
-        return name
 
 
 def check_owner(visitor: Visitor) -> None:
