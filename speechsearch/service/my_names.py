@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -78,14 +79,7 @@ class MyNames:
             InputError: the name or a spelling cannot be kept, or cannot be pronounced, or the list is full.
         """
         check_owner(visitor)
-        name = checked_name(written, sounds_like)
-        known = {one.written.casefold(): one for one in self.find()}
-        before = known.get(name.written.casefold())
-        if before is None and len(known) >= MOST_NAMES:
-            raise InputError(f"The list has {MOST_NAMES:,} names; no more are possible.", "Remove some.")
-        self._check_pronounceable(name)
-        if before is not None:
-            name = replace(before, sounds_like=name.sounds_like)
+        name = self._merged(checked_name(written, sounds_like), self._by_key())
         self._write(name)
         return name
 
@@ -127,20 +121,21 @@ class MyNames:
         if len(content) > LONGEST_TABLE_BYTES:
             raise InputError(f"The table has {len(content):,} bytes.", f"{LONGEST_TABLE_BYTES:,} are possible.")
         counts, refused, left_out = {True: 0, False: 0}, [], 0
-        known = {one.written.casefold() for one in self.find()}
+        known, read = self._by_key(), {}
         for one in names_in_table(content):
             try:
                 if isinstance(one, str):
                     raise InputError(one)
-                is_new = one.written.casefold() not in known
-                if is_new and len(known) >= MOST_NAMES:
+                key = one.written.casefold()
+                if key not in known and len(known) >= MOST_NAMES:
                     left_out += 1
                     continue
-                self.put(one.written, one.sounds_like, visitor)
-                counts[is_new] += 1
-                known.add(one.written.casefold())
+                name = self._merged(one, known)
+                counts[key not in known] += 1
+                known[key] = read[key] = name
             except InputError as error:
                 refused.append(str(error))
+        self._write(*read.values())
         if left_out:
             refused.append(f"{left_out:,} names were left out: {MOST_NAMES:,} are possible.")
         if not any(counts.values()) and not refused:
@@ -175,8 +170,19 @@ class MyNames:
         self._browse.passage(passage_id, visitor)
         self._list.judge(name.written, passage_id, is_said)
 
-    def _write(self, name: ListedName) -> None:
-        self._list.put(name)
+    def _by_key(self) -> dict[str, ListedName]:
+        return {one.written.casefold(): one for one in self.find()}
+
+    def _merged(self, name: ListedName, known: Mapping[str, ListedName]) -> ListedName:
+        """Return a name with what is known of it besides its spellings. Raises InputError."""
+        before = known.get(name.written.casefold())
+        if before is None and len(known) >= MOST_NAMES:
+            raise InputError(f"The list has {MOST_NAMES:,} names; no more are possible.", "Remove some.")
+        self._check_pronounceable(name)
+        return name if before is None else replace(before, sounds_like=name.sounds_like)
+
+    def _write(self, *names: ListedName) -> None:
+        self._list.put(*names)
         self._changes += 1
 
     def _check_pronounceable(self, name: ListedName) -> None:
