@@ -1,4 +1,4 @@
-"""The commands about My names: list, add, remove, example, import, export, heard, confirm, reject."""
+"""The commands about My names: list, add, remove, import, export, heard, confirm, reject."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def add_commands(app: typer.Typer) -> None:
 def show(as_json: Json = False) -> None:
     """List the names."""
     with opened() as service:
-        found = service.names.find()
+        found = [(one, one.has_example(service.names.fingerprint)) for one in service.names.find()]
     if as_json:
-        put([{"name": one.written, "sounds_like": one.sounds_like, "has_example": bool(one.phonemes)} for one in found])
+        put([{"name": one.written, "sounds_like": one.sounds_like, "has_example": has} for one, has in found])
         return
-    for one in found:
-        sounds = "; ".join((*one.sounds_like, *("a recorded example",) * bool(one.phonemes)))
+    for one, has_example in found:
+        sounds = "; ".join((*one.sounds_like, *("a recorded example",) * has_example))
         print(f"{one.written}{f'  (sounds like: {sounds})' if sounds else ''}")
 
 
@@ -43,9 +43,11 @@ def add(
     sounds_like: Annotated[list[str], typer.Option(help="A spelling that sounds like it; up to five times.")] = [],  # noqa: B006
     example: Annotated[Path | None, typer.Option(help="A file with the name, said once.")] = None,
 ) -> None:
-    """Add a NAME, or say anew how it sounds."""
+    """Add a NAME, or say anew how it sounds; with an EXAMPLE alone, spellings that it has stay."""
     with opened() as service:
-        service.names.put(name, tuple(sounds_like))
+        known = {one.written.casefold(): one.sounds_like for one in service.names.find()}
+        stays = known.get(name.strip().casefold(), ()) if example else ()
+        service.names.put(name, tuple(sounds_like) or stays)
         if example is not None:
             service.names.record(name, example)
 

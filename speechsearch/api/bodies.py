@@ -228,8 +228,7 @@ class NameBody(BaseModel):
     @classmethod
     def of(cls, name: ListedName, fingerprint: str) -> NameBody:
         """Return the body of a name; ``fingerprint``: of the present speech encoder."""
-        has_example = bool(name.phonemes) and name.heard_by == fingerprint
-        return cls(name=name.written, sounds_like=list(name.sounds_like), has_example=has_example)
+        return cls(name=name.written, sounds_like=list(name.sounds_like), has_example=name.has_example(fingerprint))
 
 
 class NameHeardBody(BaseModel):

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from speechsearch.domain.errors import InputError
-from speechsearch.domain.safe_text import cell, text_of_cell
+from speechsearch.domain.safe_text import cell as safe_cell
+from speechsearch.domain.safe_text import text_of_cell
 
 LONGEST_NAME, MOST_WORDS = 100, 8
 MOST_SPELLINGS = 5
@@ -30,6 +31,14 @@ class ListedName:
     sounds_like: tuple[str, ...] = ()
     phonemes: tuple[int, ...] = ()
     heard_by: str = ""
+
+    def has_example(self, encoder: str) -> bool:
+        """Say whether a recorded example counts for the encoder with a fingerprint.
+
+        >>> ListedName("Ada", (), (1, 2), "mini-1").has_example("mini-1"), ListedName("Ada").has_example("")
+        (True, False)
+        """
+        return bool(self.phonemes) and self.heard_by == encoder
 
 
 def checked_name(written: str, sounds_like: Sequence[str] = ()) -> ListedName:
@@ -88,14 +97,14 @@ def names_in_table(content: bytes) -> Iterator[ListedName | str]:
     is_first = True
     try:
         for number, cells in enumerate(rows, 1 + bool(declared)):
-            row = [text_of_cell(one.strip()) for one in cells]
+            row = [text_of_cell(cell.strip()) for cell in cells]
             if not any(row):
                 continue
             is_heading, is_first = is_first and row[0].casefold() in NAME_HEADINGS, False
             if is_heading:
                 continue
             try:
-                yield checked_name(row[0], [one for said in row[1:] for one in split_spellings(said)])
+                yield checked_name(row[0], [one for cell in row[1:] for one in split_spellings(cell)])
             except InputError as error:
                 yield f"Line {number}: {error}"
     except csv.Error as error:
@@ -121,7 +130,7 @@ def table_of(names: Sequence[ListedName]) -> str:
     table = csv.writer(written, lineterminator="\r\n")
     table.writerow(COLUMNS)
     for one in names:
-        table.writerow([cell(one.written), cell("; ".join(one.sounds_like))])
+        table.writerow(map(safe_cell, (one.written, "; ".join(one.sounds_like))))
     return written.getvalue()
 
 

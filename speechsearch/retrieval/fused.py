@@ -77,7 +77,8 @@ class FusedRetriever:
             wanted = sorted(candidates | set(others))
             scores = {part.name: dict(part.score(query, wanted)) for part in active if isinstance(part, Scorer)}
             scales = scales_of(scores, others, self.fusion.typical)
-            heard = max(scores.get(self.witness, {}).values(), default=0.0)
+            said = scores.get(self.witness, {})
+            heard = max((said[one] for one in candidates if one in said), default=0.0)
             like = features(self.words(query), heard)
             weights = channel_weights(self.fusion.coefficients, like, scores)
             fused = weighted_sum(scores, weights, scales, candidates)

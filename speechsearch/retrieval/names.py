@@ -14,6 +14,7 @@ from typing import NamedTuple
 from speechsearch.domain.listed_name import ListedName
 from speechsearch.domain.values import PhonemeTrack, Query, SpokenWord
 from speechsearch.retrieval.demands import as_one, joined_ways
+from speechsearch.retrieval.evidence import LAST_S
 from speechsearch.retrieval.spotting import Pronounce, places_of
 from speechsearch.text.keywords import heard_symbols
 from speechsearch.text.spellings import keys, places
@@ -24,7 +25,8 @@ CURVE = (-2.56, -3.64, 0.71)
 """The chance that a name is said: what it has from the start, a nat lost a phoneme, and a phoneme; fitted to names and
 rare words of one and two words, see benchmarks/heard_words.py."""
 MOST_SOUNDS = 12
-LAST_S = 0.08
+MOST_MEANT = 40
+"""So many names count in a question, those that are whole in it first: of a family, all share a word."""
 
 
 class Verdicts(NamedTuple):
@@ -59,13 +61,16 @@ def sounds_of(
         heard_by: the fingerprint of the encoder whose recorded examples count.
     """
     asked = spoken_words(text)
-    found = []
+    sought = set(asked) - STOP_WORDS
+    meant = []
     for name in names:
         words = spoken_words(name.written)
-        shared = [word for word in words if word in asked and word not in STOP_WORDS]
-        if not shared:
-            continue
-        is_whole = any(asked[start : start + len(words)] == words for start in range(len(asked)))
+        if not sought.isdisjoint(words):
+            is_whole = any(asked[start : start + len(words)] == words for start in range(len(asked)))
+            meant.append((is_whole, name, words))
+    found = []
+    for is_whole, name, words in sorted(meant, key=lambda one: not one[0])[:MOST_MEANT]:
+        shared = [word for word in words if word in sought]
         whole, single = _ways(name, words, pronounce, heard_by)
         known = verdicts(name.written) if is_whole else Verdicts()
         if whole or any(known):
@@ -79,7 +84,7 @@ def _ways(
     name: ListedName, words: Sequence[str], pronounce: Pronounce, heard_by: str
 ) -> tuple[list[tuple[int, ...]], dict[str, list[tuple[int, ...]]]]:
     """Return how all of a name may sound, and its single words, by its spellings and its recorded example."""
-    whole = [name.phonemes] if name.phonemes and name.heard_by == heard_by else []
+    whole = [name.phonemes] if name.has_example(heard_by) else []
     single: dict[str, list[tuple[int, ...]]] = {}
     for spelling in name.sounds_like:
         said = pronounce(Query(spelling))
@@ -145,7 +150,9 @@ def hear_name(
 
 def can_be_looked_for(text: str, pronounce: Pronounce) -> bool:
     """Say whether a name or spelling has words that can be pronounced."""
-    return bool(keys(text)) and any(word.pronunciations for word in pronounce(Query(text)))
+    # Word by word: most have one in the dictionary, and the others take their time.
+    words = (one for word in spoken_words(text) for one in pronounce(Query(word)))
+    return bool(keys(text)) and any(word.pronunciations for word in words)
 
 
 def phonemes_of(track: PhonemeTrack) -> tuple[int, ...]:

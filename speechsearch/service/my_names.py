@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from speechsearch.service.browse import Browse
 MOST_NAMES = 1_000
 LONGEST_EXAMPLE_S = 10.0
 LONGEST_TABLE_BYTES = 2**20
+MOST_REFUSED = 1_000
+"""So many lines that cannot be used are named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +42,8 @@ class MyNames:
     def __init__(self, library: Library, browse: Browse) -> None:
         self._library, self._browse = library, browse
         self._list, self._encoder = library.store.names, library.makers.speech_encoder
-        self._kept: tuple[ListedName, ...] | None = None
-        self._changing = threading.Lock()
-        """Held while names are read or written, so that no old list is kept."""
+        self._changes = 0
+        self._kept: tuple[int, tuple[ListedName, ...]] = (-1, ())  # how many changes are in it
 
     @property
     def fingerprint(self) -> str:
@@ -51,11 +52,12 @@ class MyNames:
 
     def find(self) -> tuple[ListedName, ...]:
         """Return all names, sorted."""
-        kept = self._kept
-        if kept is None:
-            with self._changing:
-                kept = self._kept = tuple(self._list.find())
-        return kept
+        changes, names = self._kept
+        if changes != self._changes:
+            changes = self._changes
+            names = tuple(self._list.find())
+            self._kept = changes, names
+        return names
 
     def get(self, written: str) -> ListedName:
         """Return a name of the list, however its capitals are.
@@ -77,13 +79,7 @@ class MyNames:
             InputError: the name or a spelling cannot be kept, or cannot be pronounced, or the list is full.
         """
         check_owner(visitor)
-        name = self._pronounceable(checked_name(written, sounds_like))
-        known = {one.written.casefold(): one for one in self.find()}
-        before = known.get(name.written.casefold())
-        if before is None and len(known) >= MOST_NAMES:
-            raise InputError(f"The list has {MOST_NAMES:,} names; no more are possible.", "Remove some.")
-        if before is not None:
-            name = replace(before, sounds_like=name.sounds_like)
+        name = self._merged(checked_name(written, sounds_like), self._by_key())
         self._write(name)
         return name
 
@@ -111,10 +107,8 @@ class MyNames:
     def remove(self, written: str, visitor: Visitor = LOCAL) -> None:
         """Remove a name, with what was confirmed and rejected. Raises NotAllowedError, NotFoundError."""
         check_owner(visitor)
-        name = self.get(written)
-        with self._changing:
-            self._list.delete(name.written)
-            self._kept = None
+        self._list.delete(self.get(written).written)
+        self._changes += 1
 
     def import_table(self, content: bytes, visitor: Visitor = LOCAL) -> Imported:
         """Add the names of a CSV file to the list, those that are there with the table's spellings.
@@ -126,21 +120,30 @@ class MyNames:
         check_owner(visitor)
         if len(content) > LONGEST_TABLE_BYTES:
             raise InputError(f"The table has {len(content):,} bytes.", f"{LONGEST_TABLE_BYTES:,} are possible.")
-        counts, refused = {True: 0, False: 0}, []
-        known = {one.written.casefold() for one in self.find()}
+        counts, refused, left_out = {True: 0, False: 0}, [], 0
+        known, read = self._by_key(), {}
         for one in names_in_table(content):
             try:
                 if isinstance(one, str):
                     raise InputError(one)
-                self.put(one.written, one.sounds_like, visitor)
-                counts[one.written.casefold() not in known] += 1
-                known.add(one.written.casefold())
+                key = one.written.casefold()
+                if key not in known and len(known) >= MOST_NAMES:
+                    left_out += 1
+                    continue
+                name = self._merged(one, known)
+                counts[key not in known] += 1
+                known[key] = read[key] = name
             except InputError as error:
                 refused.append(str(error))
+        self._write(*read.values())
+        if left_out:
+            refused.append(f"{left_out:,} names were left out: {MOST_NAMES:,} are possible.")
         if not any(counts.values()) and not refused:
             raise InputError(
                 "There is no name in the table.", "The first column is the name, the second how it sounds."
             )
+        if len(refused) > MOST_REFUSED:
+            refused[MOST_REFUSED:] = [f"And {len(refused) - MOST_REFUSED:,} more lines."]
         return Imported(counts[True], counts[False], tuple(refused))
 
     def sounds(self, text: str) -> tuple[SpokenWord, ...]:
@@ -167,17 +170,26 @@ class MyNames:
         self._browse.passage(passage_id, visitor)
         self._list.judge(name.written, passage_id, is_said)
 
-    def _write(self, name: ListedName) -> None:
-        with self._changing:
-            self._list.put(name)
-            self._kept = None
+    def _by_key(self) -> dict[str, ListedName]:
+        return {one.written.casefold(): one for one in self.find()}
 
-    def _pronounceable(self, name: ListedName) -> ListedName:
+    def _merged(self, name: ListedName, known: Mapping[str, ListedName]) -> ListedName:
+        """Return a name with what is known of it besides its spellings. Raises InputError."""
+        before = known.get(name.written.casefold())
+        if before is None and len(known) >= MOST_NAMES:
+            raise InputError(f"The list has {MOST_NAMES:,} names; no more are possible.", "Remove some.")
+        self._check_pronounceable(name)
+        return name if before is None else replace(before, sounds_like=name.sounds_like)
+
+    def _write(self, *names: ListedName) -> None:
+        self._list.put(*names)
+        self._changes += 1
+
+    def _check_pronounceable(self, name: ListedName) -> None:
         hears_words = any(channel.is_phonetic for channel in self._encoder.channels)
         for text in (name.written, *name.sounds_like):
             if hears_words and not can_be_looked_for(text, self._encoder.pronounce):
                 raise InputError(f"{text!r:.80} cannot be pronounced.", "Use Latin letters.")
-        return name
 
 
 def check_owner(visitor: Visitor) -> None:

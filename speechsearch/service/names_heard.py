@@ -65,14 +65,15 @@ class NamesHeard:
         )  # fmt: skip
         texts: dict[str, list[str]] = {}
         for baseline in self._library.makers.baselines:
-            for passage_id, transcript in store.transcripts.get(seen, baseline.name).items():
-                texts.setdefault(passage_id, []).append(transcript.text)
+            for passage_id, text in store.transcripts.texts(seen, baseline.name).items():
+                texts.setdefault(passage_id, []).append(text)
         encoder = self._library.makers.speech_encoder
         heard = hear_name(name, encoder.pronounce, sounds, store.passages.tracks(seen), texts)
         passages = store.passages.get(seen)
         found = [
             NameFound(passages[one.passage_id], recordings[one.passage_id], one, verdicts.of(one.passage_id))
             for one in heard
-            if one.likelihood >= LEAST_LIKELY or one.is_written or one.passage_id in verdicts.confirmed
+            if one.passage_id in passages  # one may have been deleted meanwhile
+            and (one.likelihood >= LEAST_LIKELY or one.is_written or one.passage_id in verdicts.confirmed)
         ]
         return found[:limit]

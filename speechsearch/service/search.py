@@ -172,8 +172,8 @@ class Search:
             recognizers = [engine.recognizer]
         texts: dict[str, list[str]] = {}
         for name in recognizers if engine.card.searches != "sound" else ():
-            for passage_id, transcript in store.transcripts.get(ids, name).items():
-                texts.setdefault(passage_id, []).append(transcript.text)
+            for passage_id, text in store.transcripts.texts(ids, name).items():
+                texts.setdefault(passage_id, []).append(text)
         if ids and not tracks and not texts and (demands.phrases or demands.excluded):
             raise CapabilityError(
                 f"The engine '{engine.card.name}' hears no single words here, so it cannot look for phrases.",
@@ -182,7 +182,7 @@ class Search:
         kept = set(demands.met(ids, tracks, texts))
         passages = tuple(one for one in ranking.passages if one.passage_id in kept)[:limit]
         spent_ms = (time.perf_counter() - started) * 1000
-        return Ranking(passages, ranking.encode_ms, ranking.search_ms + spent_ms)
+        return replace(ranking, passages=passages, search_ms=ranking.search_ms + spent_ms)
 
     def _results(self, engine: Engine, ranking: Ranking, query: Query, demands: Demands, visitor: Visitor) -> Results:
         """Return a ranking with all that is known of its passages."""
@@ -235,8 +235,7 @@ class Search:
         """Return passage id -> transcript: of the recogniser that the engine searches, else of the first one."""
         baselines = self._library.makers.baselines
         name = engine.recognizer or (baselines[0].name if baselines else "")
-        found = self._library.store.transcripts.get(passage_ids, name) if name else {}
-        return {passage_id: transcript.text for passage_id, transcript in found.items()}
+        return self._library.store.transcripts.texts(passage_ids, name) if name else {}
 
 
 def understood(query: Query) -> Question:

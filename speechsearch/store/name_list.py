@@ -31,20 +31,16 @@ class NameList:
             found = [name_of(row) for row in connection.execute(sa.select(NameRow.__table__))]
         return sorted(found, key=lambda one: (one.written.casefold(), one.written))
 
-    def put(self, name: ListedName) -> None:
-        """Write a name over the one that is written the same.
+    def put(self, *names: ListedName) -> None:
+        """Write names over those that are written the same, all or none.
 
         Raises:
             InputError: text that cannot be kept.
         """
-        row = {
-            "written": checked_name(name.written, "name"),
-            "sounds_like": json.dumps([checked_text(one, "spelling") for one in name.sounds_like], ensure_ascii=False),
-            "phonemes": bytes(name.phonemes),
-            "heard_by": name.heard_by,
-        }
+        rows = [row_of(name) for name in names]
         with self._database.writing() as connection:
-            upsert(connection, NameRow, row)
+            for row in rows:
+                upsert(connection, NameRow, row)
 
     def delete(self, written: str) -> None:
         """Delete a name, with what people heard of it.
@@ -76,6 +72,17 @@ class NameList:
         with self._database.reading() as connection:
             found = connection.execute(statement.where(NameVerdictRow.written == written))
             return {row.passage_id: bool(row.is_said) for row in found}
+
+
+def row_of(name: ListedName) -> dict[str, Any]:
+    """Return the row of a name. Raises InputError."""
+    spellings = [checked_text(one, "spelling") for one in name.sounds_like]
+    return {
+        "written": checked_name(name.written, "name"),
+        "sounds_like": json.dumps(spellings, ensure_ascii=False),
+        "phonemes": bytes(name.phonemes),
+        "heard_by": name.heard_by,
+    }
 
 
 def name_of(row: Any) -> ListedName:

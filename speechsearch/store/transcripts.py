@@ -32,6 +32,14 @@ class Transcripts:
             found = rows_of(connection, statement, TranscriptRow.passage_id, passage_ids)
             return {row.passage_id: transcript_of(row) for row in found}
 
+    def texts(self, passage_ids: Sequence[str], recognizer: str) -> dict[str, str]:
+        """Return passage id -> what a recogniser wrote, without the times of words, for those that have it."""
+        columns = [TranscriptRow.__table__.c[name] for name in ("passage_id", "text")]
+        statement = sa.select(*columns).where(TranscriptRow.recognizer == recognizer)
+        with self._database.reading() as connection:
+            found = rows_of(connection, statement, TranscriptRow.passage_id, passage_ids)
+            return {row.passage_id: row.text for row in found}
+
     def of(self, recording_id: str, recognizer: str, fingerprint: str | None = None) -> dict[str, Transcript]:
         """Return passage id -> a recogniser's transcript of a recording's passages (by one fingerprint of it).
 

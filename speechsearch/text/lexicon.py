@@ -21,6 +21,9 @@ PHONEMES = tuple(
 """The phonemes in the order of the encoder's symbols; symbol 0 is the CTC blank, so PHONEMES[i] is symbol i + 1."""
 SYMBOL_OF = {phoneme: index + 1 for index, phoneme in enumerate(PHONEMES)}
 
+LONGEST_WORD = 60
+"""So many letters of an unknown word are pronounced: no word is longer, and the time grows with each."""
+
 Pronunciation = tuple[int, ...]
 
 
@@ -61,7 +64,7 @@ class Lexicon:
             return known
         if word.endswith("'s"):
             return tuple(stem + possessive(stem) for stem in self.pronunciations(word[:-2]))
-        letters = word.replace("'", "")
+        letters = word.replace("'", "")[:LONGEST_WORD]
         guesses = tuple(self.letter_to_sound(letters))
         spelt: Pronunciation = ()
         if len(letters) <= LONGEST_ACRONYM:

@@ -23,7 +23,7 @@ DIGITS = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?(?:st|nd|rd|th|s)?")
 SPELT = r"\b(?:[A-Za-z]\.){2,5}|\b[A-Za-z](?:[ -][A-Za-z]){1,4}\b"
 """An acronym written letter by letter."""
 CAPITALS = r"\b[A-Z]{2,5}\b"
-MOST_READINGS = 8
+MOST_READINGS, MOST_SEVERAL = 8, 12
 
 TENS = (*range(20), *range(20, 100, 10))
 UNITS = {str(num2words(number)): number for number in TENS}
@@ -102,13 +102,13 @@ def readings(text: str) -> tuple[tuple[str, ...], ...]:
 
 
 def several_ways(text: str) -> list[tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]]:
-    """Return the numbers and acronyms of a text that can be said in several ways: (words, other readings).
+    """Return the first numbers and acronyms of a text that can be said in several ways: (words, other readings).
 
     >>> several_ways("the budget of NASA")
     [(('nasa',), (('n', 'a', 's', 'a'),))]
     """
-    found = [readings(match.group()) for match in _several(text)]
-    return [(one[0], one[1:]) for one in found if len(one) > 1]
+    found = (readings(match.group()) for match in _several(text))
+    return list(islice(((one[0], one[1:]) for one in found if len(one) > 1), MOST_SEVERAL))
 
 
 def other_spellings(text: str) -> list[str]:

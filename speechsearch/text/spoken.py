@@ -23,6 +23,8 @@ ABBREVIATIONS = {
 }
 SYMBOLS = {"%": " percent ", "&": " and ", "$": " dollars ", "£": " pounds ", "€": " euros ", "°": " degrees "}
 NUMBER = re.compile(r"\d+(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?(?:st|nd|rd|th)?")
+LONGEST_NUMBER = 15
+"""A longer one is read digit by digit."""
 WORD = re.compile(r"[a-z]+(?:'[a-z]+)*")
 
 
@@ -33,10 +35,10 @@ def number_words(written: str) -> str:
     ('eighteen seventy-four', 'twelve thousand', 'third')
     """
     digits = written.replace(",", "")
+    if len(digits) > LONGEST_NUMBER:
+        return " ".join(num2words(int(digit)) for digit in digits if digit.isdigit())
     if digits[-1].isalpha():
         return str(num2words(int(float(digits[:-2])), to="ordinal"))
-    if len(digits) > 15:
-        return " ".join(num2words(int(digit)) for digit in digits if digit.isdigit())
     if "." in digits:
         return str(num2words(float(digits)))
     value = int(digits)

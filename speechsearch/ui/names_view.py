@@ -48,7 +48,7 @@ def item(name: ListedName, fingerprint: str, *, may_change: bool) -> str:
     written = escape(name.written, quote=True)
     sounds = [Names.SPELLING.format(spelling=text(one)) for one in name.sounds_like]
     if name.phonemes:
-        sounds.append(Names.EXAMPLE_KNOWN if name.heard_by == fingerprint else Names.EXAMPLE_STALE)
+        sounds.append(Names.EXAMPLE_KNOWN if name.has_example(fingerprint) else Names.EXAMPLE_STALE)
     about = f"<small>{Names.SOUNDS_LIKE.format(ways=', '.join(sounds))}</small>" if sounds else ""
     change = (
         f'<label class="ss-button" title="{Names.EXAMPLE_HINT}">{Names.EXAMPLE}<input type="file" data-example '

@@ -74,6 +74,7 @@ def test_what_is_saved_comes_back(store):
     assert store.passages.of(TALK.recording_id) == [stored.passage for stored in passages]
     assert store.passages.get([*ids[1:], "unknown"]) == {key: passages[1 + n].passage for n, key in enumerate(ids[1:])}
     assert store.transcripts.get(ids, "mini") == store.transcripts.of(TALK.recording_id, "mini") == said
+    assert store.transcripts.texts(ids, "mini") == {one: transcript.text for one, transcript in said.items()}
     assert [said[one].text for one in ids[:2]] == ["words 0", "words 1"]
     heard = store.passages.tracks([*ids[1:], "unknown"])
     assert [heard[one].symbols.tolist() for one in ids[1:]] == [one.track.symbols.tolist() for one in passages[1:]]

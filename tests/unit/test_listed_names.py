@@ -7,7 +7,7 @@ import pytest
 from speechsearch.domain.errors import InputError
 from speechsearch.domain.listed_name import ListedName, checked_name, names_in_table, table_of
 from speechsearch.domain.values import Query, SpokenWord
-from speechsearch.retrieval.names import Verdicts, hear_name, sounds_of
+from speechsearch.retrieval.names import MOST_MEANT, Verdicts, hear_name, sounds_of
 from speechsearch.retrieval.spotting import with_sounds
 from speechsearch.text.spoken import spoken_words
 from tests.unit.test_demands import heard, symbols
@@ -93,3 +93,11 @@ def test_where_a_name_is_heard() -> None:
     assert said.likelihood > 0.4 > 0.1 > other.likelihood
     assert (said.is_written, other.is_written) == (False, True)
     assert 0.1 < said.start_s < said.end_s < 1.0
+
+
+def test_a_family_does_not_make_a_question_long() -> None:
+    family = [ListedName(f"Ada X{chr(97 + one)}y", ("ada voy che",)) for one in range(20)] * 3
+    whole = ListedName("Ada Zyx", ("ada voy che",))
+    found = sounds_of([*family, whole], f"when did {whole.written} leave", pronounce, lambda name: Verdicts())
+    assert found[0].text == " ".join(spoken_words(whole.written))
+    assert len([one for one in found if " " in one.text]) == MOST_MEANT

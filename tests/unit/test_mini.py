@@ -32,7 +32,7 @@ from speechsearch.models.mini.recognizer import likeliest_words
 from speechsearch.models.mini.windows import FRAME_SAMPLES, stitched, windows
 from speechsearch.text import lexicon
 from speechsearch.text.keywords import heard_symbols
-from speechsearch.text.lexicon import PHONEMES, Lexicon
+from speechsearch.text.lexicon import LONGEST_WORD, PHONEMES, Lexicon
 from speechsearch.text.phonetic import expected_counts, ngram_codes, passage_terms, query_terms
 from speechsearch.text.spoken import spoken_words
 from speechsearch.training.train_encoder import edit_distance
@@ -154,6 +154,18 @@ def test_unknown_words_are_spelt_out_and_known_ones_looked_up() -> None:
     assert len(words.pronunciations("either")) == 2
     spelt = [PHONEMES[s - 1] for s in words.pronunciations("bbc")[-1]]
     assert spelt == ["B", "IY", "B", "IY", "S", "IY"]
+
+
+def test_what_has_more_letters_than_any_word_takes_no_longer() -> None:
+    asked: list[str] = []
+
+    def spell(word: str) -> list[tuple[int, ...]]:
+        asked.append(word)
+        return [(1, 2)]
+
+    words = Lexicon(spell)
+    assert words.pronunciations("x" * 2_000) == words.pronunciations("x" * 3_000) == ((1, 2),)
+    assert asked == ["x" * LONGEST_WORD]
 
 
 def test_ngrams_of_a_word_are_found_in_a_passage_that_holds_it() -> None:

@@ -208,3 +208,19 @@ def test_weights_follow_how_much_is_heard_and_hits_say_it() -> None:
         assert [one.heard for one in found[most].passages] == [most, 0.0]
         assert dict(zip(FEATURES, found[most].features, strict=True))["heard"] == most
     assert found[0.9].passages[0].score > 1000 * found[0.1].passages[0].score
+
+
+def test_what_is_heard_in_passages_that_cannot_be_found_says_nothing_of_the_question() -> None:
+    """The background is of the whole library; a filter, or who asks, leaves most of it out."""
+
+    class Narrowed(Witness):
+        def retrieve(self, query: Query, limit: int) -> Ranking:
+            return Ranking((RankedPassage("q", self.table["q"], ()),), 0.0, 0.0)
+
+    fusion = Fusion({"heard": (-0.7, *(0.0,) * (len(FEATURES) - 1))}, {"heard": (0.0, 1.0)})
+    parts = [Narrowed({"p": 0.9, "q": 0.2})]
+    found = FusedRetriever("x", parts, fusion, lambda query: ["bread"], lambda: ["p", "q"], "heard").retrieve(
+        Query("bread"), 2
+    )
+    assert [one.passage_id for one in found.passages] == ["q"]
+    assert dict(zip(FEATURES, found.features, strict=True))["heard"] == 0.2

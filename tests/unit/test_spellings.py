@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from speechsearch.text.spellings import keys, places, readings
+from speechsearch.text.spellings import MOST_SEVERAL, keys, places, readings, several_ways
 
 
 @pytest.mark.parametrize(
@@ -84,3 +84,12 @@ def test_how_it_may_be_said(text: str, said: list[str]) -> None:
     found = [" ".join(words) for words in readings(text)]
     assert found[0] == said[0] and set(said) <= set(found)
     assert len(found) > 1 or len(said) == 1
+
+
+@pytest.mark.parametrize("number", ["9" * 400, "9" * 400 + "th", "9" * 400 + ".5", "1" * 999 + "s", "٣" * 400 + "rd"])
+def test_numbers_of_any_length_are_read(number: str) -> None:
+    assert readings(number)[0] and keys(number)
+
+
+def test_a_question_of_nothing_but_numbers_is_answered_in_time() -> None:
+    assert len(several_ways(" ".join(map(str, range(1900, 2000))))) == MOST_SEVERAL

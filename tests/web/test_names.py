@@ -9,6 +9,7 @@ from speechsearch.api import create_app
 from speechsearch.domain.errors import NotAllowedError
 from speechsearch.domain.values import Query
 from speechsearch.domain.visitors import Visitor, private
+from speechsearch.service import my_names
 from speechsearch.ui import names_view
 
 PATH = "/api/v1/names"
@@ -22,7 +23,7 @@ def client(service):
         yield client
 
 
-def test_the_list_is_changed_exported_and_imported(client) -> None:
+def test_the_list_is_changed_exported_and_imported(client, monkeypatch) -> None:
     added = client.put(PATH, json={"name": " Wojciechowski ", "sounds_like": ["voy che hoff ski"]})
     assert added.json() == {"name": "Wojciechowski", "sounds_like": ["voy che hoff ski"], "has_example": False}
     assert client.put(PATH, json={"name": "wojciechowski"}).json()["name"] == "Wojciechowski"
@@ -33,6 +34,11 @@ def test_the_list_is_changed_exported_and_imported(client) -> None:
     table = client.get(f"{PATH}/table")
     assert table.headers["content-type"].startswith("text/csv") and "Łódź,woodge" in table.text
     assert [one["name"] for one in client.get(PATH).json()] == ["Wojciechowski", "Łódź"]
+    monkeypatch.setattr(my_names, "MOST_NAMES", 2)
+    monkeypatch.setattr(my_names, "MOST_REFUSED", 1)
+    assert client.put(PATH, json={"name": "Ada"}).status_code == 422
+    many = client.post(f"{PATH}/table", content=",x\nAda\nBob\nŁódź,wooch\n").json()
+    assert (many["added"], many["changed"]) == (0, 1) and many["refused"][1:] == ["And 1 more lines."]
     assert client.delete(PATH, params={"name": "ŁÓDŹ"}).status_code == 204
     assert client.delete(PATH, params={"name": "Łódź"}).status_code == 404
 

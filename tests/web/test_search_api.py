@@ -141,6 +141,8 @@ def test_phrases_are_demanded_and_words_left_out(client) -> None:
     assert [hit["title"] for hit in whole["hits"]] == ["Three hearts and eight clever arms"]
     assert "three hearts" in {word["word"] for word in whole["hits"][0]["heard"]}
     assert asked('"hearts three"')["hits"] == []
+    demanded, plain = (asked(question)["hits"][0] for question in ('"three hearts"', "three hearts"))
+    assert demanded["likelihood"] == plain["likelihood"]
     for engine in ("all", "hybrid", "asr"):
         titles = {hit["title"] for hit in asked("octopus blood", engine)["hits"]}
         assert titles - {hit["title"] for hit in asked("octopus -blood", engine)["hits"]} >= {

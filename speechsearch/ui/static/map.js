@@ -228,11 +228,4 @@ function scale(values, room) {
   return (value) => MARGIN_PX + ((value - low) / (high - low)) * (room - 2 * MARGIN_PX);
 }
 
-function clock(seconds) {
-  const whole = Math.floor(seconds);
-  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
-  const two = (number) => String(number).padStart(2, "0");
-  return hours ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
-}
-
 if (!customElements.get("ss-map")) customElements.define("ss-map", PassageMap);

@@ -28,7 +28,7 @@ class Names extends HTMLElement {
     try {
       this.panel.innerHTML = await this.html("");
       this.say(words);
-      offers.names = offers.coming = null;
+      offers.names = null;
     } catch (error) {
       this.say(error.message);
     }
@@ -162,9 +162,9 @@ const names = async () => {
   offers.names = (await (await ask(`${root}/api/v1/names`)).json()).map((one) => one.name);
 };
 const offer = async (box) => {
-  if (!offers.names) await (offers.coming ??= names());
-  // What was typed while the names were on their way has been answered by then.
-  if (!offers.names.length || offers.value === box.value) return;
+  if (!offers.names) await (offers.coming ??= names().finally(() => (offers.coming = null)));
+  // What was typed while the names were on their way has been answered by then, or the visitor is elsewhere.
+  if (!offers.names.length || offers.value === box.value || document.activeElement !== box) return;
   offers.value = box.value;
   prepare(box);
   const { tail, found } = meant(box);

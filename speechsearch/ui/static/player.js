@@ -1,9 +1,4 @@
 // <ss-player> plays one sound; its length is known before anything is loaded.
-const clock = (seconds) => {
-  const whole = Math.floor(seconds);
-  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, String(whole % 60).padStart(2, "0")];
-  return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
-};
 
 class Player extends HTMLElement {
   connectedCallback() {

@@ -1,11 +1,6 @@
 // <ss-recording> shows the recording that the address names, or the list of them. Its parts come as HTML from the page's
 // routes; the waveform is drawn from numbers.
 const STEP_S = 5;
-const clock = (seconds) => {
-  const whole = Math.floor(seconds);
-  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, String(whole % 60).padStart(2, "0")];
-  return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
-};
 const asked = () => new URL(window.location.href).searchParams;
 const isHere = () => asked().has("recording");
 const toTab = (name) => {

@@ -27,11 +27,6 @@ const goTo = (card) => {
   card.focus({ preventScroll: true });
   card.scrollIntoView({ block: "nearest" });
 };
-const clock = (seconds) => {
-  const whole = Math.floor(seconds);
-  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, String(whole % 60).padStart(2, "0")];
-  return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
-};
 const fetchJson = async (address, options) => {
   const answer = await fetch(address, options);
   if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).message ?? fill(texts.search.error, { status: answer.status }));
