@@ -69,7 +69,9 @@ def main(minutes: float = 60.0) -> None:
                     baseline.encoder.encode([one.text for one in said])
 
             def sound_pass() -> None:
-                service.manage.take_in(path, Recording("0" * 64, "speed", "long", duration_s, "long.opus"))
+                found = service.manage.take_in(path, Recording("0" * 64, "speed", "long", duration_s, "long.opus"))
+                if found.passages != len(passages):
+                    raise SystemExit(f"{found.state}: {found.passages} passages. {found.message}")
 
             def second_pass() -> None:
                 for problem in service.manage.catch_up():
