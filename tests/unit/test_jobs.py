@@ -141,7 +141,7 @@ def test_jobs_are_done_in_order_and_keep_what_became_of_each_file(make, steps: S
     assert queue.job(first.job_id).state == "done"
     assert len(queue.files(first.job_id)) == STEPS
     assert [file.name for file in queue.files(second.job_id)] == ["metadata.csv", "metadata.csv (2)"]
-    wait_until_idle(queue)
+    queue.stop()  # waits until whoever listens has been told
     assert ended == [f"{first.job_id} done", f"{second.job_id} done"]
 
 
