@@ -61,6 +61,16 @@ def signals(ranking: Ranking) -> NDArray[np.float64]:
     return np.column_stack([np.tile(like, (len(scores), 1)), np.outer(size, like), behind, heard, heard**SURELY])
 
 
+def logistic(cases: NDArray[np.float64], coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the chance of each case (n, signals), (n,), by the coefficients (signals,) of a logistic model.
+
+    >>> logistic(np.array([[1.0, 0.0], [1.0, 2.0]]), np.array([0.0, 1.0])).round(2).tolist()
+    [0.5, 0.88]
+    """
+    result: NDArray[np.float64] = 1 / (1 + np.exp(-np.clip((cases * coefficients).sum(1), -50, 50)))
+    return result
+
+
 @dataclass(frozen=True, slots=True)
 class Likelihood:
     """How likely an engine's hits are right: a logistic model of SIGNALS, and from which chance on one is confident."""
@@ -70,7 +80,7 @@ class Likelihood:
 
     def chances(self, ranking: Ranking) -> list[float]:
         """Return the chance of each passage of a whole answer that it is relevant, never more than MOST_LIKELY."""
-        chances = 1 / (1 + np.exp(-np.clip((signals(ranking) * np.array(self.coefficients)).sum(1), -50, 50)))
+        chances = logistic(signals(ranking), np.array(self.coefficients))
         found: list[float] = chances.clip(max=MOST_LIKELY).tolist()
         return found
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from speechsearch.retrieval.calibration import signals
+from speechsearch.retrieval.calibration import logistic, signals
 from speechsearch.retrieval.retriever import RankedPassage, Ranking
 
 KEPT = 0.95
@@ -96,7 +96,7 @@ def fit(cases: Numbers, is_relevant: NDArray[np.bool_]) -> NDArray[np.float64]:
 
     >>> cases = np.array([[1.0, 0.0]] * 40 + [[1.0, 1.0]] * 40)
     >>> is_relevant = np.array([True] * 10 + [False] * 30 + [True] * 30 + [False] * 10)
-    >>> chances(cases, fit(cases, is_relevant))[[0, 40]].round(2).tolist()
+    >>> logistic(cases, fit(cases, is_relevant))[[0, 40]].round(2).tolist()
     [0.26, 0.74]
     """
     means, deviations = cases.mean(0), cases.std(0)
@@ -104,7 +104,7 @@ def fit(cases: Numbers, is_relevant: NDArray[np.bool_]) -> NDArray[np.float64]:
     inputs = (cases - means) / deviations
     weights = np.zeros(cases.shape[1])
     for _ in range(STEPS):  # Newton's method; the loss is convex
-        found = chances(inputs, weights)
+        found = logistic(inputs, weights)
         slope = inputs.T @ (is_relevant - found) - PENALTY * weights
         curvature = (inputs * (found * (1 - found))[:, None]).T @ inputs + PENALTY * np.eye(len(weights))
         step = np.linalg.solve(curvature, slope)
@@ -113,12 +113,6 @@ def fit(cases: Numbers, is_relevant: NDArray[np.bool_]) -> NDArray[np.float64]:
             break
     result: NDArray[np.float64] = weights / deviations
     result[0] -= result[1:] @ means[1:]
-    return result
-
-
-def chances(cases: Numbers, coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the chance of each case, (n,)."""
-    result: NDArray[np.float64] = 1 / (1 + np.exp(-np.clip(cases @ coefficients, -50, 50)))
     return result
 
 
@@ -133,7 +127,7 @@ def cross_validated(
     fold_of = np.random.default_rng(1).integers(0, folds, int(groups.max()) + 1)[groups]
     for fold in range(folds):
         left_out = fold_of == fold
-        found[left_out] = chances(cases[left_out], fit(cases[~left_out], is_relevant[~left_out]))
+        found[left_out] = logistic(cases[left_out], fit(cases[~left_out], is_relevant[~left_out]))
     return found
 
 

@@ -7,14 +7,13 @@ import pytest
 
 from speechsearch.domain.errors import ModelUnavailableError
 from speechsearch.models.catalog import catalog
-from speechsearch.retrieval.calibration import MOST_LIKELY, SIGNALS, Likelihood, read_calibrations
+from speechsearch.retrieval.calibration import MOST_LIKELY, SIGNALS, Likelihood, logistic, read_calibrations
 from speechsearch.retrieval.retriever import RankedPassage, Ranking
 from speechsearch.text.common import FEATURES
 from speechsearch.training.fit_calibration import (
     brier,
     calibration_error,
     cases_of,
-    chances,
     cross_validated,
     fit,
 )
@@ -36,12 +35,12 @@ def test_scores_that_separate_give_no_infinite_curve() -> None:
     cases = np.array([[1.0, 0.0], [1.0, 0.1], [1.0, 5.0], [1.0, 5.1]])
     coefficients = fit(cases, np.array([False, False, True, True]))
     assert 0 < coefficients[1] < 20
-    assert 0.6 < chances(cases, coefficients)[2] < 1
+    assert 0.6 < logistic(cases, coefficients)[2] < 1
 
 
 def test_signals_that_say_nothing_give_the_share() -> None:
     cases = np.ones((1000, 2))
-    assert chances(cases, fit(cases, np.arange(1000) < 200))[0] == pytest.approx(0.2, abs=0.02)
+    assert logistic(cases, fit(cases, np.arange(1000) < 200))[0] == pytest.approx(0.2, abs=0.02)
 
 
 def test_chances_hold_on_questions_that_were_left_out() -> None:
@@ -58,7 +57,7 @@ def test_a_question_is_in_one_fold_only() -> None:
     found = cross_validated(cases, is_relevant, groups, folds=2)
     for group in (0, 1):
         other = fit(cases[groups == 1 - group], is_relevant[groups == 1 - group])
-        assert found[groups == group] == pytest.approx(chances(cases[groups == group], other))
+        assert found[groups == group] == pytest.approx(logistic(cases[groups == group], other))
 
 
 def test_cases_are_the_best_hits_of_each_question() -> None:
