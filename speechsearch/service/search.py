@@ -100,12 +100,13 @@ class Search:
         ranking = engine.retriever.retrieve(query, LOOKED_AT if demands.are_any else query.top_k)
         if demands.are_any:
             ranking = self._demanded(engine, ranking, demands, query.top_k)
+        coverage = self._coverage.of(engine.needed, filters)
         results = replace(
             self._results(engine, ranking, query, demands, visitor),
             question=question,
-            coverage=self._coverage.of(engine.needed, filters),
+            coverage=coverage,
             searches=engine.card.searches,
-            transcripts=self._coverage.of(engine.channels, filters),
+            transcripts=coverage if engine.channels == engine.needed else self._coverage.of(engine.channels, filters),
         )
         return replace(results, total_ms=(time.perf_counter() - started) * 1000)
 
