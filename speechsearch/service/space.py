@@ -31,8 +31,8 @@ PLAIN_BYTES = 10_000_000
 """A larger file is refused by ``git push`` without LFS or Xet."""
 ZERO_PYTHONS, ZERO_TORCH = ("3.12", "3.10"), SpecifierSet(">=2.8,<2.12")
 """What ZeroGPU has: Python 3.12.12 and 3.10.13, torch 2.8 to 2.11."""
-ZERO_LINES = {"torch": "torch>=2.8,<=2.11.0", "torchcodec": "", "spaces": "spaces"}
-"""Package -> the line that it has on ZeroGPU; torchcodec needs the torch of its own time, and reads nothing there."""
+ZERO_LINES = {"torch": "torch>=2.8,<=2.11.0", "spaces": "spaces"}
+"""Package -> the line that it has on ZeroGPU."""
 HARDWARE = {"cpu": "cpu-basic", "zero": "zero-a10g"}
 COLOURS = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
 LONGEST_DESCRIPTION = 60
@@ -77,7 +77,7 @@ def build(root: Path, target: Path, hardware: Hardware) -> None:
 def for_zero_gpu(requirements: str) -> str:
     r"""Return the requirements as ZeroGPU needs them.
 
-    >>> print(for_zero_gpu("# pinned\ntorch>=2.8,<=2.13.0\ntorchcodec==0.13.0\nnumpy\n"), end="")
+    >>> print(for_zero_gpu("# pinned\ntorch>=2.8,<=2.13.0\nnumpy\n"), end="")
     # pinned
     torch>=2.8,<=2.11.0
     numpy
@@ -86,10 +86,8 @@ def for_zero_gpu(requirements: str) -> str:
     lines, left = [], dict(ZERO_LINES)
     for line in requirements.splitlines():
         name = canonicalize_name(re.split(r"[^A-Za-z0-9._-]", line.strip(), maxsplit=1)[0])
-        replaced = ZERO_LINES.get(name, line)
-        left.pop(name, None)
-        lines += [replaced] if replaced or not line.strip() else []
-    return "\n".join([*lines, *filter(None, (left[name] for name in ("spaces",) if name in left))]) + "\n"
+        lines.append(left.pop(name, line))
+    return "\n".join([*lines, *left.values()]) + "\n"
 
 
 def readme_for_zero_gpu(readme: str) -> str:
