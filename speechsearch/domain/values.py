@@ -124,11 +124,40 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """What a recogniser made of a passage; ``words`` is empty when it gives no times."""
+    """What a recogniser made of a passage; ``words`` is empty when it gives no times.
+
+    ``language``: what it heard, as ISO 639 writes it; empty where it does not say. ``confidence``: the mean probability
+    of what it wrote, 0 to 1; None where it does not say.
+    """
 
     text: str
     recognizer: str
     words: tuple[Word, ...] = ()
+    language: str = ""
+    confidence: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """A person of a library, known by voice: in how many recordings it is heard, and for how long.
+
+    ``name`` is empty until somebody gives one; then ``number`` tells speakers apart.
+    """
+
+    speaker_id: str
+    number: int
+    name: str = ""
+    recordings: int = 0
+    speech_s: float = 0.0
+
+    @property
+    def label(self) -> str:
+        """What people read.
+
+        >>> Speaker("a", 3).label, Speaker("a", 3, "Ann").label
+        ('Speaker 3', 'Ann')
+        """
+        return self.name or f"Speaker {self.number}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -233,6 +262,7 @@ class Hit:
     ``transcript`` is None where none was made, empty where nothing was recognised.
     ``heard`` are the question's words that the phonetic index found in the sound, in seconds from the passage's start;
     ``marked`` the stretches of the transcript that match the question, as (start, end) character positions.
+    ``speakers``: who speaks in the passage, who says most of it first; nobody where that is not known.
     """
 
     rank: int
@@ -245,6 +275,7 @@ class Hit:
     likelihood: float | None = None
     heard: tuple[Word, ...] = ()
     marked: tuple[tuple[int, int], ...] = ()
+    speakers: tuple[Speaker, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

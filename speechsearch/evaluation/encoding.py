@@ -74,7 +74,9 @@ class GivenTranscripts:
         self.name, self.fingerprint = name, f"{name}-given"
         self._texts = iter(texts)
 
-    def transcribe(self, sounds: Sequence[Audio], language: str | None = None) -> list[Transcript]:
+    def transcribe(
+        self, sounds: Sequence[Audio], language: str | None = None, hotwords: Sequence[str] = ()
+    ) -> list[Transcript]:
         """Return the next transcripts.
 
         Raises:

@@ -92,11 +92,40 @@ class Recognizer(Protocol):
     def fingerprint(self) -> str:
         """A short text that changes when the same sound would give another transcript."""
 
-    def transcribe(self, sounds: Sequence[Audio], language: str | None = None) -> list[Transcript]:
+    def transcribe(
+        self, sounds: Sequence[Audio], language: str | None = None, hotwords: Sequence[str] = ()
+    ) -> list[Transcript]:
         """Return one transcript a passage, in order; the text is empty where nothing was understood.
 
-        ``language``: what is spoken, as ISO 639 writes it; None: the model's own, or what it detects.
+        ``language``: what is spoken, as ISO 639 writes it; None: the model's own, or what it detects. ``hotwords``:
+        names and terms that may be said.
+
+        Raises:
+            CapabilityError: the model does not know the language, or takes no hotwords.
+        """
+
+
+class Translator(Recognizer, Protocol):
+    """A recogniser that can write in English what is said in another language; its card says so."""
+
+    def translate(self, sounds: Sequence[Audio], language: str | None = None) -> list[Transcript]:
+        """Return what is said in each passage, in English, in order.
 
         Raises:
             CapabilityError: the model does not know the language.
         """
+
+
+class SpeakerEncoder(Protocol):
+    """Turns stretches of speech into vectors that are near each other where the same person speaks."""
+
+    @property
+    def dim(self) -> int:
+        """How many numbers a vector has."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A short text that changes when the same sound would give another vector."""
+
+    def encode(self, sounds: Sequence[Audio]) -> FloatMatrix:
+        """Return one unit vector a sound, (sounds, dim) float32; a sound alone gives what it gives in a batch."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,7 +12,7 @@ from speechsearch.domain.errors import CapabilityError, ConfigurationError
 from speechsearch.domain.packages import package_version
 from speechsearch.domain.values import Channel
 
-Task = Literal["speech encoder", "text encoder", "recognizer"]
+Task = Literal["speech encoder", "text encoder", "recognizer", "speaker encoder"]
 Pooling = Literal["mean", "cls", "last"]
 
 
@@ -90,10 +91,12 @@ class ModelCard:
         package: the installed package whose code it runs, beyond what speechsearch itself needs; "" for none.
         revision: what else changes what it gives, for the fingerprint.
         needs: the (task, name) of the models that its factory gets loaded.
-        dim: of a text encoder: how many numbers a vector has.
+        dim: of a text or speaker encoder: how many numbers a vector has.
         channels: of a speech encoder: the vectors that it gives.
         query_prompt, passage_prompt: of a text encoder: what stands before every question and every passage.
         pooling: of a text encoder: how the tokens' states become one vector.
+        takes_hotwords: of a recogniser: whether names and terms that may be said help it.
+        translates: of a recogniser: whether it can write in English what is said in another language.
     """
 
     name: str
@@ -114,6 +117,8 @@ class ModelCard:
     query_prompt: str = ""
     passage_prompt: str = ""
     pooling: Pooling = "mean"
+    takes_hotwords: bool = False
+    translates: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be right.
@@ -127,7 +132,7 @@ class ModelCard:
             "files": not (self.files or self.package or self.revision),
             "sha256": not all(re.fullmatch("[0-9a-f]{64}", file.sha256) for file in self.files),
             "revision": not all(re.fullmatch("[0-9a-f]{40}", one.revision) for one in self._on_hub()),
-            "dim": self.task == "text encoder" and self.dim < 1,
+            "dim": self.task in ("text encoder", "speaker encoder") and self.dim < 1,
             "channels": (self.task == "speech encoder") != bool(self.channels),
         }
         for field, is_wrong in faults.items():
@@ -169,3 +174,12 @@ class ModelCard:
                 f"The {self.task} '{self.name}' does not know the language '{language}'.",
                 f"It knows: {', '.join(known)}.",
             )
+
+    def check_hotwords(self, hotwords: Sequence[str]) -> None:
+        """Do nothing if there are none, or the model takes them.
+
+        Raises:
+            CapabilityError: it does not.
+        """
+        if hotwords and not self.takes_hotwords:
+            raise CapabilityError(f"The {self.task} '{self.name}' takes no hotwords.", "Leave them out.")

@@ -31,7 +31,9 @@ class GivenTranscripts:
     def __init__(self, card: ModelCard) -> None:
         self.name, self.fingerprint = card.name, card.fingerprint
 
-    def transcribe(self, sounds: Sequence[Audio], language: str | None = None) -> list[Transcript]:
+    def transcribe(
+        self, sounds: Sequence[Audio], language: str | None = None, hotwords: Sequence[str] = ()
+    ) -> list[Transcript]:
         """Return nothing for nothing.
 
         Raises:

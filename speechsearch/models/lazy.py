@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
+from speechsearch.domain.errors import CapabilityError
 from speechsearch.domain.values import Audio, Channel, FloatMatrix, Query, SpokenWord, Transcript, Vector
-from speechsearch.models.base import EncodedPassage, Recognizer, SpeechEncoder, TextEncoder
+from speechsearch.models.base import (
+    EncodedPassage,
+    Recognizer,
+    SpeakerEncoder,
+    SpeechEncoder,
+    TextEncoder,
+    Translator,
+)
 from speechsearch.models.slot import Slot
 
 
@@ -60,7 +69,31 @@ class LazyRecognizer:
         self.name = slot.card.name
         self.fingerprint = slot.card.fingerprint
 
-    def transcribe(self, sounds: Sequence[Audio], language: str | None = None) -> list[Transcript]:
+    def transcribe(
+        self, sounds: Sequence[Audio], language: str | None = None, hotwords: Sequence[str] = ()
+    ) -> list[Transcript]:
         """Return one transcript a passage, in order. Raises CapabilityError."""
+        self._slot.card.check_hotwords(hotwords)
         with self._slot.use() as model:
-            return model.transcribe(sounds, language)
+            return model.transcribe(sounds, language, hotwords)
+
+    def translate(self, sounds: Sequence[Audio], language: str | None = None) -> list[Transcript]:
+        """Return what is said in each passage, in English, in order. Raises CapabilityError: it cannot do that."""
+        if not self._slot.card.translates:
+            raise CapabilityError(f"The recognizer '{self.name}' does not translate.", "Choose a Whisper model.")
+        with self._slot.use() as model:
+            return cast(Translator, model).translate(sounds, language)
+
+
+class LazySpeakerEncoder:
+    """A speaker encoder that is loaded when first used."""
+
+    def __init__(self, slot: Slot[SpeakerEncoder]) -> None:
+        self._slot = slot
+        self.dim = slot.card.dim
+        self.fingerprint = slot.card.fingerprint
+
+    def encode(self, sounds: Sequence[Audio]) -> FloatMatrix:
+        """Return one unit vector a sound, (sounds, dim) float32."""
+        with self._slot.use() as model:
+            return model.encode(sounds)

@@ -33,7 +33,9 @@ class PocketSphinxRecognizer:
         self._decoder = decoder
         self._lock = threading.Lock()
 
-    def transcribe(self, sounds: Sequence[Audio], language: str | None = None) -> list[Transcript]:
+    def transcribe(
+        self, sounds: Sequence[Audio], language: str | None = None, hotwords: Sequence[str] = ()
+    ) -> list[Transcript]:
         """Return one transcript a passage, in order, with word times.
 
         Raises:

@@ -93,7 +93,9 @@ class WhisperRecognizer:
         self.card, self.name, self.fingerprint = card, card.name, card.fingerprint
         self._model = model
 
-    def transcribe(self, sounds: Sequence[Audio], language: str | None = None) -> list[Transcript]:
+    def transcribe(
+        self, sounds: Sequence[Audio], language: str | None = None, hotwords: Sequence[str] = ()
+    ) -> list[Transcript]:
         """Return one transcript a passage, in order, with word times; the language is heard where none is said.
 
         Raises:

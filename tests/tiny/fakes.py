@@ -103,7 +103,9 @@ class FakeRecognizer:
         self.name, self.fingerprint, self.log = name, f"fake-{name}-{version}", log
         self.passages = 0
 
-    def transcribe(self, sounds: Sequence[Audio], language: str | None = None) -> list[Transcript]:
+    def transcribe(
+        self, sounds: Sequence[Audio], language: str | None = None, hotwords: Sequence[str] = ()
+    ) -> list[Transcript]:
         """One transcript a sound."""
         self.passages += len(sounds)
         texts = [f"{word_of(sound)} {self.fingerprint}" for sound in sounds]

@@ -47,7 +47,9 @@ class TinyWav2Vec2:
         self.card, self.name, self.fingerprint = card, card.name, card.fingerprint
         self.network, self.device = network, device
 
-    def transcribe(self, sounds: Sequence[Audio], language: str | None = None) -> list[Transcript]:
+    def transcribe(
+        self, sounds: Sequence[Audio], language: str | None = None, hotwords: Sequence[str] = ()
+    ) -> list[Transcript]:
         """One transcript a passage, in order, with word times."""
         self.card.check_language(language)
         return [self._write(sound) for sound in sounds]

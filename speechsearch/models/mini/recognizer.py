@@ -27,7 +27,9 @@ class MiniRecognizer:
         self.card, self.name, self.fingerprint = card, card.name, card.fingerprint
         self.model = model
 
-    def transcribe(self, sounds: Sequence[Audio], language: str | None = None) -> list[Transcript]:
+    def transcribe(
+        self, sounds: Sequence[Audio], language: str | None = None, hotwords: Sequence[str] = ()
+    ) -> list[Transcript]:
         """Return one transcript a passage, in order, with word times.
 
         Raises:
