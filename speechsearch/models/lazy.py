@@ -75,7 +75,7 @@ class LazyRecognizer:
         """Return one transcript a passage, in order. Raises CapabilityError."""
         self._slot.card.check_hotwords(hotwords)
         with self._slot.use() as model:
-            return model.transcribe(sounds, language, hotwords)
+            return model.transcribe(sounds, language, hotwords) if hotwords else model.transcribe(sounds, language)
 
     def translate(self, sounds: Sequence[Audio], language: str | None = None) -> list[Transcript]:
         """Return what is said in each passage, in English, in order. Raises CapabilityError: it cannot do that."""
