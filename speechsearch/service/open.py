@@ -69,7 +69,7 @@ class Service:
         self.browse = Browse(settings, library, self._found)
         self.names = MyNames(library, self.browse)
         self.speakers = Speakers(library, self.browse)
-        self.search = Search(library, engines, self.browse, self._found, self.names)
+        self.search = Search(library, engines, self.browse, self._found, self.names, self.speakers)
         self.names_heard = NamesHeard(library, self.names, engines, self.search.allowed)
         self.export = Export(library, self.browse)
         self.manage = Manage(library, self.browse)
