@@ -84,7 +84,7 @@ def hold_different_voices(blocks: Iterable[tuple[Audio, Audio]]) -> bool:
 def own_speech(
     blocks: Iterable[tuple[Audio, Audio]],
 ) -> Iterator[tuple[tuple[Audio, Audio], NDArray[np.float32]]]:
-    """Yield each block and how probably the channels' own persons speak, (2, frames) float32; crosstalk is no speech."""
+    """Yield each block and how probably each channel's own person speaks, (2, frames) float32; crosstalk counts 0."""
     whole, left, right = tee(blocks, 3)
     heard = speech_probabilities(one for one, _ in left), speech_probabilities(other for _, other in right)
     for block, *probabilities in zip(whole, *heard, strict=False):

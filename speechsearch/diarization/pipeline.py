@@ -11,7 +11,7 @@ import numpy as np
 from speechsearch.audio.resample import to_mono
 from speechsearch.diarization.channels import hold_different_voices, looked_at, pairs, speech_of_channels
 from speechsearch.diarization.clustering import centroids_of, cluster
-from speechsearch.diarization.turns import by_voice, frame_voices, in_parts, numbered, turns_of
+from speechsearch.diarization.turns import numbered, spans_in, voices_over_time
 from speechsearch.diarization.windows import Encode, hear
 from speechsearch.domain.errors import InputError
 from speechsearch.domain.speakers import Diarization, Turn
@@ -85,3 +85,15 @@ def by_channel(blocks: Iterable[tuple[Audio, Audio]], encode: Encode) -> Diariza
 
 def by_sound(blocks: Iterable[Audio], encode: Encode, speakers: int | None) -> Diarization:
     """Return who speaks when, by how voices sound."""
+    heard = hear(blocks, encode)
+    if not len(heard.vectors):
+        return Diarization((), ())
+    labels = cluster(heard.vectors, speakers)
+    centroids = centroids_of(heard.vectors, labels)
+    speech_s = sum(span.duration_s for span in heard.speech)
+    turns = [
+        Turn(span, voice + 1)
+        for begin_s, end_s, voice in voices_over_time(heard.vectors @ centroids.T, speech_s)
+        for span in spans_in(heard.speech, begin_s, end_s)
+    ]
+    return numbered(turns, centroids)
