@@ -95,7 +95,7 @@ def unlearnt(
 ) -> list[StoredVoice]:
     """Return which of a speaker's voices follow one that somebody gave to another: they sound more like that one.
 
-    Voices that somebody gave to the former, or refused the other, stay.
+    Voices that somebody gave to the former, or refused the other, stay, and so does the last one.
     """
     goal = profile(target, target[0].speaker_id in named) if target else None
     if goal is None:
@@ -107,7 +107,7 @@ def unlearnt(
         if voice.joined_by != "sound" or (*voice.key, target[0].speaker_id) in refused or voice.recording_id in taken:
             continue
         cosine = float(voice.vector @ goal)
-        if cosine >= threshold and (rest is None or cosine > float(voice.vector @ rest)):
+        if rest is not None and cosine >= threshold and cosine > float(voice.vector @ rest):
             found.append(voice)
             taken.add(voice.recording_id)
     return found
