@@ -105,6 +105,7 @@ class FileFinder:
             raise ConfigurationError("There is no folder to keep models in.", "Name a data folder.")
         kept = self._cache_dir / card.name / file.name
         incoming = self._cache_dir / card.name / INCOMING
+        make_private(incoming)
         came = _from_hub(source, "Try again once the hub can be reached.", incoming)
         found = sha256_of(came)
         if found != file.sha256:
@@ -114,7 +115,7 @@ class FileFinder:
                 f"not {file.sha256}.",
                 "Try again; if it stays so, the repository was changed: do not use it.",
             )
-        kept.parent.mkdir(parents=True, exist_ok=True)
+        make_private(kept.parent)
         came.replace(kept)
         shutil.rmtree(incoming, ignore_errors=True)
         return kept
@@ -161,9 +162,15 @@ def _sha256_of(path: str, size_bytes: int, changed_ns: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def make_private(folder: Path) -> None:
+    """Make a folder, and those above it that are missing, for the user alone: it may become a data folder."""
+    for one in reversed([path for path in (folder, *folder.parents) if not path.exists()]):
+        one.mkdir(mode=0o700, exist_ok=True)
+
+
 def join(parts: Iterable[Path], whole: Path) -> None:
     """Write a file from its parts, in order; it appears at once or not at all."""
-    whole.parent.mkdir(parents=True, exist_ok=True)
+    make_private(whole.parent)
     unfinished = whole.with_name(f"{whole.name}.{os.getpid()}.unfinished")
     with open(unfinished, "wb") as target:
         for part in parts:

@@ -154,11 +154,14 @@ class Service:
 
 def new_loader(settings: Settings) -> ModelLoader:
     """Return a loader of models as the settings want it."""
+    folder, kept = models_folder(settings), kept_models(settings)
     chosen = settings.models
-    may_download = is_on_space() if chosen.may_download is None else chosen.may_download
-    return ModelLoader(
-        catalog(), models_folder(settings), may_download, chosen.device, chosen.dtype, kept_models(settings)
-    )
+    return ModelLoader(catalog(), folder, may_download(settings), chosen.device, chosen.dtype, kept)
+
+
+def may_download(settings: Settings) -> bool:
+    """Return whether a model's files that are missing are fetched from the hub when it is first used."""
+    return is_on_space() if settings.models.may_download is None else settings.models.may_download
 
 
 def model_files(settings: Settings) -> ModelFiles:
