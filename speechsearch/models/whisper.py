@@ -12,8 +12,6 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import numpy as np
@@ -26,6 +24,7 @@ from numpy.typing import NDArray
 from speechsearch.domain.errors import CapabilityError, ModelUnavailableError
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio, Transcript
 from speechsearch.models.card import ModelCard
+from speechsearch.models.files import together
 from speechsearch.models.load import Located
 from speechsearch.models.whisper_windows import LONG_S, SHORT_S, halves, has_hole, padded_s, timed_words
 from speechsearch.models.windows import Window, Written, transcripts_of, windows_of
@@ -53,12 +52,10 @@ def load(located: Located) -> WhisperRecognizer:
         ModelUnavailableError: the files do not fit each other or this version of the program, or CUDA is not there.
     """
     is_on_gpu = located.device.name == "cuda"
-    with TemporaryDirectory(prefix="speechsearch-whisper-") as name:
-        for file, path in located.files.items():
-            (Path(name) / file).symlink_to(path.resolve())
+    with together(located.files) as folder:
         try:
             model = WhisperModel(
-                name,
+                str(folder),
                 device="cuda" if is_on_gpu else "cpu",
                 compute_type="float16" if is_on_gpu else "int8",
                 cpu_threads=located.device.threads,
