@@ -16,11 +16,11 @@ from onnxruntime import SessionOptions, get_available_providers
 
 from speechsearch.domain.errors import CapabilityError, ModelUnavailableError
 from speechsearch.domain.values import Audio, Transcript, Word
-from speechsearch.models.card import ModelCard
+from speechsearch.models.card import ModelCard, primary_language
 from speechsearch.models.files import together
 from speechsearch.models.load import Located
 from speechsearch.models.onnx_asr_cards import CONFIG, INT8, kind_of, model_type
-from speechsearch.models.windows import Window, Written, audible_windows, transcripts_of
+from speechsearch.models.windows import Window, Written, transcribe_windows
 
 BATCH_WINDOWS = {"cpu": 1, "cuda": 8}
 TOKEN_S = 0.08
@@ -94,15 +94,14 @@ class OnnxAsrRecognizer:
         how: dict[str, str] = {}
         spoken = self.card.languages[0] if len(self.card.languages) == 1 else ""
         if self.card.translates:  # Canary alone wants to be told
-            spoken = re.split("[-_]", language.lower())[0] if language else LAST_RESORT
+            spoken = primary_language(language) or LAST_RESORT
             how = {"language": spoken, "target_language": "en" if task == "translate" else spoken}
-        windows = audible_windows(sounds)
-        written: list[Written] = []
-        for first in range(0, len(windows), self._batch_windows):
-            batch = windows[first : first + self._batch_windows]
-            found = self._model.recognize([window.samples for window in batch], **how)
-            written += (written_of(window, one, spoken) for window, one in zip(batch, found, strict=True))
-        return transcripts_of(written, len(sounds), self.name)
+
+        def hear(windows: Sequence[Window]) -> list[Written]:
+            found = self._model.recognize([window.samples for window in windows], **how)
+            return [written_of(window, one, spoken) for window, one in zip(windows, found, strict=True)]
+
+        return transcribe_windows(sounds, self.name, self._batch_windows, hear)
 
 
 def written_of(window: Window, found: Any, language: str) -> Written:
