@@ -118,6 +118,7 @@ def _mini(card: ModelCard, source: Path, numbers: str, made: Path) -> None:
 def _whisper(card: ModelCard, source: Path, numbers: str, made: Path) -> None:
     """Convert a Whisper of transformers for CTranslate2."""
     from ctranslate2.converters import TransformersConverter
+    from safetensors import SafetensorError
 
     beside = [name for name in ("tokenizer.json", "preprocessor_config.json") if (source / name).is_file()]
     if "tokenizer.json" not in beside:
@@ -127,7 +128,7 @@ def _whisper(card: ModelCard, source: Path, numbers: str, made: Path) -> None:
     try:
         converter = TransformersConverter(str(source), copy_files=beside)
         converter.convert(str(made), quantization=numbers, force=True)
-    except (OSError, RuntimeError, ValueError, KeyError) as error:
+    except (OSError, RuntimeError, ValueError, KeyError, SafetensorError) as error:
         raise ModelUnavailableError(f"'{card.name}' cannot be converted: {error}.") from error
 
 
@@ -152,7 +153,7 @@ def _onnx(card: ModelCard, source: Path, numbers: str, made: Path) -> None:
         if any(kind in INTEGER_NODES for kind in kinds):
             raise _is_so_already(card, numbers)
         size_bytes = sum(one.stat().st_size for one in source.glob(f"{graph.name}*"))
-        written = made / f"{graph.stem}.int8.onnx"
+        written = made / f"{graph.stem.removesuffix('.int8')}.int8.onnx"
         quantize_dynamic(
             graph.resolve(),
             written,
