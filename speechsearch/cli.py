@@ -258,15 +258,18 @@ def delete(recording: str = "", collection: str = "", yes: bool = False, as_json
 
 
 @app.command()
-def transcribe(file: Path, as_json: Json = False) -> None:
-    """Write down a FILE with the baseline's recogniser; nothing is kept."""
-    with opened() as service:
-        found = service.transcribe(file)
+def transcribe(file: Path, model: str = "whisper-base", as_json: Json = False) -> None:
+    """Write down a FILE; nothing is kept."""
+    from speechsearch.service.open import new_loader, transcriber_of
+    from speechsearch.service.settings import read_settings
+
+    settings = read_settings()
+    found = transcriber_of(settings, new_loader(settings)).segments(file, model=model)
     if as_json:
-        put([{"start_s": p.span.start_s, "end_s": p.span.end_s, "text": text} for p, text in found])
+        put(list(found))
     else:
-        for passage, text in found:
-            print(f"{clock(passage.span.start_s)}-{clock(passage.span.end_s)}  {text}")
+        for segment in found:
+            print(f"{clock(segment.span.start_s)}-{clock(segment.span.end_s)}  {segment.text}")
 
 
 @app.command()
