@@ -91,4 +91,23 @@ POCKETSPHINX = ModelCard(
     revision=str(MOST_ACTIVE_HMMS),
 )
 
-CARDS = (MINI, ALL_MINILM_L6_V2, MINI_RECOGNIZER, POCKETSPHINX, *WHISPER, given.CARD)
+GE2E = ModelCard(
+    name="ge2e",
+    task="speaker encoder",
+    factory="speechsearch.models.ge2e:load",
+    summary="Resemblyzer's small LSTM: tells voices apart in any language",
+    licence="Apache-2.0",
+    parameters_m=1.4,
+    memory_mb=60,
+    download_mb=17,
+    files=(
+        ModelFile(
+            "pretrained.pt",
+            "39373b86598fa3da9fcddee6142382efe09777e8d37dc9c0561f41f0070f134e",
+            (Packaged((Part("Resemblyzer", "0.1.4", "resemblyzer/pretrained.pt"),)),),
+        ),
+    ),
+    dim=256,
+)
+
+CARDS = (MINI, ALL_MINILM_L6_V2, MINI_RECOGNIZER, POCKETSPHINX, *WHISPER, given.CARD, GE2E)
