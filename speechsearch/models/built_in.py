@@ -110,4 +110,29 @@ GE2E = ModelCard(
     dim=256,
 )
 
-CARDS = (MINI, ALL_MINILM_L6_V2, MINI_RECOGNIZER, POCKETSPHINX, *WHISPER, given.CARD, GE2E)
+WESPEAKER_RESNET34 = ModelCard(
+    name="wespeaker-resnet34",
+    task="speaker encoder",
+    factory="speechsearch.models.onnx_speaker:load",
+    summary="WeSpeaker's ResNet34, trained on VoxCeleb: tells voices apart better, and takes longer",
+    licence="CC-BY-4.0",
+    parameters_m=6.6,
+    memory_mb=120,
+    download_mb=27,
+    files=(
+        ModelFile(
+            "voxceleb_resnet34_LM.onnx",
+            "7bb2f06e9df17cdf1ef14ee8a15ab08ed28e8d0ef5054ee135741560df2ec068",
+            (
+                OnHub(
+                    "Wespeaker/wespeaker-voxceleb-resnet34-LM",
+                    "f0c48c298fd835726c27956a5d617bad7115627e",
+                    "voxceleb_resnet34_LM.onnx",
+                ),
+            ),
+        ),
+    ),
+    dim=256,
+)
+
+CARDS = (MINI, ALL_MINILM_L6_V2, MINI_RECOGNIZER, POCKETSPHINX, *WHISPER, given.CARD, GE2E, WESPEAKER_RESNET34)
