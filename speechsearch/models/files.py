@@ -8,7 +8,8 @@ import shutil
 import tempfile
 import threading
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
@@ -139,6 +140,15 @@ def join(parts: Iterable[Path], whole: Path) -> None:
             with open(part, "rb") as source:
                 shutil.copyfileobj(source, target, BLOCK_BYTES)
     unfinished.replace(whole)
+
+
+@contextmanager
+def together(files: Mapping[str, Path]) -> Iterator[Path]:
+    """Give a folder in which files lie beside each other under their names, as libraries want them; gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="speechsearch-model-") as name:
+        for file, path in files.items():
+            (Path(name) / file).symlink_to(path.resolve())
+        yield Path(name)
 
 
 def _in_hub_cache(source: OnHub) -> Path | None:

@@ -9,11 +9,8 @@ at a pause and leave out the rest; then a word seems to last for seconds, and th
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import numpy as np
@@ -25,10 +22,11 @@ from numpy.typing import NDArray
 
 from speechsearch.domain.errors import CapabilityError, ModelUnavailableError
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio, Transcript
-from speechsearch.models.card import ModelCard
+from speechsearch.models.card import ModelCard, primary_language
+from speechsearch.models.files import together
 from speechsearch.models.load import Located
 from speechsearch.models.whisper_windows import LONG_S, SHORT_S, halves, has_hole, padded_s, timed_words
-from speechsearch.models.windows import Window, Written, transcripts_of, windows_of
+from speechsearch.models.windows import Window, Written, is_loop, transcripts_of, windows_of
 
 BATCH_WINDOWS = 8
 FRAMES_A_SECOND = 100
@@ -37,8 +35,6 @@ TOKENS_A_SECOND = 14
 NO_SPEECH, UNLIKELY = 0.4, -1.0
 """Of silence and noise Whisper says that nobody speaks (.52 and more; speech .03 and less) and writes something that it
 holds for unlikely itself (a mean log probability of -1.1 and less a token; speech -.4 and more)."""
-LOOPING = 2.4
-"""A text that zlib makes so many times smaller repeats itself (Whisper's own threshold)."""
 REPEATED_TOKENS = 4
 """A window that loops is written once more, so many tokens never the same twice."""
 MOST_CONTEXT = 223
@@ -53,12 +49,10 @@ def load(located: Located) -> WhisperRecognizer:
         ModelUnavailableError: the files do not fit each other or this version of the program, or CUDA is not there.
     """
     is_on_gpu = located.device.name == "cuda"
-    with TemporaryDirectory(prefix="speechsearch-whisper-") as name:
-        for file, path in located.files.items():
-            (Path(name) / file).symlink_to(path.resolve())
+    with together(located.files) as folder:
         try:
             model = WhisperModel(
-                name,
+                str(folder),
                 device="cuda" if is_on_gpu else "cpu",
                 compute_type="float16" if is_on_gpu else "int8",
                 cpu_threads=located.device.threads,
@@ -100,7 +94,8 @@ class WhisperRecognizer:
             CapabilityError: the model does not know the language.
         """
         self.card.check_language(language)
-        return self._written(sounds, Wish(primary(language), hotwords=", ".join(filter(None, map(str.strip, hotwords)))))
+        named = ", ".join(filter(None, map(str.strip, hotwords)))
+        return self._written(sounds, Wish(primary_language(language), hotwords=named))
 
     def translate(self, sounds: Sequence[Audio], language: str | None = None) -> list[Transcript]:
         """Return what is said in each passage, in English, in order.
@@ -113,7 +108,7 @@ class WhisperRecognizer:
         self.card.check_language(language)
         if not self.card.translates:
             raise CapabilityError(f"The recognizer '{self.name}' does not translate.", "Choose a multilingual Whisper.")
-        return self._written(sounds, Wish(primary(language), "translate"))
+        return self._written(sounds, Wish(primary_language(language), "translate"))
 
     def _written(self, sounds: Sequence[Audio], wish: Wish) -> list[Transcript]:
         todo = [window for place, sound in enumerate(sounds) for window in windows_of(place, sound.samples)]
@@ -184,15 +179,6 @@ class WhisperRecognizer:
         return written
 
 
-def primary(language: str | None) -> str:
-    """Return the first part of a language's code, as Whisper writes it; "" for none.
-
-    >>> primary("en_GB"), primary(None)
-    ('en', '')
-    """
-    return language.lower().replace("_", "-").split("-")[0] if language else ""
-
-
 def context(tokenizer: Tokenizer, hotwords: str) -> list[int]:
     """Return the tokens before a transcript that make hotwords likelier; none where there are no hotwords."""
     if not hotwords:
@@ -218,13 +204,3 @@ def is_nothing(text: str, no_speech: float, log_probability: float, hotwords: st
     """
     is_unlikely = log_probability < UNLIKELY or bool(hotwords)
     return not any(map(str.isalnum, text)) or (no_speech > NO_SPEECH and is_unlikely)
-
-
-def is_loop(text: str) -> bool:
-    """Return whether a text repeats itself as nobody does.
-
-    >>> is_loop(" and then" * 40), is_loop(" Why is octopus blood blue?")
-    (True, False)
-    """
-    data = text.encode()
-    return len(data) > LOOPING * len(zlib.compress(data))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -20,6 +21,8 @@ SHORTEST_S = 0.1
 """Nothing can be said in less."""
 SILENT = 1e-4
 """No sample of a silent window is larger (-80 dB of full scale): decoders make words up for it."""
+LOOPING = 2.4
+"""A text that zlib makes so many times smaller repeats itself (Whisper's own threshold)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,6 +95,26 @@ def quietest_s(samples: NDArray[np.float32], near_s: float) -> float:
     first = round((near_s - CUT_WITHIN_S) / CUT_FRAME_S)
     frames = samples[first * step :][: round(2 * CUT_WITHIN_S / CUT_FRAME_S) * step].reshape(-1, step)
     return round((first + int((frames**2).mean(1).argmin())) * CUT_FRAME_S, 1)
+
+
+def transcribe_windows(
+    sounds: Sequence[Audio], recognizer: str, batch_windows: int, hear: Callable[[Sequence[Window]], Sequence[Written]]
+) -> list[Transcript]:
+    """Return one transcript a passage, in order; ``hear`` writes down so many windows at once, the long ones first."""
+    windows = audible_windows(sounds)
+    starts = range(0, len(windows), batch_windows)
+    written = [one for start in starts for one in hear(windows[start : start + batch_windows])]
+    return transcripts_of(written, len(sounds), recognizer)
+
+
+def is_loop(text: str) -> bool:
+    """Return whether a text repeats itself as nobody does.
+
+    >>> is_loop(" and then" * 40), is_loop(" Why is octopus blood blue?")
+    (True, False)
+    """
+    data = text.encode()
+    return len(data) > LOOPING * len(zlib.compress(data))
 
 
 def transcripts_of(written: Sequence[Written], count: int, recognizer: str) -> list[Transcript]:
