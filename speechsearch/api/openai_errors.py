@@ -10,7 +10,8 @@ from fastapi import FastAPI, Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from speechsearch.domain.errors import InputError
+from speechsearch.api.error_responses import status_of
+from speechsearch.domain.errors import InputError, SpeechSearchError
 
 log = logging.getLogger(__name__)
 
@@ -41,26 +42,42 @@ def error_body(status: int, message: str, code: str | None, param: str | None = 
     return {"error": {"message": message, "type": kind, "param": param, "code": code}}
 
 
-def translated(status: int, body: bytes) -> dict[str, Any]:
-    """Return an error of ours, or of the framework, in OpenAI's form.
+def failure_of(error: Exception) -> tuple[int, dict[str, Any]]:
+    """Return the status and the body of an error; what was not foreseen goes into the log.
 
-    >>> translated(422, b'{"code": "decode", "message": "a.wav is no sound.", "hint": ""}')["error"]["param"]
+    >>> from speechsearch.domain.errors import DecodeError
+    >>> failure_of(DecodeError("a.wav is no sound."))[1]["error"]["param"]
     'file'
-    >>> translated(404, b'{"detail": "Not Found"}')["error"]["message"]
-    'Not Found'
+    """
+    if isinstance(error, ParameterError):
+        return error.status, error_body(error.status, str(error), error.reason, error.param)
+    if isinstance(error, SpeechSearchError):
+        return _ours(status_of(error), error.code, str(error))
+    log.error("A request below %s failed.", PREFIX, exc_info=error)
+    return 500, error_body(500, "The server failed. Its log says why.", None)
+
+
+def translated(status: int, body: bytes) -> tuple[int, dict[str, Any]]:
+    """Return an answer of ours, or of the framework, that says what is wrong, in OpenAI's form.
+
+    >>> translated(422, b'{"code": "too_large", "message": "Too large.", "hint": "Cut it."}')[1]["error"]["message"]
+    'Too large. Cut it.'
+    >>> translated(404, b'{"detail": "Not Found"}')
+    (404, {'error': {'message': 'Not Found', 'type': 'invalid_request_error', 'param': None, 'code': None}})
     """
     try:
         given = json.loads(body)
     except ValueError:
-        given = None
-    if not isinstance(given, dict):
         given = {}
     if "error" in given:
-        return given
-    code = given.get("code")
-    message = " ".join(filter(None, (given.get("message") or str(given.get("detail", "")), given.get("hint"))))
-    param = "file" if code in OF_THE_FILE else None
-    return error_body(status, message or "The request failed.", CODES.get(str(code), code), param)
+        return status, given
+    said = given.get("message") or str(given.get("detail", "The request failed."))
+    return _ours(status, given.get("code"), f"{said} {given.get('hint', '')}".strip())
+
+
+def _ours(status: int, code: str | None, message: str) -> tuple[int, dict[str, Any]]:
+    status, param = STATUSES.get(status, status), "file" if code in OF_THE_FILE else None
+    return status, error_body(status, message, CODES.get(str(code), code), param)
 
 
 class OpenAiErrorsMiddleware:
@@ -92,12 +109,11 @@ class OpenAiErrorsMiddleware:
 
         try:
             await self.app(scope, receive, send_translated)
-        except Exception:  # the door: whatever was not foreseen
-            log.exception("A request to %s failed.", scope["path"])
+        except Exception as error:  # the door
             if has_begun:
                 raise
-            failure = error_body(500, "The server failed. Its log says why.", None)
-            await JSONResponse(failure, 500)(scope, receive, send)
+            status, failure = failure_of(error)
+            await JSONResponse(failure, status)(scope, receive, send)
 
 
 def add_openai_errors(app: FastAPI) -> None:
@@ -107,13 +123,12 @@ def add_openai_errors(app: FastAPI) -> None:
 
 
 async def _on_parameter_error(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, ParameterError)
-    return JSONResponse(error_body(error.status, str(error), error.reason, error.param), error.status)
+    status, body = failure_of(error)
+    return JSONResponse(body, status)
 
 
 def _answer(start: Message, body: bytes) -> JSONResponse:
-    status = STATUSES.get(start["status"], start["status"])
-    content = translated(status, body)
+    status, content = translated(start["status"], body)
     answer = JSONResponse(content, status)
     own = {name for name, _ in answer.raw_headers}
     answer.raw_headers += [(name, value) for name, value in start["headers"] if name.lower() not in own]

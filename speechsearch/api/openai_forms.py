@@ -54,7 +54,7 @@ class TranscriptionForm(AudioForm):
     timestamp_granularities: list[Granularity] = ["segment"]
     stream: bool = False
     include: list[Literal["logprobs"]] = []
-    chunking_strategy: Literal["auto"] | ServerVad | None = None
+    chunking_strategy: ServerVad | Literal["auto"] | None = None
     known_speaker_names: list[str] = []
     known_speaker_references: list[str] = []
 

@@ -26,6 +26,7 @@ from speechsearch.retrieval.calibration import read_calibrations
 from speechsearch.retrieval.engine_cards import engine_cards
 from speechsearch.retrieval.engines import build_engines
 from speechsearch.service.browse import Browse
+from speechsearch.service.diarizer import Diarizer
 from speechsearch.service.exports import Export
 from speechsearch.service.feedback import Feedback
 from speechsearch.service.found import FoundCounts
@@ -45,7 +46,7 @@ class Service:
 
     ``search`` answers questions, ``browse`` shows what there is, ``manage`` changes it, ``export`` takes it out,
     ``feedback`` keeps judgements, ``names`` keeps the list of names, ``names_heard`` says where they were heard, and
-    ``transcriber`` writes down files that are not kept.
+    ``transcriber`` writes down files that are not kept, ``diarizer`` says who speaks in them.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Service:
             store.passages.tracks,
         )
         self.transcriber = transcriber_of(settings, loader)
+        self.diarizer = Diarizer(loader, settings.limits)
         self._found = FoundCounts(store)
         self.browse = Browse(settings, library, self._found)
         self.names = MyNames(library, self.browse)
