@@ -56,12 +56,12 @@ def openai_routes(service: Service, jobs: JobQueue) -> APIRouter:
         """Return the recognisers that can be asked."""
         return ModelsBody(data=[ModelBody(id=name) for name in names()])
 
-    @router.get("/models/{name}")
-    def model(name: str) -> ModelBody:
+    @router.get("/models/{model}")
+    def one_model(model: str) -> ModelBody:
         """Return a recogniser that can be asked."""
-        if name not in names():
-            raise no_model(name)
-        return ModelBody(id=name)
+        if model not in names():
+            raise no_model(model)
+        return ModelBody(id=model)
 
     @router.post(
         "/audio/transcriptions",
