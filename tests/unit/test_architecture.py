@@ -40,11 +40,12 @@ MAY_IMPORT = {
     "training": {"domain", "audio", "text", "models", "retrieval", "library", "service", "evaluation"},
     "api": {"domain", "store", "library", "retrieval", "service", "jobs"},
     "ui": {"domain", "audio", "store", "library", "retrieval", "service", "evaluation", "jobs", "api"},
-    "cli": {"domain", "models", "retrieval", "library", "service", "evaluation", "api", "ui"},
+    "cli": {"domain", "retrieval", "library", "service", "evaluation", "api", "ui"},
 }
 """What each room imports; a new arrow is written down here, and points down."""
 LOOSE = {
-    "__init__", "__main__", "cli", "cli_edit", "cli_exchange", "cli_files", "cli_names", "cli_shared", "cli_speech",
+    "__init__", "__main__", "cli", "cli_edit", "cli_exchange", "cli_files", "cli_models", "cli_names", "cli_shared",
+    "cli_speech",
 }  # fmt: skip
 LONGEST_FILE, USUAL_FILE = 400, 150
 LISTS = ("speechsearch/ui/texts.py",)
