@@ -28,9 +28,11 @@ from speechsearch.api.openai_forms import AudioForm, TranscriptionForm, Translat
 from speechsearch.api.openai_work import Work
 from speechsearch.api.transcription_turns import Turns
 from speechsearch.api.uploads import Upload, receive
+from speechsearch.domain.captions import GIVEN
 from speechsearch.domain.errors import InputError, NotAllowedError
 from speechsearch.domain.visitors import Visitor
 from speechsearch.service.known_models import recognizers
+from speechsearch.service.open import may_download, model_files
 
 if TYPE_CHECKING:
     from speechsearch.jobs.queue import JobQueue
@@ -48,7 +50,8 @@ def openai_routes(service: Service, jobs: JobQueue) -> APIRouter:
     """Return the routes below ``/v1``."""
     router = APIRouter(prefix="/v1", tags=["as OpenAI's"], responses=FAILURES)
     turns = Turns()
-    default = service.settings.engines.recognizers[:1]
+    default = next((name for name in service.settings.engines.recognizers if name != GIVEN), "")
+    aliases = {ALIAS: default} if default else {}
     one_file = service.limits.model_copy(update={"archive_files": 1})
 
     @router.get("/models")
@@ -106,14 +109,15 @@ def openai_routes(service: Service, jobs: JobQueue) -> APIRouter:
         return LongAnswer(work.whole, held)
 
     def names() -> list[str]:
-        known = [card.name for card in recognizers(service.loader.catalog)]
-        return [ALIAS, *known] if default else known
+        files, is_here = model_files(service.settings), may_download(service.settings)
+        cards = recognizers(service.loader.catalog)
+        return [*aliases, *(card.name for card in cards if is_here or files.state(card).is_installed)]
 
     def asked(upload: Upload, form: AudioForm, visitor: Visitor) -> Asked:
         """Return what is asked for. Raises ParameterError."""
         if upload.file_fields != ["file"]:
             raise ParameterError("Missing required parameter: 'file'.", "", "file", "missing_required_parameter")
-        model = default[0] if form.model == ALIAS and default else form.model
+        model = aliases.get(form.model, form.model)
         card = next((one for one in recognizers(service.loader.catalog) if one.name == model), None)
         if card is None:
             raise no_model(form.model)

@@ -55,9 +55,9 @@ def used_models(catalog: Catalog, chosen: EngineSettings) -> set[tuple[Task, str
     return used
 
 
-def recognizers(catalog: Catalog) -> tuple[ModelCard, ...]:
+def recognizers(catalog: Catalog) -> list[ModelCard]:
     """Return the cards of the models that can write down a file; transcripts that were given cannot."""
-    return tuple(card for card in catalog.of("recognizer") if card.name != GIVEN)
+    return [card for card in catalog.of("recognizer") if card.name != GIVEN]
 
 
 def languages(codes: Sequence[str]) -> str:

@@ -156,11 +156,13 @@ class Service:
 
 def new_loader(settings: Settings) -> ModelLoader:
     """Return a loader of models as the settings want it."""
-    chosen = settings.models
-    may_download = is_on_space() if chosen.may_download is None else chosen.may_download
-    return ModelLoader(
-        catalog(), models_folder(settings), may_download, chosen.device, chosen.dtype, kept_models(settings)
-    )
+    chosen, folder = settings.models, models_folder(settings)
+    return ModelLoader(catalog(), folder, may_download(settings), chosen.device, chosen.dtype, kept_models(settings))
+
+
+def may_download(settings: Settings) -> bool:
+    """Return whether files of models that are not on this machine are fetched when they are first needed."""
+    return is_on_space() if settings.models.may_download is None else settings.models.may_download
 
 
 def model_files(settings: Settings) -> ModelFiles:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
 import numpy as np
 import openai
@@ -26,7 +27,7 @@ from openai.types.audio import (
 
 from speechsearch.api import create_app, openai_answers
 from speechsearch.api.passwords import hash_password
-from speechsearch.api.transcription_turns import A_VISITOR
+from speechsearch.api.transcription_turns import A_VISITOR, Turns
 from speechsearch.domain.assets import SAMPLES
 from speechsearch.domain.errors import CapabilityError, DecodeError, ModelUnavailableError
 from speechsearch.domain.segments import Segment
@@ -425,6 +426,26 @@ def test_the_key_is_name_and_password(guarded: Server, monkeypatch: pytest.Monke
     with guarded.client("ann:wrong") as client, pytest.raises(openai.AuthenticationError, match="wrong") as caught:
         client.models.list()
     assert (caught.value.code, caught.value.type) == ("invalid_api_key", "invalid_request_error")
+
+
+def test_visitors_take_turns() -> None:
+    order: list[str] = []
+
+    async def ask(turns: Turns, visitor: str) -> None:
+        with turns.place(visitor, "10.0.0.7") as place:
+            await turns.begin(place)
+            order.append(visitor)
+            await anyio.sleep(0.01)
+
+    async def flood() -> None:
+        turns = Turns()
+        async with anyio.create_task_group() as group:
+            for visitor in ("ann", "ann", "ann", "ann", "bob", "cas", "bob"):
+                group.start_soon(ask, turns, visitor)
+
+    anyio.run(flood)
+    assert order == ["ann", "bob", "cas", "ann", "bob", "ann", "ann"]
+
 
 
 def test_a_page_of_another_site_cannot_ask(server: Server) -> None:
