@@ -14,8 +14,6 @@ from speechsearch.domain.speakers import Turn, Voice
 from speechsearch.domain.values import FloatMatrix
 from speechsearch.store.records import StoredVoice
 
-SAME_PERSON = 0.75
-"""From this cosine on, voices of two recordings count as one person's."""
 SHORTEST_SEED_S = 5.0
 """A voice with less speech may join a speaker, but nobody is matched with it."""
 MOST_SHARED = 0.5
