@@ -108,7 +108,7 @@ class QueuePage:
 
     def _card(self, job_id: str, updated_at: str, before: int, is_newest: bool) -> str:
         """Return a job's card as of the time of its last change; it may have ended since the list was made."""
-        job, progress = self._jobs.job(job_id), self._jobs.progress(job_id)
+        job, progress = self._jobs.job_now(job_id)
         is_open = is_newest and job.has_ended
         return job_cards.card(job, progress, self._jobs.files(job_id), before, is_open=is_open)
 

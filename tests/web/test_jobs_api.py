@@ -207,9 +207,8 @@ def test_events_are_sent_until_the_end(client, queue) -> None:
     job = upload(client, "a.opus")["job_id"]
     queue.start()
     with client.websocket_connect(f"/api/v1/jobs/{job}/events") as events:
-        told = events.receive_json()
-        while told["state"] == "queued" or told["progress"] is None or told["progress"]["done"] != 1:
-            told = events.receive_json()  # the state is read before the progress, so it may be the older of the two
+        while (told := events.receive_json())["progress"] is None or told["progress"]["done"] != 1:
+            assert (told["state"] == "running") == (told["progress"] is not None), told
         assert (told["state"], told["progress"]["remaining_s"]) == ("running", 3.0)
         go.set()
         while events.receive_json()["state"] != "done":
