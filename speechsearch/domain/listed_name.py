@@ -25,12 +25,14 @@ class ListedName:
 
     ``sounds_like``: spellings that sound like it, as "voy che hovska"; ``phonemes``: what a recorded example of it
     sounds like, in the symbols of the encoder whose fingerprint is ``heard_by``; both empty without one.
+    ``is_damaged``: its spellings could not be read in the database, so that it sounds as it is written.
     """
 
     written: str
     sounds_like: tuple[str, ...] = ()
     phonemes: tuple[int, ...] = ()
     heard_by: str = ""
+    is_damaged: bool = False
 
     def has_example(self, encoder: str) -> bool:
         """Say whether a recorded example counts for the encoder with a fingerprint.
@@ -84,7 +86,7 @@ def names_in_table(content: bytes) -> Iterator[ListedName | str]:
     read too: semicolons or tabs between columns, UTF-16 or Windows' letters, ``sep=;`` before.
 
     >>> list(names_in_table("sep=;\r\nName;Sounds like\r\nŁódź;woodge\r\n".encode("utf-16")))
-    [ListedName(written='Łódź', sounds_like=('woodge',), phonemes=(), heard_by='')]
+    [ListedName(written='Łódź', sounds_like=('woodge',), phonemes=(), heard_by='', is_damaged=False)]
     >>> list(names_in_table(b",x"))
     ['Line 1: The name is empty. Write it as you would in a question.']
     """

@@ -316,6 +316,7 @@ class Names:
     SPELLING = "\u201c{spelling}\u201d"
     EXAMPLE_KNOWN = "a recorded example"
     EXAMPLE_STALE = "an example to be recorded again"
+    DAMAGED: Message = ("How it sounds is damaged and cannot be read.", "Add the name again, or remove it.")
     EXAMPLE = "Example"
     EXAMPLE_HINT = "A file with the name, said once"
     EXAMPLE_OF = "Recorded example of {name}"
