@@ -24,6 +24,7 @@ MOST_REDIRECTS = 5
 SLOWEST_BYTES_A_S = 50_000
 """A download that is slower, over all of it, is given up."""
 FREE_S = 60.0
+"""So long may everything before the first byte take, redirects included, and a short answer in all."""
 NAT64, PUBLIC_IPV6 = ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("2000::/3")
 ENCODINGS = ("", "identity", "gzip", "x-gzip", "deflate")
 """How an answer may be packed, although we ask for it plain: once, so that it is unpacked in little memory."""
