@@ -232,6 +232,16 @@ class Add:
     GO = "Add recordings"
     SENT = "Uploaded"
     CANCEL = "Cancel"
+    FEED = "Add a podcast by its feed"
+    FEED_ADDRESS = "Address of the feed"
+    FEED_EXAMPLE = "https://example.org/feed.xml"
+    FEED_LIMIT = "Episodes"
+    FEED_ALL = "all"
+    FEED_GO = "Add podcast"
+    FEED_ABOUT = (
+        "It goes to the collection above, with its transcripts and chapters. Add it again for new episodes; "
+        "those that are here are not fetched twice."
+    )
     DATASET = "Add a dataset from the Hugging Face Hub"
     DATASET_NAME = "Name"
     DATASET_CONFIGURATION = "Configuration"

@@ -239,7 +239,7 @@ def test_visitors_see_only_their_own_jobs(visit, queue, service) -> None:
         pass
     assert ann.post("/api/v1/recordings/dataset", json={"name": "a/b", "collection": "x"}).status_code == 403
     page = ann.get("/page/jobs").json()
-    assert (page["collections"], page["may_add_datasets"], page["closed"]) == (["plans"], False, "")
+    assert (page["collections"], page["may_add_from_elsewhere"], page["closed"]) == (["plans"], False, "")
     (collection,) = [one.name for one in service.browse.collections() if one.name != "samples"]
     assert collection.endswith("/plans") and collection.startswith("@")
     assert "@" not in json.dumps(page)
