@@ -6,7 +6,6 @@ for text. Whatever cannot be used of a file is left out and said; the recording 
 
 from __future__ import annotations
 
-import codecs
 import hashlib
 import html
 import json
@@ -20,6 +19,7 @@ from ingest.bags import not_as_exported
 from ingest.sources import LONGEST_NAME, Beside, clean
 from speechsearch.domain.captions import Caption, Chapter, Given, WrittenPassage
 from speechsearch.domain.errors import InputError
+from speechsearch.domain.safe_text import decoded
 from speechsearch.domain.values import Span, Transcript, Word
 
 LARGEST_BYTES = 16_000_000
@@ -84,20 +84,6 @@ def _read(file: Beside) -> tuple[str, list[str]]:
     digest = hashlib.sha256(content).hexdigest() if file.sha256 else ""
     problems = [f"'{file.name}' beside it {not_as_exported(digest, file.sha256)} It was used."]
     return decoded(content), problems if digest != file.sha256 else []
-
-
-def decoded(content: bytes) -> str:
-    r"""Return the text of a file: UTF-8, UTF-16 where it begins with its mark, else Western European.
-
-    >>> decoded("Žofie".encode()), decoded("Žofie".encode("utf-16")), decoded("Zoë".encode("cp1252"))
-    ('Žofie', 'Žofie', 'Zoë')
-    """
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return content.decode("utf-16", "replace")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("cp1252", "replace")
 
 
 def captions_in(text: str, duration_s: float) -> tuple[Caption, ...]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from speechsearch.domain.errors import InputError
 from speechsearch.domain.safe_text import cell as safe_cell
-from speechsearch.domain.safe_text import text_of_cell
+from speechsearch.domain.safe_text import decoded, text_of_cell
 
 LONGEST_NAME, MOST_WORDS = 100, 8
 MOST_SPELLINGS = 5
@@ -90,7 +90,7 @@ def names_in_table(content: bytes) -> Iterator[ListedName | str]:
     >>> list(names_in_table(b",x"))
     ['Line 1: The name is empty. Write it as you would in a question.']
     """
-    text = _decoded(content)
+    text = decoded(content)
     first, _, rest = text.partition("\n")
     declared = re.fullmatch(r'"?sep=([,;|\t])"?\s*', first, re.IGNORECASE)
     body = rest if declared else text
@@ -111,15 +111,6 @@ def names_in_table(content: bytes) -> Iterator[ListedName | str]:
                 yield f"Line {number}: {error}"
     except csv.Error as error:
         yield f"The table cannot be read further: {error}."
-
-
-def _decoded(content: bytes) -> str:
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return content.decode("utf-16", errors="replace")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("cp1252", errors="replace")
 
 
 def table_of(names: Sequence[ListedName]) -> str:
