@@ -171,7 +171,8 @@ def _version(connection: sa.Connection) -> str | None:
     """Return the revision of a database's tables, None where it has none."""
     if not sa.inspect(connection).has_table("alembic_version"):
         return None
-    return connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+    found = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+    return None if found is None else str(found)
 
 
 def _migrate(connection: sa.Connection) -> None:
