@@ -447,7 +447,6 @@ def test_visitors_take_turns() -> None:
     assert order == ["ann", "bob", "cas", "ann", "bob", "ann", "ann"]
 
 
-
 def test_a_page_of_another_site_cannot_ask(server: Server) -> None:
     answer = httpx.post(f"{server.address}/v1/audio/transcriptions", headers={"Origin": "https://evil.org"})
     assert answer.status_code == 403 and "another site" in answer.json()["error"]["message"]
