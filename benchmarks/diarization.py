@@ -147,9 +147,9 @@ def known_again(people: Mapping[str, Sequence[Path]], others: Mapping[str, Seque
     rate, at = equal_error_rate(genuine, impostor)
     lines = [
         f"{len(people)} people in two recordings each ({len(genuine)} pairs of stretches of {STRETCH_S:.0f} s), "
-        f"{len(strangers)} others ({len(impostor):,} pairs of different people): equal error rate {100 * rate:.2f} % at a "
-        f"cosine of {at:.3f}; {100 * np.mean(right):.1f} % of {len(right)} stretches are nearest to their own person "
-        f"among {len(everybody)}.",
+        f"{len(strangers)} others ({len(impostor):,} pairs of different people): equal error rate {100 * rate:.2f} % "
+        f"at a cosine of {at:.3f}; {100 * np.mean(right):.1f} % of {len(right)} stretches are nearest to their own "
+        f"person among {len(everybody)}.",
         "",
         "| cosine | false matches | missed matches |",
         "| -----: | ------------: | -------------: |",

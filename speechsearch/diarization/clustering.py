@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.cluster.hierarchy import fcluster, linkage
 
 from speechsearch.domain.values import FloatMatrix
 
@@ -41,6 +40,8 @@ def cluster(vectors: FloatMatrix, speakers: int | None = None) -> Labels:
     >>> cluster(vectors, 2).tolist(), cluster(vectors).tolist()
     ([0, 0, 1, 1], [0, 0, 0, 0])
     """
+    from scipy.cluster.hierarchy import fcluster, linkage
+
     if len(vectors) < 2:
         return np.zeros(len(vectors), np.intp)
     chosen = np.linspace(0, len(vectors) - 1, min(len(vectors), MOST_CLUSTERED)).astype(np.intp)
@@ -56,6 +57,8 @@ def cluster(vectors: FloatMatrix, speakers: int | None = None) -> Labels:
 
 def divided(vectors: FloatMatrix, tree: NDArray[np.float64], speakers: int) -> Labels:
     """Return labels of so many voices, if there are that many of enough windows; what is left goes to the nearest."""
+    from scipy.cluster.hierarchy import fcluster
+
     for groups in range(speakers, min(len(vectors), speakers + MOST_LEFT) + 1):
         labels: Labels = fcluster(tree, groups, "maxclust") - 1
         counts = np.bincount(labels)
