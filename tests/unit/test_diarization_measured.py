@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,7 @@ def test_a_mixture_holds_every_voice_where_it_is_said_to(pool: dict[str, list[Pa
         spoken[round(100 * start_s) : round(100 * end_s)] = True
     assert levels[spoken].mean() > 20 * levels[~spoken].mean()
     by_start = sorted(mixture.spoken, key=lambda one: one[1])
-    for one, other in zip(by_start, by_start[1:], strict=False):
+    for one, other in pairwise(by_start):
         assert one[2] - other[1] <= MOST_OVERLAP * 2.2
 
 
