@@ -65,7 +65,8 @@ def divided(vectors: FloatMatrix, tree: NDArray[np.float64], speakers: int) -> L
         kept = np.argsort(-counts, kind="stable")[:speakers]
         if counts[kept[-1]] >= FEWEST_WINDOWS:
             return nearest(vectors, centroids_of(vectors, labels)[kept])
-    return fcluster(tree, speakers, "maxclust") - 1
+    rest: Labels = fcluster(tree, speakers, "maxclust") - 1
+    return rest
 
 
 def merged(vectors: FloatMatrix, labels: Labels) -> Labels:
