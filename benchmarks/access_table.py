@@ -197,6 +197,7 @@ def column(role: str, folder: Path, loader: Any) -> dict[Route, str]:
         values = {
             "recording_id": recording.recording_id, "passage_id": passage.passage_id, "job_id": job.job_id,
             "name": "/x", "api_name": "predict", "model": "mini",
+            "speaker_id": service.speakers.all()[0].speaker_id, "number": "1",
         }  # fmt: skip
 
         async def ask() -> dict[Route, str]:
