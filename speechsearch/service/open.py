@@ -23,6 +23,7 @@ from speechsearch.library.removal import recover
 from speechsearch.models.baseline import Baseline
 from speechsearch.models.catalog import catalog
 from speechsearch.models.device import on_gpu
+from speechsearch.models.folders import FolderCatalog, with_folder
 from speechsearch.models.load import ModelLoader
 from speechsearch.models.transcripts import TranscriptEncoder
 from speechsearch.retrieval.calibration import read_calibrations
@@ -168,9 +169,23 @@ def new_loader(settings: Settings) -> ModelLoader:
     """Return a loader of models as the settings want it."""
     chosen = settings.models
     may_download = is_on_space() if chosen.may_download is None else chosen.may_download
-    folder = Path(chosen.folder).expanduser() if chosen.folder else None
-    cache_dir = settings.data_dir.expanduser().resolve() / "models"
-    return ModelLoader(catalog(), folder, may_download, chosen.device, chosen.dtype, cache_dir)
+    known, cache_dir = known_catalog(settings).catalog, kept_models(settings)
+    return ModelLoader(known, models_folder(settings), may_download, chosen.device, chosen.dtype, cache_dir)
+
+
+def known_catalog(settings: Settings) -> FolderCatalog:
+    """Return the built-in models, those of plug-ins and of the user's folder, and the folders that are no model."""
+    return with_folder(catalog(), models_folder(settings), kept_models(settings))
+
+
+def models_folder(settings: Settings) -> Path | None:
+    """Return the user's own folder of models."""
+    return Path(settings.models.folder).expanduser() if settings.models.folder else None
+
+
+def kept_models(settings: Settings) -> Path:
+    """Return where files of models are kept that are fetched or put together."""
+    return settings.data_dir.expanduser().resolve() / "models"
 
 
 def makers_of(settings: Settings, loader: ModelLoader) -> Makers:
