@@ -116,7 +116,8 @@ def written_of(window: Window, found: Any, language: str) -> Written:
 def words_of(tokens: Sequence[str], starts_s: Sequence[float], window: Window) -> Iterator[Word]:
     """Yield the words of tokens, each of which starts a word where it starts with a space; punctuation stays with its.
 
-    >>> window = Window(0, 10.0, __import__("numpy").zeros(16_000))
+    >>> import numpy as np
+    >>> window = Window(0, 10.0, np.zeros(16_000, np.float32))
     >>> list(words_of([" he", "y", " ,", " you"], [0.1, 0.2, 0.3, 0.95], window))
     [Word(text='hey,', start_s=10.1, end_s=10.38), Word(text='you', start_s=10.95, end_s=11.0)]
     """

@@ -20,6 +20,7 @@ from speechsearch.library.removal import recover
 from speechsearch.models.baseline import Baseline
 from speechsearch.models.catalog import catalog
 from speechsearch.models.device import on_gpu
+from speechsearch.models.folders import FolderCatalog, with_folder
 from speechsearch.models.load import ModelLoader
 from speechsearch.models.transcripts import TranscriptEncoder
 from speechsearch.retrieval.calibration import read_calibrations
@@ -156,7 +157,9 @@ def new_loader(settings: Settings) -> ModelLoader:
     """Return a loader of models as the settings want it."""
     folder, kept = models_folder(settings), kept_models(settings)
     chosen = settings.models
-    return ModelLoader(catalog(), folder, may_download(settings), chosen.device, chosen.dtype, kept)
+    return ModelLoader(
+        known_catalog(settings).catalog, folder, may_download(settings), chosen.device, chosen.dtype, kept
+    )
 
 
 def may_download(settings: Settings) -> bool:
@@ -164,9 +167,14 @@ def may_download(settings: Settings) -> bool:
     return is_on_space() if settings.models.may_download is None else settings.models.may_download
 
 
+def known_catalog(settings: Settings) -> FolderCatalog:
+    """Return the built-in models, those of plug-ins and of the user's folder, and the folders that are no model."""
+    return with_folder(catalog(), models_folder(settings), kept_models(settings))
+
+
 def model_files(settings: Settings) -> ModelFiles:
     """Return what is known of the files of models on this machine."""
-    return ModelFiles(catalog(), models_folder(settings), kept_models(settings))
+    return ModelFiles(known_catalog(settings), models_folder(settings), kept_models(settings))
 
 
 def models_folder(settings: Settings) -> Path | None:
