@@ -86,7 +86,7 @@ def quantize(
     both = ((card, folder, files.values()), (card_of(output.resolve()), output.resolve().parent, output.iterdir()))
     measured, texts = [], []
     for one, place, paths in both:
-        size_mb = round(sum(path.stat().st_size for path in paths) / 1e6, 1)
+        size_mb = round(sum(path.stat().st_size for path in paths) / 1e6, 3)
         if not clips:
             measured.append(Measured(one.name, size_mb))
             continue
