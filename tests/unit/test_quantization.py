@@ -160,7 +160,10 @@ def test_the_command_measures_both_on_clips_and_the_copy_is_chosen_by_its_name(
     assert "tiny-int8  (recognizer, apache-2.0" in listed
     written = CliRunner().invoke(app, ["transcribe", str(clips / "audio" / "a.wav"), "--model", "tiny-int8"])
     assert written.exit_code == 0, written.exception
-    assert "is there already" in str(CliRunner().invoke(app, words).exception)  # never overwritten
+    assert "There is a model 'tiny-int8' already" in str(CliRunner().invoke(app, words).exception)
+    (tmp_path / "there").mkdir()
+    there = CliRunner().invoke(app, [*words[:2], "--output", str(tmp_path / "there")])
+    assert "is there already" in str(there.exception)  # never overwritten
     named = CliRunner().invoke(app, ["quantize", "mini", "-o", str(tmp_path / "whisper-base")])
     assert "There is a model 'whisper-base' already" in str(named.exception)
     nowhere = CliRunner().invoke(app, [*words[:2], "-o", str(tmp_path / "new"), "--on", str(tmp_path / "nowhere")])
