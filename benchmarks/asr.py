@@ -4,8 +4,8 @@ SPEECH has a folder a set, with ``audio`` and ``transcripts.tsv`` (id, seconds, 
 that is installed, on every device: word error rate (utterances spread evenly over a set), real-time factor, processor
 time and peak memory over long speech in passages of up to 30 s, and the cold start: from the start of a process to the
 first transcript, with Python, imports and loading. Processor time, in seconds a second of speech and over all threads,
-is what a busy machine does not change. Each measurement is a process of its own; one that crashes is a failure, not a speed.
-What is measured already is read from runs/asr. The table goes into the document between its marks.
+is what a busy machine hardly changes. Each measurement is a process of its own; one that crashes is a failure, not a
+speed. What is measured already is read from runs/asr. The table goes into the document between its marks.
 """
 
 from __future__ import annotations
