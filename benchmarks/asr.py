@@ -113,7 +113,7 @@ def measured(kept: Path, key: Figures, arguments: Sequence[str]) -> Figures:
     """Return what a process of its own measured, or why it failed; figures of the same key are read from ``kept``."""
     if kept.is_file():
         before: Figures = json.loads(kept.read_text(encoding="utf-8"))
-        if before["key"] == key:
+        if before["key"] == key and not before["failed"]:
             return before
     command = [sys.executable, "-W", "ignore", "-m", "benchmarks.asr", "child", *arguments, str(time.time())]
     try:

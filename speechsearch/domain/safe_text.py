@@ -1,12 +1,27 @@
-"""Text of others in files of ours: names of files, cells of tables."""
+"""Text of others: read from their files, and written to ours as names of files, lines and cells of tables."""
 
 from __future__ import annotations
 
+import codecs
 import unicodedata
 
 LONGEST_NAME = 100
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _NOT_IN_NAMES = frozenset('<>:"/\\|?*')
+
+
+def decoded(content: bytes) -> str:
+    r"""Return the text of a file: UTF-8, UTF-16 where it begins with its mark, else Western European.
+
+    >>> decoded("Žofie".encode()), decoded("Žofie".encode("utf-16")), decoded("Zoë".encode("cp1252"))
+    ('Žofie', 'Žofie', 'Zoë')
+    """
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16", "replace")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("cp1252", "replace")
 
 
 def safe_name(name: str, suffix: str = "") -> str:
@@ -17,6 +32,15 @@ def safe_name(name: str, suffix: str = "") -> str:
     """
     parts = (" " if one in _NOT_IN_NAMES else one for one in name if unicodedata.category(one)[0] != "C")
     return (" ".join("".join(parts).split())[:LONGEST_NAME].strip(" .") or "recording") + suffix
+
+
+def one_line(text: str) -> str:
+    r"""Return text without line breaks, tabs and other characters that cannot be seen.
+
+    >>> one_line("a\n\nb\u2028c\x00 d\u202e")
+    'a b c d'
+    """
+    return " ".join("".join(one if one.isprintable() else " " for one in text).split())
 
 
 def cell(text: str) -> str:

@@ -6,16 +6,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
-from speechsearch import audio
 from speechsearch.domain.errors import (
     ConfigurationError,
     FingerprintMismatchError,
-    MissingDependencyError,
     NotFoundError,
 )
 from speechsearch.domain.folder_lock import DataFolderLock
 from speechsearch.domain.limits import Limits
-from speechsearch.domain.values import Passage
 from speechsearch.index import VectorIndex, open_index
 from speechsearch.library.library import Library
 from speechsearch.library.makers import Makers
@@ -30,14 +27,17 @@ from speechsearch.retrieval.calibration import read_calibrations
 from speechsearch.retrieval.engine_cards import engine_cards
 from speechsearch.retrieval.engines import build_engines
 from speechsearch.service.browse import Browse
+from speechsearch.service.diarizer import Diarizer
 from speechsearch.service.exports import Export
 from speechsearch.service.feedback import Feedback
 from speechsearch.service.found import FoundCounts
 from speechsearch.service.manage import Manage
+from speechsearch.service.model_files import ModelFiles
 from speechsearch.service.my_names import MyNames
 from speechsearch.service.names_heard import NamesHeard
 from speechsearch.service.search import BackgroundSample, Search
 from speechsearch.service.settings import Settings, is_on_space, is_on_zero_gpu
+from speechsearch.service.transcription import Transcriber
 from speechsearch.store import Store
 
 Purpose = Literal["use", "check", "rebuild"]
@@ -47,7 +47,8 @@ class Service:
     """One open data folder. Use as a context manager.
 
     ``search`` answers questions, ``browse`` shows what there is, ``manage`` changes it, ``export`` takes it out,
-    ``feedback`` keeps judgements, ``names`` keeps the list of names, and ``names_heard`` says where they were heard.
+    ``feedback`` keeps judgements, ``names`` keeps the list of names, ``names_heard`` says where they were heard, and
+    ``transcriber`` writes down files that are not kept, ``diarizer`` says who speaks in them.
     """
 
     def __init__(
@@ -65,6 +66,8 @@ class Service:
             BackgroundSample(library),
             store.passages.tracks,
         )
+        self.transcriber = transcriber_of(settings, loader)
+        self.diarizer = Diarizer(loader, settings.limits)
         self._found = FoundCounts(store)
         self.browse = Browse(settings, library, self._found)
         self.names = MyNames(library, self.browse)
@@ -134,19 +137,6 @@ class Service:
             lock.release()
             raise
 
-    def transcribe(self, path: Path) -> list[tuple[Passage, str]]:
-        """Return a file's passages and what the first recogniser makes of each; nothing is kept.
-
-        Raises:
-            MissingDependencyError: the settings name no recogniser.
-        """
-        baselines = [one for one in self.library.makers.baselines if not one.is_given]
-        if not baselines:
-            raise MissingDependencyError("There is no recogniser.", "Set SPEECHSEARCH_ENGINES__RECOGNIZER.")
-        found = list(audio.passages(path, self.settings.segmentation, self.limits))
-        texts = baselines[0].recognizer.transcribe([sound for _, sound in found])
-        return [(Passage("", "", span), said.text) for (span, _), said in zip(found, texts, strict=True)]
-
     def close(self) -> None:
         """Write everything and let go of the data folder."""
         try:
@@ -167,15 +157,25 @@ class Service:
 
 def new_loader(settings: Settings) -> ModelLoader:
     """Return a loader of models as the settings want it."""
-    chosen = settings.models
-    may_download = is_on_space() if chosen.may_download is None else chosen.may_download
-    known, cache_dir = known_catalog(settings).catalog, kept_models(settings)
-    return ModelLoader(known, models_folder(settings), may_download, chosen.device, chosen.dtype, cache_dir)
+    chosen, folder = settings.models, models_folder(settings)
+    known, kept = known_catalog(settings).catalog, kept_models(settings)
+    return ModelLoader(known, folder, may_download(settings), chosen.device, chosen.dtype, kept)
 
 
 def known_catalog(settings: Settings) -> FolderCatalog:
     """Return the built-in models, those of plug-ins and of the user's folder, and the folders that are no model."""
     return with_folder(catalog(), models_folder(settings), kept_models(settings))
+
+
+def may_download(settings: Settings) -> bool:
+    """Return whether files of models that are not on this machine are fetched when they are first needed."""
+    return is_on_space() if settings.models.may_download is None else settings.models.may_download
+
+
+def model_files(settings: Settings) -> ModelFiles:
+    """Return what is known of the files of models on this machine."""
+    known = known_catalog(settings)
+    return ModelFiles(known.catalog, models_folder(settings), kept_models(settings), known.refused)
 
 
 def models_folder(settings: Settings) -> Path | None:
@@ -186,6 +186,11 @@ def models_folder(settings: Settings) -> Path | None:
 def kept_models(settings: Settings) -> Path:
     """Return where files of models are kept that are fetched or put together."""
     return settings.data_dir.expanduser().resolve() / "models"
+
+
+def transcriber_of(settings: Settings, loader: ModelLoader) -> Transcriber:
+    """Return what writes down files, within the limits of the settings; it needs no open data folder."""
+    return Transcriber(loader, settings.segmentation, settings.limits)
 
 
 def makers_of(settings: Settings, loader: ModelLoader) -> Makers:

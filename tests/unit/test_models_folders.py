@@ -154,7 +154,9 @@ def test_several_windows_at_once_give_the_same_text(family: checkpoints.Family, 
         model = TransformersRecognizer(replace(one, checkpoint=replace(one.checkpoint, batch_windows=4)))
     together = model.transcribe(sounds)
     assert [one.text for one in together] == [model.transcribe([sound])[0].text for sound in sounds]
-    assert all(word.end_s <= sound.duration_s for one, sound in zip(together, sounds, strict=True) for word in one.words)
+    assert all(
+        word.end_s <= sound.duration_s for one, sound in zip(together, sounds, strict=True) for word in one.words
+    )
 
 
 def test_canary_translates_and_parakeet_says_that_it_does_not(tmp_path: Path) -> None:
