@@ -64,15 +64,15 @@ def quantize(
     from speechsearch.evaluation.metrics import word_error_rate
     from speechsearch.evaluation.recognition import clips_in, recognised, sounds_of
     from speechsearch.models.catalog import Catalog
-    from speechsearch.models.folders import FolderCatalog, card_of
+    from speechsearch.models.folders import card_of
     from speechsearch.models.quantization import quantize as write
     from speechsearch.service.model_files import ModelFiles
     from speechsearch.service.open import kept_models, known_catalog, models_folder
     from speechsearch.service.settings import read_settings
 
     settings, given = read_settings(), Path(model).expanduser()
-    known, folder, kept = known_catalog(settings), models_folder(settings), kept_models(settings)
-    names = {card.name for card in known.catalog.cards}
+    known, folder, kept = known_catalog(settings).catalog, models_folder(settings), kept_models(settings)
+    names = {card.name for card in known.cards}
     if output.name in names:
         raise DuplicateError(f"There is a model '{output.name}' already.", "Name the --output otherwise.")
     if model not in names and given.is_dir():
@@ -81,7 +81,7 @@ def quantize(
         card = ModelFiles(known, folder, kept).named(model)[0]
     clips = clips_in(on, lambda name: is_sound(PurePosixPath(name)), most) if on else []
     sounds = sounds_of(clips)
-    files = ModelFiles(FolderCatalog(Catalog([card])), folder, kept).located(card)
+    files = ModelFiles(Catalog([card]), folder, kept).located(card)
     write(card, files, dtype, output)
     both = ((card, folder, files.values()), (card_of(output.resolve()), output.resolve().parent, output.iterdir()))
     measured, texts = [], []

@@ -123,10 +123,11 @@ def described(readme: Path) -> tuple[str, tuple[str, ...]]:
     if not readme.is_file() or readme.stat().st_size > MOST_README_BYTES:
         return "", ()
     from huggingface_hub import metadata_load
+    from yaml import YAMLError
 
     try:
         said = metadata_load(readme) or {}
-    except (ValueError, OSError) as error:
+    except (YAMLError, ValueError, OSError) as error:
         log.warning("%s is not read: %s", readme, error)
         return "", ()
     licence, spoken = said.get("license"), said.get("language") or ()

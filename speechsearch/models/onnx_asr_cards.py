@@ -131,7 +131,7 @@ def hub_card(
         licence=licence,
         languages=languages,
         parameters_m=parameters_m,
-        memory_mb=round(download_mb * 1.6),
+        memory_mb=download_mb,
         download_mb=download_mb,
         files=tuple(ModelFile(file, digest, (OnHub(*hub, file),)) for file, digest in sha256.items()),
         package=PACKAGE,

@@ -2,8 +2,8 @@
 
 wav2vec 2.0, HuBERT, WavLM, Parakeet (CTC, RNN-T, TDT), Whisper, Moonshine, Speech2Text and what else its classes
 ``AutoModelForCTC``, ``...ForRNNT``, ``...ForTDT`` and ``...ForSpeechSeq2Seq`` load. Safetensors only, no code from the
-folder. Greedy, in windows of at most 30 s. On a CPU windows are heard one at a time: that takes all cores, and a window
-gives the same text whatever stands beside it.
+folder. Greedy, in windows of at most 30 s; on a CPU one window at a time, which takes all cores, on a graphics card
+several of one length.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
+from threading import Lock
 from typing import Any
 
 import torch
@@ -38,13 +39,17 @@ WORD_STARTS = ("▁", "Ġ", " ")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Checkpoint:
-    """A network, what makes its inputs and reads its outputs, and how many windows it hears at once."""
+    """A network, what makes its inputs and reads its outputs, and how many windows it hears at once.
+
+    ``generating``: held while the network generates, because some keep the state of that in themselves.
+    """
 
     card: ModelCard
     network: Any
     processor: Any
     device: Device
     batch_windows: int
+    generating: Lock = field(default_factory=Lock)
 
     def inputs(self, windows: Sequence[Window], **how: Any) -> dict[str, Tensor]:
         """Return what the network gets for windows, on its device and in its precision."""
@@ -159,11 +164,11 @@ class Ctc:
         inputs = self.checkpoint.inputs(windows, padding=True)
         scores = self.checkpoint.network(**inputs).logits.float().log_softmax(-1).cpu()
         blank = self.checkpoint.network.config.pad_token_id
-        frame_s = max(len(window.samples) for window in windows) / SAMPLE_RATE_HZ / scores.shape[1]
+        frame_s = windows[0].duration_s / scores.shape[1]
         written = []
         for window, row in zip(windows, scores, strict=True):
-            best = row[: max(1, round(window.duration_s / frame_s))].max(-1)
-            frames = list(zip(best.indices.tolist(), best.values.tolist(), range(len(row)), strict=False))
+            best = row.max(-1)
+            frames = list(zip(best.indices.tolist(), best.values.tolist(), range(len(row)), strict=True))
             runs = [list(run) for _, run in groupby(frames, key=lambda frame: frame[0])]
             tokens = [(run[0][0], run[0][2], run[-1][2] + 1) for run in runs if run[0][0] != blank]
             chances = [max(chance for _, chance, _ in run) for run in runs if run[0][0] != blank]
@@ -184,9 +189,11 @@ class Transducer:
         network, processor = self.checkpoint.network, self.checkpoint.processor
         encoder, extractor = network.config.encoder_config, processor.feature_extractor
         frame_s = encoder.subsampling_factor * extractor.hop_length / extractor.sampling_rate
-        frames = math.ceil(max(window.duration_s for window in windows) / frame_s) + 1
+        frames = math.ceil(windows[0].duration_s / frame_s) + 1
         most = network.config.max_symbols_per_step * frames
-        found = network.generate(**self.checkpoint.inputs(windows, padding=True), max_new_tokens=most)
+        inputs = self.checkpoint.inputs(windows, padding=True)
+        with self.checkpoint.generating:
+            found = network.generate(**inputs, max_new_tokens=most)
         starts = (found.durations.cumsum(-1) - found.durations).tolist()
         written = []
         for window, ids, begins in zip(windows, found.sequences.tolist(), starts, strict=True):
@@ -246,11 +253,11 @@ def generate(
     """
     config = checkpoint.network.config.get_text_config(decoder=True)
     room = getattr(config, "max_target_positions", None) or getattr(config, "max_position_embeddings", None) or 10**6
-    longest_s = max(window.duration_s for window in windows)
     before = inputs["input_ids"].shape[1] if "input_ids" in inputs else SPARE_TOKENS
-    most = max(1, min(round(longest_s * TOKENS_A_SECOND) + SPARE_TOKENS, room - before))
+    most = max(1, min(round(windows[0].duration_s * TOKENS_A_SECOND) + SPARE_TOKENS, room - before))
     limit = "max_length" if config.model_type == "whisper" else "max_new_tokens"  # Whisper warns of the other
-    found = checkpoint.network.generate(**inputs, **how, **{limit: most})
+    with checkpoint.generating:
+        found = checkpoint.network.generate(**inputs, **how, **{limit: most})
     scores = torch.stack(found.logits, 1).float().log_softmax(-1)
     ids = found.sequences[:, -scores.shape[1] :]
     chances = scores.gather(-1, ids[..., None])[..., 0].cpu()

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Word
-from speechsearch.models.windows import Window, quietest_s
+from speechsearch.models.windows import TICK_S, Window, quietest_s
 
 SHORT_S, LONG_S = 15, 30
 """The two lengths of windows. Whisper was trained on the longer; in the shorter, which has to end in silence, it makes
@@ -15,8 +15,6 @@ QUIET_END_S = 1.5
 LONGEST_WORD_S = 3.0
 """The times of words have no gaps, so a longer one stands for a stretch of sound that was left out, or for a pause."""
 SHORTEST_HALVED_S = 4.0
-TICK_S = 0.02
-"""Of word times."""
 
 
 def padded_s(window: Window) -> int:

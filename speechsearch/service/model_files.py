@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,8 +11,8 @@ from typing import Literal
 from speechsearch.domain.errors import InputError, MissingDependencyError, ModelUnavailableError, NotFoundError
 from speechsearch.domain.packages import package_version
 from speechsearch.models.card import ModelCard, ModelFile, OnHub, Packaged, Task
+from speechsearch.models.catalog import Catalog
 from speechsearch.models.files import FileFinder, sha256_of
-from speechsearch.models.folders import FolderCatalog
 
 SPARE_BYTES = 200_000_000
 """Left free on the disk by a download."""
@@ -40,11 +40,16 @@ class FileState:
 
 
 class ModelFiles:
-    """The files of a catalog's models; ``refused``: folders of the user's that are no model -> why."""
+    """The files of a catalog's models."""
 
-    def __init__(self, known: FolderCatalog, folder: Path | None, kept: Path) -> None:
-        """``folder``: the user's own; ``kept``: where files are kept that are fetched or put together."""
-        self.catalog, self.refused = known.catalog, known.refused
+    def __init__(
+        self, catalog: Catalog, folder: Path | None, kept: Path, refused: Mapping[str, str] | None = None
+    ) -> None:
+        """``folder``: the user's own; ``kept``: where files are kept that are fetched or put together.
+
+        ``refused``: the folders in the user's own that are no model that is known -> why.
+        """
+        self.catalog, self.refused = catalog, refused or {}
         self._folder, self._kept = folder, kept
         self._finder = FileFinder(folder, kept, may_download=True)
 

@@ -157,16 +157,9 @@ class Service:
 
 def new_loader(settings: Settings) -> ModelLoader:
     """Return a loader of models as the settings want it."""
-    folder, kept = models_folder(settings), kept_models(settings)
-    chosen = settings.models
-    return ModelLoader(
-        known_catalog(settings).catalog, folder, may_download(settings), chosen.device, chosen.dtype, kept
-    )
-
-
-def may_download(settings: Settings) -> bool:
-    """Return whether files of models that are not on this machine are fetched when they are first needed."""
-    return is_on_space() if settings.models.may_download is None else settings.models.may_download
+    chosen, folder = settings.models, models_folder(settings)
+    known, kept = known_catalog(settings).catalog, kept_models(settings)
+    return ModelLoader(known, folder, may_download(settings), chosen.device, chosen.dtype, kept)
 
 
 def known_catalog(settings: Settings) -> FolderCatalog:
@@ -174,9 +167,15 @@ def known_catalog(settings: Settings) -> FolderCatalog:
     return with_folder(catalog(), models_folder(settings), kept_models(settings))
 
 
+def may_download(settings: Settings) -> bool:
+    """Return whether files of models that are not on this machine are fetched when they are first needed."""
+    return is_on_space() if settings.models.may_download is None else settings.models.may_download
+
+
 def model_files(settings: Settings) -> ModelFiles:
     """Return what is known of the files of models on this machine."""
-    return ModelFiles(known_catalog(settings), models_folder(settings), kept_models(settings))
+    known = known_catalog(settings)
+    return ModelFiles(known.catalog, models_folder(settings), kept_models(settings), known.refused)
 
 
 def models_folder(settings: Settings) -> Path | None:

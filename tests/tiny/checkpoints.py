@@ -123,7 +123,7 @@ def _parakeet_tdt(folder: Path) -> None:
     tokenizer = ParakeetTokenizer(tokenizer_object=_of_pieces(special), unk_token="<unk>", pad_token="<pad>")
     config = ParakeetTDTConfig(
         vocab_size=len(PIECES) + 3, pad_token_id=len(PIECES) + 1, blank_token_id=len(PIECES) + 2,
-        decoder_hidden_size=16, num_decoder_layers=1, encoder_config=ENCODER,
+        decoder_hidden_size=16, num_decoder_layers=1, max_symbols_per_step=2, encoder_config=ENCODER,
     )  # fmt: skip
     processor = ParakeetProcessor(ParakeetFeatureExtractor(), tokenizer, decoder_type="tdt")
     network = ParakeetForTDT(config)

@@ -143,8 +143,7 @@ def test_weights_that_are_damaged_or_lack_parts_are_no_model(made: Path, tmp_pat
 def test_several_windows_at_once_give_the_same_text(family: checkpoints.Family, tmp_path: Path) -> None:
     card = family.save(tmp_path / family.CARD.name)
     loader = ModelLoader(Catalog([card]), tmp_path, device="cpu", dtype="float32")
-    sounds = [Audio(SOUND.samples[:length]) for length in (32_000, 20_000, 9_000)]
-    alone = loader.recognizer(card.name).transcribe(sounds)
+    sounds = [Audio(SOUND.samples[:length]) for length in (32_000, 9_000, 30_000, 20_000, 9_500)]
     model = loader.model("recognizer", card.name)
     if isinstance(family, onnx_asr.Family):
         model._batch_windows = 4
@@ -153,7 +152,11 @@ def test_several_windows_at_once_give_the_same_text(family: checkpoints.Family, 
     else:
         one = model._family
         model = TransformersRecognizer(replace(one, checkpoint=replace(one.checkpoint, batch_windows=4)))
-    assert [one.text for one in model.transcribe(sounds)] == [one.text for one in alone]
+    together = model.transcribe(sounds)
+    assert [one.text for one in together] == [model.transcribe([sound])[0].text for sound in sounds]
+    assert all(
+        word.end_s <= sound.duration_s for one, sound in zip(together, sounds, strict=True) for word in one.words
+    )
 
 
 def test_canary_translates_and_parakeet_says_that_it_does_not(tmp_path: Path) -> None:
