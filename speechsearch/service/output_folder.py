@@ -52,7 +52,7 @@ class OutputFolder:
         self.folder = folder
         self._settings, self._is_again = dict(settings), is_again
         self._seen: Counter[str] = Counter()
-        self.unfinished = folder / UNFINISHED
+        self.unfinished = folder / f".speechsearch-{UNFINISHED}"
         """Where pieces of the file that was begun last may be kept until it is finished."""
         try:
             folder.mkdir(parents=True, exist_ok=True)
