@@ -428,6 +428,25 @@ def test_the_key_is_name_and_password(guarded: Server, monkeypatch: pytest.Monke
     assert (caught.value.code, caught.value.type) == ("invalid_api_key", "invalid_request_error")
 
 
+def test_a_short_file_does_not_wait_for_anothers_long_one(server: Server) -> None:
+    long = "\n".join(f"text {line}" for line in range(500)).encode()
+    written: list[str] = []
+
+    def slowly(text: str) -> None:
+        written.append(text)
+        time.sleep(0.01)
+
+    server.transcriber.before_each = slowly
+    with server.client() as ann, server.client() as bob:
+        for client in (ann, bob):
+            client.models.list()  # from now on each has a visitor's cookie
+        stream = ann.audio.transcriptions.create(model="mini", file=sent(long), stream=True)
+        next(stream)
+        assert bob.audio.transcriptions.create(model="mini", file=sent(b"text short")).text == "text short"
+        assert len(written) < 400
+        assert list(stream)[-1].text.endswith("text 499")
+
+
 def test_visitors_take_turns() -> None:
     order: list[str] = []
 
@@ -438,7 +457,7 @@ def test_visitors_take_turns() -> None:
             await anyio.sleep(0.01)
 
     async def flood() -> None:
-        turns = Turns()
+        turns = Turns(at_once=1)
         async with anyio.create_task_group() as group:
             for visitor in ("ann", "ann", "ann", "ann", "bob", "cas", "bob"):
                 group.start_soon(ask, turns, visitor)
