@@ -208,7 +208,9 @@ class Seq2Seq:
             if "language" in how:
                 how["language"] = [languages[place] for place in again]
             how["no_repeat_ngram_size"] = REPEATED_TOKENS
-            for place, one in zip(again, generate(self.checkpoint, some, [windows[i] for i in again], how), strict=True):
+            for place, one in zip(
+                again, generate(self.checkpoint, some, [windows[i] for i in again], how), strict=True
+            ):
                 texts[place] = one if not is_loop(one[0]) else ("", None, 0)
         return [
             Written(window, text, (), spoken, mean, count)

@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "diarization": {"domain", "audio"},
     "retrieval": {"domain", "text", "index", "models"},
     "library": {"domain", "audio", "index", "store", "models"},
-    "service": {"domain", "audio", "index", "store", "models", "retrieval", "library"},
+    "service": {"domain", "audio", "index", "store", "models", "diarization", "retrieval", "library"},
     "jobs": {"domain", "store"},
     "evaluation": {"domain", "audio", "text", "index", "models", "retrieval", "library", "service"},
     "training": {"domain", "audio", "text", "models", "retrieval", "library", "service", "evaluation"},
