@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -33,7 +34,10 @@ class Turns:
     """
 
     def __init__(self, at_once: int = AT_ONCE, a_visitor: int = A_VISITOR, an_address: int = AN_ADDRESS) -> None:
-        """``at_once`` may run, one of each visitor's; ``a_visitor``, ``an_address``: how many each may have here."""
+        """``at_once`` may run: one of each visitor's, of an address half of them.
+
+        ``a_visitor``, ``an_address``: how many each may have here.
+        """
         self._at_once, self._a_visitor, self._an_address = at_once, a_visitor, an_address
         self.piece = anyio.Lock()
         self._places: list[Place] = []
@@ -71,9 +75,11 @@ class Turns:
     def _go_on(self) -> None:
         """Let those run whose turn it is: of the visitors without one, who has waited longest since the last turn."""
         while True:
-            busy = [one.visitor for one in self._places if one.is_running]
-            free = [one for one in self._waiting if one.visitor not in busy]
-            if not free or len(busy) >= self._at_once:
+            running = [one for one in self._places if one.is_running]
+            visitors, addresses = {one.visitor for one in running}, Counter(one.address for one in running)
+            most = max(1, self._at_once // 2)
+            free = [one for one in self._waiting if one.visitor not in visitors and addresses[one.address] < most]
+            if not free or len(running) >= self._at_once:
                 return
             place = min(free, key=lambda one: self._last.get(one.visitor, -1))  # the first of equals
             here = {one.visitor for one in self._places}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 import time
@@ -426,6 +427,23 @@ def test_the_key_is_name_and_password(guarded: Server, monkeypatch: pytest.Monke
     with guarded.client("ann:wrong") as client, pytest.raises(openai.AuthenticationError, match="wrong") as caught:
         client.models.list()
     assert (caught.value.code, caught.value.type) == ("invalid_api_key", "invalid_request_error")
+
+
+def test_an_address_has_half_of_the_turns() -> None:
+    async def ask() -> list[bool]:
+        turns = Turns(at_once=4)
+        with contextlib.ExitStack() as stack:
+            wanted = [("a", "1"), ("a", "1"), ("b", "1"), ("c", "1"), ("d", "2"), ("e", "3"), ("f", "4")]
+            places = [stack.enter_context(turns.place(*one)) for one in wanted]
+            async with anyio.create_task_group() as group:
+                for place in places:
+                    group.start_soon(turns.begin, place)
+                await anyio.sleep(0.01)
+                running = [place.is_running for place in places]
+                group.cancel_scope.cancel()
+        return running
+
+    assert anyio.run(ask) == [True, False, True, False, True, True, False]
 
 
 def test_a_short_file_does_not_wait_for_anothers_long_one(server: Server) -> None:
