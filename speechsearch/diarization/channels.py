@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from speechsearch.audio.decode import regrouped
 from speechsearch.audio.voice_activity import ENTER, WINDOW_SAMPLES, spans_of, speech_probabilities
-from speechsearch.diarization.windows import BATCH_WINDOWS, WINDOW_S, Encode
+from speechsearch.diarization.windows import BATCH_WINDOWS, WINDOW_S, Encode, undelayed
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio, FloatMatrix, Span
 
 BLOCK_SAMPLES = round(WINDOW_S * SAMPLE_RATE_HZ)
@@ -50,7 +50,7 @@ def speech_of_channels(
         shares = (probability >= ENTER).mean(axis=1)
         for side in range(2):
             examples[side].add(block[side], float(shares[side]), is_alone=not shares[1 - side])
-    spans = [list(spans_of(one[side] for one in probabilities)) for side in range(2)]
+    spans = [[undelayed(span) for span in spans_of(one[side] for one in probabilities)] for side in range(2)]
     return [(spans[side], examples[side].mean()) for side in range(2) if spans[side]]
 
 

@@ -27,7 +27,7 @@ def diarize(
     speakers: int | None = None,
     mode: Mode = "auto",
 ) -> Diarization:
-    """Return who speaks when; nothing where nobody speaks. Memory does not grow with the length of the sound.
+    """Return who speaks when; nothing where nobody speaks. Of the sound, only minutes are kept.
 
     Args:
         sound: a sound, or consecutive blocks of one: as ``audio.stream`` gives them, or ``audio.stream_channels``.

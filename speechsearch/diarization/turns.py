@@ -95,9 +95,11 @@ def spans_in(speech: Sequence[Span], ends_s: Sequence[float], begin_s: float, en
 def numbered(turns: Iterable[Turn], vectors: FloatMatrix) -> Diarization:
     """Return turns and voices, numbered in the order in which they first speak; who never speaks is left out.
 
-    ``turns``: of voices from 1 on, in any order; ``vectors``: (voices, dim) float32.
+    ``turns``: of voices from 1 on, in any order, their times are rounded to milliseconds, so that they meet exactly;
+    ``vectors``: (voices, dim) float32.
     """
-    ordered = marked(joined(turns))
+    rounded = (Turn(Span(round(one.span.start_s, 3), round(one.span.end_s, 3)), one.voice) for one in turns)
+    ordered = marked(joined(one for one in rounded if one.span.duration_s > 0))
     numbers = {voice: number for number, voice in enumerate(dict.fromkeys(turn.voice for turn in ordered), start=1)}
     spoken_s = dict.fromkeys(numbers, 0.0)
     for turn in ordered:

@@ -112,9 +112,7 @@ def as_report(found: Diarization, said: Sequence[Segment], name: str) -> str:
         turns = len(own) - sum(one.end_s == other.start_s for one, other in pairwise(own))  # overlap cuts them
         share = f"{voice.speech_s / total_s:.0%}"
         lines.append(f"| {label_of(voice.number)} | {length(voice.speech_s)} | {share} | {turns} |")
-    lines += (
-        ["", f"Several speak at once for {length(overlap_s)}, as far as that was heard.", ""] if overlap_s else [""]
-    )
+    lines += ["", f"Several speak at once for {overlap_s:.1f} s, as far as that was heard.", ""] if overlap_s else [""]
     lines += ["## Turns", ""]
     shown = paragraphs(said) or [Segment(turn.span, "", speaker=label_of(turn.voice)) for turn in found.turns]
     for one in shown:

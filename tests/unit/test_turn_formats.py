@@ -62,7 +62,7 @@ def test_a_report_tells_shares_overlap_and_words_and_escapes_them() -> None:
     said = with_speakers([segment("one *two* <b>", 0, 3), segment("three", 5, 6)], TURNS)
     report = as_report(FOUND, said, "a | b.wav")
     assert report.startswith("# Who speaks in a \\| b.wav\n")
-    assert "| Speaker 1 | 4 s | 40% | 1 |" in report and "at once for 1 s" in report
+    assert "| Speaker 1 | 4 s | 40% | 1 |" in report and "at once for 1.0 s" in report
     assert "- 0:00:00.0 - 0:00:03.0 **Speaker 1** one \\*two\\* \\<b\\>\n" in report
 
 
