@@ -184,10 +184,11 @@ def speed(mixture: Mixture, minutes: float, encode: Encode) -> str:
     duration_s = sum(one.duration_s for one in blocks)
     speech_s = sum(turn.span.duration_s for turn in found.turns)
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    by_clock, by_cpu = duration_s / spent_s, duration_s / cpu_s
     return (
-        f"{duration_s / 60:.0f} minutes of decoded sound, {speech_s / 60:.0f} of them speech: {spent_s:.1f} s by the clock "
-        f"({duration_s / spent_s:.0f} times real time), {cpu_s:.1f} s of processor time ({duration_s / cpu_s:.0f} times); "
-        f"the process took {peak_mib:.0f} MiB at most."
+        f"{duration_s / 60:.0f} minutes of decoded sound, {speech_s / 60:.0f} of them speech: {spent_s:.1f} s by the "
+        f"clock ({by_clock:.0f} times real time), {cpu_s:.1f} s of processor time ({by_cpu:.0f} times); the process "
+        f"took {peak_mib:.0f} MiB at most."
     )
 
 
