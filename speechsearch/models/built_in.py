@@ -5,7 +5,9 @@ from __future__ import annotations
 from speechsearch.domain.values import Channel
 from speechsearch.models import given
 from speechsearch.models.card import ModelCard, ModelFile, OnHub, Packaged, Part, Shipped
+from speechsearch.models.onnx_asr_cards import ONNX_ASR
 from speechsearch.models.pocketsphinx import MOST_ACTIVE_HMMS
+from speechsearch.models.transformers_cards import QWEN3_ASR
 from speechsearch.models.whisper_cards import WHISPER
 
 
@@ -135,4 +137,5 @@ WESPEAKER_RESNET34 = ModelCard(
     dim=256,
 )
 
-CARDS = (MINI, ALL_MINILM_L6_V2, MINI_RECOGNIZER, POCKETSPHINX, *WHISPER, given.CARD, GE2E, WESPEAKER_RESNET34)
+CARDS = (MINI, ALL_MINILM_L6_V2, MINI_RECOGNIZER, POCKETSPHINX, *WHISPER, *ONNX_ASR, *QWEN3_ASR, given.CARD, GE2E,
+         WESPEAKER_RESNET34)  # fmt: skip
