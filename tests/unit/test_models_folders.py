@@ -22,7 +22,7 @@ from speechsearch.models.transformers_asr import TransformersRecognizer
 from speechsearch.models.transformers_cards import QWEN3_ASR, QWEN3_LANGUAGES, factory_of
 from speechsearch.service.open import known_catalog, new_loader
 from speechsearch.service.settings import ModelSettings, Settings
-from tests.tiny import checkpoints, onnx_asr
+from tests.tiny import checkpoints, onnx_asr, speaker
 
 SOUND = Audio(np.sin(np.arange(2 * SAMPLE_RATE_HZ) ** 1.2 / 900).astype(np.float32) / 3)
 
@@ -34,6 +34,17 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     checkpoints.WAV2VEC2.save(folder / "letters")
     onnx_asr.CTC.save(folder / "graphs-int8")
     return folder
+
+
+def test_a_folder_with_a_graph_and_no_config_is_a_speaker_encoder(tmp_path: Path) -> None:
+    speaker.save(tmp_path / "models" / "voices")
+    known = known_catalog(Settings(data_dir=tmp_path / "data", models=ModelSettings(folder=str(tmp_path / "models"))))
+    assert isinstance(known, FolderCatalog) and known.refused == {}
+    card = known.catalog.get("speaker encoder", "voices")
+    loader = ModelLoader(known.catalog, tmp_path / "models", device="cpu")
+    assert loader.speaker_encoder("voices").encode([SOUND]).shape == (1, card.dim)
+    (tmp_path / "models" / "voices" / "other.onnx").write_bytes(b"x")
+    assert "has 2 ONNX graphs instead of one" in refused(tmp_path / "models")["voices"]
 
 
 def own(made: Path, tmp_path: Path, *names: str) -> Path:
