@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from speechsearch.domain.errors import ModelUnavailableError
+from speechsearch.domain.errors import CapabilityError, ModelUnavailableError
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio
 from speechsearch.models import folders
 from speechsearch.models.catalog import Catalog, catalog
@@ -166,7 +166,10 @@ def test_canary_translates_and_parakeet_says_that_it_does_not(tmp_path: Path) ->
     german, english = (canary.transcribe([SOUND], language)[0] for language in ("de", None))
     assert (german.language, english.language) == ("de", "en")
     assert canary.translate([SOUND], "de")[0].language == "de"
-    with pytest.raises(Exception, match="does not translate"):
+    open_card = replace(cards[0], name="open", languages=())
+    with pytest.raises(CapabilityError, match="'open' does not know the language 'fr'"):
+        type(canary)(open_card, canary._model, 1).transcribe([SOUND], "fr")
+    with pytest.raises(CapabilityError, match="does not translate"):
         loader.model("recognizer", cards[1].name).translate([SOUND])
 
 
