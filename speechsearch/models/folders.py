@@ -1,8 +1,9 @@
 """The models of a user's own: each folder in the folder of models that is named like no other model becomes a card.
 
 What it is, its files say: a Whisper of CTranslate2 has ``model.bin``, what onnx-asr decodes has ``*.onnx``, a
-checkpoint of transformers has ``config.json``. Licence and languages are those that the hub's ``README.md`` begins
-with, where there is one. What is not understood is told with the reason, and stops nothing.
+checkpoint of transformers has ``config.json``, and so has a speech encoder like ``mini``. Licence and languages are
+those that the hub's ``README.md`` begins with, where there is one. What is not understood is told with the reason, and
+stops nothing.
 """
 
 from __future__ import annotations
@@ -10,15 +11,15 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from speechsearch.domain.errors import SpeechSearchError
-from speechsearch.models import onnx_asr_cards, transformers_cards, whisper_cards
+from speechsearch.models import mini_cards, onnx_asr_cards, transformers_cards, whisper_cards
 from speechsearch.models.card import ModelCard
 from speechsearch.models.catalog import Catalog
-from speechsearch.models.files import sha256_of
+from speechsearch.models.files import make_private, sha256_of
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +69,7 @@ class Digests:
             return
         part = self._kept.with_suffix(f".{os.getpid()}")
         try:
-            self._kept.parent.mkdir(parents=True, exist_ok=True)
+            make_private(self._kept.parent)
             part.write_text(json.dumps(self._known), encoding="utf-8")
             part.replace(self._kept)
         except OSError as error:
@@ -88,7 +89,7 @@ def with_folder(catalog: Catalog, folder: Path | None, kept: Path | None = None)
     for path in sorted(folder.iterdir()):
         if path.is_dir() and not path.name.startswith(".") and path.name not in taken:
             try:
-                catalog = catalog.add(_card(path, digests))
+                catalog = catalog.add(card_of(path, digests.of))
             except SpeechSearchError as error:
                 refused[path.name] = error.message
             except OSError as error:
@@ -97,8 +98,8 @@ def with_folder(catalog: Catalog, folder: Path | None, kept: Path | None = None)
     return FolderCatalog(catalog, refused)
 
 
-def _card(folder: Path, digests: Digests) -> ModelCard:
-    """Return the card of a folder.
+def card_of(folder: Path, sha256: Callable[[Path], str] = sha256_of) -> ModelCard:
+    """Return the card of a folder, whose name is the model's; its files are hashed by ``sha256``.
 
     Raises:
         ModelUnavailableError, ConfigurationError: it holds no model that is known, or has a name that cannot be one.
@@ -106,11 +107,13 @@ def _card(folder: Path, digests: Digests) -> ModelCard:
     """
     names = {path.name for path in folder.iterdir()}
     if "model.bin" in names:
-        card = whisper_cards.card_of_folder(folder.name, folder, sha256=digests.of)
+        card = whisper_cards.card_of_folder(folder.name, folder, sha256=sha256)
     elif any(name.endswith(".onnx") for name in names):
-        card = onnx_asr_cards.card_of_folder(folder.name, folder, digests.of)
+        card = onnx_asr_cards.card_of_folder(folder.name, folder, sha256)
+    elif mini_cards.is_mini(folder / "config.json"):
+        card = mini_cards.card_of_folder(folder.name, folder, sha256)
     else:
-        card = transformers_cards.card_of_checkpoint(folder.name, folder, digests.of)
+        card = transformers_cards.card_of_checkpoint(folder.name, folder, sha256)
     licence, languages = described(folder / "README.md")
     return replace(card, licence=licence or card.licence, languages=card.languages or languages)
 

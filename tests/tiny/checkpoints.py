@@ -132,10 +132,11 @@ def _parakeet_tdt(folder: Path) -> None:
     _write(folder, network, processor)
 
 
-def _whisper(folder: Path) -> None:
+def write_whisper(folder: Path, longest: int = 64) -> None:
+    """A Whisper that writes at most so many tokens."""
     byte_level = {one: number for number, one in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
     special = ["<|endoftext|>", "<|startoftranscript|>", "<|en|>", "<|pl|>", "<|translate|>", "<|transcribe|>",
-               "<|startofprev|>", "<|nospeech|>", "<|notimestamps|>"]  # fmt: skip
+               "<|startoflm|>", "<|startofprev|>", "<|nospeech|>", "<|notimestamps|>"]  # fmt: skip
     tokenizer = WhisperTokenizer(vocab=byte_level, merges=[])
     tokenizer.add_special_tokens({"additional_special_tokens": special[1:]})
     ids = dict(zip(special, tokenizer.convert_tokens_to_ids(special), strict=True))
@@ -143,14 +144,15 @@ def _whisper(folder: Path) -> None:
     config = WhisperConfig(
         vocab_size=len(tokenizer), num_mel_bins=80, d_model=16, encoder_layers=1, encoder_attention_heads=2,
         encoder_ffn_dim=32, decoder_layers=1, decoder_attention_heads=2, decoder_ffn_dim=32, init_std=0.5,
-        max_target_positions=64, pad_token_id=end, bos_token_id=end, eos_token_id=end, decoder_start_token_id=start,
+        max_target_positions=longest, pad_token_id=end, bos_token_id=end, eos_token_id=end,
+        decoder_start_token_id=start,
     )  # fmt: skip
     network = WhisperForConditionalGeneration(config)
     network.generation_config = GenerationConfig(
         is_multilingual=True, lang_to_id={"<|en|>": ids["<|en|>"], "<|pl|>": ids["<|pl|>"]},
         task_to_id={"transcribe": ids["<|transcribe|>"], "translate": ids["<|translate|>"]},
         no_timestamps_token_id=ids["<|notimestamps|>"], decoder_start_token_id=start, eos_token_id=end,
-        pad_token_id=end, bos_token_id=end, max_length=64, return_timestamps=False,
+        pad_token_id=end, bos_token_id=end, max_length=longest, return_timestamps=False,
         suppress_tokens=[number for name, number in ids.items() if number != end],
     )  # fmt: skip
     _write(folder, network, WhisperProcessor(WhisperFeatureExtractor(), tokenizer))
@@ -201,6 +203,6 @@ def _qwen3(folder: Path) -> None:
 WAV2VEC2 = Family("tiny-wav2vec2", _wav2vec2)
 PARAKEET_CTC = Family("tiny-parakeet-ctc", _parakeet_ctc)
 PARAKEET_TDT = Family("tiny-parakeet-tdt", _parakeet_tdt)
-WHISPER = Family("tiny-whisper-hub", _whisper)
+WHISPER = Family("tiny-whisper-hub", write_whisper)
 MOONSHINE = Family("tiny-moonshine", _moonshine, ("en",))
 QWEN3 = Family("tiny-qwen3-asr", _qwen3, ("en", "zh"))
