@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from speechsearch.cli_models import list_models
 from speechsearch.domain.errors import CapabilityError, ModelUnavailableError
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio
 from speechsearch.models import folders
@@ -57,6 +58,20 @@ def test_a_folder_is_a_model_by_its_name_and_nothing_else_is_typed(made: Path, t
     loader = new_loader(settings)
     for name in ("letters", "graphs-int8"):
         assert loader.recognizer(name).transcribe([SOUND])[0].recognizer == name
+
+
+def test_models_list_says_why_a_folder_is_no_model(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = own(made, tmp_path, "letters")
+    (folder / "holiday").mkdir()
+    monkeypatch.setenv("SPEECHSEARCH_MODELS__FOLDER", str(folder))
+    monkeypatch.setenv("SPEECHSEARCH_DATA_DIR", str(tmp_path / "data"))
+    list_models()
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line.startswith("letters  (recognizer")]
+    (said,) = [line for line in lines if line.startswith("holiday  ")]
+    assert "is no model)" in said and "config.json" in said
 
 
 def test_a_readme_of_the_hub_says_licence_and_languages(made: Path, tmp_path: Path) -> None:
