@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from speechsearch.domain.errors import ModelUnavailableError
+from speechsearch.cli_models import list_models
+from speechsearch.domain.errors import CapabilityError, ModelUnavailableError
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio
 from speechsearch.models import folders
 from speechsearch.models.catalog import Catalog, catalog
@@ -68,6 +69,20 @@ def test_a_folder_is_a_model_by_its_name_and_nothing_else_is_typed(made: Path, t
     loader = new_loader(settings)
     for name in ("letters", "graphs-int8"):
         assert loader.recognizer(name).transcribe([SOUND])[0].recognizer == name
+
+
+def test_models_list_says_why_a_folder_is_no_model(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = own(made, tmp_path, "letters")
+    (folder / "holiday").mkdir()
+    monkeypatch.setenv("SPEECHSEARCH_MODELS__FOLDER", str(folder))
+    monkeypatch.setenv("SPEECHSEARCH_DATA_DIR", str(tmp_path / "data"))
+    list_models()
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line.startswith("letters  (recognizer")]
+    (said,) = [line for line in lines if line.startswith("holiday  ")]
+    assert "is no model)" in said and "config.json" in said
 
 
 def test_a_readme_of_the_hub_says_licence_and_languages(made: Path, tmp_path: Path) -> None:
@@ -177,7 +192,10 @@ def test_canary_translates_and_parakeet_says_that_it_does_not(tmp_path: Path) ->
     german, english = (canary.transcribe([SOUND], language)[0] for language in ("de", None))
     assert (german.language, english.language) == ("de", "en")
     assert canary.translate([SOUND], "de")[0].language == "de"
-    with pytest.raises(Exception, match="does not translate"):
+    open_card = replace(cards[0], name="open", languages=())
+    with pytest.raises(CapabilityError, match="'open' does not know the language 'fr'"):
+        type(canary)(open_card, canary._model, 1).transcribe([SOUND], "fr")
+    with pytest.raises(CapabilityError, match="does not translate"):
         loader.model("recognizer", cards[1].name).translate([SOUND])
 
 
