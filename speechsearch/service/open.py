@@ -35,6 +35,7 @@ from speechsearch.service.manage import Manage
 from speechsearch.service.model_files import ModelFiles
 from speechsearch.service.my_names import MyNames
 from speechsearch.service.names_heard import NamesHeard
+from speechsearch.service.people import Speakers
 from speechsearch.service.search import BackgroundSample, Search
 from speechsearch.service.settings import Settings, is_on_space, is_on_zero_gpu
 from speechsearch.service.transcription import Transcriber
@@ -47,8 +48,8 @@ class Service:
     """One open data folder. Use as a context manager.
 
     ``search`` answers questions, ``browse`` shows what there is, ``manage`` changes it, ``export`` takes it out,
-    ``feedback`` keeps judgements, ``names`` keeps the list of names, ``names_heard`` says where they were heard, and
-    ``transcriber`` writes down files that are not kept, ``diarizer`` says who speaks in them.
+    ``feedback`` keeps judgements, ``speakers`` says who speaks, ``names`` keeps the list of names, ``names_heard`` says
+    where they were heard; ``transcriber`` writes down files that are not kept, ``diarizer`` says who speaks in them.
     """
 
     def __init__(
@@ -71,9 +72,10 @@ class Service:
         self._found = FoundCounts(store)
         self.browse = Browse(settings, library, self._found)
         self.names = MyNames(library, self.browse)
-        self.search = Search(library, engines, self.browse, self._found, self.names)
+        self.speakers = Speakers(library, self.browse)
+        self.search = Search(library, engines, self.browse, self._found, self.names, self.speakers)
         self.names_heard = NamesHeard(library, self.names, engines, self.search.allowed)
-        self.export = Export(library, self.browse)
+        self.export = Export(library, self.browse, self.speakers)
         self.manage = Manage(library, self.browse)
         self.feedback = Feedback(library, self.browse, engines.keys(), bool(settings.auth.users))
 
@@ -206,7 +208,9 @@ def makers_of(settings: Settings, loader: ModelLoader) -> Makers:
             text_encoder = loader.text_encoder(engines.text_encoder)
             for name in engines.recognizers:
                 baselines.append(Baseline(loader.recognizer(name), TranscriptEncoder(text_encoder, name)))
-        return Makers(loader.speech_encoder(engines.encoder), tuple(baselines))
+        is_wanted = engines.speaker_encoder not in ("", "none")
+        speaker_encoder = loader.speaker_encoder(engines.speaker_encoder) if is_wanted else None
+        return Makers(loader.speech_encoder(engines.encoder), tuple(baselines), speaker_encoder)
     except NotFoundError as error:
         raise ConfigurationError(error.message, error.hint) from error
 
