@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from speechsearch.domain.dates import is_within
 from speechsearch.domain.errors import NotFoundError
 from speechsearch.domain.values import Recording
-from speechsearch.store.cuts import checked_rows, write_cut
+from speechsearch.store.cuts import write_cut
 from speechsearch.store.database import Database, rows_of, upsert
 from speechsearch.store.jobs import time_ago
 from speechsearch.store.journal import journal_row, mark_stored
@@ -185,7 +185,6 @@ class Recordings:
         }
         if described is not None:
             row["described"] = described_json(described)
-        checked_rows(recording_id, passages)
         entry = journal_row(recording_id, "stored", recording.file_name, recording.collection, fingerprint=fingerprint)
         collection = {"name": recording.collection, "description": "", "licence": "", "source": ""}
         with self._database.writing() as connection:

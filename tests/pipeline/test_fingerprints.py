@@ -261,7 +261,8 @@ def test_another_cut_makes_anew_only_the_passages_that_it_changes(made: Made) ->
         check(service, models)
         assert models.counted() == {"first": len(fresh), "text": len(fresh)}
         judged: list[Judgement] = service.feedback.judgements("who?")
-        assert {one.passage_id for one in judged} == now - fresh
+        kept = {one.passage_id for one in judged}  # of a passage that is gone, the new one that has most of it has it
+        assert now - fresh < kept <= now
         assert service.browse.differences() == []
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from speechsearch.api.export_formats import as_csv, as_m3u, as_qrels, as_queries, as_vtt, question_id
-from speechsearch.domain.values import ChannelRank, Hit, Passage, Recording, Results, Span
+from speechsearch.domain.values import ChannelRank, Hit, Passage, Recording, Results, Span, Speaker
 from speechsearch.store import Judgement
 
 ROOT = "https://host/app"
@@ -33,9 +33,11 @@ def rows(text: str) -> list[dict[str, str]]:
 
 
 def test_a_table_has_what_the_card_has() -> None:
-    (row,) = rows(as_csv(results(hit(1, "r1", 12.5)), ROOT))
+    speaking = (Speaker("s2", 2, "Bob"), Speaker("s3", 3))
+    (row,) = rows(as_csv(results(replace(hit(1, "r1", 12.5), speakers=speaking)), ROOT))
     assert row == {
         "rank": "1", "score": "4.5", "likelihood": "0.8123", "title": "A talk", "speaker": "Ann", "date": "2024-05-01",
+        "speakers": "Bob; Speaker 3",
         "collection": "notes", "recording_id": "r1", "passage_id": "p1", "start_s": "12.5", "end_s": "22.75",
         "channels": "adapter#1 phonetic#3", "transcript": "some words",
         "link": f"{ROOT}/?recording=r1&t=12.50&end=22.75",
@@ -47,8 +49,8 @@ def test_no_cell_is_a_formula(beginning: str) -> None:
     evil = f"{beginning}cmd|' /C calc'!A0"
     named = hit(1, "r1", 0.0, evil, evil)
     named = replace(named, recording=replace(named.recording, speaker=evil, date=evil, collection=f"@ann/{evil}"))
-    (row,) = rows(as_csv(results(named), ROOT))
-    for name in ("title", "transcript", "speaker", "date", "collection"):
+    (row,) = rows(as_csv(results(replace(named, speakers=(Speaker("s2", 2, evil),))), ROOT))
+    for name in ("title", "transcript", "speaker", "speakers", "date", "collection"):
         assert row[name].startswith("'"), row[name]
 
 
