@@ -163,6 +163,11 @@ class Browse:
         wider = Span(max(0.0, span.start_s - context_s), min(span.end_s + context_s, last_s))
         return self._library.derived.sound(recording, media, wider)
 
+    def excerpt(self, recording_id: str, span: Span, visitor: Visitor = LOCAL) -> bytes:
+        """Return a stretch of a recording as WAV, as ``clip`` does. Raises NotFoundError, DecodeError."""
+        sound = self._library.derived.sound(*self.media(recording_id, visitor), span)
+        return audio.to_wav(Audio(audio.levelled(sound.samples)))
+
     def transcribed(self, recording_id: str, visitor: Visitor = LOCAL) -> list[tuple[Passage, Transcript | None]]:
         """Return a recording's passages in order of time, each with its transcript. Raises NotFoundError.
 

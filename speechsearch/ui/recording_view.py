@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from urllib.parse import quote, urlencode
 
 from speechsearch.domain.captions import Chapter
-from speechsearch.domain.values import Hit, Passage, Recording, Results, Transcript
+from speechsearch.domain.speakers import RecordedSpeakers
+from speechsearch.domain.spoken import Spoken, spoken
+from speechsearch.domain.values import Hit, Passage, Recording, Results, Speaker, Transcript
 from speechsearch.domain.visitors import shown_name
 from speechsearch.retrieval.engine_cards import EngineCard
 from speechsearch.ui.cards import marked, score, score_words, why_found
 from speechsearch.ui.icons import icon
 from speechsearch.ui.known import nothing_convincing, nothing_found, remarks
-from speechsearch.ui.texts import Nouns, Page, Recordings
+from speechsearch.ui.texts import Nouns, Page, Recordings, Voices
 from speechsearch.ui.view import LONGEST_TITLE, clock, count, duration, elapsed, span, text
+from speechsearch.ui.voice_lanes import speaker_mark
 
 LONGEST_TRANSCRIPT = 2_000
 SPEEDS = (0.75, 1.0, 1.25, 1.5, 2.0)
@@ -39,8 +42,9 @@ def whole(
     has_transcripts: bool = True,
     has_subtitles: bool = True,
     chapters: Sequence[Chapter] = (),
+    voices_html: str = "",
 ) -> str:
-    """Return a recording with its player, a form to search within it, the answers, its chapters and its passages."""
+    """Return a recording with its player, who speaks, a form to search within it, the answers, and its parts."""
     listed = Recordings.PASSAGES_WITH_TRANSCRIPTS if has_transcripts else Recordings.PASSAGES
     own = f"{escape(root)}/api/v1/recordings/{quote(recording.recording_id, safe='')}"
     title = escape(recording.title[:LONGEST_TITLE])
@@ -51,10 +55,10 @@ def whole(
         f'{icon("before")}{Recordings.ALL}</a><h2 id="ss-rec-title" tabindex="-1">{text(recording.title, 300)}</h2>'
         f'{_facts(recording)}</header><section class="ss-rec-player" aria-label="{Recordings.PLAYER}">'
         f'<audio preload="none" src="{own}/audio" aria-label="{title}"></audio>'
-        f"{_time_line(recording, passages)}{_controls(recording, own, has_subtitles=has_subtitles)}"
-        f'<p class="ss-rec-note" role="status"></p></section>{form}'
+        f"{_time_line(recording, passages)}{_controls(recording, own, has_subtitles=has_subtitles, has_names=bool(voices_html))}"
+        f'<p class="ss-rec-note" role="status"></p></section>{voices_html}{form}'
         f'<div class="ss-rec-found" aria-live="polite">{answers_html}</div>{chapter_list(chapters)}'
-        f'<details class="ss-rec-all"><summary>{listed.format(passages=count(len(passages), Nouns.PASSAGE))}</summary>'
+        f'<details class="ss-rec-all" data-part="passages"><summary>{listed.format(passages=count(len(passages), Nouns.PASSAGE))}</summary>'
         "<div></div></details></article>"
     )
 
@@ -110,9 +114,10 @@ def _time_line(recording: Recording, passages: Sequence[Passage]) -> str:
     )
 
 
-def _controls(recording: Recording, own: str, *, has_subtitles: bool) -> str:
-    subtitles = (
-        f'<a href="{own}/subtitles" download>{icon("download")}{Recordings.SUBTITLES}</a>' if has_subtitles else ""
+def _controls(recording: Recording, own: str, *, has_subtitles: bool, has_names: bool) -> str:
+    shown = (("", Recordings.SUBTITLES, has_subtitles), ("?speakers=true", Voices.SUBTITLES, has_subtitles and has_names))
+    subtitles = "".join(
+        f'<a href="{own}/subtitles{how}" download>{icon("download")}{said}</a>' for how, said, is_there in shown if is_there
     )
     speeds = "".join(f'<option value="{one:g}"{" selected" * (one == 1)}>{one:g} ×</option>' for one in SPEEDS)
     return (
@@ -205,11 +210,13 @@ def _play(start_s: float, words: str) -> str:
     )
 
 
-def passage_list(said: Sequence[tuple[Passage, Transcript | None]]) -> str:
-    """Return all passages of a recording with their transcripts."""
+def passage_list(said: Sequence[tuple[Passage, Transcript | None]], heard: RecordedSpeakers) -> str:
+    """Return all passages of a recording with their transcripts, and who says what where that is known."""
+    whose = {one.number: one.speaker for one in heard.voices}
     rows = "".join(
         f'<li data-start="{passage.span.start_s:.2f}" data-end="{passage.span.end_s:.2f}">'
-        f"{_play(passage.span.start_s, span(passage.span))}<p>{_said(transcript)}</p></li>"
+        f"{_play(passage.span.start_s, span(passage.span))}"
+        f"<div>{_said(passage, transcript, heard, whose)}</div></li>"
         for passage, transcript in said
     )
     length = duration(sum(passage.span.duration_s for passage, _ in said))
@@ -217,9 +224,20 @@ def passage_list(said: Sequence[tuple[Passage, Transcript | None]]) -> str:
     return f'<p class="ss-took">{speech}</p><ol class="ss-rec-passages">{rows}</ol>'
 
 
-def _said(transcript: Transcript | None) -> str:
+def _said(
+    passage: Passage, transcript: Transcript | None, heard: RecordedSpeakers, whose: Mapping[int, Speaker]
+) -> str:
+    pieces = spoken(passage.span, transcript or Transcript("", ""), heard.turns)
+    return "".join(f'<p class="ss-rec-said">{_marks(one, whose)}{_words(one, transcript)}</p>' for one in pieces)
+
+
+def _marks(piece: Spoken, whose: Mapping[int, Speaker]) -> str:
+    return "".join(f"{speaker_mark(voice, whose[voice])} " for voice in piece.voices if voice in whose)
+
+
+def _words(piece: Spoken, transcript: Transcript | None) -> str:
     if transcript is None:
         return f"<em>{Recordings.NO_TRANSCRIPT}</em>"
-    if not transcript.text:
+    if not piece.transcript.text:
         return f"<em>{Page.NO_WORDS}</em>"
-    return text(transcript.text, LONGEST_TRANSCRIPT)
+    return text(piece.transcript.text, LONGEST_TRANSCRIPT)
