@@ -35,6 +35,7 @@ from speechsearch.service.found import FoundCounts
 from speechsearch.service.manage import Manage
 from speechsearch.service.my_names import MyNames
 from speechsearch.service.names_heard import NamesHeard
+from speechsearch.service.people import Speakers
 from speechsearch.service.search import BackgroundSample, Search
 from speechsearch.service.settings import Settings, is_on_space, is_on_zero_gpu
 from speechsearch.store import Store
@@ -46,7 +47,8 @@ class Service:
     """One open data folder. Use as a context manager.
 
     ``search`` answers questions, ``browse`` shows what there is, ``manage`` changes it, ``export`` takes it out,
-    ``feedback`` keeps judgements, ``names`` keeps the list of names, and ``names_heard`` says where they were heard.
+    ``feedback`` keeps judgements, ``speakers`` says who speaks, ``names`` keeps the list of names, and ``names_heard``
+    says where they were heard.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class Service:
         self._found = FoundCounts(store)
         self.browse = Browse(settings, library, self._found)
         self.names = MyNames(library, self.browse)
+        self.speakers = Speakers(library, self.browse)
         self.search = Search(library, engines, self.browse, self._found, self.names)
         self.names_heard = NamesHeard(library, self.names, engines, self.search.allowed)
         self.export = Export(library, self.browse)

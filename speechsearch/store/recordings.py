@@ -9,15 +9,16 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from speechsearch.domain.dates import is_within
-from speechsearch.domain.errors import InputError, NotFoundError
+from speechsearch.domain.errors import NotFoundError
 from speechsearch.domain.values import Recording
-from speechsearch.store.database import Database, delete_rows, rows_of, upsert
+from speechsearch.store.cuts import checked_rows, write_cut
+from speechsearch.store.database import Database, rows_of, upsert
 from speechsearch.store.jobs import time_ago
 from speechsearch.store.journal import journal_row, mark_stored
-from speechsearch.store.passages import write_encoded
 from speechsearch.store.records import StoredPassage
-from speechsearch.store.rows import DESCRIBED, described_json, passage_row, recording_of, recording_row
+from speechsearch.store.rows import DESCRIBED, described_json, recording_of, recording_row
 from speechsearch.store.tables import CollectionRow, JobFileRow, JournalRow, PassageRow, RecordingRow
+from speechsearch.store.voices import drop_voiceless
 
 
 class Recordings:
@@ -158,8 +159,8 @@ class Recordings:
     ) -> list[str]:
         """Write a recording with what was made of its sound and mark it "stored", in one transaction.
 
-        Of an older cut, the passages that are the same keep all they have; the others are replaced. Its collection is
-        made when there is none.
+        Of an older cut, the passages that are the same keep all they have; the others are replaced, and what people
+        said of them follows (see ``cuts``). Its collection is made when there is none.
 
         Args:
             recording: what is known about it.
@@ -184,9 +185,7 @@ class Recordings:
         }
         if described is not None:
             row["described"] = described_json(described)
-        new_rows = {one["passage_id"]: one for one in (passage_row(p.passage, recording_id) for p in passages)}
-        if len(new_rows) < len(passages):
-            raise InputError(f"The passages of recording {recording_id} are not all different.")
+        checked_rows(recording_id, passages)
         entry = journal_row(recording_id, "stored", recording.file_name, recording.collection, fingerprint=fingerprint)
         collection = {"name": recording.collection, "description": "", "licence": "", "source": ""}
         with self._database.writing() as connection:
@@ -194,17 +193,12 @@ class Recordings:
             upsert(connection, JournalRow, entry)
             upsert(connection, CollectionRow, collection, kept=tuple(collection))
             upsert(connection, RecordingRow, row, kept=("added_at",))
-            of_recording = PassageRow.recording_id == recording_id
-            old_ids = set(connection.scalars(sa.select(PassageRow.passage_id).where(of_recording)))
-            gone = sorted(old_ids - new_rows.keys())
-            delete_rows(connection, PassageRow.passage_id, gone)
-            if added := [one for passage_id, one in new_rows.items() if passage_id not in old_ids]:
-                connection.execute(sa.insert(PassageRow), added)
-            write_encoded(connection, recording_id, passages, made_by)
-        return gone
+            return write_cut(connection, recording_id, passages, made_by)
 
     def delete(self, recording_id: str) -> list[str]:
         """Delete a recording with everything of it, in journal and jobs too; return the ids of its passages.
+
+        Speakers who are heard nowhere else go with it.
 
         An unknown recording is no error, so that a deletion that was interrupted can be repeated.
         """
@@ -213,6 +207,7 @@ class Recordings:
             gone = sorted(connection.scalars(sa.select(PassageRow.passage_id).where(of_recording)))
             for table in (RecordingRow, JournalRow, JobFileRow):
                 connection.execute(sa.delete(table).where(table.recording_id == recording_id))
+            drop_voiceless(connection)
         self._database.forget()
         return gone
 
