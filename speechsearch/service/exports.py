@@ -7,19 +7,22 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from speechsearch.domain.captions import GIVEN, Caption, CaptionFormat, as_captions, captions_of
+from speechsearch.domain.captions import GIVEN, Caption, CaptionFormat, as_captions
 from speechsearch.domain.errors import InputError, NotFoundError
+from speechsearch.domain.speakers import RecordedSpeakers
 from speechsearch.domain.visitors import LOCAL, Visitor, shown_name
+from speechsearch.domain.who_said import spoken_captions, with_speakers
 from speechsearch.library.bags import bag_files
 from speechsearch.library.library import Library
 from speechsearch.service.browse import Browse
+from speechsearch.service.people import Speakers
 
 
 class Export:
     """Gives what a visitor sees as files."""
 
-    def __init__(self, library: Library, browse: Browse) -> None:
-        self._library, self._browse = library, browse
+    def __init__(self, library: Library, browse: Browse, speakers: Speakers) -> None:
+        self._library, self._browse, self._speakers = library, browse, speakers
 
     def to_folder(self, collection: str, folder: Path, visitor: Visitor = LOCAL) -> int:
         """Write a collection's bag into a new folder and return its number of files; half of it is never left.
@@ -94,10 +97,19 @@ class Export:
         is_written = any(said for _, said in self._browse.transcribed(recording_id, visitor))
         return is_written or self._library.store.given.has_captions(recording_id)
 
-    def subtitles(self, recording_id: str, kind: CaptionFormat, recognizer: str = "", visitor: Visitor = LOCAL) -> str:
+    def subtitles(
+        self,
+        recording_id: str,
+        kind: CaptionFormat,
+        recognizer: str = "",
+        visitor: Visitor = LOCAL,
+        *,
+        has_speakers: bool = False,
+    ) -> str:
         """Return the subtitles of a recording, as a recogniser wrote them or as they came with it.
 
         Without a name, those of the first recogniser of the settings that has written something of it.
+        ``has_speakers``: they say who speaks, where it was heard.
 
         Raises:
             NotFoundError: there is no such recording, or no transcript of it.
@@ -105,17 +117,18 @@ class Export:
         self._browse.recording(recording_id, visitor)
         store = self._library.store
         given = store.given.of(recording_id)
+        heard = self._speakers.of_recording(recording_id, visitor) if has_speakers else RecordedSpeakers()
         names = [recognizer] if recognizer else [one.name for one in self._library.makers.baselines]
         for name in names:
             said = store.transcripts.of(recording_id, name)
             captions: list[Caption] = []
             for passage in store.passages.of(recording_id):
                 if passage.passage_id in said:
-                    captions += captions_of(passage.span, said[passage.passage_id])
+                    captions += spoken_captions(passage.span, said[passage.passage_id], heard)
             if captions:
-                return as_captions(given.captions if name == GIVEN else captions, kind)
+                return as_captions(with_speakers(given.captions, heard) if name == GIVEN else captions, kind)
         if given.captions and (not recognizer or recognizer == GIVEN):
-            return as_captions(given.captions, kind)
+            return as_captions(with_speakers(given.captions, heard), kind)
         raise NotFoundError(
             "There is no transcript of this recording yet.", "The second pass makes it: speechsearch ingest --wait."
         )

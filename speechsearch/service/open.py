@@ -72,7 +72,7 @@ class Service:
         self.speakers = Speakers(library, self.browse)
         self.search = Search(library, engines, self.browse, self._found, self.names)
         self.names_heard = NamesHeard(library, self.names, engines, self.search.allowed)
-        self.export = Export(library, self.browse)
+        self.export = Export(library, self.browse, self.speakers)
         self.manage = Manage(library, self.browse)
         self.feedback = Feedback(library, self.browse, engines.keys(), bool(settings.auth.users))
 

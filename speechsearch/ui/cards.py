@@ -105,6 +105,7 @@ def said_by(hit: Hit) -> list[str]:
 
     That is what was heard; where nobody was told apart by voice yet, what the recording says of itself.
 
+    >>> from speechsearch.domain.values import Passage, Recording, Span, Speaker
     >>> whale, talk = Passage("1", "ab", Span(0.0, 9.0)), Recording("ab", "talks", "On whales", 60.0, speaker="Ada")
     >>> said_by(Hit(1, 0.9, whale, talk, ())), said_by(Hit(1, 0.9, whale, talk, (), speakers=(Speaker("s", 3),)))
     (['Ada'], ['Speaker 3'])

@@ -15,8 +15,8 @@ from fastapi.responses import HTMLResponse
 
 from speechsearch.api.identity import visitor_of
 from speechsearch.domain.errors import NotFoundError
-from speechsearch.domain.spoken import sample
 from speechsearch.domain.visitors import Visitor
+from speechsearch.domain.who_said import sample
 from speechsearch.ui import people_view
 from speechsearch.ui.people_view import SAMPLE_S, HeardIn
 from speechsearch.ui.texts import People
@@ -80,8 +80,9 @@ def panel_routes(service: Service) -> APIRouter:
 
 def _sample(service: Service, speaker_id: str, recording_id: str, number: int, visitor: Visitor) -> bytes:
     heard = service.speakers.recordings_of(speaker_id, visitor)
-    wanted = [one for one in heard if not recording_id or (one[0].recording_id, one[1].number) == (recording_id, number)]
-    for recording, voice in sorted(wanted, key=lambda one: -one[1].speech_s):
+    if recording_id:
+        heard = [one for one in heard if (one[0].recording_id, one[1].number) == (recording_id, number)]
+    for recording, voice in sorted(heard, key=lambda one: -one[1].speech_s):
         span = sample(service.speakers.of_recording(recording.recording_id, visitor).turns, voice.number, SAMPLE_S)
         if span is not None:
             return service.browse.excerpt(recording.recording_id, span, visitor)

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from html import escape
 from urllib.parse import urlencode
 
-from speechsearch.domain.speakers import RecordedVoice
+from speechsearch.domain.speakers import LONGEST_NAME, RecordedVoice
 from speechsearch.domain.values import Recording, Speaker
 from speechsearch.ui.players import player
 from speechsearch.ui.recording_view import address
 from speechsearch.ui.texts import Nouns, People
 from speechsearch.ui.view import clock, count, duration, text
-from speechsearch.ui.voice_lanes import LONGEST_NAME, speaker_options
+from speechsearch.ui.voice_lanes import speaker_options
 
 SAMPLE_S = 8.0
 """How much of a voice is played as its sample."""
@@ -138,5 +138,5 @@ def _forms(speaker: Speaker, others: Sequence[Speaker]) -> str:
         f'<div class="ss-notice ss-problem" data-sure hidden>'
         f"<strong>{People.FORGET_QUESTION.format(name=text(speaker.label, LONGEST_NAME))}</strong><span>{what}</span>"
         f'<p class="ss-n-actions"><button type="button" class="ss-button" data-cancel>{People.CANCEL}</button>'
-        f'<button type="button" class="ss-button" data-do="forget">{People.FORGET_GO}</button></p></div></div>'
+        f'<button type="button" class="ss-button ss-danger" data-do="forget">{People.FORGET_GO}</button></p></div></div>'
     )

@@ -76,6 +76,7 @@ class RecordingHandlers:
         """Return a recording with its player and, if there is a question, where it is answered."""
         found = self._service.browse.recording(recording_id, visitor)
         engine = engine if engine in self._engines else self._service.search.default()
+        heard = self._service.speakers.of_recording(recording_id, visitor)
         return recording_view.whole(
             found,
             self._service.browse.passages_of(recording_id, visitor),
@@ -86,6 +87,7 @@ class RecordingHandlers:
             has_subtitles=self._service.export.has_subtitles(recording_id, visitor),
             chapters=self._service.browse.chapters(recording_id, visitor),
             voices_html=self.voices(recording_id, visitor),
+            has_names=any(one.speaker.name for one in heard.voices),
         )
 
     def voices(self, recording_id: str, visitor: Visitor) -> str:

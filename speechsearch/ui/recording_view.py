@@ -8,9 +8,9 @@ from urllib.parse import quote, urlencode
 
 from speechsearch.domain.captions import Chapter
 from speechsearch.domain.speakers import RecordedSpeakers
-from speechsearch.domain.spoken import Spoken, spoken
 from speechsearch.domain.values import Hit, Passage, Recording, Results, Speaker, Transcript
 from speechsearch.domain.visitors import shown_name
+from speechsearch.domain.who_said import Spoken, spoken
 from speechsearch.retrieval.engine_cards import EngineCard
 from speechsearch.ui.cards import marked, score, score_words, why_found
 from speechsearch.ui.icons import icon
@@ -43,10 +43,15 @@ def whole(
     has_subtitles: bool = True,
     chapters: Sequence[Chapter] = (),
     voices_html: str = "",
+    has_names: bool = False,
 ) -> str:
-    """Return a recording with its player, who speaks, a form to search within it, the answers, and its parts."""
+    """Return a recording with its player, who speaks, a form to search within it, the answers, and its parts.
+
+    ``has_names``: whether somebody who speaks has a name.
+    """
+    controls = _controls(recording, own_address(recording, root), has_subtitles=has_subtitles, has_names=has_names)
     listed = Recordings.PASSAGES_WITH_TRANSCRIPTS if has_transcripts else Recordings.PASSAGES
-    own = f"{escape(root)}/api/v1/recordings/{quote(recording.recording_id, safe='')}"
+    own = own_address(recording, root)
     title = escape(recording.title[:LONGEST_TITLE])
     return (
         f'<article class="ss-rec" data-recording="{escape(recording.recording_id)}" '
@@ -55,12 +60,22 @@ def whole(
         f'{icon("before")}{Recordings.ALL}</a><h2 id="ss-rec-title" tabindex="-1">{text(recording.title, 300)}</h2>'
         f'{_facts(recording)}</header><section class="ss-rec-player" aria-label="{Recordings.PLAYER}">'
         f'<audio preload="none" src="{own}/audio" aria-label="{title}"></audio>'
-        f"{_time_line(recording, passages)}{_controls(recording, own, has_subtitles=has_subtitles, has_names=bool(voices_html))}"
+        f"{_time_line(recording, passages)}{controls}"
         f'<p class="ss-rec-note" role="status"></p></section>{voices_html}{form}'
         f'<div class="ss-rec-found" aria-live="polite">{answers_html}</div>{chapter_list(chapters)}'
-        f'<details class="ss-rec-all" data-part="passages"><summary>{listed.format(passages=count(len(passages), Nouns.PASSAGE))}</summary>'
+        '<details class="ss-rec-all" data-part="passages">'
+        f"<summary>{listed.format(passages=count(len(passages), Nouns.PASSAGE))}</summary>"
         "<div></div></details></article>"
     )
+
+
+def own_address(recording: Recording, root: str) -> str:
+    """Return the address below which the routes of a recording are, safe in an attribute.
+
+    >>> own_address(Recording("ab", "talks", "On whales", 60.0), "/speech")
+    '/speech/api/v1/recordings/ab'
+    """
+    return f"{escape(root)}/api/v1/recordings/{quote(recording.recording_id, safe='')}"
 
 
 def chapter_list(chapters: Sequence[Chapter]) -> str:
@@ -115,10 +130,8 @@ def _time_line(recording: Recording, passages: Sequence[Passage]) -> str:
 
 
 def _controls(recording: Recording, own: str, *, has_subtitles: bool, has_names: bool) -> str:
-    shown = (("", Recordings.SUBTITLES, has_subtitles), ("?speakers=true", Voices.SUBTITLES, has_subtitles and has_names))
-    subtitles = "".join(
-        f'<a href="{own}/subtitles{how}" download>{icon("download")}{said}</a>' for how, said, is_there in shown if is_there
-    )
+    how, said = ("?speakers=true", Voices.SUBTITLES) if has_names else ("", Recordings.SUBTITLES)
+    subtitles = f'<a href="{own}/subtitles{how}" download>{icon("download")}{said}</a>' if has_subtitles else ""
     speeds = "".join(f'<option value="{one:g}"{" selected" * (one == 1)}>{one:g} ×</option>' for one in SPEEDS)
     return (
         '<div class="ss-rec-controls">'

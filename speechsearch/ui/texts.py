@@ -347,8 +347,8 @@ class Voices:
     PREVIOUS = "Previous turn of {name}"
     NEXT = "Next turn of {name}"
     PLAY_HERE = "Click to play from here"
-    EDIT = "Name or correct"
-    EDIT_WHAT = "Name or correct {name}"
+    EDIT = "Edit"
+    EDIT_WHAT = "Edit {name}"
     NAME = "Name"
     SAVE = "Save"
     NAME_HINT = "Holds in every recording in which this speaker is heard."
@@ -632,7 +632,8 @@ class About:
         "and people talking at once are heard badly.",
         "It finds passages; it does not answer questions or summarise. Listen to what it finds.",
         "The likelihood is measured on our own sets. On your recordings it may be off.",
-        "Speakers are told apart by voice alone. Two who sound alike may be taken for one, and one for two: correct it.",
+        "Speakers are told apart by voice alone. Two who sound alike may be taken for one, and one for two. What you "
+        "correct is remembered.",
         "The speech recogniser of the baseline is a small one: its transcripts are for comparison, not for reading. "
         "Against a large one the difference will be smaller.",
     )

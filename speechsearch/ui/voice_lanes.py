@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from speechsearch.domain.speakers import RecordedSpeakers, RecordedVoice, Turn
+from speechsearch.domain.speakers import LONGEST_NAME, RecordedSpeakers, RecordedVoice, Turn
 from speechsearch.domain.values import Speaker
 from speechsearch.ui.colours import voice_colour
 from speechsearch.ui.icons import icon
@@ -18,7 +18,6 @@ from speechsearch.ui.view import count, duration, span, text
 MOST_OPEN = 8
 """So many lanes are seen at once; the rest are folded."""
 MOST_NAMED = 3
-LONGEST_NAME = 100
 
 
 def voices(heard: RecordedSpeakers, duration_s: float, known: Sequence[Speaker], *, may_change: bool) -> str:
@@ -47,8 +46,8 @@ def voices(heard: RecordedSpeakers, duration_s: float, known: Sequence[Speaker],
         f"<summary>{Voices.TITLE.format(names=_names(listed))}</summary>"
         f'<p class="ss-v-status" role="status"></p>{_names_offered(known) if may_change else ""}'
         f'<ul class="ss-v-lanes" aria-label="{Voices.LANES}">{first}</ul>{more}'
-        f'<details class="ss-rec-all ss-v-turns" data-part="turns"><summary>{Voices.TURNS}</summary><div></div></details>'
-        "</details></ss-voices>"
+        f'<details class="ss-rec-all ss-v-turns" data-part="turns"><summary>{Voices.TURNS}</summary>'
+        "<div></div></details></details></ss-voices>"
     )
 
 
@@ -117,7 +116,8 @@ def _forms(voice: RecordedVoice, name: str, known: Sequence[Speaker]) -> str:
         f"<small>{Voices.NAME_HINT}</small></form>"
         f'<form data-do="assign"><label>{Voices.OTHER}<select name="speaker_id">'
         f'<option value="">{Voices.NEW}</option>{speaker_options(others)}</select></label>'
-        f'<button type="submit" class="ss-small">{Voices.ASSIGN}</button><small>{Voices.OTHER_HINT}</small></form></div>'
+        f'<button type="submit" class="ss-small">{Voices.ASSIGN}</button>'
+        f"<small>{Voices.OTHER_HINT}</small></form></div>"
     )
 
 
@@ -154,7 +154,7 @@ def turn_list(heard: RecordedSpeakers) -> str:
         f'<li data-start="{one.span.start_s:.2f}" data-end="{one.span.end_s:.2f}">'
         f'<button type="button" class="ss-rec-from" data-start="{one.span.start_s:.2f}" '
         f'aria-label="{Page.PLAY.format(title=span(one.span))}">{icon("play")}{span(one.span)}</button>'
-        f'<p>{speaker_mark(one.voice, whose[one.voice])}{f" <small>{Voices.OVERLAP}</small>" * one.is_overlap}</p></li>'
+        f"<p>{speaker_mark(one.voice, whose[one.voice])}{f' <small>{Voices.OVERLAP}</small>' * one.is_overlap}</p></li>"
         for one in heard.turns
         if one.voice in whose
     )

@@ -52,7 +52,7 @@ def test_a_voice_has_a_lane_with_its_turns_by_time() -> None:
     assert 'data-turns="10.00 20.00"' in html and "M10.00 0h10.00v1h-10.00z" in html
     assert 'viewBox="0 0 40.00 1"' in html
     assert re.findall(r'data-colour="(\d)"', html) == ["0", "1"]
-    assert 'aria-label="Next turn of Ann"' in html and 'aria-label="Name or correct Speaker 2"' in html
+    assert 'aria-label="Next turn of Ann"' in html and 'aria-label="Edit Speaker 2"' in html
     # What a voice can be instead: the others and somebody new, never whose it is already.
     ann, bob = html.split("<li ")[1:]
     assert "A new speaker" in ann and "Speaker 2 (1 recording)" in ann and "Ann (7 recordings)" not in ann
@@ -60,7 +60,8 @@ def test_a_voice_has_a_lane_with_its_turns_by_time() -> None:
 
 
 def test_one_voice_is_folded_and_nobody_is_nothing() -> None:
-    assert "<details class=\"ss-rec-all ss-v-all\"><summary>" in voice_lanes.voices(heard(BOB), 9.0, [], may_change=True)
+    html = voice_lanes.voices(heard(BOB), 9.0, [], may_change=True)
+    assert '<details class="ss-rec-all ss-v-all"><summary>' in html
     assert voice_lanes.voices(RecordedSpeakers(), 9.0, [ANN], may_change=True) == ""
     assert voice_lanes.voices(RecordedSpeakers(is_heard=True), 9.0, [ANN], may_change=True) == ""
 
@@ -75,7 +76,8 @@ def test_readers_see_lanes_and_change_nothing() -> None:
 def test_more_than_eight_lanes_are_folded_and_the_longest_come_first() -> None:
     many = heard(number=11)
     longest = RecordedVoice(11, many.voices[10].speaker, 99.0)
-    html = voice_lanes.voices(RecordedSpeakers(True, (*many.voices[:10], longest), many.turns), 110.0, [], may_change=True)
+    found = RecordedSpeakers(True, (*many.voices[:10], longest), many.turns)
+    html = voice_lanes.voices(found, 110.0, [], may_change=True)
     seen, folded = html.split('<details class="ss-more">')
     assert seen.count("ss-v-track") == 8 and folded.count("ss-v-track") == 3
     assert "3 speakers more" in folded and "and 8 more" in seen
@@ -84,7 +86,8 @@ def test_more_than_eight_lanes_are_folded_and_the_longest_come_first() -> None:
 
 def test_turns_are_a_list_too() -> None:
     found = heard(ANN, BOB)
-    both = RecordedSpeakers(True, found.voices, (*found.turns, Turn(Span(18.0, 19.0), 1, is_overlap=True), Turn(Span(30, 31), 9)))
+    more = (Turn(Span(18.0, 19.0), 1, is_overlap=True), Turn(Span(30.0, 31.0), 9))
+    both = RecordedSpeakers(True, found.voices, (*found.turns, *more))
     html = voice_lanes.turn_list(both)
     assert html.count("<li ") == 3  # the last is nobody's any more
     text = VoiceReader(html).text
@@ -155,7 +158,8 @@ def test_people_are_listed_by_name_then_by_how_much_they_speak() -> None:
 
 
 def test_a_person_can_be_changed_by_owners_only() -> None:
-    found = [HeardIn(TALK, RecordedVoice(1, ANN, 10.0, is_confirmed=True), 3.0), HeardIn(TALK, RecordedVoice(2, ANN, 5.0), 9.0)]
+    voices = (RecordedVoice(1, ANN, 10.0, is_confirmed=True), RecordedVoice(2, ANN, 5.0))
+    found = [HeardIn(TALK, voices[0], 3.0), HeardIn(TALK, voices[1], 9.0)]
     html = people_view.person(ANN, [BOB], found, "", may_change=True)
     for what in ("name", "unname", "merge", "split", "forget"):
         assert f'data-do="{what}"' in html

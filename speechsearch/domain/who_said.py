@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from speechsearch.domain.speakers import Turn
+from speechsearch.domain.captions import Caption, captions_of
+from speechsearch.domain.speakers import RecordedSpeakers, Turn, voices_in
 from speechsearch.domain.values import Span, Transcript, Word
-
-SHORTEST_S, SMALLEST_PART = 1.0, 0.3
-"""A voice speaks in a passage where it is heard for so many seconds of it, or for so large a part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,30 +22,6 @@ class Spoken:
     transcript: Transcript
 
 
-def heard_s(span: Span, turns: Sequence[Turn]) -> dict[int, float]:
-    """Return voice -> for how many seconds it speaks in a span, who speaks most first.
-
-    >>> heard_s(Span(4.0, 10.0), [Turn(Span(0.0, 5.0), 1), Turn(Span(5.0, 9.0), 2)])
-    {2: 4.0, 1: 1.0}
-    """
-    found: dict[int, float] = {}
-    for one in turns:
-        shared_s = min(span.end_s, one.span.end_s) - max(span.start_s, one.span.start_s)
-        if shared_s > 0:
-            found[one.voice] = found.get(one.voice, 0.0) + shared_s
-    return dict(sorted(found.items(), key=lambda one: (-one[1], one[0])))
-
-
-def voices_in(span: Span, turns: Sequence[Turn]) -> tuple[int, ...]:
-    """Return the voices that speak in a passage, who speaks most first; short words in between do not count.
-
-    >>> voices_in(Span(0.0, 10.0), [Turn(Span(0.0, 9.2), 1), Turn(Span(9.2, 10.0), 2)])
-    (1,)
-    """
-    enough_s = min(SHORTEST_S, SMALLEST_PART * span.duration_s)
-    return tuple(voice for voice, found_s in heard_s(span, turns).items() if found_s >= enough_s)
-
-
 def spoken(span: Span, transcript: Transcript, turns: Sequence[Turn]) -> list[Spoken]:
     """Return a passage's transcript in pieces, each with who says it; one piece where its words have no times.
 
@@ -60,11 +34,11 @@ def spoken(span: Span, transcript: Transcript, turns: Sequence[Turn]) -> list[Sp
     """
     here = [one for one in turns if one.span.start_s < span.end_s and one.span.end_s > span.start_s]
     if not transcript.words or len({one.voice for one in here}) < 2:
-        return [Spoken(span, voices_in(span, here), transcript)]
+        return [Spoken(span, tuple(voices_in(span, here)), transcript)]
     pieces: list[tuple[int, list[Word]]] = []
     for word in transcript.words:
         said = Span(span.start_s + word.start_s, max(span.start_s + word.end_s, span.start_s + word.start_s + 0.01))
-        voice = next(iter(heard_s(said, here)), pieces[-1][0] if pieces else here[0].voice)
+        voice = next(iter(voices_in(said, here)), pieces[-1][0] if pieces else here[0].voice)
         if not pieces or pieces[-1][0] != voice:
             pieces.append((voice, []))
         pieces[-1][1].append(word)
@@ -90,3 +64,30 @@ def sample(turns: Sequence[Turn], voice: int, longest_s: float) -> Span | None:
         return None
     span = max(own, key=lambda one: (not one.is_overlap, one.span.duration_s)).span
     return Span(span.start_s, min(span.end_s, span.start_s + longest_s))
+
+
+def spoken_captions(span: Span, transcript: Transcript, heard: RecordedSpeakers) -> list[Caption]:
+    """Return the captions of a passage's transcript, cut where another voice goes on, each with who says it."""
+    return [
+        replace(caption, speaker=_labels(piece.voices, heard))
+        for piece in spoken(span, transcript, heard.turns)
+        for caption in captions_of(piece.span, piece.transcript)
+    ]
+
+
+def with_speakers(captions: Sequence[Caption], heard: RecordedSpeakers) -> list[Caption]:
+    """Return captions with who speaks in each.
+
+    >>> from speechsearch.domain.speakers import RecordedVoice, Speaker
+    >>> ann = RecordedVoice(1, Speaker("a", 1, "Ann"), 9.0)
+    >>> heard = RecordedSpeakers(True, (ann,), (Turn(Span(0.0, 9.0), 1),))
+    >>> captions = [Caption(Span(1.0, 3.0), "Hello"), Caption(Span(9.0, 12.0), "Hi")]
+    >>> [one.speaker for one in with_speakers(captions, heard)]
+    ['Ann', '']
+    """
+    return [replace(one, speaker=_labels(tuple(voices_in(one.span, heard.turns)), heard)) for one in captions]
+
+
+def _labels(voices: tuple[int, ...], heard: RecordedSpeakers) -> str:
+    whose = {one.number: one.speaker.label for one in heard.voices}
+    return ", ".join(dict.fromkeys(whose[one] for one in voices if one in whose))
