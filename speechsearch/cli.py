@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from speechsearch import cli_edit, cli_exchange, cli_names
-from speechsearch.cli_shared import Json, opened, put
+from speechsearch import cli_edit, cli_exchange, cli_names, cli_speech
+from speechsearch.cli_shared import Json, clear_progress, opened, put, show_progress
 from speechsearch.domain.errors import (
     DataFolderInUseError,
     IndexUnavailableError,
@@ -26,7 +26,6 @@ from speechsearch.domain.errors import (
     SpeechSearchError,
     StoreError,
 )
-from speechsearch.domain.progress import Progress
 from speechsearch.domain.question_syntax import SYNTAX
 from speechsearch.domain.times import clock
 
@@ -92,6 +91,7 @@ def filters_of(collection: str, speaker: list[str], language: list[str], date_fr
 cli_edit.add_commands(app)
 cli_exchange.add_commands(app)
 cli_names.add_commands(app)
+cli_speech.add_commands(app)
 
 
 @app.command()
@@ -196,22 +196,10 @@ def catch_up(service: Service, progress: ProgressCallback | None) -> list[Unmade
     """Make what recordings still lack; print and return what could not be made."""
     failed = list(service.manage.catch_up(progress))
     if progress:
-        print("\r\033[K", end="", file=sys.stderr, flush=True)
+        clear_progress()
         for one in failed:
             print(f"{one.state:>10}  {one.name}  {one.message}")
     return failed
-
-
-def show_progress(progress: Progress) -> None:
-    """Draw the progress over the line before, on a terminal."""
-    if sys.stderr.isatty():
-        left = "" if progress.remaining_s is None else f", {clock(progress.remaining_s)} left"
-        print(
-            f"\r\033[K{progress.fraction:4.0%}  {progress.name[:60]}  {progress.rate:.0f}x real time{left}",
-            end="",
-            file=sys.stderr,
-            flush=True,
-        )
 
 
 @app.command()
@@ -255,18 +243,6 @@ def delete(recording: str = "", collection: str = "", yes: bool = False, as_json
         f"Removed {gone.recordings} recordings, {gone.passages} passages with their vectors and transcripts, "
         f"{gone.media_bytes} bytes of audio."
     )
-
-
-@app.command()
-def transcribe(file: Path, as_json: Json = False) -> None:
-    """Write down a FILE with the baseline's recogniser; nothing is kept."""
-    with opened() as service:
-        found = service.transcribe(file)
-    if as_json:
-        put([{"start_s": p.span.start_s, "end_s": p.span.end_s, "text": text} for p, text in found])
-    else:
-        for passage, text in found:
-            print(f"{clock(passage.span.start_s)}-{clock(passage.span.end_s)}  {text}")
 
 
 @app.command()

@@ -6,16 +6,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
-from speechsearch import audio
 from speechsearch.domain.errors import (
     ConfigurationError,
     FingerprintMismatchError,
-    MissingDependencyError,
     NotFoundError,
 )
 from speechsearch.domain.folder_lock import DataFolderLock
 from speechsearch.domain.limits import Limits
-from speechsearch.domain.values import Passage
 from speechsearch.index import VectorIndex, open_index
 from speechsearch.library.library import Library
 from speechsearch.library.makers import Makers
@@ -38,6 +35,7 @@ from speechsearch.service.names_heard import NamesHeard
 from speechsearch.service.people import Speakers
 from speechsearch.service.search import BackgroundSample, Search
 from speechsearch.service.settings import Settings, is_on_space, is_on_zero_gpu
+from speechsearch.service.transcription import Transcriber
 from speechsearch.store import Store
 
 Purpose = Literal["use", "check", "rebuild"]
@@ -47,8 +45,8 @@ class Service:
     """One open data folder. Use as a context manager.
 
     ``search`` answers questions, ``browse`` shows what there is, ``manage`` changes it, ``export`` takes it out,
-    ``feedback`` keeps judgements, ``speakers`` says who speaks, ``names`` keeps the list of names, and ``names_heard``
-    says where they were heard.
+    ``feedback`` keeps judgements, ``speakers`` says who speaks, ``names`` keeps the list of names, ``names_heard`` says
+    where they were heard, and ``transcriber`` writes down files that are not kept.
     """
 
     def __init__(
@@ -66,6 +64,7 @@ class Service:
             BackgroundSample(library),
             store.passages.tracks,
         )
+        self.transcriber = transcriber_of(settings, loader)
         self._found = FoundCounts(store)
         self.browse = Browse(settings, library, self._found)
         self.names = MyNames(library, self.browse)
@@ -136,19 +135,6 @@ class Service:
             lock.release()
             raise
 
-    def transcribe(self, path: Path) -> list[tuple[Passage, str]]:
-        """Return a file's passages and what the first recogniser makes of each; nothing is kept.
-
-        Raises:
-            MissingDependencyError: the settings name no recogniser.
-        """
-        baselines = [one for one in self.library.makers.baselines if not one.is_given]
-        if not baselines:
-            raise MissingDependencyError("There is no recogniser.", "Set SPEECHSEARCH_ENGINES__RECOGNIZER.")
-        found = list(audio.passages(path, self.settings.segmentation, self.limits))
-        texts = baselines[0].recognizer.transcribe([sound for _, sound in found])
-        return [(Passage("", "", span), said.text) for (span, _), said in zip(found, texts, strict=True)]
-
     def close(self) -> None:
         """Write everything and let go of the data folder."""
         try:
@@ -174,6 +160,11 @@ def new_loader(settings: Settings) -> ModelLoader:
     folder = Path(chosen.folder).expanduser() if chosen.folder else None
     cache_dir = settings.data_dir.expanduser().resolve() / "models"
     return ModelLoader(catalog(), folder, may_download, chosen.device, chosen.dtype, cache_dir)
+
+
+def transcriber_of(settings: Settings, loader: ModelLoader) -> Transcriber:
+    """Return what writes down files, within the limits of the settings; it needs no open data folder."""
+    return Transcriber(loader, settings.segmentation, settings.limits)
 
 
 def makers_of(settings: Settings, loader: ModelLoader) -> Makers:
