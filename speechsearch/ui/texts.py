@@ -248,7 +248,7 @@ class Add:
     TASKS = "Tasks"
     SAMPLES = "The sample collection"
     REINDEX = "Rebuilding the index"
-    TRANSCRIPTS = "Writing transcripts"
+    TRANSCRIPTS = "Writing transcripts and hearing who speaks"
     RECORDINGS = "Recordings"
     TO_COLLECTION = "{what} to {collection}"
     STATES = {
@@ -262,7 +262,7 @@ class Add:
     ACTIONS = {"pause": "Pause", "resume": "Resume", "cancel": "Cancel"}
     STOP = "Stop"
     ACTION_ON = "{action}: {what}"
-    STAGES = {"encode": "Listening again:", "transcribe": "Transcribing:"}
+    STAGES = {"encode": "Listening again:", "transcribe": "Transcribing:", "speakers": "Hearing who speaks:"}
     RESULTS = {
         "indexed": "added",
         "unchanged": "already there",
@@ -291,6 +291,8 @@ class Add:
     FILE_LIST = "Files"
     READY_SAMPLES = "Sample collection ready"
     READY = "Ready to search by sound"
+    CALM_SPEAKERS = "{ready}. Hearing who speaks."
+    CALM_SPEAKERS_LEFT = "{ready}. Hearing who speaks, {time} left."
     CALM = "{ready}. Transcripts: {done} of {total} passages."
     CALM_LEFT = "{ready}. Transcripts: {done} of {total} passages, {time} left."
     BANNER_SAMPLES = "the sample collection"
