@@ -180,7 +180,9 @@ def makers_of(settings: Settings, loader: ModelLoader) -> Makers:
             text_encoder = loader.text_encoder(engines.text_encoder)
             for name in engines.recognizers:
                 baselines.append(Baseline(loader.recognizer(name), TranscriptEncoder(text_encoder, name)))
-        return Makers(loader.speech_encoder(engines.encoder), tuple(baselines))
+        is_wanted = engines.speaker_encoder not in ("", "none")
+        speaker_encoder = loader.speaker_encoder(engines.speaker_encoder) if is_wanted else None
+        return Makers(loader.speech_encoder(engines.encoder), tuple(baselines), speaker_encoder)
     except NotFoundError as error:
         raise ConfigurationError(error.message, error.hint) from error
 

@@ -104,12 +104,13 @@ class EngineSettings(Group):
 
     ``recognizer``: the baseline's; several with commas between are kept side by side and compared, the first is the
     baseline; "none" for no transcripts at all. ``text_encoder``: the baseline's, for transcripts and questions to them;
-    the adapter's own comes with the speech encoder.
+    the adapter's own comes with the speech encoder. ``speaker_encoder``: hears who speaks; "none" keeps no voices.
     """
 
     encoder: str = "mini"
     recognizer: str = "whisper-base"
     text_encoder: str = "all-MiniLM-L6-v2"
+    speaker_encoder: str = "ge2e"
     threads: int = Field(0, ge=0, description="CPU threads; 0 takes all")
 
     @property

@@ -84,13 +84,32 @@ class StoredVoice:
 class Heard:
     """Who speaks in a recording: ``fingerprint`` of what heard it, turns, voices, and which are whose not.
 
-    ``refusals``: (number of the voice, speaker id), as somebody said of an earlier hearing.
+    ``refusals``: (number of the voice, speaker id), as somebody said of an earlier hearing; ``names``: speaker id ->
+    name that he gets.
     """
 
     fingerprint: str
     turns: Sequence[Turn]
     voices: Sequence[StoredVoice]
     refusals: frozenset[tuple[int, str]] = frozenset()
+    names: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cut:
+    """The passages that a recording consists of, and what is new of them.
+
+    Args:
+        passages: all, as ``Recordings.save`` takes them.
+        made_by: the channels of their vectors -> the fingerprint of what made them.
+        written: (recogniser, fingerprint) -> passage id -> transcript, of those that are new.
+        fingerprint: of the cut; empty where it is as before.
+    """
+
+    passages: Sequence[StoredPassage]
+    made_by: Mapping[str, str] = field(default_factory=dict)
+    written: Mapping[tuple[str, str], Mapping[str, Transcript]] = field(default_factory=dict)
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,12 @@ import sqlalchemy as sa
 
 from speechsearch.domain.errors import NotFoundError, StoreError
 from speechsearch.domain.speakers import Turn
-from speechsearch.domain.values import Speaker, Transcript
+from speechsearch.domain.values import Speaker
 from speechsearch.store.cuts import turns_of, write_cut
 from speechsearch.store.database import Database, rows_of, upsert
 from speechsearch.store.jobs import time_ago
 from speechsearch.store.journal import mark_stored
-from speechsearch.store.records import Heard, Move, StoredPassage, StoredVoice
+from speechsearch.store.records import Cut, Heard, Move, StoredVoice
 from speechsearch.store.rows import checked_name, checked_text, transcript_row, vector_bytes
 from speechsearch.store.tables import (
     Base,
@@ -154,48 +154,41 @@ class Voices:
         with self._database.reading() as connection:
             return {row.recording_id for row in rows_of(connection, statement, RecordingRow.speaker, names)}
 
-    def save(
-        self,
-        recording_id: str,
-        owner: str,
-        heard: Heard,
-        passages: Sequence[StoredPassage],
-        made_by: Mapping[str, str],
-        written: Mapping[tuple[str, str], Mapping[str, Transcript]],
-    ) -> list[str]:
-        """Write who speaks in a recording, over an earlier hearing, and its new cut; mark it "stored".
+    def save(self, recording_id: str, owner: str, heard: Heard, cut: Cut) -> list[str]:
+        """Write who speaks in a recording, over an earlier hearing, with its cut, and mark it "stored".
 
         All in one transaction. Speakers that there are not are made; those who are left without voices are deleted.
+        Nothing is written of a recording that is not there any more.
 
         Args:
-            recording_id: which recording; nothing is written of one that is not there any more.
+            recording_id: which recording.
             owner: of the speakers.
             heard: the turns and voices.
-            passages: all that the recording now consists of, as in ``Recordings.save``.
-            made_by: the channels of the vectors -> the fingerprint of what made them.
-            written: (recogniser, fingerprint) -> passage id -> transcript, of passages that are new.
+            cut: the passages.
 
         Returns:
-            The ids of its passages that no longer exist, to be deleted from the index.
+            The ids of passages that no longer exist, to be deleted from the index.
 
         Raises:
             InputError: something that cannot be kept; nothing is written.
         """
-        of_recording = DiarizationRow.recording_id == recording_id
+        of_recording = JournalRow.recording_id == recording_id
         with self._database.writing() as connection:
-            mark_stored(connection, JournalRow.recording_id == recording_id)
-            if not connection.scalar(sa.exists().where(RecordingRow.recording_id == recording_id).select()):
+            mark_stored(connection, of_recording)
+            if not connection.scalar(sa.select(sa.exists().where(RecordingRow.recording_id == recording_id))):
                 return []
+            if cut.fingerprint:
+                change = {"fingerprint": checked_text(cut.fingerprint, "fingerprint")}
+                connection.execute(sa.update(JournalRow).where(of_recording).values(change))
             make_speakers(connection, owner, [one.speaker_id for one in heard.voices])
-            connection.execute(sa.delete(DiarizationRow).where(of_recording))
-            row = {"recording_id": recording_id, "fingerprint": checked_text(heard.fingerprint, "fingerprint")}
-            connection.execute(sa.insert(DiarizationRow).values(row))
+            give_names(connection, heard.names)
+            connection.execute(sa.delete(DiarizationRow).where(DiarizationRow.recording_id == recording_id))
             for table, rows in heard_rows(recording_id, heard).items():
                 if rows:
                     connection.execute(sa.insert(table), rows)
             drop_voiceless(connection)
-            gone = write_cut(connection, recording_id, passages, made_by)
-            for (_, fingerprint), transcripts in written.items():
+            gone = write_cut(connection, recording_id, cut.passages, cut.made_by)
+            for (_, fingerprint), transcripts in cut.written.items():
                 for passage_id, one in transcripts.items():
                     upsert(connection, TranscriptRow, transcript_row(passage_id, one) | {"fingerprint": fingerprint})
         return gone
@@ -226,9 +219,7 @@ class Voices:
                 if one.refuses:
                     row = {"recording_id": one.recording_id, "number": one.number, "speaker_id": one.refuses}
                     upsert(connection, RefusalRow, row)
-            for speaker_id, name in names.items():
-                named = {"name": checked_text(name, "name")}
-                connection.execute(sa.update(SpeakerRow).where(SpeakerRow.speaker_id == speaker_id).values(named))
+            give_names(connection, names)
             drop_voiceless(connection)
         self._database.forget()
 
@@ -262,6 +253,13 @@ def make_speakers(connection: sa.Connection, owner: str, speaker_ids: Sequence[s
     ]  # fmt: skip
     connection.execute(sa.insert(SpeakerRow), rows)
     connection.execute(sa.update(SettingRow).where(of_key).values(value=str(last + len(new))))
+
+
+def give_names(connection: sa.Connection, names: Mapping[str, str]) -> None:
+    """Write speakers' names, by id. Raises InputError: one cannot be kept."""
+    for speaker_id, name in names.items():
+        change = {"name": checked_text(name, "name")}
+        connection.execute(sa.update(SpeakerRow).where(SpeakerRow.speaker_id == speaker_id).values(change))
 
 
 def drop_voiceless(connection: sa.Connection) -> None:
@@ -298,7 +296,8 @@ def heard_rows(recording_id: str, heard: Heard) -> dict[type[Base], list[dict[st
         {"recording_id": recording_id, "number": number, "speaker_id": speaker_id}
         for number, speaker_id in sorted(heard.refusals)
     ]
-    return {VoiceRow: voices, TurnRow: turns, RefusalRow: refusals}
+    hearing = {"recording_id": recording_id, "fingerprint": checked_text(heard.fingerprint, "fingerprint")}
+    return {DiarizationRow: [hearing], VoiceRow: voices, TurnRow: turns, RefusalRow: refusals}
 
 
 def voice_row(voice: StoredVoice) -> dict[str, Any]:

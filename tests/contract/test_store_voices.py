@@ -9,7 +9,7 @@ from speechsearch.domain.errors import InputError, NotFoundError
 from speechsearch.domain.speakers import Turn
 from speechsearch.domain.values import Passage, Span, Speaker, Transcript, Word, passage_id
 from speechsearch.store import Judgement, Move, StoredPassage, StoredVoice
-from speechsearch.store.records import Heard
+from speechsearch.store.records import Cut, Heard
 from tests.contract.stores import MADE_BY, TALK, ids_of, save, stored_passages, write_down
 
 OTHER = replace(TALK, recording_id="b" * 64, title="Another talk", collection="calls", speaker="")
@@ -23,10 +23,13 @@ def voice(recording, number, speaker_id, speech_s=12.5, **more):
     return StoredVoice(recording.recording_id, number, speaker_id, vector, speech_s, "ge2e-1", **more)
 
 
-def hear(store, recording, *voices, turns=TURNS, owner="", passages=None, written=None, refusals=frozenset()):
+def hear(
+    store, recording, *voices, turns=TURNS, owner="", passages=None, written=None, refusals=frozenset(), names=None
+):
     kept = [StoredPassage(one, {}) for one in store.passages.of(recording.recording_id)]
-    heard = Heard("ge2e-1+cluster-1", turns, voices, refusals)
-    return store.voices.save(recording.recording_id, owner, heard, passages or kept, MADE_BY, written or {})
+    heard = Heard("ge2e-1+cluster-1", turns, voices, refusals, names or {})
+    cut = Cut(passages, MADE_BY, written or {}, "2") if passages else Cut(kept)
+    return store.voices.save(recording.recording_id, owner, heard, cut)
 
 
 @pytest.fixture
@@ -54,8 +57,8 @@ def test_what_was_heard_is_kept_and_marks_the_recording(talks):
         one: (Speaker("ann", 1),),
         two: (Speaker("bob", 2), Speaker("ann", 1)),
     }
-    hear(talks, TALK, voice(TALK, 1, "ann"), turns=TURNS[:1])
-    assert talks.voices.speakers(["talks"]) == [Speaker("ann", 1, "", 1, 12.5)]
+    hear(talks, TALK, voice(TALK, 1, "ann"), turns=TURNS[:1], names={"ann": "Ann"})
+    assert talks.voices.speakers(["talks"]) == [Speaker("ann", 1, "Ann", 1, 12.5)]
     assert talks.voices.numbers_in(TALK.recording_id) == {one: (1,), two: (1,)}
 
 
@@ -134,6 +137,7 @@ def test_a_new_cut_takes_along_what_is_known(talks):
     }
     assert [judgement.passage_id for judgement in talks.judgements.find()] == [parts[0].passage_id]
     assert talks.voices.numbers_in(TALK.recording_id)[parts[1].passage_id] == (2,)
+    assert talks.journal.entry(TALK.recording_id).fingerprint == "2"
     made = {each.channel: each.passages for each in talks.passages.encodings([TALK.recording_id])}
     assert made["adapter"] == 3 and made["meaning@mini"] == 1
 

@@ -115,6 +115,19 @@ class FakeRecognizer:
         return [Transcript(text, self.name, (Word(text.split()[0], 0.0, 0.5),)) for text in texts]
 
 
+class FakeSpeakerEncoder:
+    """Takes every sound for one person's; whose recordings are whose is up to who diarizes."""
+
+    dim = DIM
+
+    def __init__(self, version: str = "1") -> None:
+        self.fingerprint = f"fake-speakers-{version}"
+
+    def encode(self, sounds: Sequence[Audio]) -> FloatMatrix:
+        """The same row for each sound."""
+        return np.tile(direction("somebody", self.fingerprint), (len(sounds), 1))
+
+
 @dataclass
 class FakeLoader:
     """Stands where ``ModelLoader`` stands; the models' names are those of ``engines``."""
@@ -122,6 +135,7 @@ class FakeLoader:
     speech: FakeSpeechEncoder = field(default_factory=FakeSpeechEncoder)
     text: FakeTextEncoder = field(default_factory=FakeTextEncoder)
     recognizers: tuple[FakeRecognizer, ...] = field(default_factory=lambda: (FakeRecognizer(),))
+    speakers: FakeSpeakerEncoder | None = None
 
     def speech_encoder(self, name: str) -> FakeSpeechEncoder:
         """The speech encoder."""
@@ -137,6 +151,11 @@ class FakeLoader:
         if name not in found:
             raise NotFoundError(f"There is no recognizer '{name}'.")
         return found[name]
+
+    def speaker_encoder(self, name: str) -> FakeSpeakerEncoder:
+        """The speaker encoder."""
+        assert self.speakers is not None
+        return self.speakers
 
     def release_idle(self, older_than_s: float) -> list[Any]:
         """Nothing is let go of."""
@@ -154,7 +173,8 @@ class FakeLoader:
 def fake_settings(data_dir: Path, models: FakeLoader, segmentation: Segmentation = SHORT) -> Settings:
     """Settings that name the models, and cut into short passages."""
     names = ",".join(one.name for one in models.recognizers) or "none"
-    return Settings(data_dir=data_dir, segmentation=segmentation, engines=EngineSettings(recognizer=names))
+    engines = EngineSettings(recognizer=names, speaker_encoder="fake" if models.speakers else "none")
+    return Settings(data_dir=data_dir, segmentation=segmentation, engines=engines)
 
 
 def open_fakes(data_dir: Path, models: FakeLoader, segmentation: Segmentation = SHORT) -> Service:

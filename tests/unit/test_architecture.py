@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "models": {"domain", "text"},
     "diarization": {"domain", "audio"},
     "retrieval": {"domain", "text", "index", "models"},
-    "library": {"domain", "audio", "index", "store", "models"},
+    "library": {"domain", "audio", "index", "store", "models", "diarization"},
     "service": {"domain", "audio", "index", "store", "models", "retrieval", "library"},
     "jobs": {"domain", "store"},
     "evaluation": {"domain", "audio", "text", "index", "models", "retrieval", "library", "service"},
