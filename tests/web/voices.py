@@ -11,7 +11,7 @@ from speechsearch.domain.speakers import Turn
 from speechsearch.domain.values import Recording, Span
 from speechsearch.domain.visitors import owner_of
 from speechsearch.store import StoredPassage, StoredVoice
-from speechsearch.store.records import Heard
+from speechsearch.store.records import Cut, Heard
 
 DIM = 8
 
@@ -26,8 +26,8 @@ def hear(service: Any, recording: Recording, turns: tuple[Turn, ...], *speakers:
         voices.append(StoredVoice(recording.recording_id, number, speaker_id, vector, speech_s, "made up"))
     store = service.library.store
     kept = [StoredPassage(one, {}) for one in store.passages.of(recording.recording_id)]
-    heard, made_by = Heard("made up", turns, voices), service.library.makers.of_sound
-    store.voices.save(recording.recording_id, owner_of(recording.collection), heard, kept, made_by, {})
+    owner, heard = owner_of(recording.collection), Heard(service.library.makers.heard_by, turns, voices)
+    store.voices.save(recording.recording_id, owner, heard, Cut(kept))
     store.journal.mark(recording.recording_id, "done")
     return ids
 
