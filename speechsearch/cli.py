@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from speechsearch import cli_edit, cli_exchange, cli_names, cli_speech
+from speechsearch import cli_diarize, cli_edit, cli_exchange, cli_models, cli_names, cli_speech
 from speechsearch.cli_shared import Json, clear_progress, opened, put, show_progress
 from speechsearch.domain.errors import (
     DataFolderInUseError,
@@ -88,8 +88,10 @@ def filters_of(collection: str, speaker: list[str], language: list[str], date_fr
     return Filters((collection,) if collection else (), (), tuple(speaker), tuple(language), date_from, date_to)
 
 
+cli_diarize.add_commands(app)
 cli_edit.add_commands(app)
 cli_exchange.add_commands(app)
+cli_models.add_commands(app)
 cli_names.add_commands(app)
 cli_speech.add_commands(app)
 
@@ -267,26 +269,6 @@ def doctor(as_json: Json = False) -> None:
             print(f"Warning: {warning}", file=sys.stderr)
     put(found) if as_json else print("\n".join(found) or "Database, index and audio files agree.")
     raise typer.Exit(1 if found else 0)
-
-
-@app.command()
-def models(as_json: Json = False) -> None:
-    """List models and engines, and which models the settings use."""
-    from speechsearch.models.catalog import catalog
-    from speechsearch.retrieval.engine_cards import engine_cards
-    from speechsearch.service.known_models import known_models, used_models
-    from speechsearch.service.settings import read_settings
-
-    chosen, engines = read_settings().engines, engine_cards()
-    if as_json:
-        used = sorted(used_models(catalog(), chosen))
-        put({"models": catalog().cards, "used": used, "engines": engines})
-        return
-    for model in known_models(catalog(), chosen):
-        facts = f"{model.task}, {model.licence}, {model.languages}, {model.parameters} parameters"
-        print(f"{model.name}  ({facts}{', in use' * model.is_used})  {model.summary}")
-    for engine in engines:
-        print(f"{engine.name}  ({engine.label}, searches {engine.searches})  {engine.summary}")
 
 
 @app.command()

@@ -1,9 +1,9 @@
 """Sound in: any readable file becomes 16 kHz mono blocks, speech spans and passages.
 
-``probe``, ``stream``, ``stream_channels``, ``load``, ``question`` and ``passages`` take files from outside and read them
-in a child process.
-``read_span`` and ``media_type`` read in the calling process, fast enough for a player's request: give them only
-recordings of the library, which were decoded whole in a child, within its limits, before they were kept.
+``probe``, ``stream``, ``stream_channels``, ``load``, ``question`` and ``passages`` take files from outside and read
+them in a child process. ``read_span`` and ``media_type`` read in the calling process, fast enough for a player's
+request: give them only recordings of the library, which were decoded whole in a child, within its limits, before they
+were kept.
 """
 
 from speechsearch.audio.decode import read_span

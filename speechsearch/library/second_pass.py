@@ -174,6 +174,7 @@ class SecondPass:
     def _hear_speakers(self, task: Missing, meter: PassMeter) -> None:
         """Hear who speaks in a recording; what its new passages lack then is made at once."""
         store, recording = self._library.store, self._library.store.recordings.get(task.recording_id)
+        before = meter.done
         hear_speakers(
             self._library, task.recording_id, lambda sound_s: meter.add("speakers", recording.title, 0, sound_s)
         )
@@ -184,7 +185,7 @@ class SecondPass:
         for baseline in self._library.makers.baselines:
             if is_given if baseline.is_given else is_wanted:
                 self._make_transcripts(task.recording_id, baseline, meter)
-        meter.add("speakers", recording.title, task.passages, 0.0)
+        meter.add("speakers", recording.title, max(0, task.passages - (meter.done - before)), 0.0)
 
     def _save_transcripts(
         self,

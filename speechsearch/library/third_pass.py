@@ -56,11 +56,11 @@ def hear_speakers(library: Library, recording_id: str, on_sound: OnSound) -> Non
         library.transcripts_version += 1
 
 
-def sound_of(library: Library, recording: Recording, on_sound: OnSound) -> Iterator[Audio]:
-    """Yield the sound of a recording, block by block."""
-    for block in audio.stream(library.media(recording.recording_id), library.limits, name=recording.file_name):
+def sound_of(library: Library, recording: Recording, on_sound: OnSound) -> Iterator[tuple[Audio, ...]]:
+    """Yield the sound of a recording, block by block, both channels where it is stereo."""
+    for block in audio.stream_channels(library.media(recording.recording_id), library.limits, recording.file_name):
         yield block
-        on_sound(block.duration_s)
+        on_sound(block[0].duration_s)
 
 
 def cut_anew(

@@ -61,11 +61,17 @@ class Browse:
         return [one for one in self._library.store.collections.summaries() if visitor.sees(one.name)]
 
     def facets(self, visitor: Visitor = LOCAL) -> dict[str, list[str]]:
-        """Return what a search can be narrowed to: collections, speakers, languages and dates, sorted."""
+        """Return what a search can be narrowed to: collections, speakers, languages and dates, sorted.
+
+        Speakers are those whom somebody or the metadata named, and then those who are only known by voice.
+        """
         seen, store = self._seen(visitor), self._library.store
+        heard = store.voices.speakers(seen)
+        named = {one.name for one in heard if one.name} | set(store.recordings.values_of("speaker", seen))
+        unnamed = dict.fromkeys(one.label for one in heard if not one.name)
         return {
             "collections": [shown_name(one) for one in seen],
-            "speakers": store.recordings.values_of("speaker", seen),
+            "speakers": [*sorted(named), *unnamed],
             "languages": store.recordings.values_of("language", seen),
             "dates": store.recordings.values_of("date", seen),
         }

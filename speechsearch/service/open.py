@@ -30,6 +30,7 @@ from speechsearch.service.exports import Export
 from speechsearch.service.feedback import Feedback
 from speechsearch.service.found import FoundCounts
 from speechsearch.service.manage import Manage
+from speechsearch.service.model_files import ModelFiles
 from speechsearch.service.my_names import MyNames
 from speechsearch.service.names_heard import NamesHeard
 from speechsearch.service.people import Speakers
@@ -69,7 +70,7 @@ class Service:
         self.browse = Browse(settings, library, self._found)
         self.names = MyNames(library, self.browse)
         self.speakers = Speakers(library, self.browse)
-        self.search = Search(library, engines, self.browse, self._found, self.names)
+        self.search = Search(library, engines, self.browse, self._found, self.names, self.speakers)
         self.names_heard = NamesHeard(library, self.names, engines, self.search.allowed)
         self.export = Export(library, self.browse, self.speakers)
         self.manage = Manage(library, self.browse)
@@ -157,9 +158,24 @@ def new_loader(settings: Settings) -> ModelLoader:
     """Return a loader of models as the settings want it."""
     chosen = settings.models
     may_download = is_on_space() if chosen.may_download is None else chosen.may_download
-    folder = Path(chosen.folder).expanduser() if chosen.folder else None
-    cache_dir = settings.data_dir.expanduser().resolve() / "models"
-    return ModelLoader(catalog(), folder, may_download, chosen.device, chosen.dtype, cache_dir)
+    return ModelLoader(
+        catalog(), models_folder(settings), may_download, chosen.device, chosen.dtype, kept_models(settings)
+    )
+
+
+def model_files(settings: Settings) -> ModelFiles:
+    """Return what is known of the files of models on this machine."""
+    return ModelFiles(catalog(), models_folder(settings), kept_models(settings))
+
+
+def models_folder(settings: Settings) -> Path | None:
+    """Return the user's own folder of models."""
+    return Path(settings.models.folder).expanduser() if settings.models.folder else None
+
+
+def kept_models(settings: Settings) -> Path:
+    """Return where files of models are kept that are fetched or put together."""
+    return settings.data_dir.expanduser().resolve() / "models"
 
 
 def transcriber_of(settings: Settings, loader: ModelLoader) -> Transcriber:

@@ -148,6 +148,30 @@ class Voices:
                 found[row.passage_id] = (*found.get(row.passage_id, ()), row.number)
         return found
 
+    def counts(self, numbers: Mapping[str, frozenset[int]]) -> dict[str, tuple[int, float]]:
+        """Return recording id -> in how many passages one of some voices speaks, and how long these are, in seconds.
+
+        Args:
+            numbers: recording id -> the voices' numbers.
+        """
+        recordings: dict[frozenset[int], list[str]] = defaultdict(list)
+        for recording_id, chosen in numbers.items():
+            recordings[chosen].append(recording_id)
+        found: dict[str, tuple[int, float]] = {}
+        with self._database.reading() as connection:
+            for chosen, ids in recordings.items():
+                spoken = sa.exists().where(
+                    PassageVoiceRow.passage_id == PassageRow.passage_id, PassageVoiceRow.number.in_(chosen)
+                )
+                length_s = sa.func.sum(PassageRow.end_s - PassageRow.start_s)
+                columns: list[Any] = [PassageRow.recording_id, sa.func.count(), length_s]
+                grouped = sa.select(*columns).where(spoken).group_by(PassageRow.recording_id)
+                rows = rows_of(connection, grouped, PassageRow.recording_id, ids)
+                found |= {
+                    recording_id: (passages, duration_s) for recording_id, passages, duration_s in map(tuple, rows)
+                }
+        return found
+
     def heard_where(self, names: Sequence[str]) -> set[str]:
         """Return the ids of the recordings that were heard and whose metadata name one of these as the speaker."""
         statement = sa.select(RecordingRow.recording_id).join(DiarizationRow)
