@@ -138,5 +138,6 @@ def _forms(speaker: Speaker, others: Sequence[Speaker]) -> str:
         f'<div class="ss-notice ss-problem" data-sure hidden>'
         f"<strong>{People.FORGET_QUESTION.format(name=text(speaker.label, LONGEST_NAME))}</strong><span>{what}</span>"
         f'<p class="ss-n-actions"><button type="button" class="ss-button" data-cancel>{People.CANCEL}</button>'
-        f'<button type="button" class="ss-button ss-danger" data-do="forget">{People.FORGET_GO}</button></p></div></div>'
+        f'<button type="button" class="ss-button ss-danger" data-do="forget">{People.FORGET_GO}</button></p>'
+        "</div></div>"
     )

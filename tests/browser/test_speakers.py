@@ -1,4 +1,4 @@
-"""Who speaks, in the page: name a voice, filter by it, correct it, merge, take back, delete; by keyboard and on a phone."""
+"""Who speaks, in the page: name, filter by, correct, merge and delete voices; by keyboard and on a phone."""
 
 from __future__ import annotations
 
@@ -31,14 +31,17 @@ def address(library_folder: Path, loader, tmp_path_factory: pytest.TempPathFacto
     from speechsearch.service.settings import Settings
     from speechsearch.store import Job
 
-    folder, sounds = copy_data(library_folder, tmp_path_factory.mktemp("folder") / "data"), tmp_path_factory.mktemp("in")
+    folder, sounds = (
+        copy_data(library_folder, tmp_path_factory.mktemp("folder") / "data"),
+        tmp_path_factory.mktemp("in"),
+    )
     for title, readers in zip(TITLES, (("s001", "s003"), ("s003", "s001")), strict=True):
         (sounds / f"{title}.wav").write_bytes(conversation(readers))
     with Service.open(Settings(data_dir=folder), loader=loader) as service:
         found = discover([sounds], service.limits, tmp_path_factory.mktemp("workspace"))
         assert [one.state for one in run(service.manage, found, collection="talks")] == ["indexed"] * 2
         assert list(service.manage.catch_up()) == []
-        service.store.jobs.add(Job("1", "", "samples", "samples", state="done"))  # the program is not to add them
+        service.store.jobs.add(Job("1", "local", "samples", "samples", state="done"))  # the program is not to add them
     with running(folder, least=9) as found:
         yield found
 

@@ -17,7 +17,7 @@ DIM = 8
 
 
 def hear(service: Any, recording: Recording, turns: tuple[Turn, ...], *speakers: str) -> tuple[str, ...]:
-    """Write who speaks in a recording; voice 1 is the first speaker's. Returns the speakers' ids, new for empty ones."""
+    """Write who speaks in a recording, voice 1 the first speaker; return the speakers' ids, new for empty ones."""
     ids = tuple(one or str(uuid.uuid4()) for one in speakers)
     voices = []
     for number, speaker_id in enumerate(ids, 1):
@@ -35,5 +35,6 @@ def hear(service: Any, recording: Recording, turns: tuple[Turn, ...], *speakers:
 def in_turns(duration_s: float, voices: int, turn_s: float = 6.0) -> tuple[Turn, ...]:
     """Return turns of some voices, one after the other, as many as there is room for."""
     return tuple(
-        Turn(Span(place * turn_s, (place + 1) * turn_s), place % voices + 1) for place in range(int(duration_s // turn_s))
+        Turn(Span(place * turn_s, (place + 1) * turn_s), place % voices + 1)
+        for place in range(int(duration_s // turn_s))
     )
