@@ -106,12 +106,12 @@ def _voice(heard: HeardIn, speaker: Speaker, root: str, *, may_change: bool) -> 
     )
     known = People.CONFIRMED if voice.is_confirmed else People.MATCHED
     take_out = (
-        f'<span class="ss-n-actions"><button type="button" class="ss-button" data-do="split" '
+        f'<span class="ss-n-actions"><button type="button" class="ss-button" data-do="assign" '
         f'aria-label="{People.TAKE_OUT_OF.format(name=name, title=title)}">{People.TAKE_OUT}</button></span>'
     )
     shown = People.SAMPLE_IN.format(name=speaker.label, title=recording.title)
     return (
-        f'<li data-recording="{escape(recording.recording_id)}" data-voice="{voice.number}" data-title="{title}">'
+        f'<li data-recording="{escape(recording.recording_id)}" data-voice="{voice.number}">'
         f'<div class="ss-n-what"><a class="ss-open" data-recording="{escape(recording.recording_id)}" '
         f'href="{escape(address(recording.recording_id, root))}&amp;t={heard.start_s:.2f}">{text(recording.title)}, '
         f"{clock(heard.start_s)}</a><small>{duration(voice.speech_s)} · {known}</small></div>"

@@ -795,7 +795,6 @@ SCRIPTS: dict[str, dict[str, str]] = {
         "named": "{label} is now called {name}, in every recording.",
         "unnamed": "The name {name} is removed.",
         "merged": "{label} and {name} are one person now.",
-        "parted": "The voice in {title} is now {name}, no longer {label}.",
         "assigned": "This voice is now {name}, no longer {label}.",
         "forgotten": "{label} is deleted, with all voice data.",
         "namesake": "There is a speaker called {name} already. Is it the same person?",

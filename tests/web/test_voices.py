@@ -161,7 +161,7 @@ def test_a_person_can_be_changed_by_owners_only() -> None:
     voices = (RecordedVoice(1, ANN, 10.0, is_confirmed=True), RecordedVoice(2, ANN, 5.0))
     found = [HeardIn(TALK, voices[0], 3.0), HeardIn(TALK, voices[1], 9.0)]
     html = people_view.person(ANN, [BOB], found, "", may_change=True)
-    for what in ("name", "unname", "merge", "split", "forget"):
+    for what in ("name", "unname", "merge", "assign", "forget"):
         assert f'data-do="{what}"' in html
     text = VoiceReader(html).text
     assert "On whales, 0:03" in text and "confirmed" in text and "matched by voice" in text
@@ -169,7 +169,7 @@ def test_a_person_can_be_changed_by_owners_only() -> None:
     read_only = people_view.person(ANN, [BOB], found, "", may_change=False)
     assert "data-do" not in read_only and "<form" not in read_only and "On whales" in read_only
     only = people_view.person(BOB, [], found[:1], "", may_change=True)
-    assert not any(f'data-do="{what}"' in only for what in ("unname", "merge", "split"))
+    assert not any(f'data-do="{what}"' in only for what in ("unname", "merge", "assign"))
 
 
 def test_the_list_of_recordings_keeps_those_in_which_a_speaker_is_heard() -> None:

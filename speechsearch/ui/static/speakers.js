@@ -12,38 +12,39 @@ const request = async (address, method = "GET", body = undefined) => {
 };
 
 // The changes: each returns what to say, and how to take it back. `of` is the data of the speaker that is shown.
+const called = (rest, id, name) => rest(`/speakers/${id}`, "PATCH", { name });
+const given = async (rest, { recording, voice }, to) => {
+  const address = `/recordings/${recording}/speakers/${voice}`;
+  return (await rest(address, "PUT", { speaker_id: to || null })).json();
+};
 const changes = {
   async name(rest, of, { name }) {
-    await rest(`/speakers/${of.speaker}`, "PATCH", { name });
-    const back = of.name ? () => rest(`/speakers/${of.speaker}`, "PATCH", { name: of.name }) : () => rest(`/speakers/${of.speaker}/name`, "DELETE");
-    return { said: fill(texts.speakers.named, { label: of.label, name }), back };
+    await called(rest, of.speaker, name);
+    return { said: fill(texts.speakers.named, { label: of.label, name }), back: () => called(rest, of.speaker, of.name) };
   },
   async unname(rest, of) {
-    await rest(`/speakers/${of.speaker}/name`, "DELETE");
-    return { said: fill(texts.speakers.unnamed, of), back: () => rest(`/speakers/${of.speaker}`, "PATCH", { name: of.name }) };
+    await called(rest, of.speaker, "");
+    return { said: fill(texts.speakers.unnamed, of), back: () => called(rest, of.speaker, of.name) };
   },
   async merge(rest, of, { into }) {
-    const voices = await (await rest(`/speakers/${of.speaker}`)).json();
+    const [mine, theirs] = await Promise.all([of.speaker, into].map(async (id) => (await rest(`/speakers/${id}`)).json()));
     const one = await (await rest(`/speakers/${of.speaker}/merge`, "POST", { into })).json();
     const back = async () => {
-      const { speaker_id: parted } = await (await rest(`/speakers/${into}/split`, "POST", { recording_ids: voices.recording_ids })).json();
-      if (of.name) await rest(`/speakers/${parted}`, "PATCH", { name: of.name });
+      let parted = {};
+      for (const { recording_id: recording, number: voice } of mine.heard_in) {
+        parted = await given(rest, { recording, voice }, parted.speaker_id);
+      }
+      if (mine.name && !theirs.name) await called(rest, into, "");
+      if (mine.name) await called(rest, parted.speaker_id, mine.name);
     };
     return { said: fill(texts.speakers.merged, { label: of.label, name: one.label }), back };
   },
-  async split(rest, of, { recording, title }) {
-    const one = await (await rest(`/speakers/${of.speaker}/split`, "POST", { recording_ids: [recording] })).json();
-    const back = () => rest(`/speakers/${one.speaker_id}/merge`, "POST", { into: of.speaker });
-    return { said: fill(texts.speakers.parted, { label: of.label, name: one.label, title }), back };
-  },
-  async assign(rest, of, { recording, voice, speaker_id: to }) {
-    const address = `/recordings/${recording}/speakers/${voice}`;
-    const one = await (await rest(address, "PUT", { speaker_id: to })).json();
+  async assign(rest, of, { speaker_id: to, ...voice }) {
+    const one = await given(rest, voice, to);
     const back = async () => {
       // The former is gone where this was the only voice.
-      const former = await rest(address, "PUT", { speaker_id: of.speaker }).catch(() => rest(address, "PUT", { speaker_id: "" }));
-      const { speaker_id: id, name } = await former.json();
-      if (of.name && !name) await rest(`/speakers/${id}`, "PATCH", { name: of.name });
+      const former = await given(rest, voice, of.speaker).catch(() => given(rest, voice));
+      if (of.name && !former.name) await called(rest, former.speaker_id, of.name);
     };
     return { said: fill(texts.speakers.assigned, { label: of.label, name: one.label }), back };
   },
@@ -76,9 +77,9 @@ class Speakers extends HTMLElement {
     this.status.append(button);
   }
 
-  async change(what, of, given) {
+  async change(what, of, values) {
     try {
-      const { said, back } = await changes[what](this.rest.bind(this), of, given);
+      const { said, back } = await changes[what](this.rest.bind(this), of, values);
       await this.renew();
       this.say(said, texts.speakers.undo, back && (async () => {
         await back();
@@ -88,7 +89,7 @@ class Speakers extends HTMLElement {
     } catch (error) {
       // Who has the name already may be the same person: then both become one.
       const namesake = error.code === "duplicate" && [...this.querySelectorAll("option[data-name]")].find(
-        (one) => one.dataset.name.toLowerCase() === given.name.trim().toLowerCase());
+        (one) => one.dataset.name.toLowerCase() === values.name.trim().toLowerCase());
       if (!namesake) throw error;
       this.say(fill(texts.speakers.namesake, { name: namesake.dataset.name }), texts.speakers.same, () => this.change("merge", of, { into: namesake.value }));
     }
