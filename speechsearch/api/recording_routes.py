@@ -180,9 +180,9 @@ def recording_routes(service: Service) -> APIRouter:
         recognizer: RecognizerName = "",
         speakers: bool = False,
     ) -> Response:
-        """Return the subtitles of a recording as a file, WebVTT or SubRip; with who speaks if asked."""
+        """Return the subtitles of a recording as a file, WebVTT or SubRip; if asked, with the names of who speaks."""
         visitor = visitor_of(request)
-        text = service.export.subtitles(recording_id, format, recognizer, visitor, has_speakers=speakers)
+        text = service.export.subtitles(recording_id, format, recognizer, visitor, names_speakers=speakers)
         title = service.browse.recording(recording_id, visitor).title
         kind = "text/vtt" if format == "vtt" else "application/x-subrip"
         headers = {"Content-Disposition": attachment(title, f".{format}"), "Cache-Control": "no-store"}

@@ -20,15 +20,11 @@ LONGEST_CAPTION_S = 7.0
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """What is said in a stretch of a recording; ``words``, if their times are known, from the recording's start.
-
-    ``speaker``: who says it, as people read it; empty where that is not known.
-    """
+    """What is said in a stretch of a recording; ``words``, if their times are known, from the recording's start."""
 
     span: Span
     text: str
     words: tuple[Word, ...] = ()
-    speaker: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,21 +71,14 @@ def as_captions(captions: Iterable[Caption], kind: CaptionFormat) -> str:
     '1\n00:00:01,000 --> 00:00:02,500\nWho <b> built it?\n'
     >>> as_captions([Caption(Span(1.0, 2.5), "Who <b> built it?")], "vtt")
     'WEBVTT\n\n00:00:01.000 --> 00:00:02.500\nWho &lt;b&gt; built it?\n'
-    >>> as_captions([Caption(Span(1.0, 2.5), "Who?", speaker="Ann")], "vtt").splitlines()[-1]
-    '<v Ann>Who?'
-    >>> as_captions([Caption(Span(1.0, 2.5), "Who?", speaker="Ann")], "srt").splitlines()[-1]
-    'Ann: Who?'
     """
     blocks = ["WEBVTT"] if kind == "vtt" else []
     point = "." if kind == "vtt" else ","
     for number, one in enumerate(captions, 1):
         times = f"{caption_clock(one.span.start_s, point)} --> {caption_clock(one.span.end_s, point)}"
-        speaker = " ".join(folded(one.speaker, LONGEST_LINE))
-        said = f"{speaker}: {one.text}" if speaker and kind == "srt" else one.text
-        text = "\n".join(line.replace("-->", "→") for line in folded(said, LONGEST_LINE))
-        if kind == "vtt":
-            voice = f"<v {escape(speaker, quote=False)}>" if speaker else ""
-            text = voice + escape(text, quote=False)
+        lines = [line.replace("-->", "→") for line in folded(one.text, LONGEST_LINE)]
+        said = "\n".join(lines)
+        text = escape(said, quote=False) if kind == "vtt" else said
         blocks.append("\n".join([*([str(number)] if kind == "srt" else []), times, text]))
     return "\n\n".join(blocks) + "\n"
 

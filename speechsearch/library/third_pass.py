@@ -46,7 +46,7 @@ def hear_speakers(library: Library, recording_id: str, on_sound: OnSound) -> Non
             return  # deleted meanwhile
         recording = store.recordings.get(recording_id)
         there = store.passages.of(recording_id)
-        heard = with_speakers(library, recording, diarization, before, encoder.fingerprint)
+        heard = whose_voices(library, recording, diarization, before, encoder.fingerprint)
         cut = Cut([StoredPassage(one, {}) for one in there])
         if recut is not None:
             written = brought_transcripts(store, recording_id, there, [one.passage for one in recut])
@@ -74,7 +74,7 @@ def cut_anew(
     return list(encoded(library, recording, library.media(recording.recording_id), turns=turns))
 
 
-def with_speakers(
+def whose_voices(
     library: Library, recording: Recording, diarization: Diarization, before: Sequence[Turn], fingerprint: str
 ) -> Heard:
     """Return what was heard in a recording, each voice with its speaker.

@@ -15,18 +15,24 @@ ROUNDING_S = 0.05
 
 
 def parts_at_turns(span: Span, turns: Sequence[Turn]) -> list[Span]:
-    """Return a span cut where the speaker changes; turns of less than a second change nothing.
+    """Return a span cut where the speaker changes; somebody who speaks for less than a second changes nothing.
 
-    Between two turns it is cut in the middle, of the pause or of what both say at once.
+    Between two speakers it is cut in the middle, of the pause or of what both say at once.
 
     >>> turns = [Turn(Span(0, 9), 1), Turn(Span(4, 4.5), 2, True), Turn(Span(10, 20), 2), Turn(Span(20, 30), 1)]
     >>> parts_at_turns(Span(0, 22), turns)
     [Span(start_s=0, end_s=9.5), Span(start_s=9.5, end_s=22)]
     """
-    inside = [Span(max(span.start_s, one.span.start_s), min(span.end_s, one.span.end_s)) for one in turns]
-    spoken = [(part, one.voice) for part, one in zip(inside, turns, strict=True) if part.duration_s >= HEARD_S]
+    stretches: list[tuple[Span, int]] = []
+    for turn in sorted(turns):
+        part = Span(max(span.start_s, turn.span.start_s), min(span.end_s, turn.span.end_s))
+        if part.duration_s > 0 and stretches and stretches[-1][1] == turn.voice:
+            stretches[-1] = Span(stretches[-1][0].start_s, max(part.end_s, stretches[-1][0].end_s)), turn.voice
+        elif part.duration_s > 0:
+            stretches.append((part, turn.voice))
+    spoken = [one for one in stretches if one[0].duration_s >= HEARD_S]
     edges = [span.start_s]
-    for (before, voice), (after, other) in pairwise(sorted(spoken)):
+    for (before, voice), (after, other) in pairwise(spoken):
         edge_s = (before.end_s + after.start_s) / 2
         if voice != other and edge_s - edges[-1] >= SHORTEST_S and span.end_s - edge_s >= SHORTEST_S:
             edges.append(edge_s)

@@ -251,6 +251,6 @@ def _marks(piece: Spoken, whose: Mapping[int, Speaker]) -> str:
 def _words(piece: Spoken, transcript: Transcript | None) -> str:
     if transcript is None:
         return f"<em>{Recordings.NO_TRANSCRIPT}</em>"
-    if not piece.transcript.text:
+    if not piece.text:
         return f"<em>{Page.NO_WORDS}</em>"
-    return text(piece.transcript.text, LONGEST_TRANSCRIPT)
+    return text(piece.text, LONGEST_TRANSCRIPT)
