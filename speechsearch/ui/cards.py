@@ -201,10 +201,13 @@ def _relation(relation: Relation, hit: Hit, side: str) -> str:
 
 def _more_by(hit: Hit, place: Place) -> str:
     """Return links that ask the same of one speaker; where nothing is typed, to the recordings with that speaker."""
+    asked = [value for name, value in place.address if name == "speaker"]
     kept = [pair for pair in place.address if pair[0] != "speaker"] if place.question else [("recording", "")]
     kind = 'class="ss-by"' if place.question else 'class="ss-by ss-open" data-recording=""'
     links = []
     for speaker in said_by(hit)[:MOST_SPEAKERS]:
+        if asked == [speaker]:
+            continue
         address = escape(f"{place.root}/?{urlencode([*kept, ('speaker', speaker)])}")
         links.append(f'<a {kind} href="{address}">{Search.MORE_BY.format(speaker=text(speaker, LONGEST_NAME))}</a>')
     return "".join(links)

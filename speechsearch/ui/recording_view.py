@@ -178,7 +178,8 @@ def answers(results: Results, engine: EngineCard, *, is_recognizer_named: bool =
         f'<button type="button" data-order="start" aria-pressed="false">{Recordings.BY_TIME}</button></span>'
     )
     is_searched = engine.searches != "sound"
-    first, rest = ("".join(_answer(hit, is_searched) for hit in part) for part in (likely, weak))
+    are_several = len({one.speaker_id for hit in results.hits for one in hit.speakers}) > 1
+    first, rest = ("".join(_answer(hit, is_searched, are_several) for hit in part) for part in (likely, weak))
     shown = f'<ol class="ss-rec-answers">{first}</ol>' if likely else ""
     if not results.hits and (results.question.phrases or not results.coverage.is_whole):
         shown = nothing_found(results, engine)
@@ -191,7 +192,7 @@ def answers(results: Results, engine: EngineCard, *, is_recognizer_named: bool =
     return f'<div class="ss-rec-head">{took}{order if len(results.hits) > 1 else ""}</div>{known}{shown}'
 
 
-def _answer(hit: Hit, is_searched: bool) -> str:
+def _answer(hit: Hit, is_searched: bool, has_speakers: bool) -> str:
     found = hit.passage.span
     said = ""
     if hit.transcript is not None:
@@ -199,6 +200,8 @@ def _answer(hit: Hit, is_searched: bool) -> str:
         said = f'<p class="ss-transcript">{words}</p>'
     if said and not is_searched:
         said = f'<details class="ss-said"><summary>{Page.TRANSCRIPT_SHOWN_ONLY}</summary>{said}</details>'
+    by = ", ".join(text(one.label) for one in hit.speakers) if has_speakers else ""
+    by = f'<p class="ss-where">{by}</p>' if by else ""
     how_good = score_words(hit.score, hit.likelihood)
     heard = "".join(
         f'<button type="button" class="ss-rec-from" data-start="{found.start_s + word.start_s:.2f}">'
@@ -210,7 +213,7 @@ def _answer(hit: Hit, is_searched: bool) -> str:
         f'<li class="ss-rec-answer{"" if hit.is_confident else " ss-weak"}" data-rank="{hit.rank}" '
         f'data-start="{found.start_s:.2f}" data-end="{found.end_s:.2f}" data-said="{how_good}">'
         f'<div class="ss-head"><span class="ss-rank">{hit.rank}</span>{_play(found.start_s, span(found))}'
-        f"{score(hit)}</div>{heard}{said}"
+        f"{score(hit)}</div>{by}{heard}{said}"
         f"{why_found(hit)}</li>"
     )
 

@@ -120,6 +120,7 @@ def test_cards_say_who_said_it_and_lead_to_more_by_them() -> None:
     assert "Speaker 2, Ann" in text and "More by Speaker 2" in text and "More by Ann" in text and "Ada" not in text
     assert not any("Zoe" in link for link in re.findall(r'<a class="ss-by"[^>]*>', shown(both, typed)))
     assert 'data-recording="" href="/below/?recording=&amp;speaker=Ann"' in shown(both, Place(root="/below"))
+    assert "More by" not in shown(hit, Place(question="why?", address=[("q", "why?"), ("speaker", "Ada")]))
     nobody = Recording("ab", "talks", "On whales", 40.0)
     assert "More by" not in shown(Hit(1, 0.8, hit.passage, nobody, ()), typed)
 
