@@ -24,7 +24,7 @@ from speechsearch.ui.texts import People
 if TYPE_CHECKING:
     from speechsearch.service.open import Service
 
-MOST_SHOWN = 50
+MOST_SHOWN, MOST_VOICES = 50, 20
 SpeakerId = Annotated[str, Path(pattern="^[0-9a-f-]{36}$")]
 RecordingId = Annotated[str, Parameter(pattern="^([0-9a-f]{64})?$")]
 
@@ -47,8 +47,10 @@ def panel_routes(service: Service) -> APIRouter:
         """Return the list."""
         visitor = visitor_of(request)
         known = speakers.all(visitor)
-        found = [one for one in known if all(word in one.label.casefold() for word in words.casefold().split())]
-        changeable = frozenset(one.speaker_id for one in found if speakers.may_change(one.speaker_id, visitor))
+        wanted = words.casefold().split()
+        found = people_view.ordered(one for one in known if all(word in one.label.casefold() for word in wanted))
+        shown = [one.speaker_id for one in found[:MOST_SHOWN]]
+        changeable = frozenset(one for one in shown if speakers.may_change(one, visitor))
         return people_view.panel(found, len(known), words, MOST_SHOWN, root, changeable)
 
     @router.get("/{speaker_id}")
@@ -57,12 +59,12 @@ def panel_routes(service: Service) -> APIRouter:
         visitor = visitor_of(request)
         speaker, may_change = speakers.get(speaker_id, visitor), speakers.may_change(speaker_id, visitor)
         others = [one for one in speakers.all(visitor) if one.speaker_id != speaker_id]
-        heard = []
-        for recording, voice in speakers.recordings_of(speaker_id, visitor)[:MOST_SHOWN]:
+        every, heard = speakers.recordings_of(speaker_id, visitor), []
+        for recording, voice in every[:MOST_VOICES]:
             turns = speakers.of_recording(recording.recording_id, visitor).turns
             first_s = min((one.span.start_s for one in turns if one.voice == voice.number), default=0.0)
             heard.append(HeardIn(recording, voice, first_s))
-        return people_view.person(speaker, others, heard, root, may_change=may_change)
+        return people_view.person(speaker, others, heard, root, len(every), may_change=may_change)
 
     @router.get("/{speaker_id}/sample", response_class=Response)
     def sound(

@@ -5,7 +5,7 @@ Everything from outside is escaped. The buttons and forms work by static/speaker
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from urllib.parse import urlencode
@@ -32,10 +32,10 @@ class HeardIn:
 
 
 def panel(speakers: Sequence[Speaker], total: int, words: str, most: int, root: str, changeable: frozenset[str]) -> str:
-    """Return the list of speakers, those with a name first.
+    """Return the list of speakers.
 
     Args:
-        speakers: whose names have the words that are looked for.
+        speakers: whose names have the words that are looked for, as ``ordered`` has them.
         total: how many there are.
         words: that are looked for.
         most: how many are shown.
@@ -44,8 +44,7 @@ def panel(speakers: Sequence[Speaker], total: int, words: str, most: int, root: 
     """
     if not total:
         return f'<p class="ss-n-hint">{People.ABOUT}</p><p>{People.NONE}</p>'
-    ordered = sorted(speakers, key=lambda one: (not one.name, one.name.casefold(), -one.speech_s, one.number))
-    rows = "".join(_row(one, root, may_change=one.speaker_id in changeable) for one in ordered[:most])
+    rows = "".join(_row(one, root, may_change=one.speaker_id in changeable) for one in speakers[:most])
     listed = f'<ul class="ss-n-list ss-p-list" aria-label="{People.LIST}">{rows}</ul>' if rows else ""
     find = (
         f'<form class="ss-p-find" role="search"><input type="search" name="words" maxlength="{LONGEST_NAME}" '
@@ -53,11 +52,20 @@ def panel(speakers: Sequence[Speaker], total: int, words: str, most: int, root: 
         f'aria-label="{People.FIND}"></form>'
     )
     more = ""
-    if len(ordered) > most:
-        more = f'<p class="ss-n-hint">{People.MORE.format(speakers=count(len(ordered) - most, Nouns.SPEAKER))}</p>'
-    elif not ordered:
+    if len(speakers) > most:
+        more = f'<p class="ss-n-hint">{People.MORE.format(speakers=count(len(speakers) - most, Nouns.SPEAKER))}</p>'
+    elif not speakers:
         more = f'<p class="ss-n-hint">{People.NO_FIT}</p>'
     return f'<p class="ss-n-hint">{People.ABOUT}</p>{find if total > 1 else ""}{listed}{more}'
+
+
+def ordered(speakers: Iterable[Speaker]) -> list[Speaker]:
+    """Return speakers as the list has them: those with a name by name, then who speaks most.
+
+    >>> [one.label for one in ordered([Speaker("a", 1), Speaker("b", 2, "", 1, 9.0), Speaker("c", 3, "Ann")])]
+    ['Ann', 'Speaker 2', 'Speaker 1']
+    """
+    return sorted(speakers, key=lambda one: (not one.name, one.name.casefold(), -one.speech_s, one.number))
 
 
 def _row(speaker: Speaker, root: str, *, may_change: bool) -> str:
@@ -89,12 +97,24 @@ def recordings_of(speaker: Speaker, root: str = "") -> str:
 
 
 def person(
-    speaker: Speaker, others: Sequence[Speaker], heard: Sequence[HeardIn], root: str, *, may_change: bool
+    speaker: Speaker, others: Sequence[Speaker], heard: Sequence[HeardIn], root: str, total: int, *, may_change: bool
 ) -> str:
-    """Return the voices of a speaker, and for those who may the forms that change it."""
+    """Return the voices of a speaker, and for those who may the forms that change it.
+
+    Args:
+        speaker: the person.
+        others: with whom it can be merged.
+        heard: the voices that are shown.
+        root: the path below which the program is served.
+        total: how many voices there are.
+        may_change: whether the visitor may change the speaker.
+    """
     name = escape(speaker.label[:LONGEST_NAME], quote=True)
-    rows = "".join(_voice(one, speaker, root, may_change=may_change and len(heard) > 1) for one in heard)
+    rows = "".join(_voice(one, speaker, root, may_change=may_change and total > 1) for one in heard)
     listed = f'<ul class="ss-n-heard" aria-label="{People.VOICES_OF.format(name=name)}">{rows}</ul>'
+    if total > len(heard):
+        more = People.MORE_VOICES.format(recordings=count(total - len(heard), Nouns.RECORDING))
+        listed += f'<p class="ss-n-hint">{more}</p>'
     return f"{_forms(speaker, others) if may_change else ''}<h4>{People.IN}</h4>{listed}"
 
 

@@ -394,6 +394,7 @@ class People:
     MERGE = "Merge"
     CHOOSE = "Choose a speaker"
     IN = "Heard in"
+    MORE_VOICES = "And {recordings} more: see the button Recordings."
     CONFIRMED = "confirmed"
     MATCHED = "matched by voice"
     TAKE_OUT = "Not this speaker"

@@ -137,7 +137,7 @@ def test_hostile_names_stay_text(value: str) -> None:
         passage_list(passages, found),
         card(hit, RELATION, Place(question="why?", address=[("q", value)])),
         people_view.panel([evil, BOB], 2, value, 50, "", frozenset([value])),
-        people_view.person(evil, [evil], [HeardIn(talk, found.voices[0], 1.0)] * 2, "", may_change=True),
+        people_view.person(evil, [evil], [HeardIn(talk, found.voices[0], 1.0)] * 2, "", 2, may_change=True),
         filters({"collections": [], "speakers": [value, "x"], "dates": []}, Wanted(speaker=value)),
     )
     for html in pages:
@@ -146,7 +146,7 @@ def test_hostile_names_stay_text(value: str) -> None:
 
 def test_people_are_listed_by_name_then_by_how_much_they_speak() -> None:
     others = [Speaker("c" * 36, 5, "", 2, 90.0), Speaker("d" * 36, 6, "bea", 2, 90.0)]
-    html = people_view.panel([BOB, ANN, *others], 4, "", 3, "/below", frozenset([ANN.speaker_id]))
+    html = people_view.panel(people_view.ordered([BOB, ANN, *others]), 4, "", 3, "/below", frozenset([ANN.speaker_id]))
     labels = re.findall(r'data-label="([^"]*)"', html)
     assert labels == ["Ann", "bea", "Speaker 5"]
     text = VoiceReader(html).text
@@ -161,15 +161,16 @@ def test_people_are_listed_by_name_then_by_how_much_they_speak() -> None:
 def test_a_person_can_be_changed_by_owners_only() -> None:
     voices = (RecordedVoice(1, ANN, 10.0, is_confirmed=True), RecordedVoice(2, ANN, 5.0))
     found = [HeardIn(TALK, voices[0], 3.0), HeardIn(TALK, voices[1], 9.0)]
-    html = people_view.person(ANN, [BOB], found, "", may_change=True)
+    html = people_view.person(ANN, [BOB], found, "", 9, may_change=True)
     for what in ("name", "unname", "merge", "assign", "forget"):
         assert f'data-do="{what}"' in html
     text = VoiceReader(html).text
+    assert "And 7 recordings more" in text
     assert "On whales, 0:03" in text and "confirmed" in text and "matched by voice" in text
     assert "who speaks when in 7 recordings are deleted. The recordings" in text
-    read_only = people_view.person(ANN, [BOB], found, "", may_change=False)
+    read_only = people_view.person(ANN, [BOB], found, "", 2, may_change=False)
     assert "data-do" not in read_only and "<form" not in read_only and "On whales" in read_only
-    only = people_view.person(BOB, [], found[:1], "", may_change=True)
+    only = people_view.person(BOB, [], found[:1], "", 1, may_change=True)
     assert not any(f'data-do="{what}"' in only for what in ("unname", "merge", "assign"))
 
 
