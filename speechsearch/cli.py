@@ -1,7 +1,8 @@
 """The command line.
 
-Exit codes: 0 done; 1 done, but some files failed or ``doctor`` found differences; 2 wrong use, bad input or settings;
-3 no such thing; 4 the data folder, index or database cannot be used; 130 interrupted.
+Exit codes: 0 done; 1 done, but some files failed, or ``check``, ``doctor`` or ``models verify`` found what must not be;
+2 wrong use, bad input or settings; 3 no such thing; 4 the data folder, index or database cannot be used;
+130 interrupted.
 """
 
 from __future__ import annotations
@@ -261,7 +262,7 @@ def rebuild(as_json: Json = False) -> None:
 
 @app.command()
 def doctor(as_json: Json = False) -> None:
-    """Compare database, index and audio files, and say what differs; warn of what is unsafe around them."""
+    """Compare database, index and audio files, and say what differs; `check` does it too, and looks at all else."""
     from speechsearch.service.surroundings import warnings
 
     with opened("check") as service:
@@ -270,6 +271,26 @@ def doctor(as_json: Json = False) -> None:
             print(f"Warning: {warning}", file=sys.stderr)
     put(found) if as_json else print("\n".join(found) or "Database, index and audio files agree.")
     raise typer.Exit(1 if found else 0)
+
+
+@app.command()
+def check(
+    network: Annotated[bool, typer.Option("--network", help="Also ask whether the model hub answers.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Look at the machine, the models, the data folder and the network: each ok, or what to do; exit with 1 if not."""
+    from speechsearch.service.checks import checks
+    from speechsearch.service.settings import read_settings
+
+    found = []
+    for one in checks(read_settings(), reach=network):
+        found.append(one)
+        if not as_json:
+            advice = f"  {one.advice}" if one.advice else ""
+            print(f"{one.state:>7}  {one.name:<30}  {one.found}{advice}", flush=True)
+    if as_json:
+        put(found)
+    raise typer.Exit(1 if any(one.state == "failure" for one in found) else 0)
 
 
 @app.command()

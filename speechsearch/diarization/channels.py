@@ -7,7 +7,6 @@ from itertools import chain, islice, tee
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter1d
 
 from speechsearch.audio.decode import regrouped
 from speechsearch.audio.voice_activity import ENTER, WINDOW_SAMPLES, spans_of, speech_probabilities
@@ -100,6 +99,8 @@ def levels_of(sound: Audio, frames: int) -> NDArray[np.float64]:
     >>> levels_of(Audio(np.full(1024, 0.1, np.float32)), 2).round(1).tolist()
     [-20.0, -20.0]
     """
+    from scipy.ndimage import uniform_filter1d
+
     samples = np.pad(sound.samples, (0, max(0, frames * WINDOW_SAMPLES - len(sound.samples))))
     power = np.square(samples[: frames * WINDOW_SAMPLES].reshape(frames, WINDOW_SAMPLES)).mean(axis=1)
     smooth = uniform_filter1d(power.astype(np.float64), min(SMOOTHED_FRAMES, frames), mode="nearest")

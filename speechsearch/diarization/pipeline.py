@@ -11,8 +11,8 @@ import numpy as np
 from speechsearch.audio.resample import to_mono
 from speechsearch.diarization.channels import hold_different_voices, looked_at, pairs, speech_of_channels
 from speechsearch.diarization.clustering import centroids_of, cluster
-from speechsearch.diarization.turns import numbered, spans_in, voices_over_time
-from speechsearch.diarization.windows import Encode, hear
+from speechsearch.diarization.turns import numbered, spans_in, stretches
+from speechsearch.diarization.windows import Encode, Heard, hear
 from speechsearch.domain.errors import InputError
 from speechsearch.domain.speakers import Diarization, Turn
 from speechsearch.domain.values import Audio
@@ -85,15 +85,17 @@ def by_channel(blocks: Iterable[tuple[Audio, Audio]], encode: Encode) -> Diariza
 
 def by_sound(blocks: Iterable[Audio], encode: Encode, speakers: int | None) -> Diarization:
     """Return who speaks when, by how voices sound."""
-    heard = hear(blocks, encode)
+    return told_apart(hear(blocks, encode), speakers)
+
+
+def told_apart(heard: Heard, speakers: int | None) -> Diarization:
+    """Return who speaks when, from what a speaker encoder made of a recording."""
     if not len(heard.vectors):
         return Diarization((), ())
-    labels = cluster(heard.vectors, speakers)
-    centroids = centroids_of(heard.vectors, labels)
-    speech_s = sum(span.duration_s for span in heard.speech)
+    centroids = centroids_of(heard.vectors, cluster(heard.vectors, speakers))
     turns = [
         Turn(span, voice + 1)
-        for begin_s, end_s, voice in voices_over_time(heard.vectors @ centroids.T, speech_s)
+        for begin_s, end_s, voice in stretches(heard.vectors @ centroids.T, heard.speech)
         for span in spans_in(heard.speech, begin_s, end_s)
     ]
     return numbered(turns, centroids)

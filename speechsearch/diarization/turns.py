@@ -13,26 +13,37 @@ from speechsearch.domain.speakers import Diarization, Turn, Voice
 from speechsearch.domain.values import FloatMatrix, Span
 
 FRAME_S = 0.1
-CHANGE_COST = 1.0
-"""What a change of voices costs, in cosine summed over frames."""
+CHANGE_COST, CHANGE_AT_PAUSE_COST = 1.0, 0.1
+"""What a change of voices costs, in cosine summed over frames: in the middle of speech, and at a pause."""
+OVERLAP_S = 0.3
+"""Where voices change without a pause, both are taken to speak for so long before and after."""
 LONGEST_PAUSE_S = 0.3
 """Within a turn."""
 
 
-def voices_over_time(similarity: FloatMatrix, speech_s: float) -> list[tuple[float, float, int]]:
-    """Return stretches of the speech with the voice that is likeliest there, from 0 on; pauses are not counted.
+def stretches(similarity: FloatMatrix, speech: Sequence[Span]) -> list[tuple[float, float, int]]:
+    """Return the stretches in which one voice speaks, (start, end, voice from 0 on); their times do not count pauses.
 
-    ``similarity``: (windows, voices) float32, how much each window sounds like each voice; ``speech_s``: of all speech.
+    A voice that takes over without a pause is taken to begin a little earlier, and the one before to end a little later.
+
+    ``similarity``: (windows, voices) float32, how much each window sounds like each voice.
     """
-    frames = max(1, round(speech_s / FRAME_S))
+    ends_s = np.cumsum([span.duration_s for span in speech])
+    frames = max(1, round(float(ends_s[-1]) / FRAME_S))
     times_s = (np.arange(frames) + 0.5) * FRAME_S
     middles_s = np.arange(len(similarity)) * STEP_S + WINDOW_S / 2
     scores = np.stack([np.interp(times_s, middles_s, column) for column in similarity.T], axis=1)
-    voices = viterbi(scores, np.full(frames, CHANGE_COST))
-    edges = [0, *(np.flatnonzero(np.diff(voices)) + 1).tolist(), frames]
-    ends_s = [edge * FRAME_S for edge in edges[:-1]] + [speech_s]
+    after_pause = np.minimum(np.round(ends_s[:-1] / FRAME_S).astype(np.intp), frames - 1)
+    costs = np.full(frames, CHANGE_COST)
+    costs[after_pause] = CHANGE_AT_PAUSE_COST
+    voices = viterbi(scores, costs)
+    changes = (np.flatnonzero(np.diff(voices)) + 1).tolist()
+    pauses = dict(zip(after_pause.tolist(), ends_s.tolist(), strict=False))
+    edges_s = [0.0, *(pauses.get(change, change * FRAME_S) for change in changes), float(ends_s[-1])]
+    more_s = [0.0, *(0.0 if change in pauses else OVERLAP_S for change in changes), 0.0]
     return [
-        (begin_s, end_s, int(voices[edge])) for edge, (begin_s, end_s) in zip(edges, pairwise(ends_s), strict=False)
+        (edges_s[place] - more_s[place], edges_s[place + 1] + more_s[place + 1], int(voices[frame]))
+        for place, frame in enumerate([0, *changes])
     ]
 
 

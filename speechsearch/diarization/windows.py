@@ -25,6 +25,8 @@ BATCH_WINDOWS = 64
 LONGEST_S = 30.0
 """Speech without a pause is looked at in parts of this length, so that memory stays bounded."""
 KEPT_S = 90.0
+DELAY_S = 0.05
+"""By so much the voice activity's stretches lag behind the speech, at both ends (measured: benchmarks/diarization.py)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +54,7 @@ def hear(blocks: Iterable[Audio], encode: Encode) -> Heard:
 def _speech(recent: Recent, speech: list[Span]) -> Iterator[NDArray[np.float32]]:
     """Yield the sound of each stretch of speech, and note when it is."""
     for span in speech_spans(recent, LONGEST_S):
-        span = Span(span.start_s, min(span.end_s, recent.end_s))
+        span = Span(max(0.0, span.start_s - DELAY_S), min(span.end_s, recent.end_s) - DELAY_S)
         sound = recent.part(span)
         if sound is not None:
             speech.append(span)

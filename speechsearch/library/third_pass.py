@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from speechsearch import audio
-from speechsearch.diarization import diarize
+from speechsearch.diarization import SAME_PERSON, diarize
 from speechsearch.domain.captions import GIVEN
 from speechsearch.domain.errors import CapabilityError, InputError
 from speechsearch.domain.speakers import Diarization, Turn, checked_speaker_name
@@ -20,7 +20,7 @@ from speechsearch.domain.visitors import owner_of
 from speechsearch.library.intake import encoded
 from speechsearch.library.library import Library
 from speechsearch.library.turn_cuts import brought, parts_at_turns
-from speechsearch.library.voice_matching import SAME_PERSON, matched, same_voices
+from speechsearch.library.voice_matching import matched, same_voices
 from speechsearch.store import Store, StoredPassage, StoredVoice
 from speechsearch.store.records import Cut, Heard, JoinedBy
 

@@ -26,8 +26,9 @@ def parts_at_turns(span: Span, turns: Sequence[Turn]) -> list[Span]:
     stretches: list[tuple[Span, int]] = []
     for turn in sorted(turns):
         part = Span(max(span.start_s, turn.span.start_s), min(span.end_s, turn.span.end_s))
-        if part.duration_s > 0 and stretches and stretches[-1][1] == turn.voice:
-            stretches[-1] = Span(stretches[-1][0].start_s, max(part.end_s, stretches[-1][0].end_s)), turn.voice
+        before, voice = stretches[-1] if stretches else (part, 0)
+        if voice == turn.voice and part.start_s - before.end_s < HEARD_S:
+            stretches[-1] = Span(before.start_s, max(part.end_s, before.end_s)), voice
         elif part.duration_s > 0:
             stretches.append((part, turn.voice))
     spoken = [one for one in stretches if one[0].duration_s >= HEARD_S]
@@ -76,18 +77,19 @@ def part_of(transcript: Transcript, old: Span, new: Span) -> Transcript:
     >>> part = part_of(Transcript("Well, no. Why?", "mini", words), Span(10, 16), Span(10.8, 14))
     >>> part.text, part.words[0].start_s
     ('no.', 0.2)
+    >>> twice = Transcript("no no Why", "mini", (Word("no", 0, 1), Word("no", 1, 2), Word("Why", 2, 3)))
+    >>> part_of(twice, Span(0, 3), Span(1, 3)).text, part_of(Transcript("", "mini"), Span(0, 3), Span(1, 3)).text
+    ('no Why', '')
     """
-    places, place = [], 0
+    starts, place = [], 0
     for word in transcript.words:
-        found = transcript.text.find(word.text, place)
-        places.append(found if found >= 0 else place)
-        place = places[-1] + (len(word.text) if found >= 0 else 0)
-    ends = [*places[1:], len(transcript.text)]
-    kept = [
-        (word, start, end)
-        for word, start, end in zip(transcript.words, places, ends, strict=True)
-        if new.start_s <= old.start_s + (word.start_s + word.end_s) / 2 < new.end_s
-    ]
+        starts.append(max(place, transcript.text.find(word.text, place)))
+        place = starts[-1] + len(word.text) * (transcript.text.startswith(word.text, starts[-1]))
+    kept = []
+    for word, start, end in zip(transcript.words, starts, [*starts[1:], len(transcript.text)], strict=False):
+        middle_s = min(max(old.start_s, old.start_s + (word.start_s + word.end_s) / 2), old.end_s - ROUNDING_S)
+        if new.start_s <= middle_s < new.end_s:
+            kept.append((word, start, end))
     words = tuple(
         Word(
             word.text,

@@ -14,8 +14,6 @@ from speechsearch.domain.speakers import Turn, Voice
 from speechsearch.domain.values import FloatMatrix
 from speechsearch.store.records import StoredVoice
 
-SAME_PERSON = 0.75
-"""From this cosine on, voices of two recordings count as one person's."""
 SHORTEST_SEED_S = 5.0
 """A voice with less speech may join a speaker, but nobody is matched with it."""
 MOST_SHARED = 0.5
@@ -95,7 +93,7 @@ def unlearnt(
 ) -> list[StoredVoice]:
     """Return which of a speaker's voices follow one that somebody gave to another: they sound more like that one.
 
-    Voices that somebody gave to the former, or refused the other, stay.
+    Voices that somebody gave to the former, or refused the other, stay, and so does the last one.
     """
     goal = profile(target, target[0].speaker_id in named) if target else None
     if goal is None:
@@ -107,7 +105,7 @@ def unlearnt(
         if voice.joined_by != "sound" or (*voice.key, target[0].speaker_id) in refused or voice.recording_id in taken:
             continue
         cosine = float(voice.vector @ goal)
-        if cosine >= threshold and (rest is None or cosine > float(voice.vector @ rest)):
+        if rest is not None and cosine >= threshold and cosine > float(voice.vector @ rest):
             found.append(voice)
             taken.add(voice.recording_id)
     return found

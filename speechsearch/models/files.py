@@ -8,7 +8,8 @@ import shutil
 import tempfile
 import threading
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
@@ -105,6 +106,7 @@ class FileFinder:
             raise ConfigurationError("There is no folder to keep models in.", "Name a data folder.")
         kept = self._cache_dir / card.name / file.name
         incoming = self._cache_dir / card.name / INCOMING
+        make_private(incoming)
         came = _from_hub(source, "Try again once the hub can be reached.", incoming)
         found = sha256_of(came)
         if found != file.sha256:
@@ -114,7 +116,7 @@ class FileFinder:
                 f"not {file.sha256}.",
                 "Try again; if it stays so, the repository was changed: do not use it.",
             )
-        kept.parent.mkdir(parents=True, exist_ok=True)
+        make_private(kept.parent)
         came.replace(kept)
         shutil.rmtree(incoming, ignore_errors=True)
         return kept
@@ -161,9 +163,15 @@ def _sha256_of(path: str, size_bytes: int, changed_ns: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def make_private(folder: Path) -> None:
+    """Make a folder, and those above it that are missing, for the user alone: it may become a data folder."""
+    for one in reversed([path for path in (folder, *folder.parents) if not path.exists()]):
+        one.mkdir(mode=0o700, exist_ok=True)
+
+
 def join(parts: Iterable[Path], whole: Path) -> None:
     """Write a file from its parts, in order; it appears at once or not at all."""
-    whole.parent.mkdir(parents=True, exist_ok=True)
+    make_private(whole.parent)
     unfinished = whole.with_name(f"{whole.name}.{os.getpid()}.unfinished")
     with open(unfinished, "wb") as target:
         for part in parts:
@@ -196,6 +204,15 @@ def _from_hub(source: OnHub, hint: str, folder: Path | None = None) -> Path:
         raise ModelUnavailableError(
             f"{source.path} of {source.repository} cannot be downloaded: {error}", hint
         ) from error
+
+
+@contextmanager
+def together(files: Mapping[str, Path]) -> Iterator[Path]:
+    """Give a folder in which files lie beside each other under their names, as libraries want them; gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="speechsearch-model-") as name:
+        for file, path in files.items():
+            (Path(name) / file).symlink_to(path.resolve())
+        yield Path(name)
 
 
 def _in_hub_cache(source: OnHub) -> Path | None:

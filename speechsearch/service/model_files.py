@@ -63,6 +63,17 @@ class ModelFiles:
             how += [way for way in self._ways(self.catalog.get(task, name)) if way not in how]
         return ModelState(card, not how, "; ".join(how))
 
+    def located(self, card: ModelCard) -> dict[str, Path]:
+        """Return where the files of a model lie, by name, their sha256 checked.
+
+        Raises:
+            MissingDependencyError, ModelUnavailableError: one is not here, or is not the one that the card names.
+        """
+        for file in card.files:
+            if not self._finder.parts_near(card, file):
+                raise ModelUnavailableError(f"The {card.task} '{card.name}' is not here.", self.state(card).how)
+        return {file.name: self._finder.find(card, file) for file in card.files}
+
     def verified(self, card: ModelCard) -> list[FileState]:
         """Return the state of each file of a model, by its sha256."""
         return [self._verified(card, file) for file in card.files]

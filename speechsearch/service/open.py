@@ -26,6 +26,7 @@ from speechsearch.retrieval.calibration import read_calibrations
 from speechsearch.retrieval.engine_cards import engine_cards
 from speechsearch.retrieval.engines import build_engines
 from speechsearch.service.browse import Browse
+from speechsearch.service.diarizer import Diarizer
 from speechsearch.service.exports import Export
 from speechsearch.service.feedback import Feedback
 from speechsearch.service.found import FoundCounts
@@ -47,7 +48,7 @@ class Service:
 
     ``search`` answers questions, ``browse`` shows what there is, ``manage`` changes it, ``export`` takes it out,
     ``feedback`` keeps judgements, ``speakers`` says who speaks, ``names`` keeps the list of names, ``names_heard`` says
-    where they were heard, and ``transcriber`` writes down files that are not kept.
+    where they were heard; ``transcriber`` writes down files that are not kept, ``diarizer`` says who speaks in them.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Service:
             store.passages.tracks,
         )
         self.transcriber = transcriber_of(settings, loader)
+        self.diarizer = Diarizer(loader, settings.limits)
         self._found = FoundCounts(store)
         self.browse = Browse(settings, library, self._found)
         self.names = MyNames(library, self.browse)
@@ -156,11 +158,13 @@ class Service:
 
 def new_loader(settings: Settings) -> ModelLoader:
     """Return a loader of models as the settings want it."""
-    chosen = settings.models
-    may_download = is_on_space() if chosen.may_download is None else chosen.may_download
-    return ModelLoader(
-        catalog(), models_folder(settings), may_download, chosen.device, chosen.dtype, kept_models(settings)
-    )
+    chosen, folder = settings.models, models_folder(settings)
+    return ModelLoader(catalog(), folder, may_download(settings), chosen.device, chosen.dtype, kept_models(settings))
+
+
+def may_download(settings: Settings) -> bool:
+    """Return whether files of models that are not on this machine are fetched when they are first needed."""
+    return is_on_space() if settings.models.may_download is None else settings.models.may_download
 
 
 def model_files(settings: Settings) -> ModelFiles:

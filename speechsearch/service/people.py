@@ -9,12 +9,13 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 
+from speechsearch.diarization import SAME_PERSON
 from speechsearch.domain.errors import DuplicateError, InputError, NotAllowedError, NotFoundError
 from speechsearch.domain.speakers import RecordedSpeakers, RecordedVoice, checked_speaker_name, voice_key
 from speechsearch.domain.values import Recording, Speaker
 from speechsearch.domain.visitors import LOCAL, Visitor, owner_of, private
 from speechsearch.library.library import Library
-from speechsearch.library.voice_matching import SAME_PERSON, by_speaker, matched, unlearnt
+from speechsearch.library.voice_matching import by_speaker, matched, unlearnt
 from speechsearch.service.browse import Browse
 from speechsearch.store.records import Move, StoredVoice
 

@@ -154,8 +154,7 @@ class FakeLoader:
 
     def speaker_encoder(self, name: str) -> FakeSpeakerEncoder:
         """The speaker encoder."""
-        assert self.speakers is not None
-        return self.speakers
+        return self.speakers or FakeSpeakerEncoder()
 
     def release_idle(self, older_than_s: float) -> list[Any]:
         """Nothing is let go of."""
