@@ -123,7 +123,8 @@ def _outcome(
     source: Source, make: Make, endings: Sequence[str], folder: OutputFolder | None, meter: Meter
 ) -> FileOutcome:
     """Make the outputs of a file."""
-    from ingest.pipeline import content_hash, explain
+    from ingest.bags import content_hash
+    from ingest.pipeline import explain
 
     began_s, duration_s = time.monotonic(), 0.0
 
