@@ -17,6 +17,7 @@ from starlette.responses import HTMLResponse
 from speechsearch.api.error_responses import status_of
 from speechsearch.api.identity import visitor_of
 from speechsearch.domain.errors import SpeechSearchError
+from speechsearch.domain.speakers import RecordedSpeakers
 from speechsearch.domain.values import Filters, Query, Recording
 from speechsearch.domain.visitors import Visitor
 from speechsearch.ui import recording_lists, recording_view, view, voice_lanes
@@ -86,14 +87,16 @@ class RecordingHandlers:
             has_transcripts=any(card.is_over_transcripts for card in self._engines.values()),
             has_subtitles=self._service.export.has_subtitles(recording_id, visitor),
             chapters=self._service.browse.chapters(recording_id, visitor),
-            voices_html=self.voices(recording_id, visitor),
-            has_names=any(one.speaker.name for one in heard.voices),
+            voices_html=self._lanes(found, heard, visitor),
+            has_names=len(heard.voices) > 1 and any(one.speaker.name for one in heard.voices),
         )
 
     def voices(self, recording_id: str, visitor: Visitor) -> str:
         """Return who speaks in a recording, a lane a voice."""
         found = self._service.browse.recording(recording_id, visitor)
-        heard = self._service.speakers.of_recording(recording_id, visitor)
+        return self._lanes(found, self._service.speakers.of_recording(recording_id, visitor), visitor)
+
+    def _lanes(self, found: Recording, heard: RecordedSpeakers, visitor: Visitor) -> str:
         may_change = visitor.may_change(found.collection)
         known = self._service.speakers.all(visitor) if may_change else []
         return voice_lanes.voices(heard, found.duration_s, known, may_change=may_change)

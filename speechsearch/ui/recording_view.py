@@ -47,7 +47,7 @@ def whole(
 ) -> str:
     """Return a recording with its player, who speaks, a form to search within it, the answers, and its parts.
 
-    ``has_names``: whether somebody who speaks has a name.
+    ``has_names``: whether several speak, and somebody has a name.
     """
     controls = _controls(recording, own_address(recording, root), has_subtitles=has_subtitles, has_names=has_names)
     listed = Recordings.PASSAGES_WITH_TRANSCRIPTS if has_transcripts else Recordings.PASSAGES
@@ -227,8 +227,8 @@ def _play(start_s: float, words: str) -> str:
 
 
 def passage_list(said: Sequence[tuple[Passage, Transcript | None]], heard: RecordedSpeakers) -> str:
-    """Return all passages of a recording with their transcripts, and who says what where that is known."""
-    whose = {one.number: one.speaker for one in heard.voices}
+    """Return all passages of a recording with their transcripts, and who says what where several speak."""
+    whose = {one.number: one.speaker for one in heard.voices} if len(heard.voices) > 1 else {}
     rows = "".join(
         f'<li data-start="{passage.span.start_s:.2f}" data-end="{passage.span.end_s:.2f}">'
         f"{_play(passage.span.start_s, span(passage.span))}"

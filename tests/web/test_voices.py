@@ -102,6 +102,8 @@ def test_passages_say_who_says_what() -> None:
     passages = [(Passage("1", "ab", Span(0.0, 4.0)), said), (Passage("2", "ab", Span(4.0, 9.0)), None)]
     text = VoiceReader(passage_list(passages, found)).text
     assert "Ann one two" in text and "Speaker 2 three four" in text and "no transcript" in text
+    alone = RecordedSpeakers(True, heard(ANN).voices, turns[:1])
+    assert "Ann" not in VoiceReader(passage_list(passages, alone)).text
     unheard = VoiceReader(passage_list(passages, RecordedSpeakers())).text
     assert "one two three four" in unheard and "Ann" not in unheard
     timeless = [(passages[0][0], Transcript("one two three four", "r"))]
