@@ -1,6 +1,6 @@
 """How well voices are told apart, and known again: diarization errors, numbers of speakers, matching, speed.
 
-``python -m benchmarks.diarization DATA --half tune`` while thresholds are chosen, and ``--half test`` for the figures of
+``python -m benchmarks.diarization DATA --half tune`` while thresholds are chosen, ``--half test`` for the figures of
 docs/speakers.md: no voice is in both halves. ``DATA``: the folder with the speech that docs/speakers.md names.
 Prints Markdown tables with n and the machine.
 """
@@ -11,7 +11,7 @@ import logging
 import resource
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -47,14 +47,17 @@ class Errors:
 
     def __init__(self) -> None:
         self.mixtures = self.right = 0
+        self.overlap_s = self.speech_s = 0.0
         self.metrics = {name: DiarizationErrorRate(**how) for name, how in METRICS.items()}
 
     def add(self, mixture: Mixture, found: Annotation, voices: int) -> None:
         """Count one mixture."""
+        reference = annotation(mixture.spoken)
         self.mixtures += 1
         self.right += voices == mixture.voices
+        self.overlap_s += reference.get_overlap().duration()
+        self.speech_s += reference.get_timeline().support().duration()
         whole = Timeline([Segment(0, mixture.sound.duration_s)])
-        reference = annotation((voice, start_s, end_s) for voice, start_s, end_s in mixture.spoken)
         for metric in self.metrics.values():
             metric(reference, found, uem=whole)
 
@@ -62,7 +65,7 @@ class Errors:
         """Return the cells of a row."""
         first = self.metrics["DER"]
         parts = [first[part] / first["total"] for part in PARTS]
-        shares = [*(abs(metric) for metric in self.metrics.values()), *parts]
+        shares = [self.overlap_s / self.speech_s, *(abs(metric) for metric in self.metrics.values()), *parts]
         return [str(self.mixtures), *(f"{100 * share:.1f}" for share in shares), f"{self.right} of {self.mixtures}"]
 
 
@@ -127,7 +130,8 @@ def known_again(people: Mapping[str, Sequence[Path]], others: Mapping[str, Seque
             session: [voice_of(stretch(some, at * len(some) // STRETCHES), encode) for at in range(STRETCHES)]
             for session, some in sessions(files, person).items()
         }
-    strangers = np.stack([voice_of(stretch(files, 0), encode) for files in others.values()])
+    said = [stretch(files, 0) for files in others.values()]
+    strangers = np.stack([voice_of(sounds, encode) for sounds in said if sounds])
     enrolled = np.stack([next(iter(one.values()))[0] for one in vectors.values()])
     everybody = np.concatenate([enrolled, strangers])
     same, different, right = [], [], []
@@ -143,9 +147,9 @@ def known_again(people: Mapping[str, Sequence[Path]], others: Mapping[str, Seque
     rate, at = equal_error_rate(genuine, impostor)
     lines = [
         f"{len(people)} people in two recordings each ({len(genuine)} pairs of stretches of {STRETCH_S:.0f} s), "
-        f"{len(others)} others ({len(impostor):,} pairs of different people): equal error rate {100 * rate:.2f} % at a "
-        f"cosine of {at:.3f}; {100 * np.mean(right):.1f} % of {len(right)} stretches are nearest to their own person "
-        f"among {len(everybody)}.",
+        f"{len(strangers)} others ({len(impostor):,} pairs of different people): equal error rate {100 * rate:.2f} % "
+        f"at a cosine of {at:.3f}; {100 * np.mean(right):.1f} % of {len(right)} stretches are nearest to their own "
+        f"person among {len(everybody)}.",
         "",
         "| cosine | false matches | missed matches |",
         "| -----: | ------------: | -------------: |",
@@ -177,42 +181,54 @@ def speed(mixture: Mixture, minutes: float, encode: Encode) -> str:
     found = diarize(blocks, encode)
     spent_s = time.perf_counter() - began_s
     duration_s = sum(one.duration_s for one in blocks)
+    speech_s = sum(turn.span.duration_s for turn in found.turns)
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return (
-        f"{duration_s / 60:.0f} minutes of decoded sound, {sum(turn.span.duration_s for turn in found.turns) / 60:.0f} of "
-        f"them speech, in {spent_s:.1f} s: {duration_s / spent_s:.0f} times real time; the process took {peak_mib:.0f} MiB "
-        f"at most, the speech of the measurement in it."
+        f"{duration_s / 60:.0f} minutes of decoded sound, {speech_s / 60:.0f} of them speech, in {spent_s:.1f} s: "
+        f"{duration_s / spent_s:.0f} times real time; the process took {peak_mib:.0f} MiB at most, with the mixtures."
     )
 
 
 def main(
     data: Annotated[Path, typer.Argument(help="The folder with speech.")],
     half: str = "test",
-    each: int = 10,
-    minutes: float = 10.0,
+    each: Annotated[int, typer.Option(help="Mixtures of each number of voices; 0: only the speed.")] = 10,
+    minutes: Annotated[float, typer.Option(help="Of the long recording; 0: no speed.")] = 10.0,
     encoder: str = "ge2e",
 ) -> None:
     """Measure a speaker encoder and the room ``diarization`` with it."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     encode = ModelLoader(catalog(), device="cpu").speaker_encoder(encoder).encode
     seed = {"tune": 1, "test": 2}[half]
-    sets: dict[str, Callable[[], Iterable[Mixture]]] = {
-        "readers": lambda: mixtures(readers(data, half), range(1, 7), each, 99.0, seed, "readers"),
-        "learners": lambda: mixtures(learners(data, half), range(1, 5), max(1, each // 2), 45.0, seed, "learners"),
-    }
-    if half == "test":
-        sets["long"] = lambda: mixtures(long_readers(data), range(1, 5), max(1, each // 2), 75.0, seed, "long")
-    rows = list(told({name: make() for name, make in sets.items()}, encode))
-    print(f"{describe_machine()}; {encoder}, {half}\n")
-    head = ["set", "voices", "their number", "n", *METRICS, "missed", "false alarm", "wrong voice", "number right"]
-    for row in [head, ["---"] * 3 + ["---:"] * (len(head) - 3), *rows]:
-        print(f"| {' | '.join(row)} |")
-    people = long_readers(data) if half == "test" else {}
-    if people:
-        others = {**readers(data, half), **learners(data, half)}
-        print(f"\n{known_again(people, others, encode)}")
-    (mixture,) = mixtures(learners(data, half), [3], 1, 45.0, seed, "speed")
-    print(f"\n{speed(mixture, minutes, encode)}")
+    print(f"{describe_machine()}; {encoder}, {half}")
+    if each:
+        sets = {
+            "readers": mixtures(readers(data, half), range(1, 7), each, 99.0, seed, "readers"),
+            "learners": mixtures(learners(data, half), range(1, 5), (each + 1) // 2, 45.0, seed, "learners"),
+        }
+        if half == "test":
+            sets["long"] = mixtures(long_readers(data), range(1, 5), (each + 1) // 2, 75.0, seed, "long")
+        head = [
+            "set",
+            "voices",
+            "their number",
+            "n",
+            "overlap",
+            *METRICS,
+            "missed",
+            "false alarm",
+            "wrong voice",
+            "right",
+        ]
+        print()
+        for row in [head, ["---"] * 3 + ["---:"] * (len(head) - 3), *told(sets, encode)]:
+            print(f"| {' | '.join(row)} |", flush=True)
+        if half == "test":
+            others = {**readers(data, half), **learners(data, half)}
+            print(f"\n{known_again(long_readers(data), others, encode)}", flush=True)
+    if minutes:
+        (mixture,) = mixtures(learners(data, half), [3], 1, 45.0, seed, "speed")
+        print(f"\n{speed(mixture, minutes, encode)}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Conversations put together from readers: who speaks when in them is known exactly.
 
-Utterances of several voices follow each other with pauses, or begin while the one before still lasts. What is speech
-in an utterance is told by its level alone, so that the reference does not depend on the voice activity that is measured.
+Utterances of several voices follow each other with pauses, or begin while the one before still lasts. The level alone
+tells what of an utterance is speech, so that the reference does not depend on the voice activity that is measured.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Mixture:
 
 
 def readers(data: Path, half: str) -> dict[str, list[Path]]:
-    """Return the files of the LibriSpeech readers of one clip each, every second for tuning, the others for the test."""
+    """Return the files of LibriSpeech's readers of one clip each: every second for tuning, the others for the test."""
     folder = data / "speech" / "librispeech_train_clean_251_untranscribed" / "audio"
     twice = {"4088", "4406", "5652", "8226"}  # they have chapters of their own
     files = [path for path in sorted(folder.glob("*.ogg")) if path.name.split("-")[0] not in twice]

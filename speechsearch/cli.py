@@ -17,7 +17,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from speechsearch import cli_diarize, cli_edit, cli_exchange, cli_models, cli_names, cli_speakers, cli_speech
+from speechsearch import (
+    cli_diarize,
+    cli_edit,
+    cli_exchange,
+    cli_models,
+    cli_names,
+    cli_quantize,
+    cli_speakers,
+    cli_speech,
+)
 from speechsearch.cli_shared import Json, clear_progress, opened, put, show_progress
 from speechsearch.domain.errors import (
     DataFolderInUseError,
@@ -94,6 +103,7 @@ cli_edit.add_commands(app)
 cli_exchange.add_commands(app)
 cli_models.add_commands(app)
 cli_names.add_commands(app)
+cli_quantize.add_commands(app)
 cli_speakers.add_commands(app)
 cli_speech.add_commands(app)
 

@@ -35,7 +35,9 @@ def diarize(
     model: Annotated[
         str, typer.Option(help="A recogniser, as `models` lists it, for what they say; none: only who speaks when.")
     ] = "",
-    encoder: Annotated[str, typer.Option(help="A speaker encoder, as `models` lists it.")] = "ge2e",
+    encoder: Annotated[
+        str, typer.Option(help="A speaker encoder, as `models` lists it; without it, the packaged one.")
+    ] = "",
     language: Annotated[str, typer.Option(help="What is spoken, like en; auto: what the model hears.")] = "auto",
     format: Annotated[str, typer.Option(help="rttm, json, srt, vtt, txt, md; several with commas between.")] = "txt",
     output: Output = None,
@@ -48,7 +50,7 @@ def diarize(
     In the format txt there is also one file a speaker. What is there already is not made again. Several files need
     --output; one may be printed.
     """
-    from speechsearch.service.diarizer import Diarizer
+    from speechsearch.service.diarizer import ENCODER, Diarizer
     from speechsearch.service.open import new_loader, transcriber_of
     from speechsearch.service.output_folder import OutputFolder
     from speechsearch.service.settings import default_recognizer, read_settings
@@ -61,7 +63,8 @@ def diarize(
     name = "" if model.lower() == NO_MODEL else model or default_recognizer(settings.engines)
     spoken = None if language.strip().lower() == "auto" else language.strip()
     formats = formats_in("json" if as_json and output is None else format)
-    diarizer = Diarizer(loader, settings.limits, encoder)
+    hearing = encoder or ENCODER
+    diarizer = Diarizer(loader, settings.limits, hearing)
     transcriber = transcriber_of(settings, loader)
 
     def make(source: Source, progress: ProgressCallback) -> Mapping[str, str]:
@@ -78,7 +81,7 @@ def diarize(
         if name:
             said = transcriber.segments(source.path, model=name, language=spoken, progress=tell, name=source.name)
             segments = list(said)
-        about = {"file": source.name, "task": "diarize", "encoder": encoder, "model": name}
+        about = {"file": source.name, "task": "diarize", "encoder": hearing, "model": name}
         texts = as_files(found, segments, formats, {**about, "duration": round(duration_s, 3)})
         return texts if output else {kind: texts[kind] for kind in formats}
 

@@ -148,6 +148,8 @@ def _outcome(
     except NOT_OF_THE_FILE:
         raise
     except Exception as error:  # one file is not to stop the others
+        if folder is not None:
+            folder.abandon()
         message = explain(error, f"{source.name} failed")
         return FileOutcome(source.name, "failed", message=message)
     rate = duration_s / max(1e-9, time.monotonic() - began_s)

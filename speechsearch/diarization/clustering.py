@@ -47,10 +47,9 @@ def cluster(vectors: FloatMatrix, speakers: int | None = None) -> Labels:
     chosen = np.linspace(0, len(vectors) - 1, min(len(vectors), MOST_CLUSTERED)).astype(np.intp)
     some = vectors[chosen]
     tree = linkage(some, "average", metric="cosine")
-    if speakers is None:
-        labels = merged(some, fcluster(tree, 1 - WINDOWS_ALIKE, "distance") - 1)
-        labels = merged(some, settled(some, labels))
-    else:
+    labels = merged(some, fcluster(tree, 1 - WINDOWS_ALIKE, "distance") - 1, speakers)
+    labels = merged(some, settled(some, labels), speakers)
+    if speakers is not None and labels.max() + 1 < speakers:
         labels = settled(some, divided(some, tree, speakers))
     return nearest(vectors, centroids_of(some, labels))
 
@@ -65,11 +64,15 @@ def divided(vectors: FloatMatrix, tree: NDArray[np.float64], speakers: int) -> L
         kept = np.argsort(-counts, kind="stable")[:speakers]
         if counts[kept[-1]] >= FEWEST_WINDOWS:
             return nearest(vectors, centroids_of(vectors, labels)[kept])
-    return fcluster(tree, speakers, "maxclust") - 1
+    rest: Labels = fcluster(tree, speakers, "maxclust") - 1
+    return rest
 
 
-def merged(vectors: FloatMatrix, labels: Labels) -> Labels:
-    """Return labels without voices of few windows, and with one for voices that sound alike."""
+def merged(vectors: FloatMatrix, labels: Labels, speakers: int | None = None) -> Labels:
+    """Return labels without voices of few windows, and with one for voices that sound alike.
+
+    Where their number is given, those that are most alike become one until there are no more, and no fewer.
+    """
     while True:
         labels = compact(labels)
         counts = np.bincount(labels)
@@ -84,7 +87,8 @@ def merged(vectors: FloatMatrix, labels: Labels) -> Labels:
             continue
         alike = centroids @ centroids.T - 2 * np.eye(len(counts), dtype=np.float32)
         one, other = np.unravel_index(int(alike.argmax()), alike.shape)
-        if alike[one, other] < VOICES_ALIKE:
+        is_done = alike[one, other] < VOICES_ALIKE if speakers is None else len(counts) <= speakers
+        if is_done:
             return labels
         labels[labels == other] = one
 

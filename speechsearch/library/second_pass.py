@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from speechsearch import audio
-from speechsearch.domain.errors import SpeechSearchError
+from speechsearch.domain.errors import MissingDependencyError, ModelUnavailableError, SpeechSearchError
 from speechsearch.domain.progress import Progress, ProgressCallback
 from speechsearch.domain.values import Audio, Passage, Transcript
 from speechsearch.library.batches import ahead, batches
@@ -99,10 +99,15 @@ class SecondPass:
         """
         tasks = self.missing()
         meter = PassMeter(sum(one.passages for one in tasks), progress)
+        unusable: set[str] = set()
         for task in tasks:
+            if task.maker in unusable:
+                continue
             try:
                 self._make(task, meter)
             except SpeechSearchError as error:
+                if isinstance(error, (MissingDependencyError, ModelUnavailableError)):
+                    unusable.add(task.maker)  # said once, not of every recording
                 log.warning("%s of recording %s: %s", task.maker or "sound", task.recording_id[:12], error)
                 yield Unmade(self._title(task.recording_id), str(error), task.recording_id)
             except Exception as error:  # a model may fail at one recording; the others are not to wait for that

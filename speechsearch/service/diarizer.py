@@ -12,16 +12,24 @@ from speechsearch.domain.limits import Limits
 from speechsearch.domain.progress import Progress, ProgressCallback
 from speechsearch.domain.speakers import Diarization
 from speechsearch.domain.values import Audio
+from speechsearch.models.base import SpeakerEncoder
 from speechsearch.models.load import ModelLoader
+
+ENCODER = "ge2e"
+"""The speaker encoder that comes as a package."""
 
 
 class Diarizer:
     """Tells voices apart in files of any length, in bounded memory."""
 
-    def __init__(self, loader: ModelLoader, limits: Limits, encoder: str = "ge2e") -> None:
-        """``encoder``: the speaker encoder, by its name in the catalog. Raises NotFoundError: there is none such."""
-        self._limits = limits
-        self.encoder = loader.speaker_encoder(encoder)
+    def __init__(self, loader: ModelLoader, limits: Limits, encoder: str = ENCODER) -> None:
+        """``encoder``: the speaker encoder, by its name in the catalog."""
+        self._loader, self._limits, self._encoder = loader, limits, encoder
+
+    @property
+    def encoder(self) -> SpeakerEncoder:
+        """The speaker encoder, not loaded yet. Raises NotFoundError: there is none of this name."""
+        return self._loader.speaker_encoder(self._encoder)
 
     def diarize(
         self,
@@ -42,16 +50,18 @@ class Diarizer:
             name: how messages call the file.
 
         Raises:
+            NotFoundError: there is no such speaker encoder.
             InputError: the file has not two channels to tell voices apart by, or the number of speakers is none.
             DecodeError, TooLongError, TooLargeError: the file is no sound that may be read.
             MissingDependencyError, ModelUnavailableError: the speaker encoder cannot be loaded.
         """
         name = name or path.name
-        self.encoder.encode([])
+        encoder = self.encoder
+        encoder.encode([])  # what cannot be loaded is told before the file is read
         blocks: Iterable[Sequence[Audio]] = audio.stream_channels(path, self._limits, name=name)
         if progress:
             blocks = counted(blocks, audio.probe(path, self._limits, name).duration_s, name, progress)
-        return diarize(blocks, self.encoder.encode, speakers=speakers, mode=mode)
+        return diarize(blocks, encoder.encode, speakers=speakers, mode=mode)
 
 
 def counted(

@@ -163,7 +163,6 @@ class Speakers:
                 raise InputError(f"The speaker is {where}, so there is nothing to split.", "Name other recordings.")
             new_id = str(uuid.uuid4())
             self._voices.move(owner, [Move(*one.key, new_id, "person", speaker_id) for one in parted], {})
-            self._settle(owner, speaker_id, new_id)
         return self.get(new_id, visitor)
 
     def assign(self, recording_id: str, number: int, speaker_id: str = "", visitor: Visitor = LOCAL) -> Speaker:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Literal, get_args
 
 from speechsearch.domain.errors import InputError
@@ -101,24 +102,36 @@ def texts_by_speaker(segments: Sequence[Segment]) -> dict[str, str]:
 def as_report(found: Diarization, said: Sequence[Segment], name: str) -> str:
     """Return a report in Markdown: who speaks for how long, and the turns with their times and words."""
     total_s = sum(voice.speech_s for voice in found.voices)
-    overlap_s = sum(turn.span.duration_s for turn in found.turns if turn.is_overlap)
+    overlap_s = union_s([turn.span for turn in found.turns if turn.is_overlap])
     lines = [f"# Who speaks in {escaped(name)}", ""]
     if not found.voices:
         return "\n".join([*lines, "Nobody speaks.", ""])
     lines += ["| speaker | speaks | share | turns |", "| :------ | -----: | ----: | ----: |"]
     for voice in found.voices:
-        turns = sum(turn.voice == voice.number for turn in found.turns)
+        own = [turn.span for turn in found.turns if turn.voice == voice.number]
+        turns = len(own) - sum(one.end_s == other.start_s for one, other in pairwise(own))  # overlap cuts them
         share = f"{voice.speech_s / total_s:.0%}"
         lines.append(f"| {label_of(voice.number)} | {length(voice.speech_s)} | {share} | {turns} |")
-    lines += (
-        ["", f"Several speak at once for {length(overlap_s)}, as far as that was heard.", ""] if overlap_s else [""]
-    )
+    lines += ["", f"Several speak at once for {overlap_s:.1f} s, as far as that was heard.", ""] if overlap_s else [""]
     lines += ["## Turns", ""]
     shown = paragraphs(said) or [Segment(turn.span, "", speaker=label_of(turn.voice)) for turn in found.turns]
     for one in shown:
         text = f" {escaped(one_line(one.text))}" if one.text else ""
         lines.append(f"- {clock(one.span.start_s)} - {clock(one.span.end_s)} **{escaped(one.speaker)}**{text}")
     return "\n".join([*lines, ""])
+
+
+def union_s(spans: Sequence[Span]) -> float:
+    """Return for how long at least one of the spans lasts; they are in the order of their starts.
+
+    >>> union_s([Span(0, 2), Span(0, 2), Span(1, 3), Span(5, 6)])
+    4.0
+    """
+    total_s = end_s = 0.0
+    for span in spans:
+        total_s += max(0.0, span.end_s - max(end_s, span.start_s))
+        end_s = max(end_s, span.end_s)
+    return total_s
 
 
 def paragraphs(segments: Sequence[Segment]) -> list[Segment]:

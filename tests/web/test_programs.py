@@ -36,6 +36,7 @@ TOOLS = {
     "search",
     "compare",
     "collections",
+    "speakers",
     "names",
     "names_heard",
     "passage",
