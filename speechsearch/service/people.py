@@ -35,33 +35,30 @@ class Speakers:
 
     def all(self, visitor: Visitor = LOCAL) -> list[Speaker]:
         """Return who is heard in the recordings that the visitor sees: named ones by name, then others by number."""
-        found = self._voices.speakers([one.name for one in self._browse.collections(visitor)])
+        found = self._voices.speakers(self._seen(visitor))
         return sorted(found, key=lambda one: (not one.name, one.name.casefold(), one.number, one.speaker_id))
 
     def get(self, speaker_id: str, visitor: Visitor = LOCAL) -> Speaker:
         """Return a speaker. Raises NotFoundError, also where he is in no recording that the visitor sees."""
-        for one in self.all(visitor):
-            if one.speaker_id == speaker_id:
-                return one
+        for one in self._voices.speakers(self._seen(visitor), [speaker_id]):
+            return one
         raise NotFoundError(f"There is no speaker {speaker_id!r:.80}.", "He may have been merged with another one.")
 
     def called(self, name: str, visitor: Visitor = LOCAL) -> list[Speaker]:
         """Return the speakers of this id, name or label ("Speaker 3"), however its capitals are; perhaps nobody."""
-        wanted = " ".join(name.split()).casefold()
-        found = self.all(visitor)
-        return [one for one in found if one.speaker_id == wanted] or [
-            one for one in found if one.label.casefold() == wanted
-        ]
+        return self._voices.speakers(self._seen(visitor), [one.speaker_id for one in self._meant(name, visitor)])
 
     def of_recording(self, recording_id: str, visitor: Visitor = LOCAL) -> RecordedSpeakers:
         """Return who speaks when in a recording. Raises NotFoundError."""
         self._browse.recording(recording_id, visitor)
         if not self._voices.is_heard(recording_id):
             return RecordedSpeakers()
-        known = {one.speaker_id: one for one in self.all(visitor)}
+        heard = self._voices.of(recording_id)
+        found = self._voices.speakers(self._seen(visitor), sorted({one.speaker_id for one in heard}))
+        known = {one.speaker_id: one for one in found}
         voices = tuple(
             RecordedVoice(one.number, known[one.speaker_id], one.speech_s, one.joined_by != "sound")
-            for one in self._voices.of(recording_id)
+            for one in heard
             if one.speaker_id in known  # one may be forgotten meanwhile
         )
         numbers = {one.number for one in voices}
@@ -204,12 +201,23 @@ class Speakers:
 
         Where a recording's metadata name somebody, and it was heard that none of its voices is his, all of it counts.
         """
-        people = [one for name in names for one in self.called(name, visitor)]
+        people = [one for name in names for one in self._meant(name, visitor)]
         names = list(dict.fromkeys((*names, *(one.name for one in people if one.name))))
-        voices = self._voices.of_speakers(sorted({one.speaker_id for one in people}))
-        whole = self._voices.heard_where(names) - {one.recording_id for one in voices}
-        keys = [voice_key(one.recording_id, one.number) for one in voices]
-        return (*names, *keys, *(voice_key(one, 0) for one in sorted(whole)))
+        voices = self._voices.keys_of(sorted({one.speaker_id for one in people}))
+        whole = self._voices.heard_where(names) - {recording_id for recording_id, _ in voices}
+        keys = [*voices, *((recording_id, 0) for recording_id in sorted(whole))]
+        return (*names, *(voice_key(*one) for one in keys))
+
+    def _seen(self, visitor: Visitor) -> list[str]:
+        return [one for one in self._library.store.collections.names() if visitor.sees(one)]
+
+    def _meant(self, name: str, visitor: Visitor) -> list[Speaker]:
+        """Return whom a visitor means, without counts."""
+        wanted = " ".join(name.split()).casefold()
+        seen = [one for one, owner in self._voices.people() if visitor.sees(private("", owner) if owner else "")]
+        return [one for one in seen if one.speaker_id == wanted] or [
+            one for one in seen if one.label.casefold() == wanted
+        ]
 
     def _owner(self, speaker_id: str, visitor: Visitor) -> str:
         """Return whose recordings a speaker is heard in. Raises NotFoundError, NotAllowedError."""

@@ -6,7 +6,7 @@ A speaker without a voice is deleted, named or not: nothing is kept of who is in
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -99,20 +99,36 @@ class Voices:
             raise NotFoundError("There is no such speaker.", "He may have been merged with another one.")
         return owner
 
-    def speakers(self, collections: Sequence[str]) -> list[Speaker]:
-        """Return who is heard in some collections, by number, and for how long in how many of their recordings."""
+    def speakers(self, collections: Sequence[str], speaker_ids: Sequence[str] | None = None) -> list[Speaker]:
+        """Return who (of some) is heard in some collections, by number, in how many of their recordings, how long."""
         person: list[Any] = [SpeakerRow.speaker_id, SpeakerRow.number, SpeakerRow.name]
         counts = (sa.func.count(VoiceRow.recording_id.distinct()), sa.func.sum(VoiceRow.speech_s))
         statement = (
             sa.select(*person, *counts)
             .join(VoiceRow, VoiceRow.speaker_id == SpeakerRow.speaker_id)
             .join(RecordingRow, RecordingRow.recording_id == VoiceRow.recording_id)
+            .where(RecordingRow.collection.in_(collections))
             .group_by(*person)
+            .order_by(SpeakerRow.number, SpeakerRow.speaker_id)
         )
         with self._database.reading() as connection:
-            rows = rows_of(connection, statement, RecordingRow.collection, collections)
-        found = summed(Speaker(*tuple(row)) for row in rows)
-        return sorted(found, key=lambda one: (one.number, one.speaker_id))
+            if speaker_ids is None:
+                return [Speaker(*tuple(row)) for row in connection.execute(statement)]
+            return [Speaker(*tuple(row)) for row in rows_of(connection, statement, SpeakerRow.speaker_id, speaker_ids)]
+
+    def people(self) -> list[tuple[Speaker, str]]:
+        """Return all speakers without counts, each with the owner, by number."""
+        columns = (SpeakerRow.speaker_id, SpeakerRow.number, SpeakerRow.name, SpeakerRow.owner)
+        statement = sa.select(*columns).order_by(SpeakerRow.number, SpeakerRow.speaker_id)
+        with self._database.reading() as connection:
+            return [(Speaker(*row[:3]), row[3]) for row in connection.execute(statement)]
+
+    def keys_of(self, speaker_ids: Sequence[str]) -> list[tuple[str, int]]:
+        """Return (recording id, number) of the voices of some speakers, sorted."""
+        voice: list[Any] = [VoiceRow.recording_id, VoiceRow.number]
+        with self._database.reading() as connection:
+            found = rows_of(connection, sa.select(*voice), VoiceRow.speaker_id, speaker_ids)
+        return sorted((row.recording_id, row.number) for row in found)
 
     def named(self, owner: str) -> dict[str, str]:
         """Return speaker id -> name of an owner's speakers who have one."""
@@ -335,18 +351,3 @@ def voice_row(voice: StoredVoice) -> dict[str, Any]:
         "fingerprint": checked_text(voice.fingerprint, "fingerprint"),
         "joined_by": voice.joined_by,
     }
-
-
-def summed(speakers: Iterable[Speaker]) -> list[Speaker]:
-    """Return each speaker once, with the counts of all parts that were counted alone.
-
-    >>> summed([Speaker("a", 1, "", 2, 9.0), Speaker("a", 1, "", 1, 3.0)])
-    [Speaker(speaker_id='a', number=1, name='', recordings=3, speech_s=12.0)]
-    """
-    found: dict[str, Speaker] = {}
-    for one in speakers:
-        before = found.get(one.speaker_id, Speaker(one.speaker_id, one.number, one.name))
-        found[one.speaker_id] = Speaker(
-            one.speaker_id, one.number, one.name, before.recordings + one.recordings, before.speech_s + one.speech_s
-        )
-    return list(found.values())
