@@ -35,7 +35,7 @@ def voices(heard: RecordedSpeakers, duration_s: float, known: Sequence[Speaker],
         return ""
     listed = sorted(heard.voices, key=lambda one: (-one.speech_s, one.number))
     total_s = sum(one.speech_s for one in listed)
-    shown = [_lane(one, heard.turns, duration_s, total_s, known, may_change=may_change) for one in listed]
+    shown = [_lane(one, heard.turns, duration_s, total_s, may_change=may_change) for one in listed]
     first, rest = "".join(shown[:MOST_OPEN]), "".join(shown[MOST_OPEN:])
     more = ""
     if rest:
@@ -44,7 +44,7 @@ def voices(heard: RecordedSpeakers, duration_s: float, known: Sequence[Speaker],
     return (
         f'<ss-voices><details class="ss-rec-all ss-v-all"{" open" if len(listed) > 1 else ""}>'
         f"<summary>{Voices.TITLE.format(names=_names(listed))}</summary>"
-        f'<p class="ss-v-status" role="status"></p>{_names_offered(known) if may_change else ""}'
+        f'<p class="ss-v-status" role="status"></p>{_offered(known) if may_change else ""}'
         f'<ul class="ss-v-lanes" aria-label="{Voices.LANES}">{first}</ul>{more}'
         f'<details class="ss-rec-all ss-v-turns" data-part="turns"><summary>{Voices.TURNS}</summary>'
         "<div></div></details></details></ss-voices>"
@@ -58,20 +58,13 @@ def _names(listed: Sequence[RecordedVoice]) -> str:
     return said if len(labels) <= MOST_NAMED else Voices.AND_MORE.format(names=said, number=len(labels) - MOST_NAMED)
 
 
-def _names_offered(known: Sequence[Speaker]) -> str:
+def _offered(known: Sequence[Speaker]) -> str:
+    """Return the names that are offered while one is typed, and once for all lanes whose a voice can be."""
     names = "".join(f'<option value="{escape(one.name, quote=True)}"></option>' for one in known if one.name)
-    return f'<datalist id="ss-v-names">{names}</datalist>'
+    return f'<datalist id="ss-v-names">{names}</datalist><template>{speaker_options(known)}</template>'
 
 
-def _lane(
-    voice: RecordedVoice,
-    turns: Sequence[Turn],
-    duration_s: float,
-    total_s: float,
-    known: Sequence[Speaker],
-    *,
-    may_change: bool,
-) -> str:
+def _lane(voice: RecordedVoice, turns: Sequence[Turn], duration_s: float, total_s: float, *, may_change: bool) -> str:
     own = [one.span for one in turns if one.voice == voice.number]
     length_s = max(duration_s, 0.001)
     path = "".join(f"M{one.start_s:.2f} 0h{one.duration_s:.2f}v1h-{one.duration_s:.2f}z" for one in own)
@@ -94,7 +87,7 @@ def _lane(
         f"{_step(1, Voices.NEXT.format(name=name), 'after')}{change}</span></div>"
         f'<div class="ss-v-track" data-turns="{times}" title="{Voices.PLAY_HERE}">'
         f'<svg viewBox="0 0 {length_s:.2f} 1" preserveAspectRatio="none" aria-hidden="true"><path d="{path}"/></svg>'
-        f'<i class="ss-rec-now"></i></div>{_forms(voice, name, known) if may_change else ""}</li>'
+        f'<i class="ss-rec-now"></i></div>{_forms(voice, name) if may_change else ""}</li>'
     )
 
 
@@ -105,9 +98,8 @@ def _step(direction: int, label: str, picture: str) -> str:
     )
 
 
-def _forms(voice: RecordedVoice, name: str, known: Sequence[Speaker]) -> str:
+def _forms(voice: RecordedVoice, name: str) -> str:
     """Return the forms that name a voice's speaker, and that say that the voice is another's."""
-    others = [one for one in known if one.speaker_id != voice.speaker.speaker_id]
     return (
         '<div class="ss-v-edit" hidden>'
         f'<form data-do="name"><label>{Voices.NAME}<input name="name" required maxlength="{LONGEST_NAME}" '
@@ -115,7 +107,7 @@ def _forms(voice: RecordedVoice, name: str, known: Sequence[Speaker]) -> str:
         f'placeholder="{name}"></label><button type="submit" class="ss-small">{Voices.SAVE}</button>'
         f"<small>{Voices.NAME_HINT}</small></form>"
         f'<form data-do="assign"><label>{Voices.OTHER}<select name="speaker_id">'
-        f'<option value="">{Voices.NEW}</option>{speaker_options(others)}</select></label>'
+        f'<option value="">{Voices.NEW}</option></select></label>'
         f'<button type="submit" class="ss-small">{Voices.ASSIGN}</button>'
         f"<small>{Voices.OTHER_HINT}</small></form></div>"
     )

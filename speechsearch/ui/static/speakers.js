@@ -154,6 +154,11 @@ class Voices extends Speakers {
 
   edit(lane, button) {
     const form = lane.querySelector(".ss-v-edit");
+    const others = form.querySelector("select");
+    if (others.length === 1) {
+      const known = this.querySelector("template").content.cloneNode(true).children;
+      others.append(...[...known].filter((one) => one.value !== lane.dataset.speaker));
+    }
     form.hidden = !form.hidden;
     button.ariaExpanded = String(!form.hidden);
     if (!form.hidden) form.querySelector("input").focus();
