@@ -144,6 +144,8 @@ def test_a_voice_is_corrected_and_that_is_taken_back(visit, talks) -> None:
     open_recording(page, talks, "evening")
     place = labels(page).index(EVIL)
     page.locator(f"{LANE} [data-edit]").nth(place).click()
+    offered = page.locator(".ss-v-edit:not([hidden]) option").all_inner_texts()
+    assert offered[0] == "A new speaker" and len(offered) > 1 and not any(EVIL in one for one in offered)
     page.locator(".ss-v-edit:not([hidden]) [data-do=assign] button").click()
     wait_for(page, STATUS, f"no longer {EVIL}")
     assert EVIL not in labels(page)
