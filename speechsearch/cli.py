@@ -199,8 +199,11 @@ def ingest(
             print(f"{', '.join(f'{number} {state}' for state, number in Counter(r.state for r in results).items())}.")
         if wait:
             results += catch_up(service, progress)
-        elif not as_json and (missing := sum(one.passages for one in service.manage.missing())):
-            print(f"{missing} passages wait for the second pass (transcripts): the page makes them, or --wait.")
+        elif not as_json and (missing := service.manage.missing()):
+            passages = sum(one.passages for one in missing if one.maker == missing[0].maker)
+            print(
+                f"{passages} passages wait for the second pass (transcripts, who speaks): the page does it, or --wait."
+            )
     if as_json:
         put(results)
     raise typer.Exit(1 if any(result.state == "failed" for result in results) else 0)

@@ -208,8 +208,7 @@ def makers_of(settings: Settings, loader: ModelLoader) -> Makers:
             text_encoder = loader.text_encoder(engines.text_encoder)
             for name in engines.recognizers:
                 baselines.append(Baseline(loader.recognizer(name), TranscriptEncoder(text_encoder, name)))
-        is_wanted = engines.speaker_encoder not in ("", "none")
-        speaker_encoder = loader.speaker_encoder(engines.speaker_encoder) if is_wanted else None
+        speaker_encoder = loader.speaker_encoder(engines.speaker_encoder) if engines.hears_speakers else None
         return Makers(loader.speech_encoder(engines.encoder), tuple(baselines), speaker_encoder)
     except NotFoundError as error:
         raise ConfigurationError(error.message, error.hint) from error

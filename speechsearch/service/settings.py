@@ -114,6 +114,11 @@ class EngineSettings(Group):
     threads: int = Field(0, ge=0, description="CPU threads; 0 takes all")
 
     @property
+    def hears_speakers(self) -> bool:
+        """Whether it is heard who speaks."""
+        return self.speaker_encoder not in ("", "none")
+
+    @property
     def recognizers(self) -> tuple[str, ...]:
         """The names of the recognisers, the baseline first.
 

@@ -80,6 +80,7 @@ def house(tmp_path_factory: pytest.TempPathFactory, library_folder: Path, loader
             "recording_id": recording.recording_id,
             "passage_id": passage.passage_id,
             "job_id": job.job_id,
+            "model": "mini",
             "speaker_id": voice.speaker.speaker_id,
             "number": str(voice.number),
             "id": recording.recording_id,
