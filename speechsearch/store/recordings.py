@@ -88,12 +88,19 @@ class Recordings:
             inside = [one for one in connection.scalars(dates) if is_within(one, date_from, date_to)]
             return sorted(row.recording_id for row in rows_of(connection, ids, RecordingRow.date, inside))
 
-    def values_of(self, field: Literal["speaker", "language", "date"], collections: Sequence[str]) -> list[str]:
+    def values_of(self, field: Literal["language", "date"], collections: Sequence[str]) -> list[str]:
         """Return the different values, save the empty one, of a field of some collections' recordings, sorted."""
         column = getattr(RecordingRow, field)
         statement = sa.select(column).where(RecordingRow.collection.in_(collections), column != "").distinct()
         with self._database.reading() as connection:
             return list(connection.scalars(statement.order_by(column)))
+
+    def counts_of_speakers(self, collections: Sequence[str]) -> dict[str, int]:
+        """Return speaker as metadata name one -> in how many recordings of some collections."""
+        column = RecordingRow.speaker
+        statement = sa.select(column, sa.func.count()).where(RecordingRow.collection.in_(collections), column != "")
+        with self._database.reading() as connection:
+            return {row[0]: row[1] for row in connection.execute(statement.group_by(column))}
 
     def newest(self, collections: Sequence[str], limit: int) -> list[str]:
         """Return the ids of the recordings of some collections that were added last, the last first."""
