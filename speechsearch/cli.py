@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from speechsearch import cli_edit, cli_exchange, cli_names
+from speechsearch import cli_ask, cli_edit, cli_exchange, cli_names
 from speechsearch.cli_shared import Json, opened, put
 from speechsearch.domain.errors import (
     DataFolderInUseError,
@@ -89,6 +89,7 @@ def filters_of(collection: str, speaker: list[str], language: list[str], date_fr
     return Filters((collection,) if collection else (), (), tuple(speaker), tuple(language), date_from, date_to)
 
 
+cli_ask.add_commands(app)
 cli_edit.add_commands(app)
 cli_exchange.add_commands(app)
 cli_names.add_commands(app)

@@ -78,6 +78,26 @@ MINI_RECOGNIZER = ModelCard(
     needs=(("speech encoder", MINI.name),),
 )
 
+MINI_READER = ModelCard(
+    name="mini-reader",
+    task="reader",
+    factory="speechsearch.models.reader:load",
+    summary="the text encoder's last layers, trained to find the words that answer a question; English",
+    licence="Apache-2.0",
+    languages=("en",),
+    parameters_m=5.3,
+    memory_mb=25,
+    download_mb=5.4,
+    files=(
+        ModelFile(
+            "model.safetensors",
+            "d07be84ab87877c62e301224d0ee05cdc65318d3f8b6352db58647c40834e08a",
+            (Shipped("reader/model.safetensors"),),
+        ),
+    ),
+    needs=(("text encoder", ALL_MINILM_L6_V2.name),),
+)
+
 POCKETSPHINX = ModelCard(
     name="pocketsphinx",
     task="recognizer",
@@ -91,4 +111,4 @@ POCKETSPHINX = ModelCard(
     revision=str(MOST_ACTIVE_HMMS),
 )
 
-CARDS = (MINI, ALL_MINILM_L6_V2, MINI_RECOGNIZER, POCKETSPHINX, *WHISPER, given.CARD)
+CARDS = (MINI, ALL_MINILM_L6_V2, MINI_RECOGNIZER, MINI_READER, POCKETSPHINX, *WHISPER, given.CARD)

@@ -38,6 +38,7 @@ TOOLS = {
     "collections",
     "names",
     "names_heard",
+    "ask",
     "passage",
     "recordings",
     "transcript",

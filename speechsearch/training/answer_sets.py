@@ -1,0 +1,84 @@
+"""Questions put to a collection of texts, with and without an answer there: for fitting and for measuring answers."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from speechsearch.models.base import TextEncoder
+from speechsearch.text.sentences import sentences
+from speechsearch.training.reader_data import Asked, Section, fairytale_questions
+
+PASSAGE_WORDS = 70
+"""About half a minute of speech."""
+READ = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A stretch of a section, as a passage of a recording is one, and where it begins there."""
+
+    section: Section
+    start: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A question, the passages that a search finds for it, best first, and whether each has the answer."""
+
+    asked: Asked
+    parts: tuple[Part, ...]
+    has_answer: tuple[bool, ...]
+    is_answerable: bool
+
+
+def parts_of(section: Section) -> list[Part]:
+    """Return a section in stretches of whole sentences of about PASSAGE_WORDS.
+
+    >>> story = Section("a", "1", "val", ("One two three. " * 30).strip())
+    >>> [(one.start, len(one.text.split())) for one in parts_of(story)]
+    [(0, 72), (360, 18)]
+    """
+    found, start, words = [], 0, 0
+    for begin, end in sentences(section.text):
+        start = begin if not words else start
+        words += len(section.text[begin:end].split())
+        if words >= PASSAGE_WORDS:
+            found.append(Part(section, start, section.text[start:end]))
+            words = 0
+    if words:
+        found.append(Part(section, start, section.text[start:]))
+    return found
+
+
+def has_answer(part: Part, asked: Asked) -> bool:
+    """Say whether a passage has the answer to a question, at one of the places where it stands."""
+    end = part.start + len(part.text)
+    return part.section is asked.section and any(part.start < stop and end > begin for begin, stop in asked.spans)
+
+
+def cases(data: Path, split: str, count: int, encoder: TextEncoder, seed: int = 1) -> Iterator[Case]:
+    """Yield cases of FairytaleQA: every question with its section in the collection, and once more without it.
+
+    The collection is all sections of the split; the search is by the text encoder's vectors.
+    """
+    known, asked = fairytale_questions(data, split)
+    parts = [part for section in known.by_place.values() for part in parts_of(section)]
+    vectors = encoder.encode_passages([part.text for part in parts])
+    chooser = random.Random(seed)
+    chosen = chooser.sample([one for one in asked if one.spans], count)
+    similar = encoder.encode_queries([one.question for one in chosen]) @ vectors.T
+    for one, row in zip(chosen, similar, strict=True):
+        order = [parts[place] for place in np.argsort(-row, kind="stable")[: 10 * READ]]
+        yield _case(one, order, is_answerable=True)
+        yield _case(one, [part for part in order if part.section is not one.section], is_answerable=False)
+
+
+def _case(asked: Asked, order: Sequence[Part], *, is_answerable: bool) -> Case:
+    read = tuple(order[:READ])
+    return Case(asked, read, tuple(has_answer(part, asked) for part in read), is_answerable)

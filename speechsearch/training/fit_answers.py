@@ -1,0 +1,93 @@
+"""Recipe: learn how likely an extract answers, and from which chance on it is given as an answer.
+
+``python -m speechsearch.training.fit_answers DATA`` reads the validation part of FairytaleQA, half of whose questions
+are put to a collection from which the section that answers was taken out, and writes assets/reader/calibration.json.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from speechsearch.answers.extract import extract
+from speechsearch.answers.refuse import FEATURES, SHIPPED, features
+from speechsearch.models.base import Reader
+from speechsearch.models.catalog import catalog
+from speechsearch.models.load import ModelLoader
+from speechsearch.retrieval.calibration import logistic
+from speechsearch.training.answer_sets import Case, cases
+from speechsearch.training.fit_calibration import brier, calibration_error, cross_validated, fit
+
+MOST_WRONGLY_REFUSED = 0.1
+
+
+def read_cases(reader: Reader, found: list[Case]) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.int64]]:
+    """Return of every passage read: its features (n, FEATURES), whether its answer stands there, and its case.
+
+    An answer counts as right where the span overlaps one of the places of the answer.
+    """
+    rows, rights, numbers = [], [], []
+    for number, case in enumerate(found):
+        seen = reader.read(case.asked.question, [part.text for part in case.parts])
+        for part, read in zip(case.parts, seen, strict=True):
+            one = extract(case.asked.question, part.text, read)
+            if one is None:
+                continue
+            begin, end = part.start + one.span[0], part.start + one.span[1]
+            is_there = part.section is case.asked.section and case.is_answerable
+            rows.append(features(one))
+            rights.append(is_there and any(start < end and stop > begin for start, stop in case.asked.spans))
+            numbers.append(number)
+    return np.array(rows), np.array(rights), np.array(numbers)
+
+
+def threshold_of(best: NDArray[np.float64], is_right: NDArray[np.bool_]) -> float:
+    """Return the highest threshold that refuses at most MOST_WRONGLY_REFUSED of the questions answered rightly.
+
+    >>> threshold_of(np.array([0.9, 0.8, 0.7, 0.1]), np.array([True, True, True, False]))
+    0.72
+    """
+    return round(float(np.quantile(best[is_right], MOST_WRONGLY_REFUSED)), 4)
+
+
+def main(data: Path, reader: str = "mini-reader", count: int = 250, out: Path = SHIPPED) -> None:
+    """Fit on so many questions, each with and without an answer."""
+    loader = ModelLoader(catalog(), device="cpu")
+    model = loader.reader(reader)
+    found = list(cases(data, "val", count, loader.text_encoder("all-MiniLM-L6-v2")))
+    rows, rights, numbers = read_cases(model, found)
+    chances = cross_validated(rows, rights, numbers // 2)  # a question with and without its section is one
+    coefficients = fit(rows, rights)
+    answerable = np.array([case.is_answerable for case in found])
+    best = np.zeros(len(found))
+    is_right = np.zeros(len(found), bool)
+    for number in range(len(found)):
+        at = np.flatnonzero(numbers == number)
+        first = at[chances[at].argmax()]
+        best[number], is_right[number] = chances[first], rights[first]
+    threshold = threshold_of(best, is_right)
+    refused = best < threshold
+    print(
+        f"{len(rows)} passages of {len(found)} cases, {rights.mean():.1%} right; Brier {brier(chances, rights):.4f}, "
+        f"calibration error {calibration_error(chances, rights):.4f}; the likeliest is right for "
+        f"{is_right[answerable].mean():.1%} of the answerable; threshold {threshold}: refuses "
+        f"{refused[~answerable].mean():.1%} of the unanswerable, {refused[answerable].mean():.1%} of the answerable, "
+        f"{refused[answerable & is_right].mean():.1%} of those answered rightly"
+    )
+    written = {
+        "models": {"reader": model.fingerprint},
+        "threshold": threshold,
+        "chance": dict(zip(FEATURES, np.round(coefficients, 4).tolist(), strict=True)),
+        "fitted": {"questions": count, "set": "FairytaleQA validation", "passages": len(rows)},
+    }
+    assert np.isfinite(logistic(rows, coefficients)).all()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    typer.run(main)
