@@ -191,7 +191,7 @@ def column(role: str, folder: Path, loader: Any) -> dict[Route, str]:
         (passage, *_) = service.browse.passages_of(recording.recording_id)
         values = {
             "recording_id": recording.recording_id, "passage_id": passage.passage_id, "job_id": job.job_id,
-            "name": "/x", "api_name": "predict",
+            "name": "/x", "api_name": "predict", "model": "mini",
         }  # fmt: skip
 
         async def ask() -> dict[Route, str]:

@@ -21,6 +21,7 @@ PURPOSE = {
     "index": "nearest vectors",
     "store": "the only SQL",
     "models": "one file a family",
+    "diarization": "who speaks when",
     "retrieval": "rank, fuse, explain",
     "library": "two passes, in step",
     "answers": "extract, cite, refuse",

@@ -1,7 +1,8 @@
 """The command line.
 
-Exit codes: 0 done; 1 done, but some files failed or ``doctor`` found differences; 2 wrong use, bad input or settings;
-3 no such thing; 4 the data folder, index or database cannot be used; 130 interrupted.
+Exit codes: 0 done; 1 done, but some files failed, or ``check``, ``doctor`` or ``models verify`` found what must not be;
+2 wrong use, bad input or settings; 3 no such thing; 4 the data folder, index or database cannot be used;
+130 interrupted.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from speechsearch import cli_ask, cli_edit, cli_exchange, cli_names
-from speechsearch.cli_shared import Json, opened, put
+from speechsearch import cli_ask, cli_edit, cli_exchange, cli_models, cli_names, cli_speech
+from speechsearch.cli_shared import Json, clear_progress, opened, put, show_progress
 from speechsearch.domain.errors import (
     DataFolderInUseError,
     IndexUnavailableError,
@@ -26,7 +27,6 @@ from speechsearch.domain.errors import (
     SpeechSearchError,
     StoreError,
 )
-from speechsearch.domain.progress import Progress
 from speechsearch.domain.question_syntax import SYNTAX
 from speechsearch.domain.times import clock
 
@@ -92,7 +92,9 @@ def filters_of(collection: str, speaker: list[str], language: list[str], date_fr
 cli_ask.add_commands(app)
 cli_edit.add_commands(app)
 cli_exchange.add_commands(app)
+cli_models.add_commands(app)
 cli_names.add_commands(app)
+cli_speech.add_commands(app)
 
 
 @app.command()
@@ -197,22 +199,10 @@ def catch_up(service: Service, progress: ProgressCallback | None) -> list[Unmade
     """Make what recordings still lack; print and return what could not be made."""
     failed = list(service.manage.catch_up(progress))
     if progress:
-        print("\r\033[K", end="", file=sys.stderr, flush=True)
+        clear_progress()
         for one in failed:
             print(f"{one.state:>10}  {one.name}  {one.message}")
     return failed
-
-
-def show_progress(progress: Progress) -> None:
-    """Draw the progress over the line before, on a terminal."""
-    if sys.stderr.isatty():
-        left = "" if progress.remaining_s is None else f", {clock(progress.remaining_s)} left"
-        print(
-            f"\r\033[K{progress.fraction:4.0%}  {progress.name[:60]}  {progress.rate:.0f}x real time{left}",
-            end="",
-            file=sys.stderr,
-            flush=True,
-        )
 
 
 @app.command()
@@ -259,18 +249,6 @@ def delete(recording: str = "", collection: str = "", yes: bool = False, as_json
 
 
 @app.command()
-def transcribe(file: Path, as_json: Json = False) -> None:
-    """Write down a FILE with the baseline's recogniser; nothing is kept."""
-    with opened() as service:
-        found = service.transcribe(file)
-    if as_json:
-        put([{"start_s": p.span.start_s, "end_s": p.span.end_s, "text": text} for p, text in found])
-    else:
-        for passage, text in found:
-            print(f"{clock(passage.span.start_s)}-{clock(passage.span.end_s)}  {text}")
-
-
-@app.command()
 def rebuild(as_json: Json = False) -> None:
     """Make the index anew from the database, and what is missing or outdated from the audio."""
     progress = None if as_json else show_progress
@@ -283,7 +261,7 @@ def rebuild(as_json: Json = False) -> None:
 
 @app.command()
 def doctor(as_json: Json = False) -> None:
-    """Compare database, index and audio files, and say what differs; warn of what is unsafe around them."""
+    """Compare database, index and audio files, and say what differs; `check` does it too, and looks at all else."""
     from speechsearch.service.surroundings import warnings
 
     with opened("check") as service:
@@ -295,23 +273,23 @@ def doctor(as_json: Json = False) -> None:
 
 
 @app.command()
-def models(as_json: Json = False) -> None:
-    """List models and engines, and which models the settings use."""
-    from speechsearch.models.catalog import catalog
-    from speechsearch.retrieval.engine_cards import engine_cards
-    from speechsearch.service.known_models import known_models, used_models
+def check(
+    network: Annotated[bool, typer.Option("--network", help="Also ask whether the model hub answers.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Look at the machine, the models, the data folder and the network: each ok, or what to do; exit with 1 if not."""
+    from speechsearch.service.checks import checks
     from speechsearch.service.settings import read_settings
 
-    chosen, engines = read_settings().engines, engine_cards()
+    found = []
+    for one in checks(read_settings(), reach=network):
+        found.append(one)
+        if not as_json:
+            advice = f"  {one.advice}" if one.advice else ""
+            print(f"{one.state:>7}  {one.name:<30}  {one.found}{advice}", flush=True)
     if as_json:
-        used = sorted(used_models(catalog(), chosen))
-        put({"models": catalog().cards, "used": used, "engines": engines})
-        return
-    for model in known_models(catalog(), chosen):
-        facts = f"{model.task}, {model.licence}, {model.languages}, {model.parameters} parameters"
-        print(f"{model.name}  ({facts}{', in use' * model.is_used})  {model.summary}")
-    for engine in engines:
-        print(f"{engine.name}  ({engine.label}, searches {engine.searches})  {engine.summary}")
+        put(found)
+    raise typer.Exit(1 if any(one.state == "failure" for one in found) else 0)
 
 
 @app.command()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+
+from speechsearch.domain.progress import Progress
+from speechsearch.domain.times import clock
 
 if TYPE_CHECKING:
     from speechsearch.service.open import Service
@@ -36,3 +40,18 @@ def plain(value: Any) -> Any:
 def put(value: Any) -> None:
     """Print a value as one JSON document."""
     print(json.dumps(value, ensure_ascii=False, indent=2, default=plain))
+
+
+def show_progress(progress: Progress) -> None:
+    """Draw the progress over the line before, on a terminal."""
+    if sys.stderr.isatty():
+        left = "" if progress.remaining_s is None else f", {clock(progress.remaining_s)} left"
+        rate = f"{progress.rate:.0f}" if progress.rate >= 10 else f"{progress.rate:.1f}"
+        line = f"{progress.fraction:4.0%}  {progress.name[:60]}  {rate}x real time{left}"
+        print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
+
+
+def clear_progress() -> None:
+    """Take the line of the progress away, so that another can be printed there."""
+    if sys.stderr.isatty():
+        print("\r\033[K", end="", file=sys.stderr, flush=True)

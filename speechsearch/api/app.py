@@ -22,6 +22,8 @@ from speechsearch.api.identity import Access, IdentityMiddleware, visitor_of
 from speechsearch.api.job_routes import job_routes
 from speechsearch.api.login import login_routes
 from speechsearch.api.name_routes import name_routes
+from speechsearch.api.openai_errors import add_openai_errors
+from speechsearch.api.openai_routes import openai_routes
 from speechsearch.api.page_policy import PagePolicyMiddleware
 from speechsearch.api.recording_routes import recording_routes
 from speechsearch.api.reference import add_reference
@@ -80,6 +82,7 @@ def create_app(
         allowed_hosts=allowed_hosts,
         open_doors=doors(settings.limits.archive_bytes),
     )
+    add_openai_errors(app)
     add_error_handlers(app)
     add_reference(app, access.root_path)
     app.router.routes.append(Route("/mcp", tools))
@@ -94,6 +97,7 @@ def create_app(
     if jobs is not None:
         app.include_router(job_routes(service, jobs))
         app.include_router(reindex_routes(jobs))
+        app.include_router(openai_routes(service, jobs))
     app.include_router(recording_routes(service))
 
     @app.get("/health")

@@ -15,7 +15,7 @@ from itertools import groupby
 
 from speechsearch.api.bodies import page_address
 from speechsearch.domain.captions import caption_clock
-from speechsearch.domain.safe_text import cell
+from speechsearch.domain.safe_text import cell, one_line
 from speechsearch.domain.values import Hit, Results
 from speechsearch.domain.visitors import shown_name
 from speechsearch.store import Judgement
@@ -24,15 +24,6 @@ COLUMNS = (
     "rank", "score", "likelihood", "title", "speaker", "date", "collection", "recording_id", "passage_id", "start_s",
     "end_s", "channels", "transcript", "link",
 )  # fmt: skip
-
-
-def one_line(text: str) -> str:
-    r"""Return text without line breaks, tabs and other characters that cannot be seen.
-
-    >>> one_line("a\n\nb\u2028c\x00 d\u202e")
-    'a b c d'
-    """
-    return " ".join("".join(one if one.isprintable() else " " for one in text).split())
 
 
 def page_link(hit: Hit, root: str) -> str:

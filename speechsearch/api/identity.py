@@ -80,6 +80,12 @@ def address_of(scope: Scope) -> str:
     return str(ipaddress.IPv6Network((int(address), 64), strict=False))
 
 
+def counted_as(scope: Scope) -> str:
+    """Return as whose a request is counted: without a cookie each would be a new visitor's, so its address is."""
+    visitor: Visitor = scope["state"]["visitor"]
+    return f"address {visitor.address}" if scope["state"]["is_new_visitor"] else visitor.visitor_id
+
+
 class IdentityMiddleware:
     """Gives every request a visitor: a person who has logged in, or a number remembered by a cookie."""
 
@@ -96,7 +102,7 @@ class IdentityMiddleware:
         self._look_at_proxy(scope, headers)
         state = scope.setdefault("state", {})
         state["person"] = access.accounts.name_of(cookie_of(headers, SESSION_COOKIE))
-        if not state["person"] and access.accounts and (given := basic_credentials(headers.get("authorization", ""))):
+        if not state["person"] and access.accounts and (given := credentials(headers.get("authorization", ""))):
             refusal = await self._check(given, scope)
             if refusal is not None:
                 await _refuse(refusal, scope, receive, send)
@@ -154,7 +160,7 @@ class IdentityMiddleware:
     def _to_login(self, scope: Scope, headers: Headers) -> Response:
         if scope["path"] == "/health":
             return JSONResponse({"status": "ok"})  # so much may a load balancer know
-        is_page = not scope["path"].startswith(("/api/", "/gradio_api/", "/mcp"))
+        is_page = not scope["path"].startswith(("/api/", "/gradio_api/", "/mcp", "/v1/"))
         if is_page and scope["type"] == "http" and "text/html" in headers.get("accept", ""):
             query = scope["query_string"].decode("latin-1")
             return RedirectResponse(
@@ -177,7 +183,7 @@ def _is_open(scope: Scope) -> bool:
 def _unauthorized(message: str, is_program: bool) -> Response:
     # Browsers would answer this header with a window of their own.
     headers = {"WWW-Authenticate": 'Basic realm="speechsearch", charset="UTF-8"'} if is_program else {}
-    hint = "Log in at /login, or send name and password as HTTP Basic."
+    hint = "Log in at /login, or send name and password as HTTP Basic, or name:password as a key."
     return JSONResponse({"code": "login", "message": message, "hint": hint}, 401, headers)
 
 
@@ -211,17 +217,25 @@ def cookie_of(headers: Headers, name: str) -> str:
     return found.value if found is not None else ""
 
 
-def basic_credentials(header: str) -> tuple[str, str] | None:
-    """Return name and password of an Authorization header; None when it is not HTTP Basic.
+def credentials(header: str) -> tuple[str, str] | None:
+    """Return name and password of an Authorization header: HTTP Basic, or a bearer's key; None when it is neither.
 
-    >>> basic_credentials("Basic YW5uOnRpZGU="), basic_credentials("Bearer x")
-    (('ann', 'tide'), None)
+    A key is name:password, or the same in base64, as HTTP Basic has it; that has no colon.
+
+    >>> credentials("Basic YW5uOnRpZGU="), credentials("Bearer ann:a tide"), credentials("Bearer YW5uOnRpZGU=")
+    (('ann', 'tide'), ('ann', 'a tide'), ('ann', 'tide'))
+    >>> credentials("Bearer sk-x"), credentials("Digest a:b")
+    (None, None)
     """
-    scheme, _, encoded = header.partition(" ")
-    if scheme.lower() != "basic":
+    scheme, _, given = header.partition(" ")
+    given = given.strip()
+    if scheme.lower() not in ("basic", "bearer"):
         return None
+    if scheme.lower() == "bearer" and ":" in given:
+        name, _, password = given.partition(":")
+        return name, password
     try:
-        name, _, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+        name, _, password = base64.b64decode(given, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):
         return None
     return name, password

@@ -147,8 +147,8 @@ def job_routes(service: Service, jobs: JobQueue) -> APIRouter:
                 upload = await receive(request, folder, service.limits, arrived)
             except ClientDisconnect:
                 raise InputError("The upload broke off.", "Send it again.") from None
-            descriptions = descriptions_of(upload.fields.get("metadata", ""))
-            collection = upload.fields.get("collection", "")
+            descriptions = descriptions_of(upload.value("metadata"))
+            collection = upload.value("collection")
             job = await run_in_threadpool(jobs.submit_files, upload.files, collection, visitor, descriptions)
         return JobBody.of(job)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from speechsearch.api.identity import address_of, too_many
+from speechsearch.api.identity import address_of, counted_as, too_many
 from speechsearch.api.rate_limit import RateLimit
 
 VISITORS_AN_ADDRESS = 10
@@ -24,6 +24,7 @@ COUNTED = (
     "/gradio_api/run/",
     "/gradio_api/upload",
     "/mcp",
+    "/v1/audio/",
 )
 
 
@@ -37,10 +38,7 @@ class ThrottleMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
         if scope["type"] == "http" and scope["path"].startswith(COUNTED):
-            address, state = address_of(scope), scope["state"]
-            # Without a cookie each request would be a new visitor's.
-            visitor = f"address {address}" if state["is_new_visitor"] else state["visitor"].visitor_id
-            wait_s = self.visitors.wait_s(visitor) or self.addresses.wait_s(address)
+            wait_s = self.visitors.wait_s(counted_as(scope)) or self.addresses.wait_s(address_of(scope))
             if wait_s:
                 await too_many("That is more questions than one visitor may ask a minute.", wait_s)(
                     scope, receive, send

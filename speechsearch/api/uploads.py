@@ -21,23 +21,32 @@ if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
 LONGEST_NAME = 1000
-LARGEST_FIELD_BYTES = 2_000_000
+LARGEST_FIELDS_BYTES = 2_000_000
+"""All that are no files together."""
 LARGEST_HEADER_BYTES = 16_000
-MOST_FIELDS = 20
+MOST_FIELDS = 100
 LOOK_EVERY_BYTES = 2**24
 """How often the room on the disk is looked at; others upload at the same time."""
 
 
 @dataclass(slots=True)
 class Upload:
-    """What has been received: files (path on the disk, name that was sent) in their order, and the other fields.
+    """What has been received, in order: files (path on the disk, name that was sent), other fields (name, value).
 
     ``file_fields``: the name of each file's field.
     """
 
     files: list[tuple[Path, str]] = field(default_factory=list)
     file_fields: list[str] = field(default_factory=list)
-    fields: dict[str, str] = field(default_factory=dict)
+    fields: list[tuple[str, str]] = field(default_factory=list)
+
+    def value(self, name: str) -> str:
+        """Return the value of a field, the last where there are several; empty where there is none.
+
+        >>> Upload(fields=[("collection", "talks")]).value("collection"), Upload().value("metadata")
+        ('talks', '')
+        """
+        return dict(self.fields).get(name, "")
 
 
 async def receive(
@@ -83,7 +92,7 @@ class _Parts:
         self._name = ""
         self._file: BinaryIO | None = None
         self._field = bytearray()
-        self._file_bytes = self._total_bytes = 0
+        self._fields_bytes = self._file_bytes = self._total_bytes = 0
 
     def callbacks(self) -> MultipartCallbacks:
         """Return what the parser calls."""
@@ -138,9 +147,10 @@ class _Parts:
 
     def _write(self, data: bytes, start: int, end: int) -> None:
         if self._file is None:
-            self._field += data[start:end]
-            if len(self._field) > LARGEST_FIELD_BYTES:
+            self._fields_bytes += end - start
+            if self._fields_bytes > LARGEST_FIELDS_BYTES:
                 raise TooLargeError(f"The field {self._name!r:.80} is too long.")
+            self._field += data[start:end]
             return
         self._file_bytes += end - start
         self._total_bytes += end - start
@@ -161,6 +171,6 @@ class _Parts:
 
     def _end(self) -> None:
         if self._file is None:
-            self.upload.fields[self._name] = self._field.decode("utf-8", "replace")
+            self.upload.fields.append((self._name, self._field.decode("utf-8", "replace")))
         self.close()
         self.is_open = False

@@ -7,7 +7,7 @@ child; ``read_span`` is also called directly, for clips of recordings that were 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice, zip_longest
+from itertools import islice, tee, zip_longest
 from math import ceil, floor
 from pathlib import Path
 
@@ -100,6 +100,44 @@ def blocks(
             raise DecodeError(f"{name} holds no sound.")
         for note in sound.left_out(total_samples / SAMPLE_RATE_HZ):
             on_note(note)
+
+
+def channel_blocks(
+    source: Path | bytes, limits: Limits, longest_s: float, name: str = ""
+) -> Iterator[tuple[NDArray[np.float32], ...]]:
+    """Yield the sound of both channels of a stereo file, and the mean of all that is heard in any other.
+
+    All blocks have as many channels as the first, each (samples,) float32.
+
+    Raises:
+        DecodeError: it is not readable sound, or holds samples that are not numbers.
+        TooLongError: it is longer than ``longest_s``.
+        TooLargeError: it has too many bytes, channels or samples a second.
+    """
+    name = name or name_of(source)
+    check_bytes(source, limits, name)
+    with open_sound(source, name) as sound:
+        track = sound.tracks[0]
+        if len(sound.tracks) > 1 or track.info.channels != 2:
+            yield from ((block.samples,) for block in blocks(source, limits, longest_s, BLOCK_S, name))
+            return
+        _check(track.info, limits, name)
+        total_samples = 0
+        both = enumerate(tee(track.blocks()))
+        sides = [resample(_side(one, side), track.info.sample_rate_hz, name) for side, one in both]
+        for left, right in zip(*sides, strict=True):
+            total_samples += len(left)
+            _check_length(total_samples / SAMPLE_RATE_HZ, longest_s, name)
+            yield left, right
+        if not total_samples:
+            raise DecodeError(f"{name} holds no sound.")
+
+
+def _side(blocks: Iterable[NDArray[np.float32]], side: int) -> Iterator[NDArray[np.float32]]:
+    """Yield one channel of blocks; the last one where there are fewer on the way."""
+    for block in blocks:
+        place = min(side, block.shape[1] - 1)
+        yield block[:, place : place + 1]
 
 
 def _resampled(track: Track, name: str) -> Iterator[NDArray[np.float32]]:

@@ -60,6 +60,24 @@ def stream(
     return map(Audio, decode.regrouped(_sent(path, limits, limits.duration_s, name, on_note), size))
 
 
+def stream_channels(path: Path, limits: Limits, name: str = "") -> Iterator[tuple[Audio, ...]]:
+    """Yield the sound of a file in consecutive blocks: of both channels where it is stereo, else the mean of all.
+
+    Raises:
+        DecodeError: it is not readable sound, holds samples that are not numbers, or takes too much.
+        TooLongError: it is longer than ``limits.duration_s``.
+        TooLargeError: it has too many bytes, channels or samples a second.
+    """
+    decode.check_bytes(path, limits, name)
+    allowed = {"limits": limits.model_dump(), "longest_s": limits.duration_s}
+    channels = 1
+    for value in _task("channels_in_child", path, name, limits.duration_s, **allowed):
+        if isinstance(value, int):
+            channels = value
+        else:
+            yield tuple(map(Audio, _samples(value).reshape(channels, -1)))
+
+
 def load(source: Path | bytes, limits: Limits, longest_s: float, name: str = "") -> Audio:
     """Return a short sound whole.
 
@@ -121,6 +139,16 @@ def blocks_in_child(
     for block in decode.blocks(source, Limits(**limits), longest_s, BLOCK_S, name, notes.append):
         yield block.samples.tobytes()
     yield from notes
+
+
+def channels_in_child(
+    content: bytes, path: str, name: str, limits: dict[str, Any], longest_s: float
+) -> Iterator[bytes | int]:
+    """Yield how many channels there are, and then the samples of each block, channel by channel."""
+    for place, block in enumerate(decode.channel_blocks(Path(path), Limits(**limits), longest_s, name)):
+        if not place:
+            yield len(block)
+        yield b"".join(channel.tobytes() for channel in block)
 
 
 def span_in_child(content: bytes, path: str, name: str, start_s: float, end_s: float) -> Iterator[bytes]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Literal
 
+from speechsearch.domain.safe_text import one_line
 from speechsearch.domain.values import Span, Transcript, Word
 
 GIVEN = "given"
@@ -89,7 +90,7 @@ def folded(text: str, longest: int) -> list[str]:
     ['one two', 'three']
     """
     lines: list[str] = []
-    for word in "".join(one if one.isprintable() else " " for one in text).split():
+    for word in one_line(text).split():
         if lines and len(lines[-1]) + 1 + len(word) <= longest:
             lines[-1] += f" {word}"
         else:

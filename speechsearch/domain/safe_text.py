@@ -1,4 +1,4 @@
-"""Text of others in files of ours: names of files, cells of tables."""
+"""Text of others in files of ours: names of files, lines, cells of tables."""
 
 from __future__ import annotations
 
@@ -17,6 +17,15 @@ def safe_name(name: str, suffix: str = "") -> str:
     """
     parts = (" " if one in _NOT_IN_NAMES else one for one in name if unicodedata.category(one)[0] != "C")
     return (" ".join("".join(parts).split())[:LONGEST_NAME].strip(" .") or "recording") + suffix
+
+
+def one_line(text: str) -> str:
+    r"""Return text without line breaks, tabs and other characters that cannot be seen.
+
+    >>> one_line("a\n\nb\u2028c\x00 d\u202e")
+    'a b c d'
+    """
+    return " ".join("".join(one if one.isprintable() else " " for one in text).split())
 
 
 def cell(text: str) -> str:

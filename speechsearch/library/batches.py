@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -26,7 +26,7 @@ def batches(items: Iterable[Item], longest_s: float, duration_s: Callable[[Item]
         yield group
 
 
-def ahead(items: Iterator[Item], depth: int = 32) -> Iterator[Item]:
+def ahead(items: Iterator[Item], depth: int = 32) -> Generator[Item, None, None]:
     """Yield the same items, made in a second thread while the first works on those before."""
     waiting: queue.Queue[tuple[Item] | BaseException | None] = queue.Queue(depth)
     is_over = threading.Event()

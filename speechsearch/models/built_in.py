@@ -111,4 +111,50 @@ POCKETSPHINX = ModelCard(
     revision=str(MOST_ACTIVE_HMMS),
 )
 
-CARDS = (MINI, ALL_MINILM_L6_V2, MINI_RECOGNIZER, MINI_READER, POCKETSPHINX, *WHISPER, given.CARD)
+GE2E = ModelCard(
+    name="ge2e",
+    task="speaker encoder",
+    factory="speechsearch.models.ge2e:load",
+    summary="Resemblyzer's small LSTM: tells voices apart in any language",
+    licence="Apache-2.0",
+    parameters_m=1.4,
+    memory_mb=60,
+    download_mb=17,
+    files=(
+        ModelFile(
+            "pretrained.pt",
+            "39373b86598fa3da9fcddee6142382efe09777e8d37dc9c0561f41f0070f134e",
+            (Packaged((Part("Resemblyzer", "0.1.4", "resemblyzer/pretrained.pt"),)),),
+        ),
+    ),
+    dim=256,
+)
+
+WESPEAKER_RESNET34 = ModelCard(
+    name="wespeaker-resnet34",
+    task="speaker encoder",
+    factory="speechsearch.models.onnx_speaker:load",
+    summary="WeSpeaker's ResNet34, trained on VoxCeleb: tells voices apart better, and takes longer",
+    licence="CC-BY-4.0",
+    parameters_m=6.6,
+    memory_mb=120,
+    download_mb=27,
+    files=(
+        ModelFile(
+            "voxceleb_resnet34_LM.onnx",
+            "7bb2f06e9df17cdf1ef14ee8a15ab08ed28e8d0ef5054ee135741560df2ec068",
+            (
+                OnHub(
+                    "Wespeaker/wespeaker-voxceleb-resnet34-LM",
+                    "f0c48c298fd835726c27956a5d617bad7115627e",
+                    "voxceleb_resnet34_LM.onnx",
+                ),
+            ),
+        ),
+    ),
+    dim=256,
+)
+
+CARDS = (
+    MINI, ALL_MINILM_L6_V2, MINI_RECOGNIZER, MINI_READER, POCKETSPHINX, *WHISPER, given.CARD, GE2E, WESPEAKER_RESNET34,
+)  # fmt: skip

@@ -16,6 +16,15 @@ Task = Literal["speech encoder", "text encoder", "recognizer", "speaker encoder"
 Pooling = Literal["mean", "cls", "last"]
 
 
+def primary_language(language: str | None) -> str:
+    """Return the first part of a language's code in small letters; "" for none.
+
+    >>> primary_language("EN_gb"), primary_language(None)
+    ('en', '')
+    """
+    return language.lower().replace("_", "-").split("-")[0] if language else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Shipped:
     """A file below ``speechsearch/assets``."""
@@ -169,7 +178,7 @@ class ModelCard:
             CapabilityError: it does not.
         """
         known = self.languages
-        if language is not None and known and language.lower().replace("_", "-").split("-")[0] not in known:
+        if language is not None and known and primary_language(language) not in known:
             raise CapabilityError(
                 f"The {self.task} '{self.name}' does not know the language '{language}'.",
                 f"It knows: {', '.join(known)}.",

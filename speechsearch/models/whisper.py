@@ -9,12 +9,9 @@ at a pause and leave out the rest; then a word seems to last for seconds, and th
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 from ctranslate2 import StorageView
@@ -23,19 +20,13 @@ from faster_whisper.tokenizer import Tokenizer
 from faster_whisper.transcribe import get_suppressed_tokens, merge_punctuations
 from numpy.typing import NDArray
 
-from speechsearch.domain.errors import ModelUnavailableError
-from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio, Transcript, Word
-from speechsearch.models.card import ModelCard
+from speechsearch.domain.errors import CapabilityError, ModelUnavailableError
+from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio, Transcript
+from speechsearch.models.card import ModelCard, primary_language
+from speechsearch.models.files import together
 from speechsearch.models.load import Located
-from speechsearch.models.whisper_windows import (
-    LONG_S,
-    SHORT_S,
-    Window,
-    halves,
-    has_hole,
-    timed_words,
-    windows_of,
-)
+from speechsearch.models.whisper_windows import LONG_S, SHORT_S, halves, has_hole, padded_s, timed_words
+from speechsearch.models.windows import Window, Written, is_loop, transcripts_of, windows_of
 
 BATCH_WINDOWS = 8
 FRAMES_A_SECOND = 100
@@ -44,10 +35,10 @@ TOKENS_A_SECOND = 14
 NO_SPEECH, UNLIKELY = 0.4, -1.0
 """Of silence and noise Whisper says that nobody speaks (.52 and more; speech .03 and less) and writes something that it
 holds for unlikely itself (a mean log probability of -1.1 and less a token; speech -.4 and more)."""
-LOOPING = 2.4
-"""A text that zlib makes so many times smaller repeats itself (Whisper's own threshold)."""
 REPEATED_TOKENS = 4
 """A window that loops is written once more, so many tokens never the same twice."""
+MOST_CONTEXT = 223
+"""Tokens of hotwords, as Whisper was trained."""
 PREPENDED, APPENDED = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
 
 
@@ -58,12 +49,10 @@ def load(located: Located) -> WhisperRecognizer:
         ModelUnavailableError: the files do not fit each other or this version of the program, or CUDA is not there.
     """
     is_on_gpu = located.device.name == "cuda"
-    with TemporaryDirectory(prefix="speechsearch-whisper-") as name:
-        for file, path in located.files.items():
-            (Path(name) / file).symlink_to(path.resolve())
+    with together(located.files) as folder:
         try:
             model = WhisperModel(
-                name,
+                str(folder),
                 device="cuda" if is_on_gpu else "cpu",
                 compute_type="float16" if is_on_gpu else "int8",
                 cpu_threads=located.device.threads,
@@ -78,12 +67,13 @@ def load(located: Located) -> WhisperRecognizer:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """The words of a window, or the halves of it that are to be heard instead."""
+class Wish:
+    """How windows are to be written: the language that is spoken ("" if it is to be heard), the task, hotwords."""
 
-    window: Window
-    words: Sequence[Word]
-    halves: Sequence[Window] = ()
+    language: str = ""
+    task: Literal["transcribe", "translate"] = "transcribe"
+    hotwords: str = ""
+    is_again: bool = False
 
 
 class WhisperRecognizer:
@@ -98,60 +88,75 @@ class WhisperRecognizer:
     ) -> list[Transcript]:
         """Return one transcript a passage, in order, with word times; the language is heard where none is said.
 
+        Hotwords stand before the transcript as if they had been said before.
+
         Raises:
             CapabilityError: the model does not know the language.
         """
         self.card.check_language(language)
-        spoken = language.lower().replace("_", "-").split("-")[0] if language else None
+        named = ", ".join(filter(None, map(str.strip, hotwords)))
+        return self._written(sounds, Wish(primary_language(language), hotwords=named))
+
+    def translate(self, sounds: Sequence[Audio], language: str | None = None) -> list[Transcript]:
+        """Return what is said in each passage, in English, in order.
+
+        The times of words are rough: an English word is where the decoder looked, in no fixed order.
+
+        Raises:
+            CapabilityError: the model does not know the language, or only English.
+        """
+        self.card.check_language(language)
+        if not self.card.translates:
+            raise CapabilityError(f"The recognizer '{self.name}' does not translate.", "Choose a multilingual Whisper.")
+        return self._written(sounds, Wish(primary_language(language), "translate"))
+
+    def _written(self, sounds: Sequence[Audio], wish: Wish) -> list[Transcript]:
         todo = [window for place, sound in enumerate(sounds) for window in windows_of(place, sound.samples)]
         written: list[Written] = []
         while todo:
-            found = [
-                one
-                for padded_s in (SHORT_S, LONG_S)
-                for batch in batches([window for window in todo if window.padded_s == padded_s])
-                for one in self._write(batch, spoken)
-            ]
-            written += found
-            todo = [half for one in found for half in one.halves]
-        words: list[list[Word]] = [[] for _ in sounds]
-        for one in sorted(written, key=lambda one: one.window.start_s):
-            words[one.window.place] += one.words
-        return [Transcript(" ".join(word.text for word in found), self.name, tuple(found)) for found in words]
+            again: list[Window] = []
+            for length_s in (SHORT_S, LONG_S):
+                for batch in batches([window for window in todo if padded_s(window) == length_s]):
+                    for one in self._write(batch, wish):
+                        pieces = halves(one.window) if is_incomplete(one, wish) else ()
+                        again += pieces
+                        written += () if pieces else (one,)
+            todo = again
+        return transcripts_of(written, len(sounds), self.name)
 
-    def _write(self, windows: Sequence[Window], spoken: str | None) -> list[Written]:
-        """Return the words of windows that are padded to the same length."""
+    def _write(self, windows: Sequence[Window], wish: Wish) -> list[Written]:
+        """Return what is written of windows that are padded to the same length."""
         frames = np.stack([self._frames(window) for window in windows])
         heard = self._model.model.encode(StorageView.from_array(frames), to_cpu=True)
-        languages = [spoken or "en"] * len(windows)
-        if spoken is None and self._model.model.is_multilingual:
+        languages = [wish.language or "en"] * len(windows)
+        if not wish.language and self._model.model.is_multilingual:
             languages = [likeliest[0][0][2:-2] for likeliest in self._model.model.detect_language(heard)]
         states = np.asarray(heard)
         written: list[Written] = []
         for language in dict.fromkeys(languages):
             places = [place for place, one in enumerate(languages) if one == language]
-            written += self._decode([windows[place] for place in places], states[places], language)
+            these = [windows[place] for place in places]
+            written += self._decode(these, states[places], replace(wish, language=language))
         return written
 
     def _frames(self, window: Window) -> NDArray[np.float32]:
         """Return what Whisper hears of a window and the silence after it, (mel bands, frames) float32."""
-        silence = window.padded_s * SAMPLE_RATE_HZ - len(window.samples)
+        silence = padded_s(window) * SAMPLE_RATE_HZ - len(window.samples)
         frames: NDArray[np.float32] = self._model.feature_extractor(np.pad(window.samples, (0, silence)), padding=0)
         return frames
 
-    def _decode(
-        self, windows: Sequence[Window], states: NDArray[Any], language: str, is_again: bool = False
-    ) -> list[Written]:
-        """Return the words of windows in one language, given the encoder's states, (windows, states, width)."""
+    def _decode(self, windows: Sequence[Window], states: NDArray[Any], wish: Wish) -> list[Written]:
+        """Return what is written of windows in one language, given the encoder's states, (windows, states, width)."""
         model = self._model.model
-        tokenizer = Tokenizer(self._model.hf_tokenizer, model.is_multilingual, "transcribe", language)
+        tokenizer = Tokenizer(self._model.hf_tokenizer, model.is_multilingual, wish.task, wish.language)
         heard = StorageView.from_array(np.ascontiguousarray(states))
+        before = context(tokenizer, wish.hotwords)
         found = model.generate(
             heard,
-            [[*tokenizer.sot_sequence, tokenizer.no_timestamps]] * len(windows),
+            [[*before, *tokenizer.sot_sequence, tokenizer.no_timestamps]] * len(windows),
             beam_size=1,
-            max_length=windows[0].padded_s * TOKENS_A_SECOND,
-            no_repeat_ngram_size=REPEATED_TOKENS if is_again else 0,
+            max_length=len(before) + padded_s(windows[0]) * TOKENS_A_SECOND,
+            no_repeat_ngram_size=REPEATED_TOKENS if wish.is_again else 0,
             suppress_tokens=list(get_suppressed_tokens(tokenizer, [-1])),
             return_scores=True,
             return_no_speech_prob=True,
@@ -162,16 +167,28 @@ class WhisperRecognizer:
         written: list[Written] = []
         for place, (window, one) in enumerate(zip(windows, found, strict=True)):
             text = tokenizer.decode(tokens[place])
-            if is_loop(text) and not is_again:
-                written += self._decode([window], states[place : place + 1], language, is_again=True)
-            elif is_nothing(text, one.no_speech_prob, one.scores[0]) or is_loop(text):
-                written.append(Written(window, ()))
+            if is_loop(text) and not wish.is_again:
+                written += self._decode([window], states[place : place + 1], replace(wish, is_again=True))
+            elif is_nothing(text, one.no_speech_prob, one.scores[0], wish.hotwords) or is_loop(text):
+                written.append(Written(window, language=wish.language))
             else:
                 merge_punctuations(aligned[place], PREPENDED, APPENDED)
                 words = timed_words(window, aligned[place])
-                pieces = halves(window) if has_hole(window, words) else ()
-                written.append(Written(window, () if pieces else words, pieces))
+                said = " ".join(word.text for word in words)
+                written.append(Written(window, said, words, wish.language, one.scores[0], len(tokens[place])))
         return written
+
+
+def context(tokenizer: Tokenizer, hotwords: str) -> list[int]:
+    """Return the tokens before a transcript that make hotwords likelier; none where there are no hotwords."""
+    if not hotwords:
+        return []
+    return [tokenizer.sot_prev, *tokenizer.encode(f" {hotwords}")[:MOST_CONTEXT]]
+
+
+def is_incomplete(written: Written, wish: Wish) -> bool:
+    """Return whether something was left out. The words of a translation are in another order, so that nobody knows."""
+    return bool(written.words) and wish.task == "transcribe" and has_hole(written.window, written.words)
 
 
 def batches(windows: Sequence[Window]) -> list[Sequence[Window]]:
@@ -179,20 +196,11 @@ def batches(windows: Sequence[Window]) -> list[Sequence[Window]]:
     return [windows[start : start + BATCH_WINDOWS] for start in range(0, len(windows), BATCH_WINDOWS)]
 
 
-def is_nothing(text: str, no_speech: float, log_probability: float) -> bool:
-    """Return whether a text stands for silence: without letters, or made up for a noise.
+def is_nothing(text: str, no_speech: float, log_probability: float, hotwords: str = "") -> bool:
+    """Return whether a text stands for silence: without letters, or made up for a noise, or hotwords said by nobody.
 
     >>> is_nothing(" you", 0.92, -1.14), is_nothing(" You.", 0.02, -0.3), is_nothing(" .", 0.02, -0.3)
     (True, False, True)
     """
-    return not any(map(str.isalnum, text)) or (no_speech > NO_SPEECH and log_probability < UNLIKELY)
-
-
-def is_loop(text: str) -> bool:
-    """Return whether a text repeats itself as nobody does.
-
-    >>> is_loop(" and then" * 40), is_loop(" Why is octopus blood blue?")
-    (True, False)
-    """
-    data = text.encode()
-    return len(data) > LOOPING * len(zlib.compress(data))
+    is_unlikely = log_probability < UNLIKELY or bool(hotwords)
+    return not any(map(str.isalnum, text)) or (no_speech > NO_SPEECH and is_unlikely)

@@ -45,8 +45,12 @@ def _card(
     summary: str,
     languages: tuple[str, ...] = FIRST_LANGUAGES,
     packaged: dict[str, Packaged] | None = None,
+    translates: bool = True,
 ) -> ModelCard:
-    """Return the card of a size; ``hub`` is a repository and its revision, ``sha256`` of all files, weights first."""
+    """Return the card of a size; ``hub`` is a repository and its revision, ``sha256`` of all files, weights first.
+
+    ``translates``: whether it was trained to, if it is multilingual at all.
+    """
     sources: dict[str, tuple[Source, ...]] = {
         name: (*((packaged[name],) if packaged else ()), OnHub(*hub, name)) for name in sha256
     }
@@ -62,6 +66,8 @@ def _card(
         download_mb=download_mb,
         files=tuple(ModelFile(name, digest, sources[name]) for name, digest in sha256.items()),
         revision=VERSION,
+        takes_hotwords=True,
+        translates=translates and languages != ("en",),
     )
 
 
@@ -157,8 +163,9 @@ WHISPER_LARGE_V3_TURBO = _card(
     },
     809,
     1622,
-    "Whisper large-v3 with a small decoder: 100 languages, near large at a fraction of its time",
+    "Whisper large-v3 with a small decoder: 100 languages, near large at a fraction of its time; does not translate",
     LANGUAGES,
+    translates=False,
 )
 WHISPER_DISTIL_LARGE_V3 = _card(
     "distil-large-v3",
@@ -215,4 +222,6 @@ def card_of_folder(name: str, folder: Path, licence: str = "unknown") -> ModelCa
         download_mb=round(sum(path.stat().st_size for path in files) / 1e6),
         files=tuple(ModelFile(path.name, sha256_of(path)) for path in files),
         revision=VERSION,
+        takes_hotwords=True,
+        translates=is_multilingual,
     )

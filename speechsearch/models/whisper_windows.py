@@ -1,25 +1,19 @@
-"""The stretches of sound that Whisper hears at once, and the times of words in them."""
+"""The two lengths of Whisper's windows, the holes it leaves in them, and the times of words."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Word
+from speechsearch.models.windows import Window, quietest_s
 
 SHORT_S, LONG_S = 15, 30
 """The two lengths of windows. Whisper was trained on the longer; in the shorter, which has to end in silence, it makes
 no more mistakes in half the time (docs/training-log.md)."""
 QUIET_END_S = 1.5
-LONGEST_PIECE_S, CUT_WITHIN_S, CUT_FRAME_S = 27.0, 1.5, 0.1
-"""A longer passage is cut into equal pieces, each cut moved to the quietest tenth of a second near it."""
-SHORTEST_S = 0.1
-"""Nothing can be said in less."""
 LONGEST_WORD_S = 3.0
 """The times of words have no gaps, so a longer one stands for a stretch of sound that was left out, or for a pause."""
 SHORTEST_HALVED_S = 4.0
@@ -27,41 +21,13 @@ TICK_S = 0.02
 """Of word times."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Window:
-    """A piece of a passage that is heard at once: ``samples`` (n,) float32, at most 30 s, from ``start_s`` on."""
+def padded_s(window: Window) -> int:
+    """Return how long a window is with the silence that Whisper hears after it.
 
-    place: int
-    start_s: float
-    samples: NDArray[np.float32]
-
-    @property
-    def duration_s(self) -> float:
-        """Length in seconds."""
-        return len(self.samples) / SAMPLE_RATE_HZ
-
-    @property
-    def padded_s(self) -> int:
-        """How long it is with the silence that Whisper hears after it."""
-        return SHORT_S if self.duration_s <= SHORT_S - QUIET_END_S else LONG_S
-
-
-def windows_of(place: int, samples: NDArray[np.float32]) -> list[Window]:
-    """Return the windows in which a passage is heard: one up to 30 s, else equal ones, cut where it is quietest.
-
-    >>> [window.duration_s for window in windows_of(0, np.ones(40 * SAMPLE_RATE_HZ, np.float32))]
-    [18.5, 21.5]
+    >>> [padded_s(Window(0, 0.0, np.zeros(n * SAMPLE_RATE_HZ, np.float32))) for n in (13, 14)]
+    [15, 30]
     """
-    rate_hz = SAMPLE_RATE_HZ
-    duration_s = len(samples) / rate_hz
-    if duration_s < SHORTEST_S:
-        return []
-    count = 1 if duration_s <= LONG_S else int(np.ceil(duration_s / LONGEST_PIECE_S))
-    cuts_s = [0.0, *(quietest_s(samples, duration_s * number / count) for number in range(1, count)), duration_s]
-    return [
-        Window(place, start_s, samples[round(start_s * rate_hz) : round(end_s * rate_hz)])
-        for start_s, end_s in pairwise(cuts_s)
-    ]
+    return SHORT_S if window.duration_s <= SHORT_S - QUIET_END_S else LONG_S
 
 
 def halves(window: Window) -> tuple[Window, ...]:
@@ -89,20 +55,6 @@ def has_hole(window: Window, words: Sequence[Word]) -> bool:
     lengths_s = [word.end_s - word.start_s for word in words]
     last_s = words[-1].end_s - window.start_s if words else 0.0
     return max(*lengths_s, window.duration_s - last_s, 0.0) > LONGEST_WORD_S
-
-
-def quietest_s(samples: NDArray[np.float32], near_s: float) -> float:
-    """Return where to cut a sound: the start of the quietest tenth of a second within 1.5 s of a time.
-
-    >>> sound = np.ones(4 * SAMPLE_RATE_HZ, np.float32)
-    >>> sound[3 * SAMPLE_RATE_HZ :] = 0
-    >>> quietest_s(sound, 2.0)
-    3.0
-    """
-    step = round(CUT_FRAME_S * SAMPLE_RATE_HZ)
-    first = round((near_s - CUT_WITHIN_S) / CUT_FRAME_S)
-    frames = samples[first * step :][: round(2 * CUT_WITHIN_S / CUT_FRAME_S) * step].reshape(-1, step)
-    return round((first + int((frames**2).mean(1).argmin())) * CUT_FRAME_S, 1)
 
 
 def timed_words(window: Window, aligned: Iterable[Mapping[str, Any]]) -> list[Word]:

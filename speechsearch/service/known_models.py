@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from speechsearch.domain.captions import GIVEN
 from speechsearch.models.card import ModelCard, Task
 from speechsearch.models.catalog import Catalog
 from speechsearch.service.settings import EngineSettings
@@ -52,6 +53,11 @@ def used_models(catalog: Catalog, chosen: EngineSettings) -> set[tuple[Task, str
             used.add(model)
             waiting += catalog.get(*model).needs
     return used
+
+
+def recognizers(catalog: Catalog) -> list[ModelCard]:
+    """Return the cards of the models that can write down a file; transcripts that were given cannot."""
+    return [card for card in catalog.of("recognizer") if card.name != GIVEN]
 
 
 def languages(codes: Sequence[str]) -> str:

@@ -6,16 +6,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
-from speechsearch import audio
 from speechsearch.domain.errors import (
     ConfigurationError,
     FingerprintMismatchError,
-    MissingDependencyError,
     NotFoundError,
 )
 from speechsearch.domain.folder_lock import DataFolderLock
 from speechsearch.domain.limits import Limits
-from speechsearch.domain.values import Passage
 from speechsearch.index import VectorIndex, open_index
 from speechsearch.library.library import Library
 from speechsearch.library.makers import Makers
@@ -32,14 +29,17 @@ from speechsearch.retrieval.engine_cards import engine_cards
 from speechsearch.retrieval.engines import build_engines
 from speechsearch.service.ask import Ask
 from speechsearch.service.browse import Browse
+from speechsearch.service.diarizer import Diarizer
 from speechsearch.service.exports import Export
 from speechsearch.service.feedback import Feedback
 from speechsearch.service.found import FoundCounts
 from speechsearch.service.manage import Manage
+from speechsearch.service.model_files import ModelFiles
 from speechsearch.service.my_names import MyNames
 from speechsearch.service.names_heard import NamesHeard
 from speechsearch.service.search import BackgroundSample, Search
 from speechsearch.service.settings import Settings, is_on_space, is_on_zero_gpu
+from speechsearch.service.transcription import Transcriber
 from speechsearch.store import Store
 
 Purpose = Literal["use", "check", "rebuild"]
@@ -49,8 +49,8 @@ class Service:
     """One open data folder. Use as a context manager.
 
     ``search`` finds passages, ``ask`` answers in sentences, ``browse`` shows what there is, ``manage`` changes it,
-    ``export`` takes it out, ``feedback`` keeps judgements, ``names`` keeps the list of names, and ``names_heard`` says
-    where they were heard.
+    ``export`` takes it out, ``feedback`` keeps judgements, ``names`` keeps the list of names, ``names_heard`` says
+    where they were heard, ``transcriber`` writes down files that are not kept, ``diarizer`` says who speaks in them.
     """
 
     def __init__(
@@ -68,6 +68,8 @@ class Service:
             BackgroundSample(library),
             store.passages.tracks,
         )
+        self.transcriber = transcriber_of(settings, loader)
+        self.diarizer = Diarizer(loader, settings.limits)
         self._found = FoundCounts(store)
         self.browse = Browse(settings, library, self._found)
         self.names = MyNames(library, self.browse)
@@ -138,19 +140,6 @@ class Service:
             lock.release()
             raise
 
-    def transcribe(self, path: Path) -> list[tuple[Passage, str]]:
-        """Return a file's passages and what the first recogniser makes of each; nothing is kept.
-
-        Raises:
-            MissingDependencyError: the settings name no recogniser.
-        """
-        baselines = [one for one in self.library.makers.baselines if not one.is_given]
-        if not baselines:
-            raise MissingDependencyError("There is no recogniser.", "Set SPEECHSEARCH_ENGINES__RECOGNIZER.")
-        found = list(audio.passages(path, self.settings.segmentation, self.limits))
-        texts = baselines[0].recognizer.transcribe([sound for _, sound in found])
-        return [(Passage("", "", span), said.text) for (span, _), said in zip(found, texts, strict=True)]
-
     def close(self) -> None:
         """Write everything and let go of the data folder."""
         try:
@@ -171,11 +160,33 @@ class Service:
 
 def new_loader(settings: Settings) -> ModelLoader:
     """Return a loader of models as the settings want it."""
-    chosen = settings.models
-    may_download = is_on_space() if chosen.may_download is None else chosen.may_download
-    folder = Path(chosen.folder).expanduser() if chosen.folder else None
-    cache_dir = settings.data_dir.expanduser().resolve() / "models"
-    return ModelLoader(catalog(), folder, may_download, chosen.device, chosen.dtype, cache_dir)
+    chosen, folder = settings.models, models_folder(settings)
+    return ModelLoader(catalog(), folder, may_download(settings), chosen.device, chosen.dtype, kept_models(settings))
+
+
+def may_download(settings: Settings) -> bool:
+    """Return whether files of models that are not on this machine are fetched when they are first needed."""
+    return is_on_space() if settings.models.may_download is None else settings.models.may_download
+
+
+def model_files(settings: Settings) -> ModelFiles:
+    """Return what is known of the files of models on this machine."""
+    return ModelFiles(catalog(), models_folder(settings), kept_models(settings))
+
+
+def models_folder(settings: Settings) -> Path | None:
+    """Return the user's own folder of models."""
+    return Path(settings.models.folder).expanduser() if settings.models.folder else None
+
+
+def kept_models(settings: Settings) -> Path:
+    """Return where files of models are kept that are fetched or put together."""
+    return settings.data_dir.expanduser().resolve() / "models"
+
+
+def transcriber_of(settings: Settings, loader: ModelLoader) -> Transcriber:
+    """Return what writes down files, within the limits of the settings; it needs no open data folder."""
+    return Transcriber(loader, settings.segmentation, settings.limits)
 
 
 def makers_of(settings: Settings, loader: ModelLoader) -> Makers:

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from speechsearch.domain.captions import GIVEN
 from speechsearch.domain.errors import ConfigurationError
 from speechsearch.domain.limits import Group, Limits, Segmentation
 from speechsearch.library.backup import checked_folder
@@ -220,6 +221,16 @@ def read_settings() -> Settings:
         raise ConfigurationError(f"{name}: {first['msg']}.", hint) from error
     except SettingsError as error:
         raise ConfigurationError(f"{error}.", hint) from error
+
+
+def default_recognizer(chosen: EngineSettings) -> str:
+    """Return the recogniser that writes files down where none is named: the first of the settings that is a model.
+
+    >>> [default_recognizer(EngineSettings(recognizer=named)) for named in ("given,mini", "none")]
+    ['mini', 'whisper-base']
+    """
+    named = [name for name in chosen.recognizers if name != GIVEN]
+    return named[0] if named else str(EngineSettings.model_fields["recognizer"].default)
 
 
 def backup_folder(settings: Settings) -> Path | None:

@@ -7,9 +7,9 @@ from pathlib import Path
 from speechsearch.models.card import Task
 from speechsearch.models.catalog import Catalog, catalog
 from speechsearch.models.load import ModelLoader
-from tests.tiny import bert, hubert, reader, wav2vec2, whisper
+from tests.tiny import bert, hubert, reader, speaker, wav2vec2, whisper
 
-FAMILIES = (bert, whisper, hubert, wav2vec2, reader)
+FAMILIES = (bert, whisper, hubert, wav2vec2, speaker, reader)
 """One file each; ``CARD`` lacks only the files, which ``save`` writes into a folder."""
 
 

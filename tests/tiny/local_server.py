@@ -51,9 +51,10 @@ def local_server() -> Iterator[LocalServer]:
                 if value:
                     self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(content)
+            if self.command != "HEAD":
+                self.wfile.write(content)
 
-        do_GET = do_POST = _answer
+        do_GET = do_POST = do_HEAD = _answer
 
         def log_message(self, *_: object) -> None:
             pass

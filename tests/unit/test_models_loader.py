@@ -91,7 +91,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, list[tuple
     def cached(repository: str, path: str, *, revision: str) -> None:
         asked["cache"].append((repository, path, revision))
 
-    def download(repository: str, path: str, *, revision: str) -> str:
+    def download(repository: str, path: str, *, revision: str, local_dir: Path | None) -> str:
         asked["download"].append((repository, path, revision))
         (tmp_path / "downloaded").write_bytes(WORDS)
         return str(tmp_path / "downloaded")
@@ -174,9 +174,9 @@ def test_what_is_missing_says_how_to_get_it(factory: list[Located], tmp_path: Pa
     line = r"Run: python -m pip install --no-deps speechsearch-words==1\.0"
     with pytest.raises(MissingDependencyError, match=line):
         written(card(PACKAGE))
-    with pytest.raises(MissingDependencyError, match=f"{line}; or put it into .*writer; or allow the download"):
+    with pytest.raises(MissingDependencyError, match=f"{line}; or put it into .*writer; or download it: python -m"):
         written(card(PACKAGE, HUB), folder=tmp_path)
-    with pytest.raises(ModelUnavailableError, match=r"not on this machine\. Allow the download \(SPEECHSEARCH_"):
+    with pytest.raises(ModelUnavailableError, match=r"not on this machine\. Download it: python -m"):
         written(card(HUB))
     with pytest.raises(ModelUnavailableError, match="Set a folder of models"):
         written(card())
@@ -201,7 +201,7 @@ def test_the_hub_is_asked_last_and_only_when_allowed(
 
 
 def test_a_download_that_fails_says_so(factory: list[Located], monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*names: str, revision: str) -> str:
+    def fail(*names: str, revision: str, local_dir: Path | None) -> str:
         raise ConnectionError("no route")
 
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", fail)

@@ -19,7 +19,8 @@ from speechsearch.models.device import Device
 from speechsearch.models.files import FileFinder
 from speechsearch.models.load import Located, ModelLoader
 from speechsearch.models.whisper_cards import LANGUAGES, WHISPER_BASE, WHISPER_TINY_EN, card_of_folder
-from speechsearch.models.whisper_windows import windows_of
+from speechsearch.models.whisper_windows import padded_s
+from speechsearch.models.windows import windows_of
 from speechsearch.text.words import spoken_words
 
 JOINED = ("s015", "s066", "s059")
@@ -93,8 +94,8 @@ def test_a_long_sound_is_cut_into_equal_windows_in_its_silences() -> None:
     windows = windows_of(3, sound)
     assert [window.start_s for window in windows] == [0, 24.0, 51.0, 76.0] and {one.place for one in windows} == {3}
     np.testing.assert_array_equal(np.concatenate([window.samples for window in windows]), sound)
-    assert [one.padded_s for one in windows_of(0, sound[: 13 * SAMPLE_RATE_HZ])] == [15]
-    assert [one.padded_s for one in windows_of(0, sound[: 14 * SAMPLE_RATE_HZ])] == [30]
+    assert [padded_s(one) for one in windows_of(0, sound[: 13 * SAMPLE_RATE_HZ])] == [15]
+    assert [padded_s(one) for one in windows_of(0, sound[: 14 * SAMPLE_RATE_HZ])] == [30]
     assert all(one.duration_s <= 30 for n in range(25, 130) for one in windows_of(0, np.ones(n * SAMPLE_RATE_HZ + 7)))
 
 

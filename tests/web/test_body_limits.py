@@ -27,6 +27,9 @@ from tests.web.whole import no_files_left, whole_app
 CHUNK = b"x" * 2**16
 HUGE_BYTES = 400 * 10**6
 RECORDINGS, QUESTIONS = ("POST", "/api/v1/recordings"), ("POST", "/gradio_api/upload")
+TRANSCRIPTIONS, TRANSLATIONS = ("POST", "/v1/audio/transcriptions"), ("POST", "/v1/audio/translations")
+UPLOADS = {RECORDINGS: 422, QUESTIONS: 422, TRANSCRIPTIONS: 400, TRANSLATIONS: 400}
+"""The routes that take files, and what they answer to a form that breaks off."""
 FORM = "multipart/form-data; boundary=b"
 FILE_HEAD = b'--b\r\nContent-Disposition: form-data; name="files"; filename="a.wav"\r\n\r\n'
 FIELD_HEAD = b'--b\r\nContent-Disposition: form-data; name="metadata"\r\n\r\n'
@@ -97,10 +100,10 @@ def client(house: House) -> Iterator[TestClient]:
 def taking_routes(app) -> list[tuple[str, str]]:
     taking = ("POST", "PUT", "PATCH", "DELETE")
     found = {(one.method, example(one.path, VALUES)) for one in all_routes(app) if one.method in taking}
-    return sorted(found - {RECORDINGS, QUESTIONS})
+    return sorted(found - UPLOADS.keys())
 
 
-def test_no_route_but_one_takes_a_large_body(house: House, client: TestClient) -> None:
+def test_no_route_but_those_for_files_takes_a_large_body(house: House, client: TestClient) -> None:
     with no_files_left(house.folder):
         found = taking_routes(house.app)
         assert len(found) > 20
@@ -108,8 +111,8 @@ def test_no_route_but_one_takes_a_large_body(house: House, client: TestClient) -
             answer = client.request(method, path, content=b"", headers={"Content-Length": str(HUGE_BYTES)})
             assert answer.status_code in (403, 413), (method, path)
             assert answer.status_code == 413 or answer.json()["code"] == "refused", (method, path)
-        for told in (QUESTIONS, RECORDINGS):
-            longest = {QUESTIONS: LONGEST_QUESTION_BYTES, RECORDINGS: house.service.limits.archive_bytes}[told]
+        for told in UPLOADS:
+            longest = LONGEST_QUESTION_BYTES if told == QUESTIONS else house.service.limits.archive_bytes
             answer = client.request(*told, content=b"", headers={"Content-Length": str(longest + 2**21)})
             assert answer.status_code == 413
 
@@ -129,18 +132,19 @@ def test_bodies_of_untold_length_are_read_up_to_the_limit_and_no_further(house: 
 
 
 def test_fields_of_the_uploads_forms_are_short(house: House, client: TestClient) -> None:
-    for method, path in (RECORDINGS, QUESTIONS):
+    for method, path in UPLOADS:
         with no_files_left(house.folder):
             status, read_bytes = send(client, method, path, FIELD_HEAD)
         assert (status, read_bytes < 3 * 10**6) == (413, True)
 
 
-@pytest.mark.parametrize(("method", "path"), [RECORDINGS, QUESTIONS])
+@pytest.mark.parametrize(("method", "path"), UPLOADS)
 def test_nothing_is_left_of_an_upload_that_breaks_off(house: House, client: TestClient, method: str, path: str) -> None:
+    refused = UPLOADS[method, path]
     with no_files_left(house.folder):
         status, read_bytes = send(client, method, path, FILE_HEAD, 2**20, breaks=True)
-        assert (status, read_bytes) == (422, 2**20 + len(FILE_HEAD))
-        assert send(client, method, path, FILE_HEAD, 2**20)[0] == 422  # no end of the form
+        assert (status, read_bytes) == (refused, 2**20 + len(FILE_HEAD))
+        assert send(client, method, path, FILE_HEAD, 2**20)[0] == refused  # no end of the form
 
 
 def test_a_question_of_more_than_25_mb_leaves_nothing(house: House, client: TestClient) -> None:

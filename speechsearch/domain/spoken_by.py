@@ -1,0 +1,85 @@
+"""Join what is said with who speaks. Pure functions."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import groupby
+
+from speechsearch.domain.segments import Segment
+from speechsearch.domain.speakers import Turn
+from speechsearch.domain.values import Span
+
+
+def with_speakers(
+    segments: Sequence[Segment], turns: Sequence[Turn], names: Mapping[int, str] | None = None
+) -> list[Segment]:
+    """Return the segments with who says them, cut between words where the voice changes.
+
+    A word is said by who speaks longest in it, or nearest to it; a segment without times of words is left whole.
+    ``turns``: by their starts; without any, nothing is known. ``names``: of the voices; "Speaker 1" where none is.
+
+    >>> from speechsearch.domain.values import Word
+    >>> said = Segment(Span(0, 3), "Who? I.", (Word("Who?", 0, 1), Word("I.", 2, 3)))
+    >>> turns = [Turn(Span(0, 1.4), 1), Turn(Span(1.6, 3), 2)]
+    >>> [(one.speaker, one.text, one.span.end_s) for one in with_speakers([said], turns, {2: "Ann"})]
+    [('Speaker 1', 'Who?', 1), ('Ann', 'I.', 3)]
+    """
+    speaking = Speaking(turns)
+    known = names or {}
+    return [
+        replace(part, speaker=known.get(voice) or f"Speaker {voice}") if voice else part
+        for segment in segments
+        for voice, part in _parts(segment, speaking)
+    ]
+
+
+class Speaking:
+    """Finds who speaks in a stretch of time."""
+
+    def __init__(self, turns: Sequence[Turn]) -> None:
+        """``turns``: by their starts."""
+        self._turns = turns
+        self._starts = [turn.span.start_s for turn in turns]
+        self._longest_s = max((turn.span.duration_s for turn in turns), default=0.0)
+
+    def voice(self, span: Span) -> int:
+        """Return the voice that speaks longest in a stretch, or nearest to it; 0 where there are no turns.
+
+        >>> Speaking([Turn(Span(0, 2), 1), Turn(Span(1, 4), 2)]).voice(Span(1.5, 3.0))
+        2
+        """
+        first = bisect_left(self._starts, span.start_s - self._longest_s)
+        heard_s: dict[int, float] = defaultdict(float)
+        for turn in self._turns[first : bisect_right(self._starts, span.end_s)]:
+            heard_s[turn.voice] += max(0.0, _common_s(turn.span, span))
+        best = max(heard_s, key=lambda voice: heard_s[voice], default=0)
+        if best and heard_s[best] > 0:
+            return best
+        nearest = max(self._turns, key=lambda turn: _common_s(turn.span, span), default=None)
+        return nearest.voice if nearest else 0
+
+
+def _common_s(one: Span, other: Span) -> float:
+    """Return for how long both stretches last; less than 0: how far they are apart.
+
+    >>> _common_s(Span(0, 9), Span(2, 3)), _common_s(Span(0, 1), Span(3, 4))
+    (1, -2)
+    """
+    return min(one.end_s, other.end_s) - max(one.start_s, other.start_s)
+
+
+def _parts(segment: Segment, speaking: Speaking) -> Iterator[tuple[int, Segment]]:
+    """Yield who says which part of a segment."""
+    groups = [
+        (voice, tuple(words))
+        for voice, words in groupby(segment.words, lambda word: speaking.voice(Span(word.start_s, word.end_s)))
+    ]
+    if len(groups) < 2:
+        yield groups[0][0] if groups else speaking.voice(segment.span), segment
+        return
+    for voice, words in groups:
+        span = Span(words[0].start_s, words[-1].end_s)
+        yield voice, replace(segment, span=span, text=" ".join(word.text for word in words), words=words)
