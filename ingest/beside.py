@@ -5,18 +5,17 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from ingest.endings import SOUND_SUFFIXES, is_subtitle, passed_over, without_sound
+from ingest.bags import ABOUT, SOUNDS, WRITTEN, Bags
+from ingest.endings import SOUND_SUFFIXES, is_sound, is_subtitle, passed_over, without_sound
 from ingest.metadata import plain_description
 from ingest.sources import LONGEST_NAME, Beside, BesideKind, Found, Source, clean
 
 SUFFIXES = (".json", ".vtt", ".srt")
 """Those of transcripts, the ones that may have the times of words first."""
-BAG, PAYLOAD, SOUNDS, WRITTEN, ABOUT = "bagit.txt", "data", "audio", "transcripts", "collection.json"
-"""The marks of an exported collection, see ``speechsearch/library/bags.py``."""
 LANGUAGE = re.compile(r"\.[a-z]{2,3}(-[a-z0-9]{2,8})?$", re.ASCII)
 CHAPTERS = ".chapters"
 RECOGNIZER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -29,6 +28,16 @@ def may_be_beside(path: PurePosixPath) -> bool:
     (True, False)
     """
     return path.suffix.lower() in SUFFIXES
+
+
+def is_recording(path: PurePosixPath, folders: Set[PurePosixPath]) -> bool:
+    """Tell whether a file is to be taken in, by its ending; in some folders by not being a transcript.
+
+    >>> bag = {PurePosixPath("bag/data/audio")}
+    >>> [is_recording(PurePosixPath(path), bag) for path in ("a.mp3", "a.xyz", "bag/data/audio/a.xyz")]
+    [True, False, True]
+    """
+    return is_sound(path) or (not may_be_beside(path) and not folders.isdisjoint(path.parents))
 
 
 def written_name(name: str) -> str:
@@ -49,7 +58,7 @@ class Companions:
             for path in files
             if path.suffix.lower() in SOUND_SUFFIXES
         }
-        self._bags = {path.parent / PAYLOAD for path in files if path.name == BAG}
+        self.bags = Bags(files)
         self._by_name: dict[tuple[PurePosixPath, str], list[tuple[int, str, PurePosixPath]]] = defaultdict(list)
         for path in self._files:
             name = written_name(path.name)[: -len(path.suffix)]
@@ -73,13 +82,13 @@ class Companions:
             for _, _, path in self._by_name.get((sound.parent, name + CHAPTERS), ())
             if path.suffix.lower() == ".json"
         ]
-        about = [payload / ABOUT for payload in self._bags.intersection(sound.parents)]
+        about = [payload / ABOUT for payload in self.bags.payloads.intersection(sound.parents)]
         collection = [self._beside(path, "collection") for path in about if path in self._files]
         return (*captions, *chapters[:1], *self._written.get(sound, ()), *collection)
 
     def is_exported(self, sound: PurePosixPath) -> bool:
         """Tell whether a recording is part of an exported collection, whose tables are written for spreadsheets."""
-        return not self._bags.isdisjoint(sound.parents)
+        return not self.bags.payloads.isdisjoint(sound.parents)
 
     def used(self, sounds: Iterable[PurePosixPath]) -> set[PurePosixPath]:
         """Return the files that belong to one of the recordings."""
@@ -88,16 +97,16 @@ class Companions:
 
     def is_of_a_bag(self, path: PurePosixPath) -> bool:
         """Tell whether a file is one of those that an exported collection has besides its payload."""
-        return path.parent / PAYLOAD in self._bags and path.suffix == ".txt"
+        return path.parent in {payload.parent for payload in self.bags.payloads} and path.suffix == ".txt"
 
     def _beside(self, path: PurePosixPath, kind: BesideKind = "captions", recognizer: str = "") -> Beside:
-        return Beside(self._files[path], clean(path.name, LONGEST_NAME), kind, recognizer)
+        return Beside(self._files[path], clean(path.name, LONGEST_NAME), kind, recognizer, self.bags.digest_of(path))
 
     def _written_of_bags(self) -> dict[PurePosixPath, list[Beside]]:
         """Return recording -> what recognisers wrote of it, in exported collections."""
         found: dict[PurePosixPath, list[Beside]] = defaultdict(list)
         for path in sorted(self._files):
-            for payload in self._bags.intersection(path.parents):
+            for payload in self.bags.payloads.intersection(path.parents):
                 top, *inside = path.relative_to(payload).parts
                 if top == WRITTEN and len(inside) > 1 and RECOGNIZER.fullmatch(inside[0]):
                     sound = payload.joinpath(SOUNDS, *inside[1:]).with_suffix("")
@@ -118,7 +127,8 @@ def completed(found: Found, inside: PurePosixPath, companions: Companions) -> Fo
     if not isinstance(found, Source):
         return found
     about = plain_description(found.description) if companions.is_exported(inside) else found.description
-    return replace(found, beside=companions.of(inside), description=about)
+    expected = companions.bags.digest_of(inside)
+    return replace(found, beside=companions.of(inside), description=about, sha256=expected)
 
 
 def left_over(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Generator, Iterator, Sequence, Set
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -10,8 +10,9 @@ from typing import Any, Literal
 
 from ingest import transcripts
 from ingest.archives import Member, chunks, errors_of, members
-from ingest.beside import may_be_beside
-from ingest.endings import is_sound, is_table
+from ingest.bags import LARGEST_MANIFEST_BYTES, MANIFEST
+from ingest.beside import is_recording, may_be_beside
+from ingest.endings import is_table
 from ingest.metadata import LARGEST_BYTES
 from ingest.sources import LONGEST_NAME, clean
 from ingest.unpacking import FREE_BYTES, ExhaustedError
@@ -49,16 +50,20 @@ def allowance(packed_bytes: int, limits: Limits) -> Allowance:
     return Allowance(MEMORY_BYTES, cpu_s, wait_s=60.0 + 4 * cpu_s)
 
 
-def entries(path: Path, name: str, limits: Limits, wanted: Wanted) -> Generator[Entry, None, None]:
+def entries(
+    path: Path, name: str, limits: Limits, wanted: Wanted, folders: Collection[PurePosixPath] = ()
+) -> Generator[Entry, None, None]:
     """Yield the files of an archive in its order, with the contents of those that are wanted.
 
     ``name``: how the archive is called in messages about its members; those about all of it have its name on the disk.
+    ``folders``: in these, files are recordings whatever their ending is.
 
     Raises:
         ArchiveError: it is damaged, not an archive, or past the limits, those of memory and time included.
         OSError: it cannot be read.
     """
     arguments = {"path": str(path.absolute()), "name": name, "limits": limits.model_dump(), "wanted": wanted}
+    arguments["folders"] = list(map(str, folders))
     allowed = allowance(path.stat().st_size, limits)
     with closing(in_child(f"{__name__}:read_in_child", arguments, allowed, f"'{path.name}'", ArchiveError)) as values:
         for value in values:
@@ -87,12 +92,12 @@ def _error(value: dict[str, Any]) -> InputError | None:
 
 
 def read_in_child(
-    content: bytes, path: str, name: str, limits: dict[str, Any], wanted: Wanted
+    content: bytes, path: str, name: str, limits: dict[str, Any], wanted: Wanted, folders: Sequence[str]
 ) -> Iterator[dict[str, Any] | bytes]:
     """Yield, for each member, what is known of it and, where it is wanted, its content and how that ended."""
-    allowed = Limits(**limits)
+    allowed, places = Limits(**limits), set(map(PurePosixPath, folders))
     for member in members(Path(path), allowed):
-        most_bytes = _wanted_bytes(member.path, wanted, allowed)
+        most_bytes = _wanted_bytes(member.path, wanted, places, allowed)
         has_content = member.error is None and most_bytes > 0
         error = member.error and described(member.error)
         yield {
@@ -111,12 +116,14 @@ def read_in_child(
             yield {"error": error}
 
 
-def _wanted_bytes(path: PurePosixPath, wanted: Wanted, limits: Limits) -> int:
+def _wanted_bytes(path: PurePosixPath, wanted: Wanted, folders: Set[PurePosixPath], limits: Limits) -> int:
     """Return how much is read of a member, 0 for nothing."""
     if wanted == "sounds":
-        return limits.file_bytes if is_sound(path) else 0
+        return limits.file_bytes if is_recording(path, folders) else 0
     if is_table(path):
         return LARGEST_BYTES
+    if path.name == MANIFEST:
+        return LARGEST_MANIFEST_BYTES
     return transcripts.LARGEST_BYTES if may_be_beside(path) else 0
 
 

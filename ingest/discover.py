@@ -11,8 +11,9 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from ingest.archives import member_path
-from ingest.beside import Companions, companions_in, completed, left_over, may_be_beside
-from ingest.endings import is_archive, is_hidden, is_sound, is_table
+from ingest.bags import content_hash
+from ingest.beside import Companions, companions_in, completed, is_recording, left_over, may_be_beside
+from ingest.endings import is_archive, is_hidden, is_table
 from ingest.folders import files_below, unreadable
 from ingest.matching import Tables, matched
 from ingest.metadata import FILE_NAME, LARGEST_BYTES, Metadata, edited
@@ -174,6 +175,7 @@ def _plan_files(
             problems += plan.keep(inside.parent, _read_table(path, f"{prefix}{inside}", plan), tables)
     described, unused = matched((inside for inside, _ in files if not is_table(inside)), tables)
     companions = Companions(dict(files))
+    problems += companions.bags.problems
     sounds: list[PurePosixPath] = []
     others: list[PurePosixPath] = []
     found: list[Found] = []
@@ -186,7 +188,7 @@ def _plan_files(
             plan.add(found)
             found = []
             plan_archive(plan, path, name)
-        elif (is_direct and not may_be_beside(inside)) or is_sound(inside):
+        elif (is_direct and not may_be_beside(inside)) or is_recording(inside, companions.bags.sounds):
             sounds.append(inside)
             description = edited(described.get(inside, Description()), edits.get(inside, {}))
             found.append(completed(_file(path, name, description, plan.limits), inside, companions))
@@ -195,7 +197,14 @@ def _plan_files(
             continue
         is_empty = False
     plan.add(found)
+    exported = [
+        (inside, path)
+        for inside, path in files
+        if is_table(inside) and inside.parent in tables and companions.bags.digest_of(inside)
+    ]
+    problems += companions.bags.changed({inside: content_hash(path) for inside, path in exported}, prefix)
     if is_whole:
+        plan.add(companions.bags.missing([inside for inside, _ in files], prefix))
         plan.add(left_over(others, sounds, companions, prefix))
         problems += plan.few(unused)
     plan.parts.append(lambda: problems)

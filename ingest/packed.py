@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,7 +10,8 @@ from contextlib import closing
 from pathlib import Path, PurePosixPath
 
 from ingest import contents
-from ingest.beside import BAG, Companions, completed, left_over, may_be_beside
+from ingest.bags import BAG, MANIFEST
+from ingest.beside import Companions, completed, is_recording, left_over, may_be_beside
 from ingest.endings import is_sound, is_table
 from ingest.folders import unreadable
 from ingest.matching import Tables, matched
@@ -27,32 +29,33 @@ def plan_archive(plan: Plan, path: Path, name: str) -> None:
     """Look through an archive without unpacking it to disk, and add it unless it must be refused."""
     tables: Tables = {}
     sizes: dict[PurePosixPath, int] = {}
-    others: list[PurePosixPath] = []
+    others: dict[PurePosixPath, int] = {}
+    digests: dict[PurePosixPath, str] = {}
     found: list[Found] = []
     beside: dict[PurePosixPath, Path] = {}
-    refused = 0
+    damaged: list[PurePosixPath] = []
     shown = clean(name, 2 * LONGEST_NAME)
     texts = plan.workspace / f"texts-{len(plan.parts)}"
     try:
         with closing(contents.entries(path, shown, plan.limits, "tables")) as entries:
             for entry in entries:
                 if is_table(entry.path) and entry.error is None:
-                    found += _read_entry(entry, shown, tables, plan)
-                elif may_be_beside(entry.path) and entry.error is None:
+                    found += _read_entry(entry, shown, tables, digests, plan)
+                elif (may_be_beside(entry.path) or entry.path.name == MANIFEST) and entry.error is None:
                     beside[entry.path] = texts / f"{len(beside)}"
                     problems = _keep_text(entry, shown, beside[entry.path], plan)
                     found += problems
                     if not problems:
-                        others.append(entry.path)
+                        others[entry.path] = 0
                 elif entry.error is not None:
-                    refused += 1
-                    if refused <= MOST_NAMED:
+                    damaged.append(entry.path)
+                    if len(damaged) <= MOST_NAMED:
                         found.append(Rejected(clean(f"{shown}/{entry.path}", 2 * LONGEST_NAME), entry.error))
                 elif is_sound(entry.path):
                     sizes[entry.path] = entry.size_bytes
                     beside[entry.path] = path
                 else:
-                    others.append(entry.path)
+                    others[entry.path] = entry.size_bytes
                     if entry.path.name == BAG:
                         beside[entry.path] = path
     except ArchiveError as error:
@@ -62,14 +65,18 @@ def plan_archive(plan: Plan, path: Path, name: str) -> None:
     except OSError as error:
         plan.add([unreadable(shown, error)])
         return
-    if refused > MOST_NAMED:
-        message = f"'{shown}' holds {refused - MOST_NAMED:,} more files that cannot be taken in."
+    if len(damaged) > MOST_NAMED:
+        message = f"'{shown}' holds {len(damaged) - MOST_NAMED:,} more files that cannot be taken in."
         found.append(Rejected(shown, ArchiveError(message)))
+    companions = Companions({inside: file for inside, file in beside.items() if file.exists()})
+    bags = companions.bags
+    sizes |= {one: others.pop(one) for one in list(others) if is_recording(one, bags.sounds)}
     if not sizes and not found:
         found.append(Rejected(shown, ArchiveError(f"'{shown}' holds no sound files.")))
     described, unused = matched([*sizes, *others], tables)
-    companions = Companions({inside: file for inside, file in beside.items() if file.exists()})
-    found += plan.few([*left_over(others, list(sizes), companions, f"{shown}/"), *unused])
+    found += [*bags.problems, *bags.missing([*sizes, *others, *beside, *digests, *damaged], f"{shown}/")]
+    odd = [*bags.changed(digests, f"{shown}/"), *left_over(list(others), list(sizes), companions, f"{shown}/"), *unused]
+    found += plan.few(odd)
     plan.count([*found, *(Source("", path, size_bytes) for size_bytes in sizes.values())])
     plan.parts.append(lambda: _unpack(path, shown, found, described, companions, texts, plan))
 
@@ -91,9 +98,12 @@ def _keep_text(entry: contents.Entry, archive: str, target: Path, plan: Plan) ->
     return plan.few([Rejected(clean(f"{archive}/{entry.path}", 2 * LONGEST_NAME), error, "warning")])
 
 
-def _read_entry(entry: contents.Entry, archive: str, tables: Tables, plan: Plan) -> list[Found]:
-    """Keep a table of an archive, and return what is wrong with it."""
+def _read_entry(
+    entry: contents.Entry, archive: str, tables: Tables, digests: dict[PurePosixPath, str], plan: Plan
+) -> list[Found]:
+    """Keep a table of an archive and its sha256, and return what is wrong with it."""
     content = b"".join(entry.chunks)
+    digests[entry.path] = hashlib.sha256(content).hexdigest()
     name = clean(f"{archive}/{entry.path}", 2 * LONGEST_NAME)
     if entry.error is not None:
         return plan.few([Rejected(name, entry.error, "warning")])
@@ -111,9 +121,9 @@ def _unpack(
     plan.workspace.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="ingest-", dir=plan.workspace) as folder:
         try:
-            with closing(contents.entries(path, name, plan.limits, "sounds")) as entries:
+            with closing(contents.entries(path, name, plan.limits, "sounds", companions.bags.sounds)) as entries:
                 for entry in entries:
-                    if entry.error is None and is_sound(entry.path):
+                    if entry.error is None and is_recording(entry.path, companions.bags.sounds):
                         target = Path(folder, disk_name(entry.path.name))
                         shown = clean(f"{name}/{entry.path}", 2 * LONGEST_NAME)
                         for one in _unpack_entry(entry, shown, target, described.get(entry.path, Description())):

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
+from ingest.bags import HINT, content_hash, not_as_exported
 from ingest.meter import Meter
 from ingest.sources import LONGEST_NAME, Found, Rejected, Source, clean
 from ingest.transcripts import Enclosed, read_enclosed
@@ -140,21 +141,17 @@ def run(
             close()
 
 
-def content_hash(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes in hex."""
-    with path.open("rb") as stream:
-        digest = hashlib.sha256()
-        while chunk := stream.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
-def recording_id_of(path: Path, collection: str) -> str:
+def recording_id_of(source: Source, collection: str) -> str:
     """Return the id of a recording: the hash of its content, with its owner's name in it when it is not everybody's.
 
     So two visitors who add the same file neither hinder nor learn of each other.
+
+    Raises:
+        InputError: it is not the file that a manifest names.
     """
-    found, owner = content_hash(path), owner_of(collection)
+    found, owner = content_hash(source.path), owner_of(collection)
+    if source.sha256 and found != source.sha256:
+        raise InputError(f"'{source.file_name}' {not_as_exported(found, source.sha256)}", HINT)
     return hashlib.sha256(f"{owner}/{found}".encode()).hexdigest() if owner else found
 
 
@@ -182,7 +179,7 @@ def _take_in(
     try:
         if source.description.collection:
             collection = target(source.description.collection)
-        recording_id = recording_id_of(source.path, collection)
+        recording_id = recording_id_of(source, collection)
         if recording_id in first_names:
             message = f"Same sound as '{first_names[recording_id]}' in this run."
             return FileResult(source.name, "duplicate", recording_id, message=message)

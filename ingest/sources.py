@@ -66,19 +66,24 @@ BesideKind = Literal["captions", "chapters", "written", "collection"]
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """A file that belongs to a recording; ``name`` is shown, ``recognizer`` says whose transcript it is if known."""
+    """A file that belongs to a recording; ``name`` is shown, ``recognizer`` says whose transcript it is if known.
+
+    ``sha256``: what the manifest of an exported collection says of it, in hex; empty where none does.
+    """
 
     path: Path
     name: str
     kind: BesideKind
     recognizer: str = ""
+    sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """A file to take in: ``path``, and those of ``beside``, may be gone once the next source is asked for.
 
-    ``name`` is shown, ``file_name`` is kept, ``size_bytes`` is its part of the selection's size.
+    ``name`` is shown, ``file_name`` is kept, ``size_bytes`` is its part of the selection's size, ``sha256`` what the
+    manifest of an exported collection says of it, in hex; empty where none does.
     """
 
     name: str
@@ -86,6 +91,7 @@ class Source:
     size_bytes: int = 0
     description: Description = field(default_factory=Description)
     beside: tuple[Beside, ...] = ()
+    sha256: str = ""
 
     @property
     def file_name(self) -> str:

@@ -6,7 +6,7 @@ for text. Whatever cannot be used of a file is left out and said; the recording 
 
 from __future__ import annotations
 
-import codecs
+import hashlib
 import html
 import json
 import math
@@ -15,9 +15,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ingest.bags import not_as_exported
 from ingest.sources import LONGEST_NAME, Beside, clean
 from speechsearch.domain.captions import Caption, Chapter, Given, WrittenPassage
 from speechsearch.domain.errors import InputError
+from speechsearch.domain.safe_text import decoded
 from speechsearch.domain.values import Span, Transcript, Word
 
 LARGEST_BYTES = 16_000_000
@@ -55,7 +57,8 @@ def read_enclosed(files: Sequence[Beside], duration_s: float) -> Enclosed:
     given, written, about, problems = Given(), [], {}, []
     for file in files:
         try:
-            content = _read(file)
+            content, problem = _read(file)
+            problems += problem
             if file.kind == "chapters":
                 given = Given(given.name, given.captions, chapters_of(content, duration_s))
             elif file.kind == "written":
@@ -69,7 +72,8 @@ def read_enclosed(files: Sequence[Beside], duration_s: float) -> Enclosed:
     return Enclosed(given, tuple(written), about, tuple(problems))
 
 
-def _read(file: Beside) -> str:
+def _read(file: Beside) -> tuple[str, list[str]]:
+    """Return the text of a file, and that it is another than was exported where that is so."""
     try:
         with file.path.open("rb") as stream:
             content = stream.read(LARGEST_BYTES + 1)
@@ -77,21 +81,9 @@ def _read(file: Beside) -> str:
         raise InputError(f"It cannot be read: {error.strerror or error}.") from error
     if len(content) > LARGEST_BYTES:
         raise InputError(f"It has more than {LARGEST_BYTES:,} bytes.")
-    return decoded(content)
-
-
-def decoded(content: bytes) -> str:
-    r"""Return the text of a file: UTF-8, UTF-16 where it begins with its mark, else Western European.
-
-    >>> decoded("Žofie".encode()), decoded("Žofie".encode("utf-16")), decoded("Zoë".encode("cp1252"))
-    ('Žofie', 'Žofie', 'Zoë')
-    """
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return content.decode("utf-16", "replace")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("cp1252", "replace")
+    digest = hashlib.sha256(content).hexdigest() if file.sha256 else ""
+    problems = [f"'{file.name}' beside it {not_as_exported(digest, file.sha256)} It was used."]
+    return decoded(content), problems if digest != file.sha256 else []
 
 
 def captions_in(text: str, duration_s: float) -> tuple[Caption, ...]:

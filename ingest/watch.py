@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from ingest.beside import BAG, Companions, may_be_beside
+from ingest.bags import BAG, MANIFEST, PAYLOAD, SOUNDS
+from ingest.beside import Companions, may_be_beside
 from ingest.discover import discover_some
 from ingest.endings import is_archive, is_sound, is_table
 from ingest.folders import files_below
@@ -124,14 +125,17 @@ class Watch:
     def _stamps(self) -> dict[PurePosixPath, Stamp]:
         """Return the files that concern us; one that goes away meanwhile is left out."""
         problems: list[Found] = []
+        below = list(files_below(self.root, "", problems))
+        bags = {path.parent / PAYLOAD / SOUNDS for path in below if path.name == BAG}
         found = {}
-        for path in files_below(self.root, "", problems):
+        for path in below:
+            if not _concerns(path) and bags.isdisjoint(path.parents):
+                continue
             try:
                 status = (self.root / path).stat()
             except OSError:
                 continue
-            if _concerns(path):
-                found[path] = (status.st_size, status.st_mtime_ns)
+            found[path] = (status.st_size, status.st_mtime_ns)
         return found
 
 
@@ -171,7 +175,7 @@ def watching(service: Service, jobs: JobQueue) -> Iterator[None]:
 
 def _describes_all(path: PurePosixPath) -> bool:
     """Tell whether a file concerns all that is below its folder."""
-    return is_table(path) or path.name == BAG
+    return is_table(path) or path.name in (BAG, MANIFEST)
 
 
 def _concerns(path: PurePosixPath) -> bool:

@@ -30,9 +30,22 @@ def show(as_json: Json = False) -> None:
     with opened() as service:
         found = [(one, one.has_example(service.names.fingerprint)) for one in service.names.find()]
     if as_json:
-        put([{"name": one.written, "sounds_like": one.sounds_like, "has_example": has} for one, has in found])
+        put(
+            [
+                {
+                    "name": one.written,
+                    "sounds_like": one.sounds_like,
+                    "has_example": has_example,
+                    "is_damaged": one.is_damaged,
+                }
+                for one, has_example in found
+            ]
+        )
         return
     for one, has_example in found:
+        if one.is_damaged:
+            print(f"{one.written}  (damaged: how it sounds cannot be read; add it again)")
+            continue
         sounds = "; ".join((*one.sounds_like, *("a recorded example",) * has_example))
         print(f"{one.written}{f'  (sounds like: {sounds})' if sounds else ''}")
 

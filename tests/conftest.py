@@ -7,9 +7,12 @@ import io
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from speechsearch.domain.assets import SAMPLES
 
@@ -73,20 +76,50 @@ def chosen_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@contextmanager
+def vectors_left_on_disk() -> Iterator[None]:
+    """Have Qdrant Edge make segments whose vectors are not read into memory with each opening: a third of its time.
+
+    Files of vectors have 32 MB however few there are, and hundreds of tests open a copy.
+    """
+    import qdrant_edge
+
+    with pytest.MonkeyPatch.context() as patched:
+        cold = partial(qdrant_edge.EdgeVectorParams, memory=qdrant_edge.Memory.Cold)
+        patched.setattr(qdrant_edge, "EdgeVectorParams", cold)
+        yield
+
+
 @pytest.fixture(scope="session")
-def library_folder(tmp_path_factory: pytest.TempPathFactory, loader, chosen_files: Path) -> Path:
-    """A closed data folder with the seven samples and their transcripts in "samples"; not to be changed."""
+def library_folder(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """A closed data folder with the seven samples and their transcripts in "samples"; not to be changed.
+
+    The processes of one run share it: whoever needs it first makes it.
+    """
+    is_shared = "PYTEST_XDIST_WORKER" in os.environ
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if is_shared else base) / "library" / "data"
+    folder.parent.mkdir(exist_ok=True)
+    with FileLock(folder.with_suffix(".lock")):
+        if not folder.exists():
+            loader, chosen_files = map(request.getfixturevalue, ("loader", "chosen_files"))
+            make_library(folder, loader, chosen_files, tmp_path_factory.mktemp("workspace"))
+    return folder
+
+
+def make_library(folder: Path, loader, chosen_files: Path, workspace: Path) -> None:
+    """Make the data folder with the seven samples; half of it is never found."""
     from ingest import discover, run
     from speechsearch.service.open import Service
     from speechsearch.service.settings import Settings
 
-    folder = tmp_path_factory.mktemp("library") / "data"
-    with Service.open(Settings(data_dir=folder), loader=loader) as opened:
-        found = discover([chosen_files], opened.limits, tmp_path_factory.mktemp("workspace"))
+    unfinished = workspace / "data"
+    with vectors_left_on_disk(), Service.open(Settings(data_dir=unfinished), loader=loader) as opened:
+        found = discover([chosen_files], opened.limits, workspace)
         results = list(run(opened.manage, found, collection="samples"))
         assert [result.state for result in results] == ["indexed"] * len(CHOSEN), results
         assert list(opened.manage.catch_up()) == []
-    return folder
+    unfinished.rename(folder)
 
 
 @pytest.fixture

@@ -278,7 +278,7 @@ def transcript_of(
 def status_of(service: Service, jobs: JobQueue | None, visitor: Visitor) -> StatusBody:
     """Return what there is for a visitor, and his last tasks; an owner's are all."""
     found = service.browse.collections(visitor)
-    tasks = jobs.jobs(visitor)[::-1][:MOST_TASKS] if jobs else []
+    tasks = jobs.jobs_now(visitor)[::-1][:MOST_TASKS] if jobs else []
     written = [card.name for card in service.search.cards() if card.is_over_transcripts]
     coverage = service.search.coverage(written[0], visitor) if written else None
     return StatusBody(
@@ -286,5 +286,5 @@ def status_of(service: Service, jobs: JobQueue | None, visitor: Visitor) -> Stat
         recordings=sum(one.recordings for one in found),
         passages=sum(one.passages for one in found),
         transcribed=CoverageBody.of(coverage) if coverage else None,
-        tasks=[JobBody.of(job, jobs.progress(job.job_id) if jobs else None) for job in tasks],
+        tasks=[JobBody.of(*one) for one in tasks],
     )

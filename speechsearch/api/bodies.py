@@ -218,17 +218,24 @@ class CollectionBody(BaseModel):
 class NameBody(BaseModel):
     """A listed name, spellings that sound like it, and whether a recorded example says how it sounds.
 
-    ``has_example``: false also where another speech encoder heard it; then it is to be recorded again.
+    ``has_example``: false also where another speech encoder heard it; then it is to be recorded again. ``is_damaged``:
+    its spellings could not be read; it is searched as it is written until it is put anew.
     """
 
     name: str
     sounds_like: list[str]
     has_example: bool
+    is_damaged: bool
 
     @classmethod
     def of(cls, name: ListedName, fingerprint: str) -> NameBody:
         """Return the body of a name; ``fingerprint``: of the present speech encoder."""
-        return cls(name=name.written, sounds_like=list(name.sounds_like), has_example=name.has_example(fingerprint))
+        return cls(
+            name=name.written,
+            sounds_like=list(name.sounds_like),
+            has_example=name.has_example(fingerprint),
+            is_damaged=name.is_damaged,
+        )
 
 
 class NameHeardBody(BaseModel):

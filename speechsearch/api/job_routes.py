@@ -169,13 +169,13 @@ def job_routes(service: Service, jobs: JobQueue) -> APIRouter:
     @router.get("/jobs")
     def list_jobs(request: Request) -> list[JobBody]:
         """Return the tasks in the order in which they came: the visitor's own, an owner's all."""
-        return [JobBody.of(job, jobs.progress(job.job_id)) for job in jobs.jobs(visitor_of(request))]
+        return [JobBody.of(*found) for found in jobs.jobs_now(visitor_of(request))]
 
     @router.get("/jobs/{job_id}")
     def one_job(request: Request, job_id: str) -> JobBody:
         """Return a task with what became of each of its files."""
         visitor = visitor_of(request)
-        return JobBody.of(jobs.job(job_id, visitor), jobs.progress(job_id), jobs.files(job_id, visitor))
+        return JobBody.of(*jobs.job_now(job_id, visitor), jobs.files(job_id, visitor))
 
     @router.post("/jobs/{job_id}/pause")
     def pause(request: Request, job_id: str) -> JobBody:
@@ -205,8 +205,8 @@ def job_routes(service: Service, jobs: JobQueue) -> APIRouter:
         said, silent_s = None, 0.0
         try:
             while True:
-                job = await run_in_threadpool(jobs.job, job_id, visitor)
-                body = JobBody.of(job, jobs.progress(job_id))
+                job, progress = await run_in_threadpool(jobs.job_now, job_id, visitor)
+                body = JobBody.of(job, progress)
                 if body != said or silent_s >= SAY_EVERY_S:
                     await websocket.send_json(body.model_dump())
                     said, silent_s = body, 0.0

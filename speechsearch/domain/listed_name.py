@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from speechsearch.domain.errors import InputError
 from speechsearch.domain.safe_text import cell as safe_cell
-from speechsearch.domain.safe_text import text_of_cell
+from speechsearch.domain.safe_text import decoded, text_of_cell
 
 LONGEST_NAME, MOST_WORDS = 100, 8
 MOST_SPELLINGS = 5
@@ -25,12 +25,14 @@ class ListedName:
 
     ``sounds_like``: spellings that sound like it, as "voy che hovska"; ``phonemes``: what a recorded example of it
     sounds like, in the symbols of the encoder whose fingerprint is ``heard_by``; both empty without one.
+    ``is_damaged``: its spellings could not be read in the database, so that it sounds as it is written.
     """
 
     written: str
     sounds_like: tuple[str, ...] = ()
     phonemes: tuple[int, ...] = ()
     heard_by: str = ""
+    is_damaged: bool = False
 
     def has_example(self, encoder: str) -> bool:
         """Say whether a recorded example counts for the encoder with a fingerprint.
@@ -84,11 +86,11 @@ def names_in_table(content: bytes) -> Iterator[ListedName | str]:
     read too: semicolons or tabs between columns, UTF-16 or Windows' letters, ``sep=;`` before.
 
     >>> list(names_in_table("sep=;\r\nName;Sounds like\r\nŁódź;woodge\r\n".encode("utf-16")))
-    [ListedName(written='Łódź', sounds_like=('woodge',), phonemes=(), heard_by='')]
+    [ListedName(written='Łódź', sounds_like=('woodge',), phonemes=(), heard_by='', is_damaged=False)]
     >>> list(names_in_table(b",x"))
     ['Line 1: The name is empty. Write it as you would in a question.']
     """
-    text = _decoded(content)
+    text = decoded(content)
     first, _, rest = text.partition("\n")
     declared = re.fullmatch(r'"?sep=([,;|\t])"?\s*', first, re.IGNORECASE)
     body = rest if declared else text
@@ -109,15 +111,6 @@ def names_in_table(content: bytes) -> Iterator[ListedName | str]:
                 yield f"Line {number}: {error}"
     except csv.Error as error:
         yield f"The table cannot be read further: {error}."
-
-
-def _decoded(content: bytes) -> str:
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return content.decode("utf-16", errors="replace")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("cp1252", errors="replace")
 
 
 def table_of(names: Sequence[ListedName]) -> str:

@@ -1,12 +1,27 @@
-"""Text of others in files of ours: names of files, lines, cells of tables."""
+"""Text of others: read from their files, and written to ours as names of files, lines and cells of tables."""
 
 from __future__ import annotations
 
+import codecs
 import unicodedata
 
 LONGEST_NAME = 100
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _NOT_IN_NAMES = frozenset('<>:"/\\|?*')
+
+
+def decoded(content: bytes) -> str:
+    r"""Return the text of a file: UTF-8, UTF-16 where it begins with its mark, else Western European.
+
+    >>> decoded("Žofie".encode()), decoded("Žofie".encode("utf-16")), decoded("Zoë".encode("cp1252"))
+    ('Žofie', 'Žofie', 'Zoë')
+    """
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16", "replace")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("cp1252", "replace")
 
 
 def safe_name(name: str, suffix: str = "") -> str:

@@ -240,14 +240,24 @@ class JobQueue:
             raise NotFoundError("There is no such task.", "It may have been removed after it had ended.")
         return job
 
+    def job_now(self, job_id: str, visitor: Visitor = LOCAL) -> tuple[Job, Progress | None]:
+        """Return a job and how far it is at the same moment, None when it is not the current one.
+
+        Raises:
+            NotFoundError: there is none, or the visitor must not see it.
+        """
+        with self.worker.lock:
+            return self.job(job_id, visitor), self.worker.progress(job_id)
+
+    def jobs_now(self, visitor: Visitor = LOCAL) -> list[tuple[Job, Progress | None]]:
+        """Return the jobs that a visitor sees, as ``jobs`` does, and how far each is at the same moment."""
+        with self.worker.lock:
+            return [(job, self.worker.progress(job.job_id)) for job in self.jobs(visitor)]
+
     def files(self, job_id: str, visitor: Visitor = LOCAL) -> list[JobFile]:
         """Return what became of a job's files, by name. Raises NotFoundError."""
         self.job(job_id, visitor)
         return self._store.files(job_id)
-
-    def progress(self, job_id: str) -> Progress | None:
-        """Return how far a job is; None when it is not the current one."""
-        return self.worker.progress(job_id)
 
     def current(self) -> tuple[Job, Progress] | None:
         """Return the job that runs, or is next, and how far it is; None when there is nothing to do."""

@@ -181,7 +181,7 @@ class Worker:
         """Return the next job and make it the current one."""
         with self.lock:
             waiting = self._waiting()
-            job = self._store.get(waiting[0].job_id) if waiting else None
+            job = self._store.with_task(waiting[0].job_id) if waiting else None
             if job is not None:
                 self._store.set_state(job.job_id, "running")
                 self._current, self._is_interrupted = (job, Progress("start", "", 0, 0)), False

@@ -53,7 +53,8 @@ def kind_of(names: Collection[str], hints: Iterable[str] = ()) -> str:
 def files_of(kind: str, names: Collection[str], is_int8: bool) -> list[str]:
     """Return the files of a kind, graphs first, in int8 where that is wanted or nothing else is there.
 
-    >>> files_of("nemo-conformer-ctc", ["config.json", "vocab.txt", "model.onnx", "model.onnx.data", "model.int8.onnx"], False)
+    >>> found = ["config.json", "vocab.txt", "model.onnx", "model.onnx.data", "model.int8.onnx"]
+    >>> files_of("nemo-conformer-ctc", found, False)
     ['model.onnx', 'model.onnx.data', 'vocab.txt', 'config.json']
     """
     found: list[str] = []

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Word
 from speechsearch.models.windows import Window, quietest_s
 

@@ -179,7 +179,7 @@ class MyNames:
         if before is None and len(known) >= MOST_NAMES:
             raise InputError(f"The list has {MOST_NAMES:,} names; no more are possible.", "Remove some.")
         self._check_pronounceable(name)
-        return name if before is None else replace(before, sounds_like=name.sounds_like)
+        return name if before is None else replace(before, sounds_like=name.sounds_like, is_damaged=False)
 
     def _write(self, *names: ListedName) -> None:
         self._list.put(*names)

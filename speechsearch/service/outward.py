@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import ssl
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -22,8 +23,11 @@ from speechsearch.domain.errors import InputError
 CONNECT_S, READ_S = 10.0, 30.0
 MOST_REDIRECTS = 5
 SLOWEST_BYTES_A_S = 50_000
-"""A download that is slower, over all of it, is given up."""
+"""An answer that is slower, over all of it, is given up."""
 FREE_S = 60.0
+"""So long may a short one take in all, headers included."""
+MOST_ADDRESSES = 4
+"""So many of a name's addresses are tried."""
 NAT64, PUBLIC_IPV6 = ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("2000::/3")
 ENCODINGS = ("", "identity", "gzip", "x-gzip", "deflate")
 """How an answer may be packed, although we ask for it plain: once, so that it is unpacked in little memory."""
@@ -82,6 +86,45 @@ def addresses_of(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
 
 
+class _TimedStream(httpcore.NetworkStream):
+    """A connection whose answers must come fast enough; else one that drips would hold its reader for weeks.
+
+    The clock starts anew with whatever is sent, because a connection may serve several requests.
+    """
+
+    def __init__(self, stream: httpcore.NetworkStream) -> None:
+        self._stream = stream
+        self._begun_s, self._read_bytes = time.monotonic(), 0
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Return what has come. Raises httpcore.ReadTimeout, also where it comes too slowly in all."""
+        left_s = self._begun_s + FREE_S + self._read_bytes / SLOWEST_BYTES_A_S - time.monotonic()
+        if left_s <= 0:
+            raise httpcore.ReadTimeout("it comes too slowly")
+        found = self._stream.read(max_bytes, left_s if timeout is None else min(timeout, left_s))
+        self._read_bytes += len(found)
+        return found
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Send something."""
+        self._stream.write(buffer, timeout)
+        self._begun_s, self._read_bytes = time.monotonic(), 0
+
+    def close(self) -> None:
+        """End the connection."""
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        """Return the connection with encryption."""
+        return _TimedStream(self._stream.start_tls(ssl_context, server_hostname, timeout))
+
+    def get_extra_info(self, info: str) -> Any:
+        """Return what is known of the connection."""
+        return self._stream.get_extra_info(info)
+
+
 class _CheckedConnections(httpcore.NetworkBackend):
     """Connects to public addresses, and to private ones of the hosts for which that is allowed."""
 
@@ -104,9 +147,10 @@ class _CheckedConnections(httpcore.NetworkBackend):
                 "If it is yours, name it in SPEECHSEARCH_NETWORK__PRIVATE_HOSTS.",
             )
         failed: Exception = httpcore.ConnectError(f"{host!r} has no address")
-        for address in found:
+        for address in found[:MOST_ADDRESSES]:
             try:
-                return self._connections.connect_tcp(address, port, timeout, local_address, socket_options)
+                made = self._connections.connect_tcp(address, port, timeout, local_address, socket_options)
+                return _TimedStream(made)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failed = error
         raise failed
@@ -185,7 +229,7 @@ def fetch(client: httpx.Client, url: str, target: BinaryIO, most_bytes: int) -> 
     Raises:
         FetchError: it is not there, is larger, comes too slowly, or must not be fetched.
     """
-    size_bytes, begun_s = 0, time.monotonic()
+    size_bytes = 0
     with _fetch_errors(url), client.stream("GET", url) as answer:
         answer.raise_for_status()
         if (packed := answer.headers.get("content-encoding", "").strip().lower()) not in ENCODINGS:
@@ -197,8 +241,6 @@ def fetch(client: httpx.Client, url: str, target: BinaryIO, most_bytes: int) -> 
             size_bytes += len(chunk)
             if size_bytes > most_bytes:
                 raise _too_large(url, most_bytes)
-            if time.monotonic() - begun_s > FREE_S + size_bytes / SLOWEST_BYTES_A_S:
-                raise FetchError(f"{url!r:.200} comes too slowly.", "Try again later.")
             target.write(chunk)
         return str(answer.headers.get("content-type", "")).partition(";")[0].strip().lower()
 

@@ -162,18 +162,34 @@ _alembic_lock = threading.Lock()
 """Alembic keeps the migration that runs in a module, so threads take turns."""
 
 
+def newest_migration() -> str:
+    """Return the revision of the present tables; the files of the migrations begin with theirs."""
+    return max(path.name for path in (MIGRATIONS / "versions").glob("[0-9]*.py")).partition("_")[0]
+
+
+def _version(connection: sa.Connection) -> str | None:
+    """Return the revision of a database's tables, None where it has none."""
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    found = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+    return None if found is None else str(found)
+
+
 def _migrate(connection: sa.Connection) -> None:
     """Bring the tables up to date inside the connection's transaction; processes take turns.
 
     Raises:
         StoreError: the database was written by a newer version.
     """
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
+    if _version(connection) == newest_migration():
+        return  # Alembic would look through all migrations first, and takes longer to import than the rest of opening
+
     from alembic import command
     from alembic.config import Config
     from alembic.util import CommandError
 
-    if connection.dialect.name == "postgresql":
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection

@@ -7,7 +7,7 @@ import json
 import sqlalchemy as sa
 
 from speechsearch.domain.captions import GIVEN, Caption, Chapter, Given
-from speechsearch.domain.errors import StoreError
+from speechsearch.domain.errors import InputError, StoreError
 from speechsearch.domain.values import Span, Word
 from speechsearch.store.database import Database, upsert
 from speechsearch.store.journal import mark_stored
@@ -17,6 +17,8 @@ from speechsearch.store.tables import EncodingRow, GivenRow, JournalRow, Passage
 NOTHING = Given()
 OF_GIVEN = f"%@{GIVEN}"
 """The channels that are made of given transcripts."""
+HAS_CAPTIONS = GivenRow.name != ""
+"""The name of a transcript's file is there if and only if the transcript is, and is read without its megabytes."""
 
 
 class GivenTexts:
@@ -57,15 +59,14 @@ class GivenTexts:
 
     def has_captions(self, recording_id: str) -> bool:
         """Say whether a transcript came with a recording, without reading it."""
-        statement = sa.select(GivenRow.recording_id).where(GivenRow.captions != "[]")
+        statement = sa.select(GivenRow.recording_id).where(HAS_CAPTIONS, GivenRow.recording_id == recording_id)
         with self._database.reading() as connection:
-            return connection.scalar(statement.where(GivenRow.recording_id == recording_id)) is not None
+            return connection.scalar(statement) is not None
 
     def with_captions(self) -> set[str]:
         """Return the ids of the recordings that a transcript came with."""
-        statement = sa.select(GivenRow.recording_id).where(GivenRow.captions != "[]")
         with self._database.reading() as connection:
-            return set(connection.scalars(statement))
+            return set(connection.scalars(sa.select(GivenRow.recording_id).where(HAS_CAPTIONS)))
 
     def save(self, recording_id: str, given: Given) -> None:
         """Write what came with a recording, and mark it "stored".
@@ -73,15 +74,17 @@ class GivenTexts:
         What was made of another transcript of it, passages' texts and vectors, is deleted.
 
         Raises:
-            InputError: text that cannot be kept; nothing is written.
+            InputError: text that cannot be kept, or a transcript without its file's name; nothing is written.
         """
+        if given.captions and not given.name:
+            raise InputError("The transcript's file has no name.", "Say where it is from.")
         captions = [
             [one.span.start_s, one.span.end_s, checked_text(one.text, "caption"), _words(one)] for one in given.captions
         ]
         chapters = [[one.start_s, checked_text(one.title, "chapter's title")] for one in given.chapters]
         row = {
             "recording_id": recording_id,
-            "name": checked_text(given.name, "transcript's file name"),
+            "name": checked_text(given.name, "transcript's file name") if captions else "",
             "captions": json.dumps(captions, ensure_ascii=False),
             "chapters": json.dumps(chapters, ensure_ascii=False),
         }

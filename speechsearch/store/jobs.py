@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,6 +16,8 @@ from speechsearch.store.rows import checked_name, checked_text
 from speechsearch.store.tables import JobFileRow, JobRow
 
 COLUMNS = tuple(getattr(JobRow, one.name) for one in fields(Job))
+WITHOUT_TASK = tuple(sa.literal("{}") if column is JobRow.task else column for column in COLUMNS)
+"""A task of thousands of files has megabytes, and lists of jobs are asked for every second."""
 FILE_COLUMNS = tuple(getattr(JobFileRow, one.name) for one in fields(JobFile))
 LARGEST_TASK = 4_000_000
 LONGEST_FILE_NAME = 500
@@ -53,15 +55,21 @@ class Jobs:
         return job
 
     def get(self, job_id: str) -> Job | None:
-        """Return a job, None when there is none of that id."""
+        """Return a job without its task, None when there is none of that id."""
+        return self._one(WITHOUT_TASK, job_id)
+
+    def with_task(self, job_id: str) -> Job | None:
+        """Return a job with what is to be done, None when there is none of that id."""
+        return self._one(COLUMNS, job_id)
+
+    def _one(self, columns: Sequence[Any], job_id: str) -> Job | None:
         with self._database.reading() as connection:
-            row = connection.execute(sa.select(*COLUMNS).where(JobRow.job_id == job_id)).first()
+            row = connection.execute(sa.select(*columns).where(JobRow.job_id == job_id)).first()
         return None if row is None else _job(row)
 
     def find(self, visitor_id: str | None = None, states: Collection[JobState] = ()) -> list[Job]:
         """Return the jobs (of one visitor, in some states) in the order in which they came; their tasks left out."""
-        columns = [sa.literal("{}") if column is JobRow.task else column for column in COLUMNS]
-        statement = sa.select(*columns).order_by(JobRow.created_at, JobRow.job_id)
+        statement = sa.select(*WITHOUT_TASK).order_by(JobRow.created_at, JobRow.job_id)
         if visitor_id is not None:
             statement = statement.where(JobRow.visitor_id == visitor_id)
         if states:

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from speechsearch.domain.errors import NotFoundError, StoreError
+from speechsearch.domain.errors import NotFoundError
 from speechsearch.domain.listed_name import ListedName
 from speechsearch.store.database import Database, upsert
 from speechsearch.store.jobs import time_ago
@@ -22,11 +22,7 @@ class NameList:
         self._database = database
 
     def find(self) -> list[ListedName]:
-        """Return all names, sorted.
-
-        Raises:
-            StoreError: a row is damaged.
-        """
+        """Return all names, sorted; one whose row is damaged says so, and hides none of the others."""
         with self._database.reading() as connection:
             found = [name_of(row) for row in connection.execute(sa.select(NameRow.__table__))]
         return sorted(found, key=lambda one: (one.written.casefold(), one.written))
@@ -86,13 +82,12 @@ def row_of(name: ListedName) -> dict[str, Any]:
 
 
 def name_of(row: Any) -> ListedName:
-    """Return the name of a row.
-
-    Raises:
-        StoreError: the row is damaged.
-    """
+    """Return the name of a row; without spellings where they are damaged."""
     try:
-        spellings = tuple(str(one) for one in json.loads(row.sounds_like))
-    except (ValueError, TypeError):
-        raise StoreError(f"The name {row.written!r:.80} is damaged.", "Remove it, and add it again.") from None
-    return ListedName(row.written, spellings, tuple(row.phonemes), row.heard_by)
+        spellings = json.loads(row.sounds_like)
+    except (ValueError, RecursionError):
+        spellings = None
+    is_damaged = not isinstance(spellings, list) or not all(isinstance(one, str) for one in spellings)
+    return ListedName(
+        row.written, () if is_damaged else tuple(spellings), tuple(row.phonemes), row.heard_by, is_damaged
+    )

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from speechsearch.service.open import Service
 
 
-MOST_JOBS = 12
+MOST_JOBS, LONGEST_ADDRESS = 12, 2000
 BUSY_S, BEHIND_S, IDLE_S = 1.0, 2.5, 15.0
 """How often the page asks: while recordings are indexed, while transcripts are written, and else."""
 
@@ -47,6 +47,7 @@ class PageState(BaseModel):
 
     ``is_busy``: whether recordings are being made searchable; writing transcripts does not count. ``look_again_s``:
     after how long the page should ask again. ``closed``: why nothing can be added, as HTML; empty when it can.
+    ``may_add_from_elsewhere``: feeds and datasets.
     """
 
     is_busy: bool
@@ -54,7 +55,7 @@ class PageState(BaseModel):
     banner: str
     held: str
     closed: str
-    may_add_datasets: bool
+    may_add_from_elsewhere: bool
     collections: list[str]
     jobs: list[JobCard]
 
@@ -91,7 +92,7 @@ class QueuePage:
             banner=self._banner(current, collections, visitor) if is_told and current else "",
             held=view.holdings(collections),
             closed="" if visitor.may_add else CLOSED,
-            may_add_datasets=visitor.is_owner,
+            may_add_from_elsewhere=visitor.is_owner,
             collections=[shown_name(one.name) for one in collections if visitor.may_change(one.name)],
             jobs=cards,
         )
@@ -108,7 +109,7 @@ class QueuePage:
 
     def _card(self, job_id: str, updated_at: str, before: int, is_newest: bool) -> str:
         """Return a job's card as of the time of its last change; it may have ended since the list was made."""
-        job, progress = self._jobs.job(job_id), self._jobs.progress(job_id)
+        job, progress = self._jobs.job_now(job_id)
         is_open = is_newest and job.has_ended
         return job_cards.card(job, progress, self._jobs.files(job_id), before, is_open=is_open)
 
@@ -175,6 +176,16 @@ def form(limits: Limits) -> str:
   </div>
   <div id="add-message" role="status"></div>
 </form>
+<details id="add-feed" class="ss-more" hidden>
+  <summary>{Add.FEED}</summary>
+  <form id="feed-form" class="ss-add ss-dataset ss-feed" autocomplete="off">
+    <label>{Add.FEED_ADDRESS}
+      <input name="url" type="url" placeholder="{Add.FEED_EXAMPLE}" required maxlength="{LONGEST_ADDRESS}"></label>
+    <label>{Add.FEED_LIMIT} <input name="limit" type="number" min="1" placeholder="{Add.FEED_ALL}"></label>
+    <button type="submit" class="ss-button">{Add.FEED_GO}</button>
+    <p class="ss-about">{Add.FEED_ABOUT}</p>
+  </form>
+</details>
 <details id="add-dataset" class="ss-more" hidden>
   <summary>{Add.DATASET}</summary>
   <form id="dataset-form" class="ss-add ss-dataset" autocomplete="off">

@@ -11,7 +11,7 @@ from speechsearch.domain.visitors import shown_name
 from speechsearch.service.names_heard import NameFound
 from speechsearch.ui.cards import percent
 from speechsearch.ui.texts import Names
-from speechsearch.ui.view import clock, text
+from speechsearch.ui.view import clock, text, told
 
 
 def panel(names: Sequence[ListedName], root: str, fingerprint: str, *, may_change: bool) -> str:
@@ -50,6 +50,7 @@ def item(name: ListedName, fingerprint: str, *, may_change: bool) -> str:
     if name.phonemes:
         sounds.append(Names.EXAMPLE_KNOWN if name.has_example(fingerprint) else Names.EXAMPLE_STALE)
     about = f"<small>{Names.SOUNDS_LIKE.format(ways=', '.join(sounds))}</small>" if sounds else ""
+    about += told(Names.DAMAGED) if name.is_damaged else ""
     change = (
         f'<label class="ss-button" title="{Names.EXAMPLE_HINT}">{Names.EXAMPLE}<input type="file" data-example '
         f'accept="audio/*" aria-label="{Names.EXAMPLE_OF.format(name=written)}"></label>'

@@ -55,8 +55,7 @@ def build(service: Service, jobs: JobQueue | None) -> None:
         """List the tasks of the queue that add recordings and how far each is."""
         if jobs is None:
             return []
-        found = jobs.jobs(visitor_of(request))
-        return [JobBody.of(job, jobs.progress(job.job_id)).model_dump() for job in found]
+        return [JobBody.of(*found).model_dump() for found in jobs.jobs_now(visitor_of(request))]
 
     for endpoint in (search, compare, collections, ingest_status):
         gr.api(endpoint, api_name=endpoint.__name__)  # type: ignore[attr-defined]

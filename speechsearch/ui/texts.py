@@ -232,6 +232,16 @@ class Add:
     GO = "Add recordings"
     SENT = "Uploaded"
     CANCEL = "Cancel"
+    FEED = "Add a podcast by its feed"
+    FEED_ADDRESS = "Address of the feed"
+    FEED_EXAMPLE = "https://example.org/feed.xml"
+    FEED_LIMIT = "Episodes"
+    FEED_ALL = "all"
+    FEED_GO = "Add podcast"
+    FEED_ABOUT = (
+        "It goes to the collection above, with its transcripts and chapters. Add it again for new episodes; "
+        "those that are here are not fetched twice."
+    )
     DATASET = "Add a dataset from the Hugging Face Hub"
     DATASET_NAME = "Name"
     DATASET_CONFIGURATION = "Configuration"
@@ -316,6 +326,7 @@ class Names:
     SPELLING = "\u201c{spelling}\u201d"
     EXAMPLE_KNOWN = "a recorded example"
     EXAMPLE_STALE = "an example to be recorded again"
+    DAMAGED: Message = ("How it sounds is damaged and cannot be read.", "Add the name again, or remove it.")
     EXAMPLE = "Example"
     EXAMPLE_HINT = "A file with the name, said once"
     EXAMPLE_OF = "Recorded example of {name}"

@@ -43,9 +43,10 @@ def ask(address: str) -> dict:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[str]:
-    """Run the program over a data folder until its samples are indexed and transcribed; gives its address."""
-    environment = os.environ | {"SPEECHSEARCH_DATA_DIR": str(folder), "SPEECHSEARCH_SERVER__PORT": "0"}
+def program(folder: Path, **settings: str) -> Iterator[str]:
+    """Run the program over a data folder; gives its address. ``settings``: by their names without SPEECHSEARCH_."""
+    settings = {"DATA_DIR": str(folder), "SERVER__PORT": "0", **settings}
+    environment = os.environ | {f"SPEECHSEARCH_{name}": value for name, value in settings.items()}
     lines: list[str] = []
     with subprocess.Popen(
         [sys.executable, str(ROOT / "app.py")], cwd=folder, env=environment, text=True,
@@ -53,10 +54,23 @@ def running(folder: Path) -> Iterator[str]:
     ) as process:  # fmt: skip
         threading.Thread(target=lambda: lines.extend(process.stdout or ()), daemon=True).start()
         try:
-            yield _wait(process, lines)
+            until_s = time.monotonic() + START_S
+            while not (found := re.search(r"Open (http://\S+) in a browser", "".join(lines))):
+                assert process.poll() is None, f"the program ended: {''.join(lines)}"
+                assert time.monotonic() < until_s, f"the program did not start: {''.join(lines)}"
+                time.sleep(0.1)
+            yield found[1]
         finally:
             process.terminate()
             process.wait(60)
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[str]:
+    """Run the program over a data folder until its samples are indexed and transcribed; gives its address."""
+    with program(folder) as address:
+        wait_for_samples(address)
+        yield address
 
 
 @pytest.fixture(scope="session")
@@ -74,24 +88,15 @@ def address(indexed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield found
 
 
-def _wait(process: subprocess.Popen[str], lines: list[str]) -> str:
-    until_s = time.monotonic() + START_S
-    while not (found := re.search(r"Open (http://\S+) in a browser", "".join(lines))):
-        assert process.poll() is None, f"the program ended: {''.join(lines)}"
-        assert time.monotonic() < until_s, f"the program did not start: {''.join(lines)}"
-        time.sleep(0.2)
+def wait_for_samples(address: str) -> None:
     until_s = time.monotonic() + SAMPLES_S
-    while (state := ask(f"{found[1]}/health"))["indexing"] is not None:
+    while (state := ask(f"{address}/health"))["indexing"] is not None:
         assert time.monotonic() < until_s, f"the samples were not indexed in time: {state}"
-        time.sleep(1)
-    while (had := ask(f"{found[1]}/api/v1/compare?q=bridge")["right"]["coverage"])["passages"] < had["of_passages"]:
-        assert time.monotonic() < until_s, f"the samples were not transcribed in time: {had}"
-        time.sleep(1)
-    assert state["recordings"] >= 60, "".join(lines)
-    while (covered := coverage(found[1]))["passages"] < covered["of_passages"]:
+        time.sleep(0.3)
+    assert state["recordings"] >= 60, state
+    while (covered := coverage(address))["passages"] < covered["of_passages"]:
         assert time.monotonic() < until_s, f"the transcripts were not written in time: {covered}"
-        time.sleep(1)
-    return found[1]
+        time.sleep(0.3)
 
 
 def coverage(address: str) -> dict[str, float]:

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from speechsearch.store import Job, Store
-from tests.browser.conftest import ROOT, START_S
+from tests.browser.conftest import program
 from tests.conftest import copy_data
 from tests.tiny.local_server import LocalServer, local_server
 
@@ -39,29 +34,10 @@ def framed(tmp_path_factory: pytest.TempPathFactory, library_folder: Path, paren
     store.jobs.add(Job("samples", "local", "samples", "samples"))
     store.jobs.set_state("samples", "done")  # so that the other sixty are not indexed first
     store.close()
-    environment = os.environ | {
-        "SPEECHSEARCH_DATA_DIR": str(folder),
-        "SPEECHSEARCH_SERVER__PORT": "0",
-        "SPEECHSEARCH_SERVER__FRAMES": json.dumps([f"http://localhost:{parent.port}"]),
-    }
-    lines: list[str] = []
-    with subprocess.Popen(
-        [sys.executable, str(ROOT / "app.py")], cwd=folder, env=environment, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    ) as process:  # fmt: skip
-        threading.Thread(target=lambda: lines.extend(process.stdout or ()), daemon=True).start()
-        until_s = time.monotonic() + START_S
-        while not (found := re.search(r"Open (http://\S+) in a browser", "".join(lines))):
-            assert process.poll() is None and time.monotonic() < until_s, "".join(lines)
-            time.sleep(0.2)
-        parent.answers["/"] = (
-            200,
-            {"Content-Type": "text/html"},
-            f'<iframe src="{found[1]}/?q={QUESTION}" style="width:100%;height:800px"></iframe>'.encode(),
-        )
-        yield found[1]
-        process.terminate()
-        process.wait(60)
+    with program(folder, SERVER__FRAMES=json.dumps([f"http://localhost:{parent.port}"])) as address:
+        page = f'<iframe src="{address}/?q={QUESTION}" style="width:100%;height:800px"></iframe>'
+        parent.answers["/"] = (200, {"Content-Type": "text/html"}, page.encode())
+        yield address
 
 
 @pytest.fixture

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import re
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 
 from speechsearch.api.passwords import hash_password
+from tests.browser.conftest import program
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1200)]
 
-ROOT = Path(__file__).parents[2]
 PASSWORD = "a tide of bees"
-START_S = 180
 
 
 @pytest.fixture(scope="module")
@@ -109,25 +102,9 @@ def test_the_description_of_the_routes_needs_no_other_host(chromium, address: st
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where a program answers that wants a login."""
-    folder = tmp_path_factory.mktemp("guarded")
-    environment = os.environ | {
-        "SPEECHSEARCH_DATA_DIR": str(folder),
-        "SPEECHSEARCH_SERVER__PORT": "0",
-        "SPEECHSEARCH_AUTH__USERS": json.dumps({"ann": hash_password(PASSWORD)}),
-    }
-    lines: list[str] = []
-    with subprocess.Popen(
-        [sys.executable, str(ROOT / "app.py")], cwd=folder, env=environment, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    ) as process:  # fmt: skip
-        threading.Thread(target=lambda: lines.extend(process.stdout or ()), daemon=True).start()
-        until_s = time.monotonic() + START_S
-        while not (found := re.search(r"Open (http://\S+) in a browser", "".join(lines))):
-            assert process.poll() is None and time.monotonic() < until_s, "".join(lines)
-            time.sleep(0.2)
-        yield found[1]
-        process.terminate()
-        process.wait(60)
+    users = json.dumps({"ann": hash_password(PASSWORD)})
+    with program(tmp_path_factory.mktemp("guarded"), AUTH__USERS=users) as found:
+        yield found
 
 
 @pytest.mark.parametrize("width", [1280, 390])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -47,11 +48,19 @@ def nothing() -> list[Audio]:
     return [Audio(np.zeros(length, np.float32)) for length in (0, 1, SAMPLE_RATE_HZ)]
 
 
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with the present tables, made once: all migrations in a row take longer than most tests."""
+    path = tmp_path_factory.mktemp("empty") / "db"
+    Store(f"sqlite:///{path}").close()
+    return path
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.server)])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def url(request: pytest.FixtureRequest, tmp_path: Path, empty_database: Path) -> str:
     """SQLite, and PostgreSQL when SPEECHSEARCH_TEST_DATABASE_URL names one; empty."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'db'}"
+        return f"sqlite:///{shutil.copyfile(empty_database, tmp_path / 'db')}"
     if not SERVER_URL:
         pytest.skip("SPEECHSEARCH_TEST_DATABASE_URL is not set")
     with closing(Store(SERVER_URL)) as store:

@@ -425,9 +425,18 @@ def test_many_recordings_are_marked_at_once(store):
         store.journal.mark_all(ids, "lost")
 
 
+def test_what_a_job_is_to_do_is_read_only_when_it_is_done(store, monkeypatch):
+    added = store.jobs.add(Job("1", "ann", "files", "talks", {"files": [["00000.wav", "a.wav"]] * 1000}))
+    with monkeypatch.context() as patched:
+        parsed = []
+        patched.setattr("speechsearch.store.jobs.json.loads", lambda text: parsed.append(len(text)) or {})
+        assert store.jobs.get("1") == store.jobs.find()[0] == replace(added, task={})
+    assert max(parsed) == 2, "only the empty task is parsed"
+
+
 def test_processes_that_ended_in_a_job_are_counted(store):
     added = store.jobs.add(Job("1", "ann", "files", "talks", {"files": [["00000.wav", "a.wav"]]}))
-    assert (added.crashes, store.jobs.get("1")) == (0, added)
+    assert (added.crashes, store.jobs.with_task("1"), store.jobs.with_task("2")) == (0, added, None)
     assert [store.jobs.count_crash("1"), store.jobs.count_crash("1"), store.jobs.count_crash("unknown")] == [1, 2, 0]
     assert [job.crashes for job in store.jobs.find("ann")] == [2]
     store.jobs.set_state("1", "failed", "It ended twice.")

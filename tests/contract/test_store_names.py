@@ -1,5 +1,7 @@
 """The list of names and what people heard of them, on both databases."""
 
+from dataclasses import replace
+
 import pytest
 
 from speechsearch.domain.errors import InputError, NotFoundError, StoreError
@@ -23,6 +25,17 @@ def test_names_are_kept_changed_and_deleted(store):
         store.names.delete(bob.written)
     with pytest.raises(InputError, match="cannot be kept"):
         store.names.put(ListedName("a\0b"))
+
+
+@pytest.mark.parametrize("written", ["{", '"voy che"', "[1]", "[" * 100_000, "null"])
+def test_a_damaged_name_says_so_and_hides_no_other(store, written):
+    bob = ListedName("Bob", ("bobb",))
+    store.names.put(ADA, bob)
+    with store._database.writing() as connection:
+        connection.exec_driver_sql(f"UPDATE names SET sounds_like = '{written}' WHERE written = '{ADA.written}'")
+    assert store.names.find() == [replace(ADA, sounds_like=(), is_damaged=True), bob]
+    store.names.put(ADA)
+    assert store.names.find() == [ADA, bob]
 
 
 def test_verdicts_are_kept_taken_back_and_go_with_name_and_passage(store):

@@ -10,7 +10,7 @@ import pytest
 from speechsearch.domain.limits import Segmentation
 from speechsearch.service.open import Service
 from speechsearch.service.settings import Settings
-from tests.conftest import copy_data
+from tests.conftest import copy_data, vectors_left_on_disk
 from tests.tiny import fakes
 from tests.tiny.fakes import FakeLoader, open_fakes, take_in
 
@@ -32,7 +32,7 @@ def service(data_dir: Path, loader) -> Iterator[Service]:
 def fake_folder(tmp_path_factory: pytest.TempPathFactory, chosen_files: Path) -> Path:
     """A closed data folder with the seven samples and what fakes made of them in "samples"; not to be changed."""
     folder = tmp_path_factory.mktemp("fakes") / "data"
-    with open_fakes(folder, FakeLoader(), Segmentation()) as opened:
+    with vectors_left_on_disk(), open_fakes(folder, FakeLoader(), Segmentation()) as opened:
         assert take_in(opened, chosen_files, collection="samples") == ["indexed"] * 7
         assert list(opened.manage.catch_up()) == []
     return folder

@@ -26,6 +26,7 @@ BY_FFMPEG = {
     "m4a": (), "mp4": ("-f", "lavfi", "-i", "testsrc=size=64x64:rate=5", "-shortest"), "webm": ("-c:a", "libopus"),
     "aac": (), "unknown_length.mp3": ("-write_xing", "0", "-q:a", "5"), "fast.m4a": ("-movflags", "+faststart"),
     "lossless.m4a": ("-c:a", "alac"), "mov": ("-c:a", "pcm_s16le"), "mka": ("-c:a", "flac"),
+    "3gp": ("-c:a", "aac"),
 }  # fmt: skip
 
 

@@ -134,8 +134,7 @@ def test_jobs_are_done_in_order_and_keep_what_became_of_each_file(make, steps: S
     assert steps.has_begun.wait(20)
     job, progress = queue.current()
     assert (job.job_id, progress.total) == (first.job_id, STEPS)
-    assert queue.progress(first.job_id) == progress
-    assert queue.progress(second.job_id) is None
+    assert [far for _, far in queue.jobs_now()] == [progress, None]
     steps.go.set()
     wait_for(queue, second, "done")
     assert queue.job(first.job_id).state == "done"
@@ -143,6 +142,23 @@ def test_jobs_are_done_in_order_and_keep_what_became_of_each_file(make, steps: S
     assert [file.name for file in queue.files(second.job_id)] == ["metadata.csv", "metadata.csv (2)"]
     queue.stop()  # waits until whoever listens has been told
     assert ended == [f"{first.job_id} done", f"{second.job_id} done"]
+
+
+def test_a_state_and_how_far_it_is_are_of_one_moment(make, steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is looked at is held until both are read: a job that begins between them would be queued and half done."""
+    queue = make()
+    job = queue.submit("steps")
+    read = queue.job
+
+    def slow(job_id: str, visitor: Visitor = LOCAL) -> Job:
+        found = read(job_id, visitor)
+        queue.start()
+        steps.has_begun.wait(0.2)
+        return found
+
+    monkeypatch.setattr(queue, "job", slow)
+    now, progress = queue.job_now(job.job_id)
+    assert (now.state, progress) == ("queued", None)
 
 
 def test_pause_halts_and_resume_goes_on(make, steps: Steps) -> None:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import gzip
 import io
+import socket
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
 import pytest
 
+from speechsearch.service import outward
 from speechsearch.service.outward import FetchError, fetch, fetch_to, new_client
 from tests.tiny.local_server import LocalServer, local_server
 
@@ -105,3 +110,28 @@ def test_what_is_packed_several_times_over_is_not_unpacked(server: LocalServer) 
     server.answers["/bomb"] = (200, {"Content-Encoding": "gzip, gzip"}, gzip.compress(gzip.compress(b"sound")))
     with pytest.raises(FetchError, match="packed in a way that is not read"):
         got(new_client(private_hosts=HERE), server.url("/bomb"))
+
+
+@pytest.mark.parametrize("part", ["headers", "chunks"])
+def test_an_answer_that_drips_is_given_up(monkeypatch: pytest.MonkeyPatch, part: str) -> None:
+    monkeypatch.setattr(outward, "FREE_S", 0.5)
+    over = threading.Event()
+
+    def drip(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            head = b"HTTP/1.1 200 OK\r\nX-Long: "
+            connection.sendall(head if part == "headers" else head + b"\r\nTransfer-Encoding: chunked\r\n\r\n1;")
+            with suppress(OSError):  # whoever asked has gone
+                while not over.wait(0.02):
+                    connection.sendall(b"x")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=drip, args=(listener,))
+        thread.start()
+        begun_s = time.monotonic()
+        with pytest.raises(FetchError, match=r"cannot be fetched: (it comes too slowly|timed out)"):
+            got(new_client(private_hosts=HERE), f"http://127.0.0.1:{listener.getsockname()[1]}/")
+        over.set()
+        thread.join()
+    assert time.monotonic() - begun_s < 10

@@ -1,6 +1,8 @@
 """Opening databases: migrations, wrong ones, newer ones, broken ones."""
 
 import logging
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -8,7 +10,7 @@ import sqlalchemy as sa
 
 from speechsearch.domain.errors import ConfigurationError, StoreError
 from speechsearch.store import Store
-from speechsearch.store.database import Database
+from speechsearch.store.database import MIGRATIONS, Database, newest_migration
 from speechsearch.store.tables import Base
 
 
@@ -22,6 +24,20 @@ def test_migrations_and_tables_agree(tmp_path):
         assert compare_metadata(context, Base.metadata) == []
         assert len(connection.execute(sa.text("PRAGMA foreign_key_list(passages)")).all()) == 1
     database.close()
+
+
+def test_a_database_that_is_up_to_date_is_opened_without_alembic(tmp_path):
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    assert ScriptDirectory.from_config(config).get_heads() == [newest_migration()]
+    url = f"sqlite:///{tmp_path / 'db'}"
+    Database(url).close()
+    code = f"import sys; from speechsearch.store import Store; Store({url!r}).close(); print('alembic' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "False\n"
 
 
 def test_sqlite_is_set_up_to_survive(tmp_path):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from speechsearch.api.job_routes import DatasetRequest, FeedRequest
 from speechsearch.domain.limits import Limits
 from speechsearch.domain.progress import Progress
 from speechsearch.store import Job, JobFile
@@ -92,3 +95,11 @@ def test_the_form_carries_the_limits_and_names_its_controls() -> None:
     assert 'data-file-bytes="123"' in html
     for name in ("Recordings", "A folder of recordings"):
         assert f'aria-label="{name}"' in html
+
+
+def test_a_feed_and_a_dataset_are_asked_for_as_their_routes_take_them() -> None:
+    html = add_tab.form(Limits())
+    for name, body in (("feed", FeedRequest), ("dataset", DatasetRequest)):
+        (form,) = re.findall(rf'<details id="add-{name}" class="ss-more" hidden>.*?</details>', html, re.DOTALL)
+        asked = set(re.findall(r'<input name="(\w+)"', form))
+        assert asked == set(body.model_fields) - {"collection"}, "the collection is that of the form above"

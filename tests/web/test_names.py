@@ -25,7 +25,12 @@ def client(service):
 
 def test_the_list_is_changed_exported_and_imported(client, monkeypatch) -> None:
     added = client.put(PATH, json={"name": " Wojciechowski ", "sounds_like": ["voy che hoff ski"]})
-    assert added.json() == {"name": "Wojciechowski", "sounds_like": ["voy che hoff ski"], "has_example": False}
+    assert added.json() == {
+        "name": "Wojciechowski",
+        "sounds_like": ["voy che hoff ski"],
+        "has_example": False,
+        "is_damaged": False,
+    }
     assert client.put(PATH, json={"name": "wojciechowski"}).json()["name"] == "Wojciechowski"
     assert client.put(PATH, json={"name": "漢字"}).status_code == 422
     done = client.post(f"{PATH}/table", content="Name;Sounds\nŁódź;woodge\n;x\n").json()
@@ -41,6 +46,22 @@ def test_the_list_is_changed_exported_and_imported(client, monkeypatch) -> None:
     assert (many["added"], many["changed"]) == (0, 1) and many["refused"][1:] == ["And 1 more lines."]
     assert client.delete(PATH, params={"name": "ŁÓDŹ"}).status_code == 204
     assert client.delete(PATH, params={"name": "Łódź"}).status_code == 404
+
+
+def test_a_damaged_name_is_told_of_and_searches_go_on(client, service) -> None:
+    for name in ("Ada", "Wojciechowski"):
+        client.put(PATH, json={"name": name, "sounds_like": ["ayda"]})
+    with service.store._database.writing() as connection:
+        connection.exec_driver_sql("UPDATE names SET sounds_like = '{' WHERE written = 'Ada'")
+    service.names._changes += 1  # as after a restart
+    assert service.search.find(Query("Ada and Wojciechowski"), "all").hits
+    assert [(one["name"], one["is_damaged"]) for one in client.get(PATH).json()] == [
+        ("Ada", True),
+        ("Wojciechowski", False),
+    ]
+    html = names_view.panel(service.names.find(), "", service.names.fingerprint, may_change=True)
+    assert html.count("How it sounds is damaged") == 1
+    assert client.put(PATH, json={"name": "Ada", "sounds_like": ["ayda"]}).json()["is_damaged"] is False
 
 
 def test_a_name_is_heard_confirmed_and_rejected_and_searches_go_by_it(client, service, chosen_files) -> None:

@@ -311,7 +311,7 @@ function show(state) {
   if (!byId("add-form")) return;
   byId("add-closed").innerHTML = state.closed;
   byId("add-form").hidden = Boolean(state.closed);
-  byId("add-dataset").hidden = !state.may_add_datasets || Boolean(state.closed);
+  for (const id of ["add-feed", "add-dataset"]) byId(id).hidden = !state.may_add_from_elsewhere || Boolean(state.closed);
   const names = state.collections.map((name) => Object.assign(document.createElement("option"), { value: name }));
   byId("add-collections").replaceChildren(...names);
   showJobs(byId("add-queue"), state.jobs);
@@ -367,12 +367,13 @@ document.addEventListener("submit", async (event) => {
   if (event.target.id === "add-form") {
     event.preventDefault();
     send(event.target);
-  } else if (event.target.id === "dataset-form") {
+  } else if (["feed-form", "dataset-form"].includes(event.target.id)) {
     event.preventDefault();
+    const path = `/api/v1/recordings/${event.target.id === "feed-form" ? "feed" : "dataset"}`;
     const fields = Object.fromEntries(new FormData(event.target));
     fields.limit = fields.limit ? Number(fields.limit) : null;
     say("");
-    if (await post("/api/v1/recordings/dataset", { ...fields, collection: byId("collection").value })) event.target.reset();
+    if (await post(path, { ...fields, collection: byId("collection").value })) event.target.reset();
   }
 });
 for (const kind of ["dragenter", "dragover", "dragleave", "drop"]) {
