@@ -91,7 +91,7 @@ MINI_READER = ModelCard(
     files=(
         ModelFile(
             "model.safetensors",
-            "d07be84ab87877c62e301224d0ee05cdc65318d3f8b6352db58647c40834e08a",
+            "1321c86b7a81a44180d1d7480e29aeb716255a709ad05df876ee0d8e05191ca2",
             (Shipped("reader/model.safetensors"),),
         ),
     ),

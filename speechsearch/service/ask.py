@@ -92,7 +92,7 @@ class Ask:
         results = self._search.find(wanted, engine, visitor)
         yield Evidence(question, results)
         read, transcribed = self._read(results.hits, visitor)
-        found = self._found(kind, question, read) if results.has_confident_hit else []
+        found = self._found(kind, question, read)
         quotes = compose(kind, found) if found else []
         sentences, note = self._phrased(question, quotes) if kind == "fact" else (quotes, "")
         first_ms = (time.perf_counter() - started) * 1000 if sentences else 0.0
@@ -173,7 +173,11 @@ class Ask:
         return found | {key[0]: one for key, one in zip(todo, said, strict=True)}
 
     def _found(self, kind: Kind, question: str, read: Sequence[Read]) -> list[Cited]:
-        """Return what answers, likeliest first: by what a reader finds, or by what recordings are about."""
+        """Return what answers, likeliest first: by what a reader finds, or by what recordings are about.
+
+        What the reader is surest of may come from any passage that was found; further answers, and recordings that are
+        about something, only from those of which the engine is confident.
+        """
         if not read:
             return []
         if kind in ABOUT:
@@ -182,16 +186,18 @@ class Ask:
             extracts = [(one, mention(topic, one.transcript.text, heard_in(one.hit))) for one in about]
             likely = [(one, found, one.hit.likelihood) for one, found in extracts if found]
             return [cited(one, found, chance or 0.0, chance) for one, found, chance in likely]
-        refusal = read_refusal(self._reader.fingerprint)
+        fitted = read_refusal(self._reader.fingerprint)
+        refusal = fitted or BY_SCORE
         texts = [one.transcript.text for one in read]
         cases = []
         for one, seen in zip(read, self._reader.read(question, texts), strict=True):
             found = extract(question, one.transcript.text, seen)
             if found is not None:
-                chance = (refusal or BY_SCORE).chance(found)
-                if chance >= (refusal or BY_SCORE).threshold:
-                    cases.append(cited(one, found, chance, chance if refusal else None))
-        return sorted(cases, key=lambda one: -one.chance)
+                chance = refusal.chance(found)
+                if chance >= refusal.threshold:
+                    cases.append((cited(one, found, chance, chance if fitted else None), one.hit.is_confident))
+        cases.sort(key=lambda pair: -pair[0].chance)
+        return [one for place, (one, is_confident) in enumerate(cases) if place == 0 or is_confident]
 
 
 def heard_in(hit: Hit) -> str:
