@@ -1,6 +1,6 @@
 """Measure answers, on questions that were not in training: ``python -m benchmarks.answers DATA FOLDER``.
 
-DATA: the data for training and tests (FairytaleQA's test part, the last fifth of the SQuAD pairs). FOLDER: a data
+DATA: the data for training and tests (FairytaleQA's test part, the last tenth of the SQuAD pairs). FOLDER: a data
 folder with the samples in "samples" and their transcripts. Writes the tables of docs/answers.md.
 
 EM and F1 as SQuAD has them (without articles and punctuation). A sentence "plays the answer" where the stretch that it
@@ -34,9 +34,9 @@ from speechsearch.models.load import ModelLoader
 from speechsearch.service.open import Service, new_loader
 from speechsearch.service.settings import EngineSettings, Settings
 from speechsearch.text.sentences import sentences
-from speechsearch.training.answer_sets import cases, parts_of
+from speechsearch.training.answer_sets import Case, cases, pairs, parts_of, tales
 from speechsearch.training.reader_data import (
-    PAIRS_TRAINED_SHARE,
+    PAIRS_TUNED_SHARE,
     Asked,
     Example,
     answer_spans,
@@ -102,8 +102,8 @@ def on_tales(reader: Reader, data: Path, count: int) -> list[str]:
         for one in chosen:
             scores.add(read_section(reader, one, is_recognised), one.answer)
         lines.append(scores.row(name))
-    _, pairs = sentence_questions(data)
-    held_out = pairs[int(len(pairs) * PAIRS_TRAINED_SHARE) :]
+    _, sentence_asked = sentence_questions(data)
+    held_out = sentence_asked[int(len(sentence_asked) * PAIRS_TUNED_SHARE) :]
     rights = [is_sentence_found(reader, one) for one in random.Random(1).sample(held_out, min(count, len(held_out)))]
     lines += ["", f"The right sentence of five (SQuAD pairs, held out): {np.mean(rights):.3f} (n = {len(rights)})."]
     return lines
@@ -117,27 +117,48 @@ def is_sentence_found(reader: Reader, asked: Asked) -> bool:
 
 
 def on_refusal(reader: Reader, loader: ModelLoader, data: Path, count: int) -> list[str]:
-    """Return the lines of the table of refusals: the test part as a collection, a text search, six passages read."""
-    refusal = read_refusal(reader.fingerprint) or BY_SCORE
-    wrongly, rightly, is_right = list[bool](), list[bool](), list[bool]()
-    for case in cases(data, "test", count, loader.text_encoder("all-MiniLM-L6-v2")):
-        chance, place, is_there = best_of(reader, refusal, case.asked, [part.text for part in case.parts])
-        is_refused = chance < refusal.threshold
-        if not case.is_answerable:
-            rightly.append(is_refused)
-            continue
-        wrongly.append(is_refused)
-        part = case.parts[place]
-        begin, end = part.start + is_there[0], part.start + is_there[1]
-        spans = case.asked.spans if part.section is case.asked.section else ()
-        is_right.append(not is_refused and any(start < end and stop > begin for start, stop in spans))
-    return [
-        "| collection of the test part | n | share |",
-        "|---|---|---|",
-        f"| unanswerable: refused | {len(rightly)} | {np.mean(rightly):.3f} |",
-        f"| answerable: refused | {len(wrongly)} | {np.mean(wrongly):.3f} |",
-        f"| answerable: answered at the right place | {len(is_right)} | {np.mean(is_right):.3f} |",
+    """Return the lines of the table of refusals: a text search in a collection, six passages read."""
+    encoder = loader.text_encoder("all-MiniLM-L6-v2")
+    sets = {
+        "FairytaleQA test, its own story": tales(data, "test", count),
+        "SQuAD pairs, the last tenth": pairs(data, PAIRS_TUNED_SHARE, 1.0, count),
+    }
+    lines = [
+        "| collection of texts | n | unanswerable: refused | answerable: refused | search found it | right place |",
+        "|---|---|---|---|---|---|",
     ]
+    for name, (asked, known) in sets.items():
+        found = [judged(reader, case) for case in cases(asked, known, encoder)]
+        without, within = ([one for one in found if one.is_answerable is wanted] for wanted in (False, True))
+        shares = [
+            np.mean([one.is_refused for one in without]),
+            np.mean([one.is_refused for one in within]),
+            np.mean([one.is_found for one in within]),
+            np.mean([one.is_right for one in within]),
+        ]
+        lines.append(f"| {name} | {len(within)} | {' | '.join(f'{share:.3f}' for share in shares)} |")
+    return lines
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What became of a case: whether the search found a passage with the answer, and the answer was at its place."""
+
+    is_answerable: bool
+    is_refused: bool
+    is_found: bool
+    is_right: bool
+
+
+def judged(reader: Reader, case: Case) -> Judged:
+    """Return what became of a case."""
+    refusal = read_refusal(reader.fingerprint) or BY_SCORE
+    chance, place, span = best_of(reader, refusal, case.asked, [part.text for part in case.parts])
+    is_refused, part = chance < refusal.threshold, case.parts[place]
+    begin, end = part.start + span[0], part.start + span[1]
+    spans = case.asked.spans if part.section is case.asked.section else ()
+    is_right = not is_refused and any(start < end and stop > begin for start, stop in spans)
+    return Judged(case.is_answerable, is_refused, any(case.has_answer), is_right)
 
 
 def best_of(reader: Reader, refusal: Refusal, asked: Asked, texts: Sequence[str]) -> tuple[float, int, tuple[int, int]]:

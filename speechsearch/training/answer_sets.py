@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from speechsearch.domain.values import FloatMatrix
 from speechsearch.models.base import TextEncoder
 from speechsearch.text.sentences import sentences
-from speechsearch.training.reader_data import Asked, Section, fairytale_questions
+from speechsearch.training.reader_data import Asked, Section, Sections, fairytale_questions, sentence_questions
 
 PASSAGE_WORDS = 70
 """About half a minute of speech."""
@@ -62,21 +63,38 @@ def has_answer(part: Part, asked: Asked) -> bool:
     return part.section is asked.section and any(part.start < stop and end > begin for begin, stop in asked.spans)
 
 
-def cases(data: Path, split: str, count: int, encoder: TextEncoder, seed: int = 1) -> Iterator[Case]:
-    """Yield cases of FairytaleQA: every question with its section in the collection, and once more without it.
+def cases(asked: Sequence[Asked], known: Sections, encoder: TextEncoder) -> Iterator[Case]:
+    """Yield two cases a question: put to the sections of its story, and to these without the one that answers.
 
-    The collection is all sections of the split; the search is by the text encoder's vectors.
+    The search is by the text encoder's vectors.
     """
-    known, asked = fairytale_questions(data, split)
-    parts = [part for section in known.by_place.values() for part in parts_of(section)]
-    vectors = encoder.encode_passages([part.text for part in parts])
-    chooser = random.Random(seed)
-    chosen = chooser.sample([one for one in asked if one.spans], count)
-    similar = encoder.encode_queries([one.question for one in chosen]) @ vectors.T
-    for one, row in zip(chosen, similar, strict=True):
-        order = [parts[place] for place in np.argsort(-row, kind="stable")[: 10 * READ]]
+    stories: dict[str, tuple[list[Part], FloatMatrix]] = {}
+    for one in asked:
+        story = one.section.story
+        if story not in stories:
+            parts = [part for section in known.of_story[story] for part in parts_of(section)]
+            stories[story] = parts, encoder.encode_passages([part.text for part in parts])
+        parts, vectors = stories[story]
+        similar = vectors @ encoder.encode_queries([one.question])[0]
+        order = [parts[place] for place in np.argsort(-similar, kind="stable")]
         yield _case(one, order, is_answerable=True)
         yield _case(one, [part for part in order if part.section is not one.section], is_answerable=False)
+
+
+def tales(data: Path, split: str, count: int, seed: int = 1) -> tuple[list[Asked], Sections]:
+    """Return questions of a part of FairytaleQA, drawn by chance, and its sections."""
+    known, asked = fairytale_questions(data, split)
+    return random.Random(seed).sample([one for one in asked if one.spans], count), known
+
+
+def pairs(data: Path, first: float, last: float, count: int, seed: int = 1) -> tuple[list[Asked], Sections]:
+    """Return questions of a stretch of the SQuAD pairs, drawn by chance, and that stretch's paragraphs."""
+    _, asked = sentence_questions(data)
+    stretch = asked[int(len(asked) * first) : int(len(asked) * last)]
+    known = Sections()
+    for section in dict.fromkeys(one.section for one in stretch):
+        known.add(section)
+    return random.Random(seed).sample(stretch, count), known
 
 
 def _case(asked: Asked, order: Sequence[Part], *, is_answerable: bool) -> Case:

@@ -1,7 +1,7 @@
 """Recipe: learn how likely an extract answers, and from which chance on it is given as an answer.
 
-``python -m speechsearch.training.fit_answers DATA`` reads the validation part of FairytaleQA, half of whose questions
-are put to a collection from which the section that answers was taken out, and writes assets/reader/calibration.json.
+``python -m speechsearch.training.fit_answers DATA`` asks questions of FairytaleQA's validation part and of the ninth
+tenth of the SQuAD pairs, each with and without the section that answers, and writes assets/reader/calibration.json.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from speechsearch.models.base import Reader
 from speechsearch.models.catalog import catalog
 from speechsearch.models.load import ModelLoader
 from speechsearch.retrieval.calibration import logistic
-from speechsearch.training.answer_sets import Case, cases
+from speechsearch.training.answer_sets import Case, cases, pairs, tales
 from speechsearch.training.fit_calibration import brier, calibration_error, cross_validated, fit
+from speechsearch.training.reader_data import PAIRS_TRAINED_SHARE, PAIRS_TUNED_SHARE
 
 MOST_WRONGLY_REFUSED = 0.1
 
@@ -54,11 +55,13 @@ def threshold_of(best: NDArray[np.float64], is_right: NDArray[np.bool_]) -> floa
     return round(float(np.quantile(best[is_right], MOST_WRONGLY_REFUSED)), 4)
 
 
-def main(data: Path, reader: str = "mini-reader", count: int = 250, out: Path = SHIPPED) -> None:
-    """Fit on so many questions, each with and without an answer."""
+def main(data: Path, reader: str = "mini-reader", count: int = 150, out: Path = SHIPPED) -> None:
+    """Fit on so many questions of each set, each with and without an answer."""
     loader = ModelLoader(catalog(), device="cpu")
     model = loader.reader(reader)
-    found = list(cases(data, "val", count, loader.text_encoder("all-MiniLM-L6-v2")))
+    encoder = loader.text_encoder("all-MiniLM-L6-v2")
+    found = list(cases(*tales(data, "val", count), encoder))
+    found += cases(*pairs(data, PAIRS_TRAINED_SHARE, PAIRS_TUNED_SHARE, count), encoder)
     rows, rights, numbers = read_cases(model, found)
     chances = cross_validated(rows, rights, numbers // 2)  # a question with and without its section is one
     coefficients = fit(rows, rights)
@@ -82,7 +85,7 @@ def main(data: Path, reader: str = "mini-reader", count: int = 250, out: Path = 
         "models": {"reader": model.fingerprint},
         "threshold": threshold,
         "chance": dict(zip(FEATURES, np.round(coefficients, 4).tolist(), strict=True)),
-        "fitted": {"questions": count, "set": "FairytaleQA validation", "passages": len(rows)},
+        "fitted": {"questions": 2 * count, "sets": "FairytaleQA validation, SQuAD pairs", "passages": len(rows)},
     }
     assert np.isfinite(logistic(rows, coefficients)).all()
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -17,8 +17,8 @@ from speechsearch.text.words import STOP_WORDS, stem
 
 SECTIONS, QUESTIONS = "qa/fairytaleqa_sections.jsonl.gz", "qa/fairytaleqa_questions.jsonl.gz"
 PAIRS = "qa/squad_nqg_test.sentence_question.tsv.gz"
-PAIRS_TRAINED_SHARE = 0.8
-"""The other pairs are for measuring."""
+PAIRS_TRAINED_SHARE, PAIRS_TUNED_SHARE = 0.8, 0.9
+"""The pairs from the first to the second share are for fitting likelihoods, those after it for measuring."""
 LIKE, SOMEWHAT_LIKE = 0.6, 0.25
 """From this F1 of words on a stretch counts as the answer, or its sentence as that which answers."""
 LONGER_WORDS = 4
