@@ -9,6 +9,9 @@ from speechsearch.domain.answers import Answer, Citation, Evidence, Sentence, Se
 from speechsearch.domain.searched import searched_in
 from speechsearch.domain.values import Passage, Span
 
+NEAREST = 6
+"""Passages at most in a whole answer."""
+
 
 class CitationBody(BaseModel):
     """What a sentence stands on: a stretch of a recording, in seconds from its start; the addresses play just that.
@@ -114,7 +117,3 @@ class AnswerBody(BaseModel):
             first_ms=round(answer.first_ms, 1),
             total_ms=round(answer.total_ms, 1),
         )
-
-
-NEAREST = 6
-"""Passages at most in a whole answer."""
