@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from speechsearch import cli_ask, cli_edit, cli_exchange, cli_models, cli_names, cli_speech
+from speechsearch import cli_ask, cli_diarize, cli_edit, cli_exchange, cli_models, cli_names, cli_quantize, cli_speech
 from speechsearch.cli_shared import Json, clear_progress, opened, put, show_progress
 from speechsearch.domain.errors import (
     DataFolderInUseError,
@@ -90,10 +90,12 @@ def filters_of(collection: str, speaker: list[str], language: list[str], date_fr
 
 
 cli_ask.add_commands(app)
+cli_diarize.add_commands(app)
 cli_edit.add_commands(app)
 cli_exchange.add_commands(app)
 cli_models.add_commands(app)
 cli_names.add_commands(app)
+cli_quantize.add_commands(app)
 cli_speech.add_commands(app)
 
 

@@ -40,7 +40,10 @@ Again = Annotated[bool, typer.Option("--again", help="Make what is there already
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 
 Make = Callable[["Source", "ProgressCallback"], Mapping[str, str]]
-"""Makes the outputs of a file, by their endings; it reports how many seconds of it are done."""
+"""Makes the outputs of a file, by their endings: those asked for, and maybe more that belong to one of them.
+
+It reports how many seconds of the file are done.
+"""
 NOT_OF_THE_FILE = (
     CapabilityError, ConfigurationError, MissingDependencyError, ModelUnavailableError, NotFoundError,
 )  # fmt: skip
@@ -120,7 +123,8 @@ def _outcome(
     source: Source, make: Make, endings: Sequence[str], folder: OutputFolder | None, meter: Meter
 ) -> FileOutcome:
     """Make the outputs of a file."""
-    from ingest.pipeline import content_hash, explain
+    from ingest.bags import content_hash
+    from ingest.pipeline import explain
 
     began_s, duration_s = time.monotonic(), 0.0
 
@@ -139,10 +143,13 @@ def _outcome(
         if begun is None:
             return FileOutcome(source.name, "ready")
         texts = make(source, tell)
-        paths = folder.finish(begun, {ending: texts[ending] for ending in begun.endings})
+        wanted = {ending: text for ending, text in texts.items() if ending in begun.endings or ending not in endings}
+        paths = folder.finish(begun, wanted)
     except NOT_OF_THE_FILE:
         raise
     except Exception as error:  # one file is not to stop the others
+        if folder is not None:
+            folder.abandon()
         message = explain(error, f"{source.name} failed")
         return FileOutcome(source.name, "failed", message=message)
     rate = duration_s / max(1e-9, time.monotonic() - began_s)

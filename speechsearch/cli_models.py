@@ -49,10 +49,20 @@ def list_models(as_json: Json = False) -> None:
     states = [files.state(card) for card in files.catalog.cards]
     if as_json:
         installed = [(one.card.task, one.card.name) for one in states if one.is_installed]
-        put({"models": files.catalog.cards, "used": used, "installed": installed, "engines": engine_cards()})
+        put(
+            {
+                "models": files.catalog.cards,
+                "used": used,
+                "installed": installed,
+                "refused": files.refused,
+                "engines": engine_cards(),
+            }
+        )
         return
     for one in states:
         print(line(one, is_used=(one.card.task, one.card.name) in used))
+    for name, reason in files.refused.items():
+        print(f"{name}  (a folder in your folder of models that is no model)  {reason}")
     for engine in engine_cards():
         print(f"{engine.name}  ({engine.label}, searches {engine.searches})  {engine.summary}")
 

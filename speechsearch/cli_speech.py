@@ -44,6 +44,7 @@ def transcribe(
     """
     from speechsearch.service.open import new_loader, transcriber_of
     from speechsearch.service.output_folder import OutputFolder
+    from speechsearch.service.segment_log import SegmentLog
     from speechsearch.service.settings import default_recognizer, read_settings
     from speechsearch.service.transcript_formats import as_lines, as_transcript, formats_in
 
@@ -57,6 +58,11 @@ def transcribe(
     is_streamed = output is None and formats == ["txt"]
     transcriber = transcriber_of(settings, loader)
 
+    fingerprint = loader.recognizer(name).fingerprint
+    cut_s = [settings.segmentation.shortest_s, settings.segmentation.longest_s]
+    how = {"model": fingerprint, "language": spoken, "translate": translate, "hotwords": words, "cut_s": cut_s}
+    folder = OutputFolder(output, how, is_again=again) if output else None
+
     def make(source: Source, progress: ProgressCallback) -> Mapping[str, str]:
         duration_s = 0.0
 
@@ -65,7 +71,8 @@ def transcribe(
             duration_s = one.total
             progress(one)
 
-        segments: list[Segment] = []
+        log = SegmentLog(folder.unfinished) if folder else None
+        segments: list[Segment] = list(log.segments) if log else []
         for segment in transcriber.segments(
             source.path,
             model=name,
@@ -74,8 +81,11 @@ def transcribe(
             to_english=translate,
             progress=tell,
             name=source.name,
+            after_s=segments[-1].span.end_s if segments else 0.0,
         ):
             segments.append(segment)
+            if log:
+                log.add(segment)
             if is_streamed:
                 clear_progress()
                 print(*as_lines([segment]), sep="\n", flush=True)
@@ -88,10 +98,6 @@ def transcribe(
         }
         return {} if is_streamed else {kind: as_transcript(segments, kind, about) for kind in formats}
 
-    fingerprint = loader.recognizer(name).fingerprint
-    cut_s = [settings.segmentation.shortest_s, settings.segmentation.longest_s]
-    how = {"model": fingerprint, "language": spoken, "translate": translate, "hotwords": words, "cut_s": cut_s}
-    folder = OutputFolder(output, how, is_again=again) if output else None
     make_of_files(files, make, formats, folder, settings.limits, as_json=as_json)
 
 

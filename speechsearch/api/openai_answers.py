@@ -63,7 +63,7 @@ class EventStream:
     """Server-sent events of one answer; the first of them begins it."""
 
     def __init__(self) -> None:
-        self.has_begun = False
+        self.has_begun = self._has_ended = False
         self._lock = anyio.Lock()
 
     async def say(self, send: Send, body: BaseModel | Mapping[str, Any]) -> None:
@@ -78,11 +78,15 @@ class EventStream:
             await self._write(send, ": still at work\n\n")
 
     async def end(self, send: Send) -> None:
-        """Send that there is no more."""
-        await send({"type": "http.response.body", "body": b""})
+        """Send that there is no more; a comment that was to come is not sent any more."""
+        async with self._lock:
+            self._has_ended = True
+            await send({"type": "http.response.body", "body": b""})
 
     async def _write(self, send: Send, text: str) -> None:
         async with self._lock:
+            if self._has_ended:
+                return
             if not self.has_begun:
                 self.has_begun = True
                 await send({"type": "http.response.start", "status": 200, "headers": list(STREAM_HEADERS)})

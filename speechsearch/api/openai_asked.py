@@ -17,6 +17,7 @@ class Asked:
     """What a request asks for: which file, by which recogniser, how it is to be written.
 
     ``longest_s``: how long the file may be. ``language``: what is spoken, as ISO 639 writes it; None: what is heard.
+    ``only_language``: the one that the recogniser knows, if it knows no other.
     """
 
     path: Path
@@ -24,6 +25,7 @@ class Asked:
     model: str
     longest_s: float
     language: str | None = None
+    only_language: str = ""
     hotwords: tuple[str, ...] = ()
     to_english: bool = False
     format: Format = "json"

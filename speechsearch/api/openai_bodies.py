@@ -6,12 +6,14 @@ import math
 import unicodedata
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Literal
 
 from pydantic import BaseModel
 
 from speechsearch.domain.segments import Segment
+from speechsearch.domain.values import Span, Word
 
 SEEK_A_SECOND = 100
 """Whisper counts frames of 10 ms."""
@@ -19,6 +21,7 @@ WITHOUT_SPACES = frozenset(("zh", "yue", "ja", "th", "lo", "my", "km"))
 WHISPER_NAMES = {"bn": "bengali", "nn": "nynorsk", "my": "myanmar", "jw": "javanese"}
 """Languages that Whisper, and so OpenAI's interface, calls by another name than Unicode does."""
 UNKNOWN = "unknown"
+SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？")
 
 
 class OpenAiFailure(BaseModel):
@@ -126,13 +129,14 @@ class VerboseBody(BaseModel):
     @classmethod
     def of(
         cls,
-        segments: Sequence[Segment],
+        passages: Sequence[Segment],
         duration_s: float,
         granularities: Sequence[str],
         language: str,
         is_translation: bool,
     ) -> VerboseBody:
         """Return a whole transcript. ``language``: what is spoken, as ISO 639 writes it."""
+        segments = [sentence for one in passages for sentence in sentences(one)]
         words = [
             WordBody(word=word.text, start=round(word.start_s, 3), end=round(word.end_s, 3))
             for one in segments
@@ -142,7 +146,7 @@ class VerboseBody(BaseModel):
             task="translate" if is_translation else "transcribe",
             language="english" if is_translation else language_name(language),
             duration=round(duration_s, 3),
-            text=text_of(segments),
+            text=text_of(passages),
             segments=[SegmentBody.of(*one) for one in enumerate(segments)] if "segment" in granularities else None,
             words=words if "word" in granularities else None,
             usage=UsageBody(seconds=round(duration_s, 3)),
@@ -211,6 +215,30 @@ def text_of(segments: Sequence[Segment]) -> str:
 def separator(one: Segment, place: int) -> str:
     """Return what stands between a segment and the one before it: nothing before the first, or in some scripts."""
     return "" if place == 0 or one.language in WITHOUT_SPACES else " "
+
+
+def sentences(one: Segment) -> list[Segment]:
+    """Return the sentences of a segment, by the times of its words; the segment itself where that cannot be told.
+
+    >>> from speechsearch.domain.values import Span, Word
+    >>> said = Segment(Span(0, 3), "Who? I.", (Word("Who?", 0.1, 1), Word("I.", 2, 2.9)))
+    >>> [(part.text, part.span.start_s, part.span.end_s) for part in sentences(said)]
+    [('Who?', 0, 1), ('I.', 2, 3)]
+    """
+    between = separator(one, 1)
+    if between.join(word.text for word in one.words) != one.text:
+        return [one]
+    groups: list[list[Word]] = [[]]
+    for word in one.words:
+        if groups[-1] and groups[-1][-1].text.endswith(SENTENCE_ENDS):
+            groups.append([])
+        groups[-1].append(word)
+    starts_s = [one.span.start_s, *(words[0].start_s for words in groups[1:])]
+    ends_s = [*(words[-1].end_s for words in groups[:-1]), one.span.end_s]
+    return [
+        replace(one, span=Span(start_s, end_s), text=between.join(word.text for word in words), words=tuple(words))
+        for words, start_s, end_s in zip(groups, starts_s, ends_s, strict=True)
+    ]
 
 
 def compression_ratio(text: str) -> float:

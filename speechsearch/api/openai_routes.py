@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from functools import partial
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request
@@ -100,9 +100,7 @@ def openai_routes(service: Service, jobs: JobQueue) -> APIRouter:
             except ClientDisconnect:
                 raise InputError("The upload broke off.", "Send it again.") from None
             form = form_of(kind, upload.fields)
-            work = Work(
-                asked(upload, form, visitor), service.transcriber, service.diarizer, partial(turns.begin, place)
-            )
+            work = Work(asked(upload, form, visitor), service.transcriber, service.diarizer, turns, place)
             held = stack.pop_all()
         if isinstance(form, TranscriptionForm) and form.stream:
             return LongAnswer(work.streamed, held, work.events.keep_open)
@@ -122,7 +120,8 @@ def openai_routes(service: Service, jobs: JobQueue) -> APIRouter:
         if card is None:
             raise no_model(form.model)
         longest_s = service.limits.duration_s if visitor.is_owner else service.limits.visitor_duration_s
-        return asked_of(form, *upload.files[0], model, longest_s, card.takes_hotwords)
+        found = asked_of(form, *upload.files[0], model, longest_s, card.takes_hotwords)
+        return replace(found, only_language=card.languages[0]) if len(card.languages) == 1 else found
 
     return router
 

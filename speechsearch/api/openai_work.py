@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
 from contextlib import aclosing
 from functools import partial
 from typing import TypeVar, cast
@@ -30,6 +30,7 @@ from speechsearch.api.openai_bodies import (
     text_of,
 )
 from speechsearch.api.openai_errors import failure_of
+from speechsearch.api.transcription_turns import Place, Turns
 from speechsearch.domain.captions import as_captions
 from speechsearch.domain.errors import TooLongError
 from speechsearch.domain.progress import Progress
@@ -49,7 +50,8 @@ class Work:
         asked: what is asked for.
         transcriber: writes files down.
         diarizer: says who speaks when.
-        turn: waits until it is this request's turn.
+        turns: whose turn it is.
+        place: this request's place among them.
     """
 
     def __init__(
@@ -57,10 +59,12 @@ class Work:
         asked: Asked,
         transcriber: Transcriber,
         diarizer: Diarizer,
-        turn: Callable[[], Awaitable[None]],
+        turns: Turns,
+        place: Place,
     ) -> None:
         self.asked, self.events = asked, EventStream()
-        self._transcriber, self._diarizer, self._turn = transcriber, diarizer, turn
+        self._transcriber, self._diarizer = transcriber, diarizer
+        self._turns, self._place = turns, place
         self._duration_s = 0.0
 
     async def whole(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -91,7 +95,7 @@ class Work:
     async def _segments(self) -> AsyncGenerator[Segment]:
         """Yield what is said, as soon as it is written, when it is this request's turn."""
         asked = self.asked
-        await self._turn()
+        await self._turns.begin(self._place)
         self._duration_s = await run_sync(self._transcriber.duration_s, asked.path, asked.name)
         if self._duration_s > asked.longest_s:
             raise TooLongError(
@@ -112,7 +116,7 @@ class Work:
             to_english=asked.to_english,
             name=asked.name,
         )
-        async with aclosing(in_steps(begin)) as found:
+        async with aclosing(in_steps(begin, self._turns.piece)) as found:
             async for segment in found:
                 for one in [segment] if turns is None else with_speakers([segment], turns, names):
                     yield one
@@ -128,7 +132,7 @@ class Work:
         if asked.format == "diarized_json":
             body = DiarizedBody.of(segments, duration_s)
         elif asked.format == "verbose_json":
-            language = asked.language or heard_language(segments)
+            language = asked.language or heard_language(segments) or asked.only_language
             body = VerboseBody.of(segments, duration_s, asked.granularities, language, asked.to_english)
         elif asked.to_english:
             body = TranslationBody(text=text_of(segments))
@@ -137,11 +141,19 @@ class Work:
         return JSONResponse(body.model_dump(exclude_none=True))
 
 
-async def in_steps(begin: Callable[[], Iterator[T]]) -> AsyncGenerator[T]:
-    """Yield what a generator gives; it is made and asked in worker threads, and closed when nobody wants more."""
-    iterator = cast(Generator[T], await run_sync(begin))
+async def in_steps(begin: Callable[[], Iterator[T]], piece: anyio.Lock) -> AsyncGenerator[T]:
+    """Yield what a generator gives; it is made and asked in worker threads, and closed when nobody wants more.
+
+    ``piece`` is held for each of its steps.
+    """
+    async with piece:
+        iterator = cast(Generator[T], await run_sync(begin))
     try:
-        while (one := await run_sync(next, iterator, None)) is not None:
+        while True:
+            async with piece:
+                one = await run_sync(next, iterator, None)
+            if one is None:
+                return
             yield one
     finally:
         with anyio.CancelScope(shield=True):

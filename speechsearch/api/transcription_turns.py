@@ -1,7 +1,8 @@
-"""Whose file is written down next: one at a time, and those who ask take turns, so that nobody waits behind a flood."""
+"""Whose file is written down next: nobody waits behind another's flood, or until another's long file is done."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,8 +11,8 @@ import anyio
 
 from speechsearch.domain.errors import TooManyError
 
-AT_ONCE = 1
-"""A recogniser keeps all processors busy."""
+AT_ONCE = 4
+"""So many files are open; a recogniser keeps all processors busy with one piece of one of them."""
 A_VISITOR = 16
 AN_ADDRESS = 48
 
@@ -27,11 +28,18 @@ class Place:
 
 
 class Turns:
-    """The requests of one server, all on the thread of its event loop."""
+    """The requests of one server, all on the thread of its event loop.
+
+    ``piece``: is held while a piece of a file is written down; those who wait for it get it in the order they came.
+    """
 
     def __init__(self, at_once: int = AT_ONCE, a_visitor: int = A_VISITOR, an_address: int = AN_ADDRESS) -> None:
-        """``at_once`` may run; ``a_visitor``, ``an_address``: how many each may have here at the same time."""
+        """``at_once`` may run: one of each visitor's, of an address half of them.
+
+        ``a_visitor``, ``an_address``: how many each may have here.
+        """
         self._at_once, self._a_visitor, self._an_address = at_once, a_visitor, an_address
+        self.piece = anyio.Lock()
         self._places: list[Place] = []
         self._waiting: list[Place] = []
         self._last: dict[str, int] = {}
@@ -65,15 +73,19 @@ class Turns:
         await place.may_run.wait()
 
     def _go_on(self) -> None:
-        """Let those run whose turn it is: of the visitor who has waited longest since the last turn."""
-        running = sum(one.is_running for one in self._places)
-        while self._waiting and running < self._at_once:
-            place = min(self._waiting, key=lambda one: self._last.get(one.visitor, -1))  # the first of equals
-            self._waiting.remove(place)
+        """Let those run whose turn it is: of the visitors without one, who has waited longest since the last turn."""
+        while True:
+            running = [one for one in self._places if one.is_running]
+            visitors, addresses = {one.visitor for one in running}, Counter(one.address for one in running)
+            most = max(1, self._at_once // 2)
+            free = [one for one in self._waiting if one.visitor not in visitors and addresses[one.address] < most]
+            if not free or len(running) >= self._at_once:
+                return
+            place = min(free, key=lambda one: self._last.get(one.visitor, -1))  # the first of equals
             here = {one.visitor for one in self._places}
             self._last = {visitor: turn for visitor, turn in self._last.items() if visitor in here}
             self._last[place.visitor] = self._begun
             self._begun += 1
+            self._waiting.remove(place)
             place.is_running = True
             place.may_run.set()
-            running += 1

@@ -7,11 +7,10 @@ from itertools import chain, islice, tee
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter1d
 
 from speechsearch.audio.decode import regrouped
 from speechsearch.audio.voice_activity import ENTER, WINDOW_SAMPLES, spans_of, speech_probabilities
-from speechsearch.diarization.windows import BATCH_WINDOWS, WINDOW_S, Encode
+from speechsearch.diarization.windows import BATCH_WINDOWS, WINDOW_S, Encode, undelayed
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio, FloatMatrix, Span
 
 BLOCK_SAMPLES = round(WINDOW_S * SAMPLE_RATE_HZ)
@@ -39,33 +38,48 @@ def pairs(blocks: Iterable[Sequence[Audio]]) -> Iterator[tuple[Audio, Audio]]:
 
 def speech_of_channels(
     blocks: Iterable[tuple[Audio, Audio]], encode: Encode
-) -> tuple[tuple[list[Span], FloatMatrix], ...]:
-    """Return for each channel when its own person speaks, and example vectors of that voice, (examples, dim).
+) -> list[tuple[list[Span], NDArray[np.float32]]]:
+    """Return when the person of each channel speaks, and the vector of that voice, (dim,); no channel without speech.
 
-    ``blocks``: as ``pairs`` gives them. Only numbers are kept, nothing of the sound.
+    ``blocks``: as ``pairs`` gives them. Only numbers are kept, and a block of each channel.
     """
+    examples = Examples(encode), Examples(encode)
     probabilities: list[NDArray[np.float32]] = []
-    waiting: list[tuple[int, Audio]] = []
-    vectors: tuple[list[FloatMatrix], ...] = [], []
-
-    def encode_waiting() -> None:
-        found = encode([sound for _, sound in waiting]) if waiting else ()
-        for (side, _), vector in zip(waiting, found, strict=True):
-            vectors[side].append(vector[None])
-        waiting.clear()
-
     for block, probability in own_speech(blocks):
         probabilities.append(probability)
-        is_speech = (probability >= ENTER).mean(axis=1)
+        shares = (probability >= ENTER).mean(axis=1)
         for side in range(2):
-            if is_speech[side] >= CLEAR_SHARE and not is_speech[1 - side]:
-                waiting.append((side, block[side]))
-        if len(waiting) >= BATCH_WINDOWS:
-            encode_waiting()
-    encode_waiting()
-    spans = [list(spans_of(one[side] for one in probabilities)) for side in range(2)]
-    nothing = np.zeros((0, 1), np.float32)
-    return tuple((spans[side], np.concatenate(vectors[side]) if vectors[side] else nothing) for side in range(2))
+            examples[side].add(block[side], float(shares[side]), is_alone=not shares[1 - side])
+    spans = [[undelayed(span) for span in spans_of(one[side] for one in probabilities)] for side in range(2)]
+    return [(spans[side], examples[side].mean()) for side in range(2) if spans[side]]
+
+
+class Examples:
+    """Windows of a voice, of which the mean vector is wanted; where none is clear, the best there is."""
+
+    def __init__(self, encode: Encode) -> None:
+        self._encode = encode
+        self._waiting: list[Audio] = []
+        self._vectors: list[FloatMatrix] = []
+        self._best, self._best_share = Audio(np.zeros(0, np.float32)), 0.0
+
+    def add(self, window: Audio, share: float, *, is_alone: bool) -> None:
+        """Look at a window of which such a share is speech; ``is_alone``: nobody else speaks in it."""
+        if share > self._best_share:
+            self._best, self._best_share = window, share
+        if share >= CLEAR_SHARE and is_alone:
+            self._waiting.append(window)
+        if len(self._waiting) >= BATCH_WINDOWS:
+            self._vectors.append(self._encode(self._waiting))
+            self._waiting = []
+
+    def mean(self) -> NDArray[np.float32]:
+        """Return the mean vector, (dim,) float32 of unit length."""
+        if self._waiting or not self._vectors:
+            self._vectors.append(self._encode(self._waiting or [self._best]))
+        total = np.concatenate(self._vectors).sum(axis=0)
+        found: NDArray[np.float32] = total / max(float(np.linalg.norm(total)), 1e-12)
+        return found
 
 
 def hold_different_voices(blocks: Iterable[tuple[Audio, Audio]]) -> bool:
@@ -100,6 +114,8 @@ def levels_of(sound: Audio, frames: int) -> NDArray[np.float64]:
     >>> levels_of(Audio(np.full(1024, 0.1, np.float32)), 2).round(1).tolist()
     [-20.0, -20.0]
     """
+    from scipy.ndimage import uniform_filter1d
+
     samples = np.pad(sound.samples, (0, max(0, frames * WINDOW_SAMPLES - len(sound.samples))))
     power = np.square(samples[: frames * WINDOW_SAMPLES].reshape(frames, WINDOW_SAMPLES)).mean(axis=1)
     smooth = uniform_filter1d(power.astype(np.float64), min(SMOOTHED_FRAMES, frames), mode="nearest")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import accumulate, chain
 from typing import Literal
 
 import numpy as np
@@ -11,8 +11,8 @@ import numpy as np
 from speechsearch.audio.resample import to_mono
 from speechsearch.diarization.channels import hold_different_voices, looked_at, pairs, speech_of_channels
 from speechsearch.diarization.clustering import centroids_of, cluster
-from speechsearch.diarization.turns import numbered, spans_in, voices_over_time
-from speechsearch.diarization.windows import Encode, hear
+from speechsearch.diarization.turns import numbered, spans_in, stretches
+from speechsearch.diarization.windows import Encode, Heard, hear
 from speechsearch.domain.errors import InputError
 from speechsearch.domain.speakers import Diarization, Turn
 from speechsearch.domain.values import Audio
@@ -27,7 +27,7 @@ def diarize(
     speakers: int | None = None,
     mode: Mode = "auto",
 ) -> Diarization:
-    """Return who speaks when; nothing where nobody speaks. Memory does not grow with the length of the sound.
+    """Return who speaks when; nothing where nobody speaks. Of the sound, only minutes are kept.
 
     Args:
         sound: a sound, or consecutive blocks of one: as ``audio.stream`` gives them, or ``audio.stream_channels``.
@@ -53,10 +53,8 @@ def diarize(
             return by_channel(stereo, encode)
         blocks = stereo
     elif mode == "channel":
-        raise InputError(
-            f"Voices cannot be told apart by {len(first)} channel for {speakers or 'any number of'} speakers.",
-            "Choose the mode cluster or auto.",
-        )
+        what = f"{speakers} speakers have not a channel each" if len(first) == 2 else "it is not stereo"
+        raise InputError(f"The sound cannot be told apart by its channels: {what}.", "Choose the mode auto or cluster.")
     return by_sound(map(mono, blocks), encode, speakers)
 
 
@@ -75,25 +73,25 @@ def mono(channels: Sequence[Audio]) -> Audio:
 
 def by_channel(blocks: Iterable[tuple[Audio, Audio]], encode: Encode) -> Diarization:
     """Return who speaks when in a call with a person on each channel."""
-    turns: list[Turn] = []
-    vectors = []
-    for voice, (spans, examples) in enumerate(speech_of_channels(blocks, encode), start=1):
-        turns += [Turn(span, voice) for span in spans]
-        vectors.append(centroids_of(examples, np.zeros(len(examples), np.intp)))
-    return numbered(turns, np.concatenate(vectors))
+    found = speech_of_channels(blocks, encode)
+    turns = [Turn(span, voice) for voice, (spans, _) in enumerate(found, start=1) for span in spans]
+    return numbered(turns, np.array([vector for _, vector in found], np.float32))
 
 
 def by_sound(blocks: Iterable[Audio], encode: Encode, speakers: int | None) -> Diarization:
     """Return who speaks when, by how voices sound."""
-    heard = hear(blocks, encode)
+    return told_apart(hear(blocks, encode), speakers)
+
+
+def told_apart(heard: Heard, speakers: int | None) -> Diarization:
+    """Return who speaks when, from what a speaker encoder made of a recording."""
     if not len(heard.vectors):
         return Diarization((), ())
-    labels = cluster(heard.vectors, speakers)
-    centroids = centroids_of(heard.vectors, labels)
-    speech_s = sum(span.duration_s for span in heard.speech)
+    centroids = centroids_of(heard.vectors, cluster(heard.vectors, speakers))
+    ends_s = list(accumulate(span.duration_s for span in heard.speech))
     turns = [
         Turn(span, voice + 1)
-        for begin_s, end_s, voice in voices_over_time(heard.vectors @ centroids.T, speech_s)
-        for span in spans_in(heard.speech, begin_s, end_s)
+        for begin_s, end_s, voice in stretches(heard.vectors @ centroids.T, ends_s)
+        for span in spans_in(heard.speech, ends_s, begin_s, end_s)
     ]
     return numbered(turns, centroids)

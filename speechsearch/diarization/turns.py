@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
@@ -13,26 +14,37 @@ from speechsearch.domain.speakers import Diarization, Turn, Voice
 from speechsearch.domain.values import FloatMatrix, Span
 
 FRAME_S = 0.1
-CHANGE_COST = 1.0
-"""What a change of voices costs, in cosine summed over frames."""
+CHANGE_COST, CHANGE_AT_PAUSE_COST = 1.0, 0.1
+"""What a change of voices costs, in cosine summed over frames: in the middle of speech, and at a pause."""
+OVERLAP_S = 0.3
+"""Where voices change without a pause, both are taken to speak for so long before and after."""
 LONGEST_PAUSE_S = 0.3
 """Within a turn."""
 
 
-def voices_over_time(similarity: FloatMatrix, speech_s: float) -> list[tuple[float, float, int]]:
-    """Return stretches of the speech with the voice that is likeliest there, from 0 on; pauses are not counted.
+def stretches(similarity: FloatMatrix, ends_s: Sequence[float]) -> list[tuple[float, float, int]]:
+    """Return the stretches in which one voice speaks, (start, end, voice from 0 on); their times do not count pauses.
 
-    ``similarity``: (windows, voices) float32, how much each window sounds like each voice; ``speech_s``: of all speech.
+    Where voices change without a pause, the next is taken to begin a little earlier, the last to end a little later.
+
+    ``similarity``: (windows, voices) float32, how much each window sounds like each voice; ``ends_s``: when speech ends
+    for a pause, and at last.
     """
-    frames = max(1, round(speech_s / FRAME_S))
+    frames = max(1, round(ends_s[-1] / FRAME_S))
     times_s = (np.arange(frames) + 0.5) * FRAME_S
     middles_s = np.arange(len(similarity)) * STEP_S + WINDOW_S / 2
     scores = np.stack([np.interp(times_s, middles_s, column) for column in similarity.T], axis=1)
-    voices = viterbi(scores, np.full(frames, CHANGE_COST))
-    edges = [0, *(np.flatnonzero(np.diff(voices)) + 1).tolist(), frames]
-    ends_s = [edge * FRAME_S for edge in edges[:-1]] + [speech_s]
+    after_pause = np.minimum(np.round(np.array(ends_s[:-1]) / FRAME_S).astype(np.intp), frames - 1)
+    costs = np.full(frames, CHANGE_COST)
+    costs[after_pause] = CHANGE_AT_PAUSE_COST
+    voices = viterbi(scores, costs)
+    changes = (np.flatnonzero(np.diff(voices)) + 1).tolist()
+    pauses = dict(zip(after_pause.tolist(), ends_s, strict=False))
+    edges_s = [0.0, *(pauses.get(change, change * FRAME_S) for change in changes), ends_s[-1]]
+    more_s = [0.0, *(0.0 if change in pauses else OVERLAP_S for change in changes), 0.0]
     return [
-        (begin_s, end_s, int(voices[edge])) for edge, (begin_s, end_s) in zip(edges, pairwise(ends_s), strict=False)
+        (edges_s[place] - more_s[place], edges_s[place + 1] + more_s[place + 1], int(voices[frame]))
+        for place, frame in enumerate([0, *changes])
     ]
 
 
@@ -60,28 +72,34 @@ def viterbi(scores: NDArray[np.float64], costs: NDArray[np.float64]) -> NDArray[
     return path
 
 
-def spans_in(speech: Sequence[Span], begin_s: float, end_s: float) -> list[Span]:
+def spans_in(speech: Sequence[Span], ends_s: Sequence[float], begin_s: float, end_s: float) -> list[Span]:
     """Return where a stretch of the speech lies in the recording; its times do not count pauses.
 
-    >>> spans_in([Span(1.0, 2.0), Span(5.0, 7.0)], 0.5, 2.0)
+    ``ends_s``: where the spans of ``speech`` end, if pauses are not counted.
+
+    >>> spans_in([Span(1.0, 2.0), Span(5.0, 7.0)], [1.0, 3.0], 0.5, 2.0)
     [Span(start_s=1.5, end_s=2.0), Span(start_s=5.0, end_s=6.0)]
     """
     found = []
-    offset_s = 0.0
-    for span in speech:
-        start_s, stop_s = max(begin_s, offset_s), min(end_s, offset_s + span.duration_s)
+    for place in range(bisect_right(ends_s, begin_s), len(speech)):
+        span = speech[place]
+        offset_s = ends_s[place] - span.duration_s
+        if offset_s >= end_s:
+            break
+        start_s, stop_s = max(0.0, begin_s - offset_s), min(span.duration_s, end_s - offset_s)
         if stop_s > start_s:
-            found.append(Span(span.start_s + start_s - offset_s, span.start_s + stop_s - offset_s))
-        offset_s += span.duration_s
+            found.append(Span(span.start_s + start_s, span.start_s + stop_s))
     return found
 
 
 def numbered(turns: Iterable[Turn], vectors: FloatMatrix) -> Diarization:
     """Return turns and voices, numbered in the order in which they first speak; who never speaks is left out.
 
-    ``turns``: of voices from 1 on, in any order; ``vectors``: (voices, dim) float32.
+    ``turns``: of voices from 1 on, in any order, their times are rounded to milliseconds, so that they meet exactly;
+    ``vectors``: (voices, dim) float32.
     """
-    ordered = marked(joined(turns))
+    rounded = (Turn(Span(round(one.span.start_s, 3), round(one.span.end_s, 3)), one.voice) for one in turns)
+    ordered = marked(joined(one for one in rounded if one.span.duration_s > 0))
     numbers = {voice: number for number, voice in enumerate(dict.fromkeys(turn.voice for turn in ordered), start=1)}
     spoken_s = dict.fromkeys(numbers, 0.0)
     for turn in ordered:

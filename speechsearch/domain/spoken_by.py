@@ -30,10 +30,19 @@ def with_speakers(
     speaking = Speaking(turns)
     known = names or {}
     return [
-        replace(part, speaker=known.get(voice) or f"Speaker {voice}") if voice else part
+        replace(part, speaker=known.get(voice) or label_of(voice)) if voice else part
         for segment in segments
         for voice, part in _parts(segment, speaking)
     ]
+
+
+def label_of(voice: int) -> str:
+    """Return how a voice of a recording is called where nobody knows the name.
+
+    >>> label_of(2)
+    'Speaker 2'
+    """
+    return f"Speaker {voice}"
 
 
 class Speaking:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from speechsearch.domain.values import Channel
 from speechsearch.models import given
 from speechsearch.models.card import ModelCard, ModelFile, OnHub, Packaged, Part, Shipped
+from speechsearch.models.onnx_asr_cards import ONNX_ASR
 from speechsearch.models.pocketsphinx import MOST_ACTIVE_HMMS
+from speechsearch.models.transformers_cards import QWEN3_ASR
 from speechsearch.models.whisper_cards import WHISPER
 
 
@@ -115,10 +117,10 @@ GE2E = ModelCard(
     name="ge2e",
     task="speaker encoder",
     factory="speechsearch.models.ge2e:load",
-    summary="Resemblyzer's small LSTM: tells voices apart in any language",
+    summary="Resemblyzer's small LSTM: tells voices apart",
     licence="Apache-2.0",
     parameters_m=1.4,
-    memory_mb=60,
+    memory_mb=80,
     download_mb=17,
     files=(
         ModelFile(
@@ -134,7 +136,7 @@ WESPEAKER_RESNET34 = ModelCard(
     name="wespeaker-resnet34",
     task="speaker encoder",
     factory="speechsearch.models.onnx_speaker:load",
-    summary="WeSpeaker's ResNet34, trained on VoxCeleb: tells voices apart better, and takes longer",
+    summary="WeSpeaker's ResNet34, trained on VoxCeleb; not measured here",
     licence="CC-BY-4.0",
     parameters_m=6.6,
     memory_mb=120,
@@ -156,5 +158,6 @@ WESPEAKER_RESNET34 = ModelCard(
 )
 
 CARDS = (
-    MINI, ALL_MINILM_L6_V2, MINI_RECOGNIZER, MINI_READER, POCKETSPHINX, *WHISPER, given.CARD, GE2E, WESPEAKER_RESNET34,
+    MINI, ALL_MINILM_L6_V2, MINI_RECOGNIZER, MINI_READER, POCKETSPHINX, *WHISPER, *ONNX_ASR, *QWEN3_ASR, given.CARD,
+    GE2E, WESPEAKER_RESNET34,
 )  # fmt: skip

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from onnx_asr.loader import Manager
 from onnx_asr.utils import ModelLoadingError
 from onnxruntime import SessionOptions, get_available_providers
+from onnxruntime.capi import onnxruntime_pybind11_state as runtime
 
 from speechsearch.domain.errors import CapabilityError, ModelUnavailableError
 from speechsearch.domain.values import Audio, Transcript, Word
@@ -26,6 +27,9 @@ BATCH_WINDOWS = {"cpu": 1, "cuda": 8}
 TOKEN_S = 0.08
 """A token is said for about so long; the graphs say when it starts."""
 LAST_RESORT = "en"
+RUNTIME_ERRORS = (runtime.Fail, runtime.InvalidArgument, runtime.InvalidGraph, runtime.InvalidProtobuf,
+                  runtime.NoSuchFile, runtime.NotImplemented, runtime.RuntimeException)  # fmt: skip
+"""Of onnxruntime about a graph; they have no common kind."""
 
 
 def load(located: Located) -> OnnxAsrRecognizer:
@@ -46,7 +50,7 @@ def load(located: Located) -> OnnxAsrRecognizer:
         with together(located.files) as folder:
             manager = Manager(options, [provider])
             model = manager.create_asr(kind, folder, quantization=quantization, offline=True).with_timestamps()
-    except (ModelLoadingError, RuntimeError, ValueError, KeyError, OSError) as error:
+    except (ModelLoadingError, *RUNTIME_ERRORS, RuntimeError, ValueError, KeyError, OSError) as error:
         raise ModelUnavailableError(
             f"The recognizer '{card.name}' cannot be loaded: {error}.",
             "Install its files again, or set SPEECHSEARCH_MODELS__DEVICE=cpu.",
@@ -116,7 +120,8 @@ def written_of(window: Window, found: Any, language: str) -> Written:
 def words_of(tokens: Sequence[str], starts_s: Sequence[float], window: Window) -> Iterator[Word]:
     """Yield the words of tokens, each of which starts a word where it starts with a space; punctuation stays with its.
 
-    >>> window = Window(0, 10.0, __import__("numpy").zeros(16_000))
+    >>> import numpy as np
+    >>> window = Window(0, 10.0, np.zeros(16_000, np.float32))
     >>> list(words_of([" he", "y", " ,", " you"], [0.1, 0.2, 0.3, 0.95], window))
     [Word(text='hey,', start_s=10.1, end_s=10.38), Word(text='you', start_s=10.95, end_s=11.0)]
     """

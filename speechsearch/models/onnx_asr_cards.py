@@ -6,11 +6,13 @@ Revisions and sha256 are those that several public programs pin and check; no fi
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from fnmatch import fnmatch
 from pathlib import Path
 
+from speechsearch.domain.errors import ModelUnavailableError
 from speechsearch.models.card import ModelCard, ModelFile, OnHub
+from speechsearch.models.files import sha256_of
 
 PACKAGE = "onnx-asr"
 FACTORY = "speechsearch.models.onnx_asr:load"
@@ -53,8 +55,8 @@ def kind_of(names: Collection[str], hints: Iterable[str] = ()) -> str:
 def files_of(kind: str, names: Collection[str], is_int8: bool) -> list[str]:
     """Return the files of a kind, graphs first, in int8 where that is wanted or nothing else is there.
 
-    >>> found = ["config.json", "vocab.txt", "model.onnx", "model.onnx.data", "model.int8.onnx"]
-    >>> files_of("nemo-conformer-ctc", found, False)
+    >>> names = ["config.json", "vocab.txt", "model.onnx", "model.onnx.data", "model.int8.onnx"]
+    >>> files_of("nemo-conformer-ctc", names, is_int8=False)
     ['model.onnx', 'model.onnx.data', 'vocab.txt', 'config.json']
     """
     found: list[str] = []
@@ -73,6 +75,41 @@ def model_type(config: Path) -> str:
     if not isinstance(read, dict):
         raise ValueError(f"{CONFIG} is no JSON object")
     return str(read.get("model_type", ""))
+
+
+def card_of_folder(name: str, folder: Path, sha256: Callable[[Path], str] = sha256_of) -> ModelCard:
+    """Return the card of graphs that a user has as a folder; the files that are read are hashed now.
+
+    ``folder`` is the one called ``name`` in the user's folder of models, where the files are looked for later. A name
+    that ends in -int8 prefers the graphs in int8; one that begins with a kind says which of several is meant.
+
+    Raises:
+        ModelUnavailableError: the folder has no graphs that onnx-asr decodes.
+    """
+    try:
+        names = [path.name for path in folder.iterdir()]
+        if CONFIG not in names:
+            raise FileNotFoundError(f"it has no {CONFIG}")
+        kind = kind_of(names, [name, model_type(folder / CONFIG)])
+        files = [folder / file for file in files_of(kind, names, name.endswith("-int8"))]
+        digests = tuple(ModelFile(path.name, sha256(path)) for path in files)
+        size_mb = round(sum(path.stat().st_size for path in files) / 1e6)
+    except (OSError, ValueError) as error:
+        raise ModelUnavailableError(f"{folder} has no graphs that onnx-asr decodes: {error}.") from error
+    return ModelCard(
+        name=name,
+        task="recognizer",
+        factory=FACTORY,
+        summary=f"{kind} of onnx-asr, of your folder",
+        licence="unknown",
+        languages=("ru",) if kind.startswith("gigaam") else (),
+        download_mb=size_mb,
+        memory_mb=size_mb,
+        files=digests,
+        package=PACKAGE,
+        revision=VERSION,
+        translates=kind == TRANSLATING,
+    )
 
 
 def hub_card(
@@ -94,7 +131,7 @@ def hub_card(
         licence=licence,
         languages=languages,
         parameters_m=parameters_m,
-        memory_mb=round(download_mb * 1.6),
+        memory_mb=download_mb,
         download_mb=download_mb,
         files=tuple(ModelFile(file, digest, (OnHub(*hub, file),)) for file, digest in sha256.items()),
         package=PACKAGE,

@@ -58,4 +58,4 @@ class PocketSphinxRecognizer:
             for s in segments
             if not s.word.startswith(("<", "["))
         )
-        return Transcript(" ".join(word.text for word in words), self.name, words)
+        return Transcript(" ".join(word.text for word in words), self.name, words, "en")

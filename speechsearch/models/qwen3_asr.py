@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from transformers.models.qwen3_asr.processing_qwen3_asr import LANGUAGE_CODE_TO_NAME
 
-from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio, Transcript
+from speechsearch.domain.values import Audio, Transcript
 from speechsearch.models.card import primary_language
 from speechsearch.models.load import Located
 from speechsearch.models.transformers_asr import Checkpoint, generate, open_checkpoint
@@ -54,7 +54,7 @@ class Qwen3AsrRecognizer:
         return transcribe_windows(sounds, self.name, self._checkpoint.batch_windows, hear)
 
     def _hear(self, windows: Sequence[Window], said: str, hotwords: str) -> list[Written]:
-        how: dict[str, Any] = {"sampling_rate": SAMPLE_RATE_HZ}
+        how: dict[str, Any] = {}
         if said:
             how["language"] = [LANGUAGE_CODE_TO_NAME[said]] * len(windows)
         if hotwords:
@@ -67,7 +67,8 @@ class Qwen3AsrRecognizer:
 def written_of(window: Window, answer: str, mean: float | None, count: int, said: str) -> Written:
     """Return what the model's answer says; it names the language first, unless it was told.
 
-    >>> window = Window(0, 0.0, __import__("numpy").zeros(16_000))
+    >>> import numpy as np
+    >>> window = Window(0, 0.0, np.zeros(16_000, np.float32))
     >>> [(one.language, one.text) for one in (
     ...     written_of(window, "language German<asr_text>Guten Tag.", -0.1, 6, ""),
     ...     written_of(window, "language None<asr_text>", -0.1, 3, ""),

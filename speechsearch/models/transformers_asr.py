@@ -2,15 +2,18 @@
 
 wav2vec 2.0, HuBERT, WavLM, Parakeet (CTC, RNN-T, TDT), Whisper, Moonshine, Speech2Text and what else its classes
 ``AutoModelForCTC``, ``...ForRNNT``, ``...ForTDT`` and ``...ForSpeechSeq2Seq`` load. Safetensors only, no code from the
-folder. Greedy, in windows of at most 30 s. On a CPU windows are heard one at a time: that takes all cores, and a window
-gives the same text whatever stands beside it.
+folder. Greedy, in windows of at most 30 s; on a CPU one window at a time, which takes all cores, on a graphics card
+several of one length.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from itertools import groupby
+from threading import Lock
 from typing import Any
 
 import torch
@@ -36,17 +39,17 @@ WORD_STARTS = ("▁", "Ġ", " ")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Checkpoint:
-    """A network and what makes its inputs and reads its outputs."""
+    """A network, what makes its inputs and reads its outputs, and how many windows it hears at once.
+
+    ``generating``: held while the network generates, because some keep the state of that in themselves.
+    """
 
     card: ModelCard
     network: Any
     processor: Any
     device: Device
-
-    @property
-    def batch_windows(self) -> int:
-        """How many windows are heard at once."""
-        return 1 if self.device.name == "cpu" else BATCH_WINDOWS
+    batch_windows: int
+    generating: Lock = field(default_factory=Lock)
 
     def inputs(self, windows: Sequence[Window], **how: Any) -> dict[str, Tensor]:
         """Return what the network gets for windows, on its device and in its precision."""
@@ -69,14 +72,15 @@ def open_checkpoint(located: Located, auto: str) -> Checkpoint:
         ModelUnavailableError: the files do not fit each other or the class, or weights are missing.
     """
     card, device = located.card, located.device
-    with together(located.files) as folder:
+    with together(located.files) as folder, without_progress_bars():
         try:
             network, report = getattr(transformers, auto).from_pretrained(
                 folder, dtype=device.torch_dtype, use_safetensors=True, local_files_only=True, output_loading_info=True
             )
             if report["missing_keys"]:
                 raise ValueError(f"its weights lack {', '.join(sorted(report['missing_keys'])[:3])}")
-            processor = transformers.AutoProcessor.from_pretrained(folder, local_files_only=True)
+            read: Any = transformers.AutoProcessor
+            processor = read.from_pretrained(folder, local_files_only=True)
         except (OSError, ValueError, KeyError, RuntimeError, TypeError, ImportError, SafetensorError) as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise ModelUnavailableError(
@@ -84,7 +88,25 @@ def open_checkpoint(located: Located, auto: str) -> Checkpoint:
                 f"It needs a checkpoint that transformers {transformers.__version__} reads, with model.safetensors, "
                 "tokenizer and preprocessor.",
             ) from error
-    return Checkpoint(card, network.to(device.torch_device).eval(), processor, device)
+    if network.can_generate():
+        network.generation_config.update(
+            return_dict_in_generate=True, output_logits=True, do_sample=False, num_beams=1, max_length=None
+        )
+    batch_windows = 1 if device.name == "cpu" else BATCH_WINDOWS
+    return Checkpoint(card, network.to(device.torch_device).eval(), processor, device, batch_windows)
+
+
+@contextmanager
+def without_progress_bars() -> Iterator[None]:
+    """Keep transformers from drawing bars while it loads."""
+    logging: Any = transformers.utils.logging
+    were_on = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if were_on:
+            logging.enable_progress_bar()
 
 
 def load_ctc(located: Located) -> TransformersRecognizer:
@@ -142,11 +164,11 @@ class Ctc:
         inputs = self.checkpoint.inputs(windows, padding=True)
         scores = self.checkpoint.network(**inputs).logits.float().log_softmax(-1).cpu()
         blank = self.checkpoint.network.config.pad_token_id
-        frame_s = max(len(window.samples) for window in windows) / SAMPLE_RATE_HZ / scores.shape[1]
+        frame_s = windows[0].duration_s / scores.shape[1]
         written = []
         for window, row in zip(windows, scores, strict=True):
-            best = row[: max(1, round(window.duration_s / frame_s))].max(-1)
-            frames = list(zip(best.indices.tolist(), best.values.tolist(), range(len(row)), strict=False))
+            best = row.max(-1)
+            frames = list(zip(best.indices.tolist(), best.values.tolist(), range(len(row)), strict=True))
             runs = [list(run) for _, run in groupby(frames, key=lambda frame: frame[0])]
             tokens = [(run[0][0], run[0][2], run[-1][2] + 1) for run in runs if run[0][0] != blank]
             chances = [max(chance for _, chance, _ in run) for run in runs if run[0][0] != blank]
@@ -165,9 +187,13 @@ class Transducer:
     def hear(self, windows: Sequence[Window], language: str) -> list[Written]:
         """Return the words of windows, with times."""
         network, processor = self.checkpoint.network, self.checkpoint.processor
-        found = network.generate(**self.checkpoint.inputs(windows, padding=True))
         encoder, extractor = network.config.encoder_config, processor.feature_extractor
         frame_s = encoder.subsampling_factor * extractor.hop_length / extractor.sampling_rate
+        frames = math.ceil(windows[0].duration_s / frame_s) + 1
+        most = network.config.max_symbols_per_step * frames
+        inputs = self.checkpoint.inputs(windows, padding=True)
+        with self.checkpoint.generating:
+            found = network.generate(**inputs, max_new_tokens=most)
         starts = (found.durations.cumsum(-1) - found.durations).tolist()
         written = []
         for window, ids, begins in zip(windows, found.sequences.tolist(), starts, strict=True):
@@ -195,7 +221,7 @@ class Seq2Seq:
         languages = [language] * len(windows)
         if is_whisper:
             how = {"return_timestamps": False}
-            if network.generation_config.is_multilingual:
+            if getattr(network.generation_config, "is_multilingual", False):
                 if not language:
                     codes = {number: code[2:-2] for code, number in network.generation_config.lang_to_id.items()}
                     languages = [codes[number] for number in network.detect_language(inputs["input_features"]).tolist()]
@@ -227,18 +253,11 @@ def generate(
     """
     config = checkpoint.network.config.get_text_config(decoder=True)
     room = getattr(config, "max_target_positions", None) or getattr(config, "max_position_embeddings", None) or 10**6
-    longest_s = max(window.duration_s for window in windows)
-    most = min(round(longest_s * TOKENS_A_SECOND) + SPARE_TOKENS, room - SPARE_TOKENS)
-    before = inputs["input_ids"].shape[1] if "input_ids" in inputs else 0
-    found = checkpoint.network.generate(
-        **inputs,
-        **how,
-        max_new_tokens=max(1, min(most, room - before)),
-        do_sample=False,
-        num_beams=1,
-        return_dict_in_generate=True,
-        output_logits=True,
-    )
+    before = inputs["input_ids"].shape[1] if "input_ids" in inputs else SPARE_TOKENS
+    most = max(1, min(round(windows[0].duration_s * TOKENS_A_SECOND) + SPARE_TOKENS, room - before))
+    limit = "max_length" if config.model_type == "whisper" else "max_new_tokens"  # Whisper warns of the other
+    with checkpoint.generating:
+        found = checkpoint.network.generate(**inputs, **how, **{limit: most})
     scores = torch.stack(found.logits, 1).float().log_softmax(-1)
     ids = found.sequences[:, -scores.shape[1] :]
     chances = scores.gather(-1, ids[..., None])[..., 0].cpu()

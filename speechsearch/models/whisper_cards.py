@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from speechsearch.domain.errors import ModelUnavailableError
@@ -191,7 +192,9 @@ WHISPER = (
 )
 
 
-def card_of_folder(name: str, folder: Path, licence: str = "unknown") -> ModelCard:
+def card_of_folder(
+    name: str, folder: Path, licence: str = "unknown", sha256: Callable[[Path], str] = sha256_of
+) -> ModelCard:
     """Return the card of a Whisper model that the user converted for CTranslate2; all its files are hashed now.
 
     ``folder`` is the one called ``name`` in the user's folder of models, where the files are looked for later.
@@ -216,11 +219,11 @@ def card_of_folder(name: str, folder: Path, licence: str = "unknown") -> ModelCa
         name=name,
         task="recognizer",
         factory="speechsearch.models.whisper:load",
-        summary=f"Whisper of {folder}",
+        summary="Whisper for CTranslate2, of your folder",
         licence=licence,
         languages=tuple(one for one in LANGUAGES if f"<|{one}|>" in tokens) if is_multilingual else ("en",),
         download_mb=round(sum(path.stat().st_size for path in files) / 1e6),
-        files=tuple(ModelFile(path.name, sha256_of(path)) for path in files),
+        files=tuple(ModelFile(path.name, sha256(path)) for path in files),
         revision=VERSION,
         takes_hotwords=True,
         translates=is_multilingual,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Word
-from speechsearch.models.windows import Window, quietest_s
+from speechsearch.models.windows import TICK_S, Window, quietest_s
 
 SHORT_S, LONG_S = 15, 30
 """The two lengths of windows. Whisper was trained on the longer; in the shorter, which has to end in silence, it makes
@@ -15,13 +15,12 @@ QUIET_END_S = 1.5
 LONGEST_WORD_S = 3.0
 """The times of words have no gaps, so a longer one stands for a stretch of sound that was left out, or for a pause."""
 SHORTEST_HALVED_S = 4.0
-TICK_S = 0.02
-"""Of word times."""
 
 
 def padded_s(window: Window) -> int:
     """Return how long a window is with the silence that Whisper hears after it.
 
+    >>> import numpy as np
     >>> [padded_s(Window(0, 0.0, np.zeros(n * SAMPLE_RATE_HZ, np.float32))) for n in (13, 14)]
     [15, 30]
     """
@@ -31,6 +30,7 @@ def padded_s(window: Window) -> int:
 def halves(window: Window) -> tuple[Window, ...]:
     """Return two windows instead of one, cut where it is quietest near the middle; none where it is short already.
 
+    >>> import numpy as np
     >>> [half.start_s for half in halves(Window(0, 5.0, np.ones(10 * SAMPLE_RATE_HZ, np.float32)))]
     [5.0, 8.5]
     """
@@ -47,6 +47,7 @@ def halves(window: Window) -> tuple[Window, ...]:
 def has_hole(window: Window, words: Sequence[Word]) -> bool:
     """Return whether seconds of a window are without words: inside a word that is too long, or after the last.
 
+    >>> import numpy as np
     >>> has_hole(Window(0, 0.0, np.ones(6 * SAMPLE_RATE_HZ, np.float32)), [Word("us", 0.2, 0.5)])
     True
     """
@@ -58,6 +59,7 @@ def has_hole(window: Window, words: Sequence[Word]) -> bool:
 def timed_words(window: Window, aligned: Iterable[Mapping[str, Any]]) -> list[Word]:
     """Return words with their times in the passage: ascending, each longer than nothing, inside the window.
 
+    >>> import numpy as np
     >>> window = Window(0, 10.0, np.zeros(SAMPLE_RATE_HZ, np.float32))
     >>> timed_words(window, [{"word": " Hi,", "start": 0.2, "end": 0.2}, {"word": " you", "start": 0.1, "end": 1.5}])
     [Word(text='Hi,', start_s=10.2, end_s=10.22), Word(text='you', start_s=10.2, end_s=11.0)]

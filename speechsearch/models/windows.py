@@ -6,7 +6,7 @@ import math
 import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -21,6 +21,8 @@ SHORTEST_S = 0.1
 """Nothing can be said in less."""
 SILENT = 1e-4
 """No sample of a silent window is larger (-80 dB of full scale): decoders make words up for it."""
+TICK_S = 0.02
+"""No word is shorter."""
 LOOPING = 2.4
 """A text that zlib makes so many times smaller repeats itself (Whisper's own threshold)."""
 
@@ -100,11 +102,48 @@ def quietest_s(samples: NDArray[np.float32], near_s: float) -> float:
 def transcribe_windows(
     sounds: Sequence[Audio], recognizer: str, batch_windows: int, hear: Callable[[Sequence[Window]], Sequence[Written]]
 ) -> list[Transcript]:
-    """Return one transcript a passage, in order; ``hear`` writes down so many windows at once, the long ones first."""
+    """Return one transcript a passage, in order; ``hear`` writes down so many windows of one length at once.
+
+    Where several may be heard at once, each gets silence up to its next whole second, so that windows of one length are
+    found, and each gives the same text in whatever company.
+    """
+    written: list[Written] = []
     windows = audible_windows(sounds)
-    starts = range(0, len(windows), batch_windows)
-    written = [one for start in starts for one in hear(windows[start : start + batch_windows])]
+    groups = [windows] if batch_windows == 1 else by_length(windows)
+    for group in groups:
+        for start in range(0, len(group), batch_windows):
+            batch = group[start : start + batch_windows]
+            heard = batch if batch_windows == 1 else [_in_whole_seconds(window) for window in batch]
+            written += [_inside(window, one) for window, one in zip(batch, hear(heard), strict=True)]
     return transcripts_of(written, len(sounds), recognizer)
+
+
+def by_length(windows: Sequence[Window]) -> list[list[Window]]:
+    """Return windows in groups of one length in whole seconds, the long ones first.
+
+    >>> windows = [Window(0, 0.0, np.zeros(n, np.float32)) for n in (8_000, 40_000, 12_000)]
+    >>> [[len(one.samples) for one in group] for group in by_length(windows)]
+    [[40000], [8000, 12000]]
+    """
+    groups: dict[int, list[Window]] = {}
+    for window in windows:
+        groups.setdefault(math.ceil(window.duration_s), []).append(window)
+    return [groups[length] for length in sorted(groups, reverse=True)]
+
+
+def _in_whole_seconds(window: Window) -> Window:
+    silence = math.ceil(window.duration_s) * SAMPLE_RATE_HZ - len(window.samples)
+    return replace(window, samples=np.pad(window.samples, (0, silence)))
+
+
+def _inside(window: Window, written: Written) -> Written:
+    """Return what was written with the window itself, and no word that ends after it."""
+    end_s = math.floor((window.start_s + window.duration_s) * 100) / 100
+    words = [
+        word if word.end_s <= end_s else Word(word.text, min(word.start_s, end_s - TICK_S), end_s)
+        for word in written.words
+    ]
+    return replace(written, window=window, words=words)
 
 
 def is_loop(text: str) -> bool:

@@ -16,7 +16,6 @@ from speechsearch import audio
 from speechsearch.domain.assets import SAMPLES
 from speechsearch.domain.errors import DataFolderInUseError, SpeechSearchError
 from speechsearch.library.backup import DATABASE
-from speechsearch.models.catalog import catalog
 from speechsearch.models.device import choose_device
 from speechsearch.service.known_models import used_models
 from speechsearch.service.open import Service, may_download, model_files
@@ -75,8 +74,9 @@ def _device(settings: Settings) -> Check:
 def _memory(settings: Settings) -> Check:
     import psutil
 
-    used = used_models(catalog(), settings.engines)
-    needed_mb = BESIDES_MODELS_MB + sum(card.memory_mb for card in catalog().cards if (card.task, card.name) in used)
+    known = model_files(settings).catalog
+    used = used_models(known, settings.engines)
+    needed_mb = BESIDES_MODELS_MB + sum(card.memory_mb for card in known.cards if (card.task, card.name) in used)
     free_mb = psutil.virtual_memory().available / 1e6
     found = f"{free_mb:,.0f} MB are free; the program and its models take about {needed_mb:,.0f}."
     if free_mb < needed_mb:

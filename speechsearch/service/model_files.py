@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -42,9 +42,14 @@ class FileState:
 class ModelFiles:
     """The files of a catalog's models."""
 
-    def __init__(self, catalog: Catalog, folder: Path | None, kept: Path) -> None:
-        """``folder``: the user's own; ``kept``: where files are kept that are fetched or put together."""
-        self.catalog = catalog
+    def __init__(
+        self, catalog: Catalog, folder: Path | None, kept: Path, refused: Mapping[str, str] | None = None
+    ) -> None:
+        """``folder``: the user's own; ``kept``: where files are kept that are fetched or put together.
+
+        ``refused``: the folders in the user's own that are no model that is known -> why.
+        """
+        self.catalog, self.refused = catalog, refused or {}
         self._folder, self._kept = folder, kept
         self._finder = FileFinder(folder, kept, may_download=True)
 

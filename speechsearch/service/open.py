@@ -22,6 +22,7 @@ from speechsearch.models.baseline import Baseline
 from speechsearch.models.catalog import catalog
 from speechsearch.models.chat_endpoint import ChatEndpoint
 from speechsearch.models.device import on_gpu
+from speechsearch.models.folders import FolderCatalog, with_folder
 from speechsearch.models.load import ModelLoader
 from speechsearch.models.transcripts import TranscriptEncoder
 from speechsearch.retrieval.calibration import read_calibrations
@@ -161,7 +162,13 @@ class Service:
 def new_loader(settings: Settings) -> ModelLoader:
     """Return a loader of models as the settings want it."""
     chosen, folder = settings.models, models_folder(settings)
-    return ModelLoader(catalog(), folder, may_download(settings), chosen.device, chosen.dtype, kept_models(settings))
+    known, kept = known_catalog(settings).catalog, kept_models(settings)
+    return ModelLoader(known, folder, may_download(settings), chosen.device, chosen.dtype, kept)
+
+
+def known_catalog(settings: Settings) -> FolderCatalog:
+    """Return the built-in models, those of plug-ins and of the user's folder, and the folders that are no model."""
+    return with_folder(catalog(), models_folder(settings), kept_models(settings))
 
 
 def may_download(settings: Settings) -> bool:
@@ -171,7 +178,8 @@ def may_download(settings: Settings) -> bool:
 
 def model_files(settings: Settings) -> ModelFiles:
     """Return what is known of the files of models on this machine."""
-    return ModelFiles(catalog(), models_folder(settings), kept_models(settings))
+    known = known_catalog(settings)
+    return ModelFiles(known.catalog, models_folder(settings), kept_models(settings), known.refused)
 
 
 def models_folder(settings: Settings) -> Path | None:

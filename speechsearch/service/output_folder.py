@@ -18,6 +18,7 @@ from speechsearch.domain.errors import DuplicateError, InputError
 from speechsearch.domain.safe_text import safe_name
 
 LIST_NAME = ".speechsearch-outputs.jsonl"
+UNFINISHED = "unfinished.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,8 @@ class OutputFolder:
         self.folder = folder
         self._settings, self._is_again = dict(settings), is_again
         self._seen: Counter[str] = Counter()
+        self.unfinished = folder / f".speechsearch-{UNFINISHED}"
+        """Where pieces of the file that was begun last may be kept until it is finished."""
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._made = {one.name: one for one in self._listed()}
@@ -80,6 +83,10 @@ class OutputFolder:
             if there is not None:
                 what = "with other settings or of another file" if known else "by something else"
                 raise DuplicateError(f"{there} is there already, made {what}.", "--again replaces it.")
+        self.unfinished = self.path(base, UNFINISHED)
+        if self._is_again or not is_same:
+            self.unfinished.unlink(missing_ok=True)
+        self.unfinished.parent.mkdir(parents=True, exist_ok=True)
         kept = tuple(one for one in finished if one not in wanted)
         self._note(Made(name, base, content, self._settings, kept))
         return Made(name, base, content, self._settings, tuple(wanted))
@@ -96,9 +103,14 @@ class OutputFolder:
                 write_whole(path, text)
         except OSError as error:
             raise unwritable(path, error) from error
+        self.abandon()
         done = (*self._made[made.name].endings, *texts)
         self._note(Made(made.name, made.base, made.content, made.settings, done))
         return paths
+
+    def abandon(self) -> None:
+        """Remove what was kept of the file that was begun last: it is finished, or cannot be."""
+        self.unfinished.unlink(missing_ok=True)
 
     def path(self, base: str, ending: str) -> Path:
         """Return where an output is."""

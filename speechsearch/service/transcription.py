@@ -48,6 +48,7 @@ class Transcriber:
         to_english: bool = False,
         progress: ProgressCallback | None = None,
         name: str = "",
+        after_s: float = 0.0,
     ) -> Iterator[Segment]:
         """Return the pieces of a file's transcript, each as soon as it is written; none where nobody speaks.
 
@@ -61,6 +62,7 @@ class Transcriber:
             to_english: what is said in another language is written in English.
             progress: is told how many seconds are done; it may raise to halt the work.
             name: how messages call the file.
+            after_s: what ends up to here was written down before, and is left out.
 
         Raises:
             NotFoundError: there is no such recogniser.
@@ -70,7 +72,7 @@ class Transcriber:
         """
         write = self._writer(model, language, hotwords, to_english)
         write([])
-        return self._written(path, write, progress, name)
+        return self._written(path, write, progress, name, after_s)
 
     def _writer(self, model: str, language: str | None, hotwords: Sequence[str], to_english: bool) -> Write:
         """Return the function that writes down sounds, or says what the recogniser cannot do."""
@@ -93,14 +95,16 @@ class Transcriber:
             raise CapabilityError("Hotwords do not go together with translation.", "Leave one of them out.")
         return write
 
-    def _written(self, path: Path, write: Write, progress: ProgressCallback | None, name: str) -> Iterator[Segment]:
+    def _written(
+        self, path: Path, write: Write, progress: ProgressCallback | None, name: str, after_s: float
+    ) -> Iterator[Segment]:
         """Yield the segments of a file."""
         total_s = self.duration_s(path, name) if progress else 0.0
         began_s = time.monotonic()
 
         def tell(done_s: float) -> None:
             if progress:
-                rate = done_s / max(1e-9, time.monotonic() - began_s)
+                rate = max(0.0, done_s - after_s) / max(1e-9, time.monotonic() - began_s)
                 left_s = max(0.0, total_s - done_s) / rate if rate else None
                 progress(Progress("transcribe", name or path.name, done_s, total_s, rate, left_s))
 
@@ -108,7 +112,8 @@ class Transcriber:
         found = audio.passages(path, self._segmentation, self._limits, name=name)
         try:
             with closing(ahead(found)) as passages:
-                for batch in batches(passages, BATCH_S, lambda one: one[1].duration_s):
+                new = (one for one in passages if one[0].end_s > after_s)
+                for batch in batches(new, BATCH_S, lambda one: one[1].duration_s):
                     said = write([sound for _, sound in batch])
                     for (span, _), transcript in zip(batch, said, strict=True):
                         if transcript.text.strip():

@@ -66,10 +66,10 @@ def program(folder: Path, **settings: str) -> Iterator[str]:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[str]:
-    """Run the program over a data folder until its samples are indexed and transcribed; gives its address."""
+def running(folder: Path, least: int = 60) -> Iterator[str]:
+    """Run the program over a data folder until its recordings, so many at least, are searchable; gives its address."""
     with program(folder) as address:
-        wait_for_samples(address)
+        wait_for_recordings(address, least)
         yield address
 
 
@@ -88,12 +88,12 @@ def address(indexed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield found
 
 
-def wait_for_samples(address: str) -> None:
+def wait_for_recordings(address: str, least: int) -> None:
     until_s = time.monotonic() + SAMPLES_S
     while (state := ask(f"{address}/health"))["indexing"] is not None:
         assert time.monotonic() < until_s, f"the samples were not indexed in time: {state}"
         time.sleep(0.3)
-    assert state["recordings"] >= 60, state
+    assert state["recordings"] >= least, state
     while (covered := coverage(address))["passages"] < covered["of_passages"]:
         assert time.monotonic() < until_s, f"the transcripts were not written in time: {covered}"
         time.sleep(0.3)

@@ -5,26 +5,33 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from speechsearch.domain.captions import GIVEN
 from speechsearch.domain.errors import CapabilityError
-from speechsearch.domain.values import Audio
+from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio, Transcript
 from speechsearch.models.base import Recognizer
 from speechsearch.models.load import ModelLoader
+from speechsearch.models.onnx_asr_cards import ONNX_ASR
+from speechsearch.models.transformers_cards import QWEN3_ASR
 from speechsearch.models.whisper_cards import WHISPER
-from tests.tiny.cards import FAMILIES, names, tiny_loader
+from tests.tiny.cards import RECOGNIZERS, names, tiny_loader
 
 NAMES = names("recognizer")
 ONE_OF_WHISPER = "whisper-tiny.en"
-NOT_HERE = {card.name for card in WHISPER} - {ONE_OF_WHISPER} | {GIVEN}
+NOT_HERE = {card.name for card in (*WHISPER, *ONNX_ASR, *QWEN3_ASR)} - {ONE_OF_WHISPER} | {GIVEN}
 """The same code with other weights, slow or from the hub alone; tests/unit/test_models_whisper.py has base.
 
 And the one that hears nothing; tests/pipeline/test_given_transcripts.py has it.
 """
 ADAPTING = {"pocketsphinx"}
 """Its running mean of the spectrum goes from passage to passage, so it repeats itself only from the same start."""
-RANDOM = {family.CARD.name for family in FAMILIES}
+RANDOM = {family.CARD.name for family in RECOGNIZERS}
+WITHOUT_TIMES = {"tiny-whisper-hub", "tiny-moonshine", "tiny-qwen3-asr", "tiny-canary-onnx"}
+"""Decoders that look at the whole sound for every word."""
+SILENT_ON = {"tiny-parakeet-tdt", "tiny-canary-onnx"}
+"""Their random weights write next to nothing."""
 
 
 @pytest.fixture(params=[name for name in NAMES if name not in NOT_HERE])
@@ -36,15 +43,37 @@ def test_every_card_is_here(loader: ModelLoader) -> None:
     assert [card.name for card in loader.catalog.of("recognizer")] == NAMES
 
 
+def check(transcript: Transcript, sound: Audio, recognizer: Recognizer) -> None:
+    """What holds of every transcript: words in order, inside the sound; a probability; a language that the card has."""
+    assert transcript.recognizer == recognizer.name
+    assert transcript.text == " ".join(transcript.text.split())
+    if recognizer.name in WITHOUT_TIMES:
+        assert transcript.words == ()
+    else:
+        assert transcript.text == " ".join(word.text for word in transcript.words)
+    assert [word.start_s for word in transcript.words] == sorted(word.start_s for word in transcript.words)
+    assert all(0 <= word.start_s < word.end_s <= sound.duration_s + 0.5 for word in transcript.words)
+    assert transcript.confidence is None or 0 < transcript.confidence <= 1
+    assert transcript.language == "" or len(transcript.language) == 2
+
+
 def test_words_have_times_in_order_and_some_are_right(recognizer: Recognizer, speech: list[Audio]) -> None:
     found = recognizer.transcribe(speech)
     assert len(found) == len(speech)
     for transcript, sound in zip(found, speech, strict=True):
-        assert transcript.recognizer == recognizer.name
-        assert transcript.text == " ".join(word.text for word in transcript.words)
-        assert [word.start_s for word in transcript.words] == sorted(word.start_s for word in transcript.words)
-        assert all(0 <= word.start_s < word.end_s <= sound.duration_s + 0.5 for word in transcript.words)
-    assert recognizer.name in RANDOM or {"octopus", "blood"} & set(found[2].text.lower().split())
+        check(transcript, sound, recognizer)
+    assert any(one.text for one in found) or recognizer.name in SILENT_ON
+    if recognizer.name not in RANDOM:
+        assert {"octopus", "blood"} & set(found[2].text.lower().split())
+        assert found[2].language == "en"
+
+
+def test_a_passage_of_40_s_is_written_to_its_end(recognizer: Recognizer, speech: list[Audio]) -> None:
+    whole = speech[2].samples
+    sound = Audio(np.tile(whole, 9)[: 40 * SAMPLE_RATE_HZ])
+    (found,) = recognizer.transcribe([sound], "en")
+    check(found, sound, recognizer)
+    assert not found.words or recognizer.name in SILENT_ON or found.words[-1].end_s > 30
 
 
 def test_a_passage_alone_gives_what_it_gives_beside_others_in_any_order(
@@ -60,7 +89,8 @@ def test_a_passage_alone_gives_what_it_gives_beside_others_in_any_order(
 
 def test_nothing_says_nothing_and_silence_next_to_nothing(recognizer: Recognizer, nothing: list[Audio]) -> None:
     empty, shortest, silent = recognizer.transcribe(nothing)
-    assert empty.text == "" and empty.words == ()
+    assert empty.text == "" and empty.words == () and empty.confidence is None
+    assert recognizer.transcribe([Audio(np.full(80, 0.1, np.float32))])[0].text == ""  # 5 ms
     # A statistical recogniser may hear a word in silence; passages are cut to speech before.
     assert len(shortest.words) <= 1 and len(silent.words) <= 1
     assert recognizer.transcribe([]) == []
@@ -70,6 +100,14 @@ def test_a_language_that_it_does_not_know_is_refused(recognizer: Recognizer, spe
     assert recognizer.transcribe(speech[:1], "en-GB")[0].recognizer == recognizer.name
     with pytest.raises(CapabilityError, match="does not know the language 'tlh'"):
         recognizer.transcribe(speech[:1], "tlh")
+
+
+def test_hotwords_are_taken_or_refused(recognizer: Recognizer, loader: ModelLoader, speech: list[Audio]) -> None:
+    if loader.catalog.get("recognizer", recognizer.name).takes_hotwords:
+        check(recognizer.transcribe(speech[:1], "en", ["Octopus", " "])[0], speech[0], recognizer)
+    else:
+        with pytest.raises(CapabilityError, match=f"'{recognizer.name}' takes no hotwords"):
+            recognizer.transcribe(speech[:1], "en", ["Octopus"])
 
 
 def test_two_threads_get_what_one_gets(recognizer: Recognizer, loader: ModelLoader, speech: list[Audio]) -> None:

@@ -28,10 +28,12 @@ RUN = """
 import sys, time
 from pathlib import Path
 import speechsearch.service.open as opening
+from speechsearch.service import transcription
 from speechsearch.cli import main
 from tests.tiny.fakes import FakeLoader, FakeRecognizer
 
 log = Path(sys.argv.pop(1))
+transcription.BATCH_S = 4.0
 
 class Slow(FakeRecognizer):
     def transcribe(self, sounds, *rest):
@@ -198,3 +200,28 @@ def test_killed_in_the_middle_it_goes_on_where_it_was(tmp_path: Path, sounds: Pa
     assert len([path for path in out.rglob("*.txt") if path.read_text()]) == 3
     done = log.read_text().splitlines()
     assert done.count(done[0]) == 1  # the first file was not written down again
+
+
+def test_killed_within_a_file_the_next_run_writes_down_only_the_rest(tmp_path: Path) -> None:
+    out, log, talk = tmp_path / "out", tmp_path / "log", tmp_path / "talk.wav"
+    spoken, rate_hz = soundfile.read(SAMPLES / "audio" / "s001.opus", frames=28 * 16_000)
+    soundfile.write(talk, np.tile(spoken, 2), rate_hz)
+    shorter = {**os.environ, "SPEECHSEARCH_SEGMENTATION__SHORTEST_S": "2", "SPEECHSEARCH_SEGMENTATION__LONGEST_S": "4"}
+    words = [sys.executable, "-c", RUN, str(log), "transcribe", str(talk), "-o", str(out), "--format", "json"]
+    started = subprocess.Popen(words, cwd=ROOT, env=shorter)
+    until_s = time.monotonic() + 60
+    while time.monotonic() < until_s and len(log.read_text().splitlines() if log.exists() else ()) < 3:
+        time.sleep(0.01)
+    started.kill()
+    started.wait()
+    kept = (out / "talk.unfinished.jsonl").read_text()
+    assert kept.count("\n") >= 1 and not (out / "talk.json").exists()
+    (out / "talk.unfinished.jsonl").write_text(kept + '{"span": {"start_s"')  # the kill came within a line
+    before = len(log.read_text().splitlines())
+    again = subprocess.run(words, cwd=ROOT, env=shorter, capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stderr
+    segments = json.loads((out / "talk.json").read_text())["segments"]
+    whole = subprocess.run([*words, "--again"], cwd=ROOT, env=shorter, capture_output=True, text=True, check=False)
+    assert whole.returncode == 0 and json.loads((out / "talk.json").read_text())["segments"] == segments
+    done = len(log.read_text().splitlines()) - before  # by both runs; the last wrote all down
+    assert len(segments) < done < 2 * len(segments) and not (out / "talk.unfinished.jsonl").exists()

@@ -7,10 +7,22 @@ from pathlib import Path
 from speechsearch.models.card import Task
 from speechsearch.models.catalog import Catalog, catalog
 from speechsearch.models.load import ModelLoader
-from tests.tiny import bert, hubert, reader, speaker, wav2vec2, whisper
+from tests.tiny import bert, checkpoints, hubert, onnx_asr, reader, speaker, whisper
 
-FAMILIES = (bert, whisper, hubert, wav2vec2, speaker, reader)
-"""One file each; ``CARD`` lacks only the files, which ``save`` writes into a folder."""
+RECOGNIZERS = (
+    checkpoints.WAV2VEC2,
+    checkpoints.PARAKEET_CTC,
+    checkpoints.PARAKEET_TDT,
+    checkpoints.WHISPER,
+    checkpoints.MOONSHINE,
+    checkpoints.QWEN3,
+    onnx_asr.CTC,
+    onnx_asr.TDT,
+    onnx_asr.RNNT,
+    onnx_asr.AED,
+)
+FAMILIES = (bert, whisper, hubert, speaker, reader, *RECOGNIZERS)
+"""``CARD`` lacks only the files, which ``save`` writes into a folder."""
 
 
 def names(task: Task) -> list[str]:

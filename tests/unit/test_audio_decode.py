@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from speechsearch.audio import load, probe, read_span, stream, to_wav
+from speechsearch.audio import load, probe, read_span, stream, stream_channels, to_wav
 from speechsearch.audio.mpeg import frame
 from speechsearch.domain.errors import DecodeError, TooLargeError, TooLongError
 from speechsearch.domain.limits import Limits
@@ -136,6 +136,35 @@ def test_unusual_rates_and_widths(tmp_path: Path, rate_hz: int, subtype: str) ->
     samples = whole(tmp_path / "odd.wav")
     assert len(samples) == 2 * SAMPLE_RATE_HZ
     assert np.abs(samples - sweep(2.0, SAMPLE_RATE_HZ))[200:-200].max() < 0.03
+
+
+@pytest.mark.parametrize("rate_hz", [16_000, 44_100])
+def test_both_channels_of_stereo_are_told_apart(tmp_path: Path, rate_hz: int) -> None:
+    sides = np.stack([sweep(3.3, rate_hz), 0.1 * sweep(3.3, rate_hz)[::-1]], axis=1)
+    soundfile.write(tmp_path / "a.wav", sides, rate_hz)
+    blocks = list(stream_channels(tmp_path / "a.wav", Limits()))
+    assert {len(block) for block in blocks} == {2}
+    found = [np.concatenate([block[side].samples for block in blocks]) for side in range(2)]
+    for side in range(2):
+        soundfile.write(tmp_path / "one.wav", sides[:, side], rate_hz)
+        np.testing.assert_allclose(found[side], whole(tmp_path / "one.wav"), atol=1e-4)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_other_sound_is_one_channel(tmp_path: Path, channels: int) -> None:
+    soundfile.write(tmp_path / "a.wav", np.stack([sweep(2.0)] * channels, axis=1), 44_100)
+    (block,) = (tuple(one) for one in stream_channels(tmp_path / "a.wav", Limits()))
+    assert len(block) == 1
+    np.testing.assert_array_equal(block[0].samples, whole(tmp_path / "a.wav"))
+
+
+def test_both_channels_are_read_within_the_limits(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.zeros((50_000, 2)), 16_000)
+    with pytest.raises(TooLongError, match="a talk is longer than 2 seconds"):
+        list(stream_channels(tmp_path / "a.wav", Limits(duration_s=2.0), "a talk"))
+    soundfile.write(tmp_path / "b.wav", np.full((16_000, 2), np.nan), 16_000, subtype="FLOAT")
+    with pytest.raises(DecodeError, match="not numbers"):
+        list(stream_channels(tmp_path / "b.wav", Limits()))
 
 
 @pytest.mark.parametrize("block_s", [0.5, 1.0, 7.0])

@@ -26,6 +26,8 @@ from speechsearch.models.built_in import ALL_MINILM_L6_V2, MINI, MINI_RECOGNIZER
 from speechsearch.models.card import ModelCard, ModelFile, OnHub, Packaged, Shipped
 from speechsearch.models.catalog import Catalog, catalog
 from speechsearch.models.files import sha256_of
+from speechsearch.models.onnx_asr_cards import ONNX_ASR
+from speechsearch.models.transformers_cards import QWEN3_ASR
 from speechsearch.models.whisper_cards import WHISPER
 from speechsearch.service.known_models import used_models
 from speechsearch.service.settings import EngineSettings
@@ -195,10 +197,8 @@ def test_a_plug_in_package_is_found_by_its_entry_point(tmp_path: Path) -> None:
     command = [sys.executable, "-c", ASK, str(tmp_path / "models")]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, cwd=tmp_path)
     names, text = done.stdout.splitlines()
-    assert (
-        names == str(["mini", "pocketsphinx", *(card.name for card in WHISPER), GIVEN, "tiny-plugged"])
-        and text == "hello"
-    )
+    built_in = [card.name for card in (*WHISPER, *ONNX_ASR, *QWEN3_ASR)]
+    assert (names, text) == (str(["mini", "pocketsphinx", *built_in, GIVEN, "tiny-plugged"]), "hello")
 
 
 @pytest.mark.parametrize(

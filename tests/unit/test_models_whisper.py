@@ -87,6 +87,28 @@ def test_base_hears_the_language_and_writes_with_punctuation(whisper: ModelLoade
         whisper.recognizer("whisper-tiny.en").transcribe([sound], "de")
 
 
+def test_hotwords_help_where_a_name_was_misheard_and_are_not_made_up(whisper: ModelLoader) -> None:
+    base, hotwords = whisper.recognizer("whisper-base"), ["Emmy Noether", "Göttingen", "Hanumanthappa"]
+    noise = np.random.default_rng(0).normal(0, 0.05, 3 * SAMPLE_RATE_HZ).astype(np.float32)
+    sounds = [Audio(sample("s033")[: 4 * SAMPLE_RATE_HZ]), Audio(np.zeros_like(noise)), Audio(noise)]
+    without, _, _ = base.transcribe(sounds, "en")
+    found, silent, noisy = base.transcribe(sounds, "en", hotwords)
+    assert "Noether" not in without.text and "Emmy Noether came to Göttingen in 1915" in found.text
+    assert "Hanumanthappa" not in found.text and silent.text == noisy.text == ""
+    assert without.language == found.language == "en" and 0.2 < without.confidence < found.confidence < 1
+
+
+def test_multilingual_ones_translate_and_english_ones_say_that_they_do_not(whisper: ModelLoader) -> None:
+    sound = Audio(sample("s015")[: 4 * SAMPLE_RATE_HZ])
+    (found,) = whisper.model("recognizer", "whisper-base").translate([sound], "en")
+    assert "three hearts" in found.text and found.words
+    with pytest.raises(CapabilityError, match=r"'whisper-tiny\.en' does not translate"):
+        whisper.model("recognizer", "whisper-tiny.en").translate([sound])
+    assert {card.name for card in CARDS if card.name.startswith("whisper") and not card.translates} == {
+        "whisper-tiny.en", "whisper-large-v3-turbo", "whisper-distil-large-v3"
+    }  # fmt: skip
+
+
 def test_a_long_sound_is_cut_into_equal_windows_in_its_silences() -> None:
     sound = np.ones(100 * SAMPLE_RATE_HZ, np.float32)
     for second in (24, 51, 76):

@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+import soundfile
 import torch
 from safetensors.torch import load_file
-from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import PreTrainedTokenizerFast, WhisperConfig, WhisperForConditionalGeneration
+from typer.testing import CliRunner
 
+from speechsearch.cli import app
 from speechsearch.domain.errors import CapabilityError, DuplicateError, InputError, ModelUnavailableError
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio
+from speechsearch.evaluation.recognition import clips_in
 from speechsearch.models import mini_cards, whisper_cards
 from speechsearch.models.built_in import ALL_MINILM_L6_V2, MINI, POCKETSPHINX
 from speechsearch.models.card import ModelCard, ModelFile
 from speechsearch.models.catalog import Catalog
 from speechsearch.models.ctranslate2_file import named_arrays
 from speechsearch.models.files import FileFinder, sha256_of
+from speechsearch.models.folders import card_of
 from speechsearch.models.load import ModelLoader
 from speechsearch.models.quantization import quantize
 from tests.tiny import onnx_asr
+from tests.tiny.checkpoints import write_whisper
 
 SOUND = Audio(np.sin(np.arange(2 * SAMPLE_RATE_HZ) ** 1.2 / 900).astype(np.float32) / 3)
-SPECIAL = ["<|endoftext|>", "<|startoftranscript|>", "<|en|>", "<|translate|>", "<|transcribe|>", "<|startoflm|>",
-           "<|startofprev|>", "<|nospeech|>", "<|notimestamps|>"]  # fmt: skip
 
 
 def files_of(card: ModelCard, folder: Path) -> dict[str, Path]:
@@ -42,33 +45,16 @@ def loader(folder: Path, *cards: ModelCard) -> ModelLoader:
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny random Whisper as transformers saves it."""
     folder = tmp_path_factory.mktemp("checkpoints") / "tiny"
-    letters = {one: number for number, one in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.BPE(letters, [])))
-    tokenizer.add_special_tokens({"additional_special_tokens": SPECIAL})
-    end, start = tokenizer.convert_tokens_to_ids(SPECIAL[:2])
-    config = WhisperConfig(
-        vocab_size=len(tokenizer), num_mel_bins=80, d_model=64, encoder_layers=1, encoder_attention_heads=2,
-        encoder_ffn_dim=128, decoder_layers=1, decoder_attention_heads=2, decoder_ffn_dim=128, init_std=0.5,
-        pad_token_id=end, bos_token_id=end, eos_token_id=end, decoder_start_token_id=start,
-    )  # fmt: skip
+    folder.mkdir()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(4)
-        WhisperForConditionalGeneration(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+        write_whisper(folder, longest=448)
     (folder / "README.md").write_text("---\nlicense: apache-2.0\n---\n")
     return folder
 
 
-def whisper_card(folder: Path) -> ModelCard:
-    names = ["model.safetensors", *(path.name for path in sorted(folder.glob("*.json")))]
-    return ModelCard(
-        name="tiny", task="recognizer", factory="speechsearch.models.transformers_asr:load_seq2seq", summary="-",
-        licence="-", files=tuple(ModelFile(name, sha256_of(folder / name)) for name in names),
-    )  # fmt: skip
-
-
 def test_a_whisper_of_transformers_becomes_one_of_ctranslate2(checkpoint: Path, tmp_path: Path) -> None:
-    card = whisper_card(checkpoint)
+    card = card_of(checkpoint)
     for numbers in ("int8", "float16"):
         quantize(card, files_of(card, checkpoint), numbers, tmp_path / "models" / f"tiny-{numbers}")
     weights = load_file(checkpoint / "model.safetensors")
@@ -76,7 +62,7 @@ def test_a_whisper_of_transformers_becomes_one_of_ctranslate2(checkpoint: Path, 
     expected = weights["model.encoder.conv1.weight"].half().float().numpy()
     np.testing.assert_array_equal(arrays["encoder/conv1/weight"], expected)
     made = tmp_path / "models" / "tiny-int8"
-    assert (made / "model.bin").stat().st_size < 0.7 * (checkpoint / "model.safetensors").stat().st_size
+    assert (made / "model.bin").stat().st_size < 0.9 * (checkpoint / "model.safetensors").stat().st_size
     assert (made / "README.md").exists()
     assert sorted(path.name for path in (tmp_path / "models").iterdir()) == ["tiny-float16", "tiny-int8"]
     found = whisper_cards.card_of_folder("tiny-int8", made)
@@ -133,7 +119,7 @@ def test_our_encoder_is_written_in_other_numbers_and_back(tmp_path: Path) -> Non
 
 
 def test_what_cannot_be_done_is_said_and_nothing_is_overwritten(checkpoint: Path, tmp_path: Path) -> None:
-    card = whisper_card(checkpoint)
+    card = card_of(checkpoint)
     files = files_of(card, checkpoint)
     with pytest.raises(InputError, match="'int4' is no kind of numbers"):
         quantize(card, files, "int4", tmp_path / "new")
@@ -152,3 +138,49 @@ def test_what_cannot_be_done_is_said_and_nothing_is_overwritten(checkpoint: Path
     with pytest.raises(ModelUnavailableError, match="'tiny' cannot be converted"):
         quantize(card, files_of(card, tmp_path / "broken"), "int8", tmp_path / "new")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["broken", "there"]
+
+
+def test_the_command_measures_both_on_clips_and_the_copy_is_chosen_by_its_name(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPEECHSEARCH_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("SPEECHSEARCH_MODELS__FOLDER", str(tmp_path / "models"))
+    clips = tmp_path / "clips"
+    (clips / "audio").mkdir(parents=True)
+    for name in ("a", "b"):
+        soundfile.write(clips / "audio" / f"{name}.wav", SOUND.samples, SAMPLE_RATE_HZ)
+    (clips / "transcripts.tsv").write_text("a\t2.0\tWho built it?\nb\t2.0\tHe did.\nlost\t1.0\tNo clip.\n")
+    words = ["quantize", str(checkpoint), "--output", str(tmp_path / "models" / "tiny-int8")]
+    done = CliRunner().invoke(app, [*words, "--on", str(clips), "--json"])
+    assert done.exit_code == 0, done.exception
+    found = json.loads(done.stdout)
+    assert found["clips"] == 2 and found["after"]["size_mb"] < found["before"]["size_mb"]
+    assert all(found[side]["rate"] > 0 and found[side]["word_error_rate"] > 0 for side in ("before", "after"))
+    listed = CliRunner().invoke(app, ["models", "list"]).stdout
+    assert "tiny-int8  (recognizer, apache-2.0" in listed
+    written = CliRunner().invoke(app, ["transcribe", str(clips / "audio" / "a.wav"), "--model", "tiny-int8"])
+    assert written.exit_code == 0, written.exception
+    assert "There is a model 'tiny-int8' already" in str(CliRunner().invoke(app, words).exception)
+    (tmp_path / "there").mkdir()
+    there = CliRunner().invoke(app, [*words[:2], "--output", str(tmp_path / "there")])
+    assert "is there already" in str(there.exception)  # never overwritten
+    named = CliRunner().invoke(app, ["quantize", "mini", "-o", str(tmp_path / "whisper-base")])
+    assert "There is a model 'whisper-base' already" in str(named.exception)
+    nowhere = CliRunner().invoke(app, [*words[:2], "-o", str(tmp_path / "new"), "--on", str(tmp_path / "nowhere")])
+    assert "There is no folder" in str(nowhere.exception) and not (tmp_path / "new").exists()
+
+
+def test_clips_have_their_words_in_a_table_in_files_beside_them_or_nowhere(tmp_path: Path) -> None:
+    for name in ("b.wav", "a.mp3", "notes.md"):
+        (tmp_path / name).touch()
+    (tmp_path / "b.txt").write_text("He did.\n")
+
+    def found(most: int = 9) -> list[tuple[str, str]]:
+        return [(one.path.name, one.text) for one in clips_in(tmp_path, lambda name: not name.endswith(".md"), most)]
+
+    assert found() == [("a.mp3", ""), ("b.wav", "He did.")] and found(1) == [("a.mp3", "")]
+    (tmp_path / "transcripts.tsv").write_text("b\t2.0\tOther.\n")
+    assert found() == [("b.wav", "Other.")]
+    (tmp_path / "transcripts.tsv").write_text("")
+    with pytest.raises(InputError, match="There are no clips in"):
+        found()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 import time
@@ -377,8 +378,8 @@ def test_nobody_works_for_a_client_that_has_gone(server: Server, is_stream: bool
 
 
 def test_a_stream_that_has_nothing_to_say_shows_that_it_lives(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(openai_answers, "SILENT_S", 0.05)
-    server.transcriber.before_each = lambda text: time.sleep(0.3)
+    monkeypatch.setattr(openai_answers, "SILENT_S", 0.0)  # as often as it can be
+    server.transcriber.before_each = lambda text: time.sleep(0.02)
     form = {"model": "mini", "stream": "true"}
     answer = httpx.post(f"{server.address}/v1/audio/transcriptions", data=form, files={"file": sent()})
     assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
@@ -428,6 +429,42 @@ def test_the_key_is_name_and_password(guarded: Server, monkeypatch: pytest.Monke
     assert (caught.value.code, caught.value.type) == ("invalid_api_key", "invalid_request_error")
 
 
+def test_an_address_has_half_of_the_turns() -> None:
+    async def ask() -> list[bool]:
+        turns = Turns(at_once=4)
+        with contextlib.ExitStack() as stack:
+            wanted = [("a", "1"), ("a", "1"), ("b", "1"), ("c", "1"), ("d", "2"), ("e", "3"), ("f", "4")]
+            places = [stack.enter_context(turns.place(*one)) for one in wanted]
+            async with anyio.create_task_group() as group:
+                for place in places:
+                    group.start_soon(turns.begin, place)
+                await anyio.sleep(0.01)
+                running = [place.is_running for place in places]
+                group.cancel_scope.cancel()
+        return running
+
+    assert anyio.run(ask) == [True, False, True, False, True, True, False]
+
+
+def test_a_short_file_does_not_wait_for_anothers_long_one(server: Server) -> None:
+    long = "\n".join(f"text {line}" for line in range(500)).encode()
+    written: list[str] = []
+
+    def slowly(text: str) -> None:
+        written.append(text)
+        time.sleep(0.01)
+
+    server.transcriber.before_each = slowly
+    with server.client() as ann, server.client() as bob:
+        for client in (ann, bob):
+            client.models.list()  # from now on each has a visitor's cookie
+        stream = ann.audio.transcriptions.create(model="mini", file=sent(long), stream=True)
+        next(stream)
+        assert bob.audio.transcriptions.create(model="mini", file=sent(b"text short")).text == "text short"
+        assert len(written) < 400
+        assert list(stream)[-1].text.endswith("text 499")
+
+
 def test_visitors_take_turns() -> None:
     order: list[str] = []
 
@@ -438,7 +475,7 @@ def test_visitors_take_turns() -> None:
             await anyio.sleep(0.01)
 
     async def flood() -> None:
-        turns = Turns()
+        turns = Turns(at_once=1)
         async with anyio.create_task_group() as group:
             for visitor in ("ann", "ann", "ann", "ann", "bob", "cas", "bob"):
                 group.start_soon(ask, turns, visitor)

@@ -39,7 +39,10 @@ class MiniRecognizer:
         transcripts = []
         for heard in self.model.hear(sounds):
             words = tuple(likeliest_words(heard, self.model.text_encoder.tokenizer))
-            transcripts.append(Transcript(" ".join(word.text for word in words), self.name, words))
+            chances = heard.chances[:, 0]
+            confidence = round(float(chances.clamp_min(1e-9).log().mean().exp()), 3) if len(words) else None
+            text = " ".join(word.text for word in words)
+            transcripts.append(Transcript(text, self.name, words, "en", confidence))
         return transcripts
 
 
