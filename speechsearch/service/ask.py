@@ -6,6 +6,7 @@ transcript yet is written down now, only that passage, and nothing of it is kept
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import OrderedDict
@@ -18,13 +19,21 @@ from speechsearch.answers.phrase import MOST_TOKENS, messages, phrased
 from speechsearch.answers.question_kind import Kind, kind_of, topic_of
 from speechsearch.answers.refuse import BY_SCORE, read_refusal
 from speechsearch.domain.answers import Answer, AnswerEvent, Citation, Evidence, Sentence
-from speechsearch.domain.errors import CapabilityError, EmptyQueryError, ModelUnavailableError
+from speechsearch.domain.errors import (
+    CapabilityError,
+    DecodeError,
+    EmptyQueryError,
+    ModelUnavailableError,
+    NotFoundError,
+)
 from speechsearch.domain.values import Audio, Hit, Query, Transcript
 from speechsearch.domain.visitors import LOCAL, Visitor, shown_name
 from speechsearch.library.library import Library
 from speechsearch.models.base import LanguageModel, Reader, Recognizer
 from speechsearch.service.browse import Browse
 from speechsearch.service.search import Search, understood
+
+log = logging.getLogger(__name__)
 
 READ_FOR_A_FACT = 6
 READ_FOR_ALL = 40
@@ -94,7 +103,8 @@ class Ask:
         read, transcribed = self._read(results.hits, visitor)
         found = self._found(kind, question, read)
         quotes = compose(kind, found) if found else []
-        sentences, note = self._phrased(question, quotes) if kind == "fact" else (quotes, "")
+        phraser = self._language_model if kind == "fact" and quotes else None
+        sentences, note = joined(phraser, question, quotes)
         first_ms = (time.perf_counter() - started) * 1000 if sentences else 0.0
         yield from sentences
         yield Answer(
@@ -105,7 +115,7 @@ class Ask:
             note=note,
             likelihood=found[0].citation.likelihood if found else None,
             reader=self._reader.fingerprint,
-            language_model=self._language_model.name if self._language_model and not note and kind == "fact" else "",
+            language_model=phraser.name if phraser and not note else "",
             read=len(read),
             transcribed=transcribed,
             first_ms=first_ms,
@@ -118,16 +128,6 @@ class Ask:
         *_, last = self.answer(query, visitor, engine)
         assert isinstance(last, Answer)
         return last
-
-    def _phrased(self, question: str, quotes: list[Sentence]) -> tuple[list[Sentence], str]:
-        """Return the quotes in a language model's words as far as they say so, and what went wrong."""
-        if self._language_model is None or not quotes:
-            return quotes, ""
-        try:
-            written = "".join(self._language_model.generate(messages(question, quotes), MOST_TOKENS))
-        except ModelUnavailableError as error:
-            return quotes, f"The language model could not be asked, so these are the quotes. {error.message}"
-        return phrased(written, quotes), ""
 
     def _heard(self, query: Query) -> str:
         """Return a spoken question in words."""
@@ -163,8 +163,15 @@ class Ask:
         keys = [(one, recognizer.fingerprint) for one in passage_ids[:WRITTEN_NOW]]
         with self._lock:
             found = {key[0]: self._written[key] for key in keys if key in self._written}
-        todo = [key for key in keys if key[0] not in found]
-        sounds: list[Audio] = [self._browse.sound(passage_id, visitor) for passage_id, _ in todo]
+        todo: list[tuple[str, str]] = []
+        sounds: list[Audio] = []
+        for key in keys:
+            if key[0] not in found:
+                try:
+                    sounds.append(self._browse.sound(key[0], visitor))
+                    todo.append(key)
+                except (NotFoundError, DecodeError) as error:  # deleted meanwhile, or its file is; the others are read
+                    log.warning("passage %s cannot be written down: %s", key[0], error)
         said = recognizer.transcribe(sounds) if sounds else []
         with self._lock:
             self._written.update(zip(todo, said, strict=True))
@@ -198,6 +205,17 @@ class Ask:
                     cases.append((cited(one, found, chance, chance if fitted else None), one.hit.is_confident))
         cases.sort(key=lambda pair: -pair[0].chance)
         return [one for place, (one, is_confident) in enumerate(cases) if place == 0 or is_confident]
+
+
+def joined(phraser: LanguageModel | None, question: str, quotes: list[Sentence]) -> tuple[list[Sentence], str]:
+    """Return the quotes in a language model's words as far as they say so, and what went wrong."""
+    if phraser is None:
+        return quotes, ""
+    try:
+        written = "".join(phraser.generate(messages(question, quotes), MOST_TOKENS))
+    except ModelUnavailableError as error:
+        return quotes, f"The language model could not be asked, so these are the quotes. {error.message}"
+    return phrased(written, quotes), ""
 
 
 def heard_in(hit: Hit) -> str:

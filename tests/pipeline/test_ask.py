@@ -77,6 +77,15 @@ def test_a_passage_without_a_transcript_is_written_down_now_and_once(chosen_file
         assert service.browse.transcribed(recording.recording_id)[0][1] is None  # nothing is kept in the library
 
 
+def test_a_recording_whose_sound_is_gone_does_not_stop_the_others(chosen_files: Path, tmp_path: Path, caplog) -> None:
+    with open_fakes(tmp_path / "data", FakeLoader(), Segmentation()) as service:
+        take_in(service, chosen_files, wants_transcripts=False)
+        hits = service.search.find(Query("zebra")).hits
+        service.library.media(hits[0].recording.recording_id).unlink()
+        answer = service.ask.whole(Query("zebra"))
+    assert answer.read == answer.transcribed == 2 and "cannot be written down" in caplog.text
+
+
 def test_without_a_recogniser_it_says_what_is_missing(chosen_files: Path, tmp_path: Path) -> None:
     with open_fakes(tmp_path / "data", FakeLoader(recognizers=()), Segmentation()) as service:
         take_in(service, chosen_files)
