@@ -24,17 +24,15 @@ import typer
 
 from speechsearch.answers.check import support
 from speechsearch.answers.extract import extract, seconds
-from speechsearch.answers.refuse import BY_SCORE, Refusal, read_refusal
 from speechsearch.domain.answers import Answer
 from speechsearch.domain.assets import SAMPLES
-from speechsearch.domain.values import Query
+from speechsearch.domain.values import Filters, Query
 from speechsearch.evaluation.machine import describe_machine, peak_memory_bytes
 from speechsearch.models.base import Reader
-from speechsearch.models.load import ModelLoader
 from speechsearch.service.open import Service, new_loader
 from speechsearch.service.settings import EngineSettings, Settings
 from speechsearch.text.sentences import sentences
-from speechsearch.training.answer_sets import Case, cases, pairs, parts_of, tales
+from speechsearch.training.answer_sets import parts_of
 from speechsearch.training.reader_data import (
     PAIRS_TUNED_SHARE,
     Asked,
@@ -116,61 +114,6 @@ def is_sentence_found(reader: Reader, asked: Asked) -> bool:
     return one is not None and any(one.span[0] < end and one.span[1] > start for start, end in asked.spans)
 
 
-def on_refusal(reader: Reader, loader: ModelLoader, data: Path, count: int) -> list[str]:
-    """Return the lines of the table of refusals: a text search in a collection, six passages read."""
-    encoder = loader.text_encoder("all-MiniLM-L6-v2")
-    sets = {
-        "FairytaleQA test, its own story": tales(data, "test", count),
-        "SQuAD pairs, the last tenth": pairs(data, PAIRS_TUNED_SHARE, 1.0, count),
-    }
-    lines = [
-        "| collection of texts | n | unanswerable: refused | answerable: refused | search found it | right place |",
-        "|---|---|---|---|---|---|",
-    ]
-    for name, (asked, known) in sets.items():
-        found = [judged(reader, case) for case in cases(asked, known, encoder)]
-        without, within = ([one for one in found if one.is_answerable is wanted] for wanted in (False, True))
-        shares = [
-            np.mean([one.is_refused for one in without]),
-            np.mean([one.is_refused for one in within]),
-            np.mean([one.is_found for one in within]),
-            np.mean([one.is_right for one in within]),
-        ]
-        lines.append(f"| {name} | {len(within)} | {' | '.join(f'{share:.3f}' for share in shares)} |")
-    return lines
-
-
-@dataclass(frozen=True)
-class Judged:
-    """What became of a case: whether the search found a passage with the answer, and the answer was at its place."""
-
-    is_answerable: bool
-    is_refused: bool
-    is_found: bool
-    is_right: bool
-
-
-def judged(reader: Reader, case: Case) -> Judged:
-    """Return what became of a case."""
-    refusal = read_refusal(reader.fingerprint) or BY_SCORE
-    chance, place, span = best_of(reader, refusal, case.asked, [part.text for part in case.parts])
-    is_refused, part = chance < refusal.threshold, case.parts[place]
-    begin, end = part.start + span[0], part.start + span[1]
-    spans = case.asked.spans if part.section is case.asked.section else ()
-    is_right = not is_refused and any(start < end and stop > begin for start, stop in spans)
-    return Judged(case.is_answerable, is_refused, any(case.has_answer), is_right)
-
-
-def best_of(reader: Reader, refusal: Refusal, asked: Asked, texts: Sequence[str]) -> tuple[float, int, tuple[int, int]]:
-    """Return the likeliest extract's chance, its passage and its span."""
-    best = (0.0, 0, (0, 0))
-    for place, (text, read) in enumerate(zip(texts, reader.read(asked.question, texts), strict=True)):
-        one = extract(asked.question, text, read)
-        if one is not None:
-            best = max(best, (refusal.chance(one), place, one.span))
-    return best
-
-
 @dataclass
 class Spoken:
     """What was counted over the spoken samples."""
@@ -183,6 +126,7 @@ class Spoken:
     is_played_exactly: list[bool] = field(default_factory=list)
     is_refused: list[bool] = field(default_factory=list)
     is_rightly_refused: list[bool] = field(default_factory=list)
+    is_refused_without: list[bool] = field(default_factory=list)
     supported: list[tuple[int, int]] = field(default_factory=list)
     first_ms: list[float] = field(default_factory=list)
     total_ms: list[float] = field(default_factory=list)
@@ -204,6 +148,9 @@ def on_samples(service: Service, reader: Reader) -> tuple[list[str], list[str]]:
         told.append(f"{one['text']} | {one['answer'] or '-'} | {answer.text}")
         count(found, service, answer, one, names)
         if one["answers"]:
+            others = tuple(recording_id for recording_id, name in names.items() if name not in one["answers"])
+            without = service.ask.whole(Query(one["text"], filters=Filters(recording_ids=others)))
+            found.is_refused_without.append(not without.is_found)
             found.gold.add(in_gold(reader, one, [texts[name] for name in one["answers"]]), one["answer"])
     return spoken_lines(found), told
 
@@ -297,6 +244,7 @@ def spoken_lines(found: Spoken) -> list[str]:
         "| samples, spoken | n | value |",
         "|---|---|---|",
         row("unanswerable: refused", found.is_rightly_refused),
+        row("answerable, but without the right recordings: refused", found.is_refused_without),
         row("answerable: refused", found.is_refused),
         row("first citation is of a right recording, of those answered", found.is_right_recording),
         row("first citation plays the answer", found.is_played),
@@ -318,7 +266,7 @@ def main(
     settings = Settings(data_dir=folder, engines=EngineSettings(recognizer="whisper-base"))
     loader = new_loader(settings)
     reader = loader.reader(settings.engines.reader)
-    tables = [on_tales(reader, data, count), on_refusal(reader, loader, data, count)]
+    tables = [on_tales(reader, data, count)]
     with Service.open(settings, loader=loader) as service:
         spoken, told = on_samples(service, reader)
     if show is not None:

@@ -19,21 +19,25 @@ from speechsearch.domain.errors import ModelUnavailableError
 
 SHIPPED = ASSETS / "reader" / "calibration.json"
 MOST_LIKELY = 0.99
-FEATURES = ("always", "score", "sentence score", "shared")
+FEATURES = ("always", "score", "sentence score", "search")
 WIDEST_SCORE = 20.0
 
 
-def features(extract: Extract) -> tuple[float, ...]:
+def features(extract: Extract, likelihood: float | None) -> tuple[float, ...]:
     """Return what the chance of an extract is told from, by FEATURES.
 
-    >>> features(Extract((0, 3), (0, 9), 40.0, -1.0, 0.5))
-    (1.0, 20.0, -1.0, 0.5)
+    ``likelihood``: the chance that its passage answers, as the search says it, even where it does not; its log-odds.
+
+    >>> features(Extract((0, 3), (0, 9), 40.0, -1.0, 0.5), 0.5)
+    (1.0, 20.0, -1.0, 0.0)
     """
 
     def within(score: float) -> float:
         return max(-WIDEST_SCORE, min(WIDEST_SCORE, score))
 
-    return (1.0, within(extract.score), within(extract.sentence_score), extract.shared)
+    likely = max(1 - MOST_LIKELY, min(MOST_LIKELY, 0.5 if likelihood is None else likelihood))
+    odds = math.log(likely / (1 - likely))
+    return (1.0, within(extract.score), within(extract.sentence_score), odds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +47,13 @@ class Refusal:
     threshold: float
     coefficients: Mapping[str, float]
 
-    def chance(self, extract: Extract) -> float:
-        """Return the chance that an extract answers, never more than MOST_LIKELY.
+    def chance(self, extract: Extract, likelihood: float | None = None) -> float:
+        """Return the chance that an extract answers, never more than MOST_LIKELY; ``likelihood``: of its passage.
 
         >>> Refusal(0.5, {"always": 1.0, "score": 1.0}).chance(Extract((0, 3), (0, 9), -1.0, 0.0, 0.5))
         0.5
         """
-        values = zip(FEATURES, features(extract), strict=True)
+        values = zip(FEATURES, features(extract, likelihood), strict=True)
         total = sum(self.coefficients.get(name, 0.0) * value for name, value in values)
         return min(MOST_LIKELY, 1 / (1 + math.exp(-total)))
 

@@ -194,15 +194,18 @@ class Ask:
             likely = [(one, found, one.hit.likelihood) for one, found in extracts if found]
             return [cited(one, found, chance or 0.0, chance) for one, found, chance in likely]
         fitted = read_refusal(self._reader.fingerprint)
-        refusal = fitted or BY_SCORE
+        is_calibrated = all(one.hit.likelihood is not None for one in read)
+        refusal = fitted if fitted and is_calibrated else BY_SCORE
         texts = [one.transcript.text for one in read]
         cases = []
         for one, seen in zip(read, self._reader.read(question, texts), strict=True):
             found = extract(question, one.transcript.text, seen)
             if found is not None:
-                chance = refusal.chance(found)
+                chance = refusal.chance(found, one.hit.likelihood)
                 if chance >= refusal.threshold:
-                    cases.append((cited(one, found, chance, chance if fitted else None), one.hit.is_confident))
+                    cases.append(
+                        (cited(one, found, chance, chance if refusal is fitted else None), one.hit.is_confident)
+                    )
         cases.sort(key=lambda pair: -pair[0].chance)
         return [one for place, (one, is_confident) in enumerate(cases) if place == 0 or is_confident]
 

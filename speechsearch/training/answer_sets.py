@@ -30,10 +30,14 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A question, the passages that a search finds for it, best first, and whether each has the answer."""
+    """A question, the passages that a search finds for it, best first, and whether each has the answer.
+
+    ``similarities``: of the passages' vectors to the question's, -1 to 1.
+    """
 
     asked: Asked
     parts: tuple[Part, ...]
+    similarities: tuple[float, ...]
     has_answer: tuple[bool, ...]
     is_answerable: bool
 
@@ -76,9 +80,9 @@ def cases(asked: Sequence[Asked], known: Sections, encoder: TextEncoder) -> Iter
             stories[story] = parts, encoder.encode_passages([part.text for part in parts])
         parts, vectors = stories[story]
         similar = vectors @ encoder.encode_queries([one.question])[0]
-        order = [parts[place] for place in np.argsort(-similar, kind="stable")]
+        order = [(parts[place], float(similar[place])) for place in np.argsort(-similar, kind="stable")]
         yield _case(one, order, is_answerable=True)
-        yield _case(one, [part for part in order if part.section is not one.section], is_answerable=False)
+        yield _case(one, [pair for pair in order if pair[0].section is not one.section], is_answerable=False)
 
 
 def tales(data: Path, split: str, count: int, seed: int = 1) -> tuple[list[Asked], Sections]:
@@ -97,6 +101,6 @@ def pairs(data: Path, first: float, last: float, count: int, seed: int = 1) -> t
     return random.Random(seed).sample(stretch, count), known
 
 
-def _case(asked: Asked, order: Sequence[Part], *, is_answerable: bool) -> Case:
-    read = tuple(order[:READ])
-    return Case(asked, read, tuple(has_answer(part, asked) for part in read), is_answerable)
+def _case(asked: Asked, order: Sequence[tuple[Part, float]], *, is_answerable: bool) -> Case:
+    read, similarities = zip(*order[:READ], strict=True)
+    return Case(asked, read, similarities, tuple(has_answer(part, asked) for part in read), is_answerable)

@@ -7,6 +7,7 @@ tenth of the SQuAD pairs, each with and without the section that answers, and wr
 from __future__ import annotations
 
 import json
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -26,21 +27,33 @@ from speechsearch.training.reader_data import PAIRS_TRAINED_SHARE, PAIRS_TUNED_S
 MOST_WRONGLY_REFUSED = 0.1
 
 
+def search_chances(found: list[Case]) -> NDArray[np.float64]:
+    """Return the chance that a passage has the answer by what the search says, (n,); cross-validated.
+
+    It stands for the calibrated likelihood of a search engine's hits.
+    """
+    rows = [(1.0, similarity, np.log(rank)) for case in found for rank, similarity in enumerate(case.similarities, 1)]
+    is_there = np.array([one for case in found for one in case.has_answer])
+    numbers = np.repeat(np.arange(len(found)), [len(case.parts) for case in found])
+    return cross_validated(np.array(rows), is_there, numbers // 2)
+
+
 def read_cases(reader: Reader, found: list[Case]) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.int64]]:
     """Return of every passage read: its features (n, FEATURES), whether its answer stands there, and its case.
 
     An answer counts as right where the span overlaps one of the places of the answer.
     """
     rows, rights, numbers = [], [], []
+    chances = iter(search_chances(found).tolist())
     for number, case in enumerate(found):
         seen = reader.read(case.asked.question, [part.text for part in case.parts])
-        for part, read in zip(case.parts, seen, strict=True):
+        for part, read, chance in zip(case.parts, seen, islice(chances, len(case.parts)), strict=True):
             one = extract(case.asked.question, part.text, read)
             if one is None:
                 continue
             begin, end = part.start + one.span[0], part.start + one.span[1]
             is_there = part.section is case.asked.section and case.is_answerable
-            rows.append(features(one))
+            rows.append(features(one, chance))
             rights.append(is_there and any(start < end and stop > begin for start, stop in case.asked.spans))
             numbers.append(number)
     return np.array(rows), np.array(rights), np.array(numbers)

@@ -168,7 +168,8 @@ def test_a_language_model_is_told_that_quotes_are_data() -> None:
 def test_chances_rise_with_the_score_and_are_never_sure() -> None:
     low, high = (Extract((0, 1), (0, 1), score, 0.0, 0.0) for score in (-3.0, 900.0))
     assert BY_SCORE.chance(low) < 0.5 < BY_SCORE.chance(high) == MOST_LIKELY
-    assert Refusal(0.5, dict.fromkeys(FEATURES, 0.0)).chance(high) == 0.5
+    assert Refusal(0.5, dict.fromkeys(FEATURES, 0.0)).chance(high, 0.9) == 0.5
+    assert Refusal(0.5, {"search": 1.0}).chance(high, 0.9) == pytest.approx(0.9)
 
 
 def test_a_fit_is_only_for_the_reader_that_it_was_made_with(tmp_path: Path) -> None:
