@@ -79,7 +79,9 @@ def open_routes(app: Any) -> list[Route]:
 
     def turn(one: Route) -> tuple[object, ...]:
         method = METHODS[one.method]
-        return (0, 0, one.path, method) if method <= METHODS["POST"] else (method, -len(one.path), one.path, 0)
+        if method <= METHODS["POST"]:
+            return (0, False, 0, one.path, method)
+        return (method, not one.path.startswith("/api/v1/speakers"), -len(one.path), one.path, 0)
 
     return sorted(shown, key=turn)
 
@@ -130,8 +132,9 @@ def answer_of(status: int, route: Route) -> str:
     return {401: LOGIN, 403: REFUSED}.get(status, GOOD)
 
 
-def body_of(route: Route, passage_id: str) -> tuple[str, bytes]:
+def body_of(route: Route, values: Mapping[str, str]) -> tuple[str, bytes]:
     """Return the type and the body of a request that a route would accept."""
+    passage_id = values["passage_id"]
     if route.path == "/login":
         return "application/x-www-form-urlencoded", f"username=ann&password={PASSWORD}".replace(" ", "+").encode()
     given: dict[str, object] = {"session_hash": "x", "data": [], "fn_index": 0}
@@ -149,6 +152,10 @@ def body_of(route: Route, passage_id: str) -> tuple[str, bytes]:
         given = {"name": "a/dataset", "collection": "new"}
     elif route.path.endswith("/feed"):
         given = {"url": "https://example.org/feed.xml", "collection": "new"}
+    elif "/speakers/" in route.path:
+        speaker_id = values["speaker_id"]
+        of_whom = {"name": "Somebody", "into": speaker_id, "speaker_id": speaker_id}
+        given = {**of_whom, "recording_ids": [values["recording_id"]]}
     elif route.path.startswith("/api/v1/recordings"):
         given = {"title": "changed"}
     elif route.path.startswith("/api/v1/feedback"):
@@ -192,6 +199,7 @@ def column(role: str, folder: Path, loader: Any) -> dict[Route, str]:
         values = {
             "recording_id": recording.recording_id, "passage_id": passage.passage_id, "job_id": job.job_id,
             "name": "/x", "api_name": "predict", "model": "mini",
+            "speaker_id": service.speakers.all()[0].speaker_id, "number": "1",
         }  # fmt: skip
 
         async def ask() -> dict[Route, str]:
@@ -205,7 +213,7 @@ def column(role: str, folder: Path, loader: Any) -> dict[Route, str]:
                 query = f"q=bees&name=samples&id={recording.recording_id}&passage_id={passage.passage_id}"
                 answers = {}
                 for route in open_routes(app):
-                    kind, body = body_of(route, passage.passage_id)
+                    kind, body = body_of(route, values)
                     sent = {**headers, "content-type": kind}
                     path = example(route.path, values)
                     answers[route] = answer_of(await status_of(app, route.method, path, sent, query, body), route)

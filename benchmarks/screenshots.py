@@ -1,4 +1,6 @@
-"""Make the pictures of docs/images from a running program: one of each tab, and the search on a phone.
+"""Make the pictures of docs/images from a running program: one of each tab, who speaks, and the search on a phone.
+
+For the pictures of who speaks, a conversation of two samples is added to the program where it has none.
 
 python -m benchmarks.screenshots http://127.0.0.1:7860 [--question "..."] [--dark] [--only search]
 """
@@ -8,11 +10,13 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from benchmarks.conversation import conversation
 from speechsearch.ui.texts import Tabs
 
 FLAGS = [
@@ -26,6 +30,7 @@ FLAGS = [
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 QUESTION = "What did Wojciechowski say about the ferry and the bridge?"
 FOUND = "#left .ss-hit"
+CONVERSATION, LONGEST_WAIT_S = "conversation", 600.0
 
 
 def search(page: Page) -> None:
@@ -51,6 +56,51 @@ def tab(name: str) -> Callable[[Page], None]:
     return step
 
 
+def voices(page: Page) -> None:
+    """Open the conversation."""
+    page.goto(f"{origin(page)}/?recording={conversation_at(page)}")
+    page.wait_for_selector(".ss-v-track")
+    page.locator("[data-part=passages] > summary").click()
+    page.wait_for_timeout(2500)
+
+
+def speakers(page: Page) -> None:
+    """Open the list of speakers, and the first of them."""
+    conversation_at(page)
+    tab(Tabs.COLLECTIONS)(page)
+    page.locator("ss-people summary").click()
+    page.locator("ss-people [data-more]").first.click()
+    page.wait_for_selector(".ss-p-forms")
+    page.locator("ss-people").evaluate("fold => fold.scrollIntoView({ block: 'start' })")
+    page.wait_for_timeout(1500)
+
+
+def origin(page: Page) -> str:
+    """Return the address of the program that a page is of."""
+    return str(page.evaluate("window.location.origin"))
+
+
+def conversation_at(page: Page) -> str:
+    """Return the id of the conversation in a program, added where it is not there, once it is known who speaks."""
+    api = f"{origin(page)}/api/v1"
+
+    def recordings() -> list[str]:
+        found = page.request.get(f"{api}/recordings?limit=500").json()["recordings"]
+        return [str(one["recording_id"]) for one in found if one["title"] == CONVERSATION]
+
+    if not recordings():
+        file = {"name": f"{CONVERSATION}.wav", "mimeType": "audio/wav", "buffer": conversation(turns=4)}
+        added = page.request.post(f"{api}/recordings", multipart={"collection": CONVERSATION, "files": file})
+        assert added.ok, added.text()
+    until_s = time.monotonic() + LONGEST_WAIT_S
+    while time.monotonic() < until_s:
+        for recording_id in recordings():
+            if page.request.get(f"{api}/recordings/{recording_id}/speakers").json()["is_heard"]:
+                return recording_id
+        time.sleep(1)
+    raise SystemExit(f"Who speaks in the conversation was not heard within {LONGEST_WAIT_S:.0f} s.")
+
+
 def compare(page: Page) -> None:
     """Run the evaluation of the samples."""
     tab(Tabs.COMPARE)(page)
@@ -63,6 +113,8 @@ SHOTS: dict[str, tuple[Callable[[Page], None], int, int]] = {
     "search": (search, 1280, 1100),
     "phone": (search, 390, 844),
     "recording": (recording, 1280, 900),
+    "voices": (voices, 1280, 1100),
+    "speakers": (speakers, 1280, 900),
     "add": (tab(Tabs.ADD), 1280, 900),
     "collections": (tab(Tabs.COLLECTIONS), 1280, 1100),
     "compare": (compare, 1280, 1100),

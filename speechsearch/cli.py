@@ -17,7 +17,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from speechsearch import cli_ask, cli_diarize, cli_edit, cli_exchange, cli_models, cli_names, cli_quantize, cli_speech
+from speechsearch import (
+    cli_ask,
+    cli_diarize,
+    cli_edit,
+    cli_exchange,
+    cli_models,
+    cli_names,
+    cli_quantize,
+    cli_speakers,
+    cli_speech,
+)
 from speechsearch.cli_shared import Json, clear_progress, opened, put, show_progress
 from speechsearch.domain.errors import (
     DataFolderInUseError,
@@ -96,6 +106,7 @@ cli_exchange.add_commands(app)
 cli_models.add_commands(app)
 cli_names.add_commands(app)
 cli_quantize.add_commands(app)
+cli_speakers.add_commands(app)
 cli_speech.add_commands(app)
 
 
@@ -190,8 +201,11 @@ def ingest(
             print(f"{', '.join(f'{number} {state}' for state, number in Counter(r.state for r in results).items())}.")
         if wait:
             results += catch_up(service, progress)
-        elif not as_json and (missing := sum(one.passages for one in service.manage.missing())):
-            print(f"{missing} passages wait for the second pass (transcripts): the page makes them, or --wait.")
+        elif not as_json and (missing := service.manage.missing()):
+            passages = sum(one.passages for one in missing if one.maker == missing[0].maker)
+            print(
+                f"{passages} passages wait for the second pass (transcripts, who speaks): the page does it, or --wait."
+            )
     if as_json:
         put(results)
     raise typer.Exit(1 if any(result.state == "failed" for result in results) else 0)

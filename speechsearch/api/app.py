@@ -29,6 +29,7 @@ from speechsearch.api.recording_routes import recording_routes
 from speechsearch.api.reference import add_reference
 from speechsearch.api.search_routes import search_routes
 from speechsearch.api.security import Hosts, SecurityMiddleware
+from speechsearch.api.speaker_routes import speaker_routes
 from speechsearch.api.throttle import ThrottleMiddleware
 from speechsearch.api.tools import ToolEndpoint
 from speechsearch.jobs.queue import only_writes_transcripts
@@ -99,6 +100,7 @@ def create_app(
         app.include_router(reindex_routes(jobs))
         app.include_router(openai_routes(service, jobs))
     app.include_router(recording_routes(service))
+    app.include_router(speaker_routes(service))
 
     @app.get("/health")
     def health(request: Request) -> HealthBody:

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from speechsearch.domain.progress import Progress
 from speechsearch.domain.searched import searched_in
-from speechsearch.domain.values import Comparison, Coverage, Hit, Passage, Results
+from speechsearch.domain.values import Comparison, Coverage, Hit, Passage, Results, Speaker
 from speechsearch.domain.visitors import shown_name
 
 if TYPE_CHECKING:
@@ -65,11 +65,45 @@ def audio_address(passage: Passage) -> str:
     return f"/api/v1/recordings/{passage.recording_id}/audio#t={span.start_s:.2f},{span.end_s:.2f}"
 
 
+class SpeakerBody(BaseModel):
+    """A person known by voice; ``label`` is what people read: the name, or "Speaker 3" where there is none.
+
+    ``recordings``, ``speech_s``: in how many of the recordings that who asks may see, and for how long.
+    """
+
+    speaker_id: str
+    number: int
+    name: str
+    label: str
+    recordings: int
+    speech_s: float
+
+    @classmethod
+    def of(cls, speaker: Speaker) -> SpeakerBody:
+        """Return the body of a speaker."""
+        return cls(
+            speaker_id=speaker.speaker_id,
+            number=speaker.number,
+            name=speaker.name,
+            label=speaker.label,
+            recordings=speaker.recordings,
+            speech_s=round(speaker.speech_s, 2),
+        )
+
+
+class SpeakingBody(BaseModel):
+    """Who speaks in a passage."""
+
+    speaker_id: str
+    label: str
+
+
 class HitBody(BaseModel):
     """One answer; ``clip_url`` plays it from its first second.
 
     ``page_url`` shows it in its recording, ``audio_url`` plays that file; both stop at the end of the passage.
 
+    ``speaker``: as the recording's metadata say; ``speakers``: who was heard in the passage, who says most of it first.
     ``likelihood``: the calibrated chance that it is one, null where it was never measured for these models;
     ``marked``: stretches of the transcript that match the question, as positions of their first character and of the
     one after their last.
@@ -84,6 +118,7 @@ class HitBody(BaseModel):
     title: str
     collection: str
     speaker: str
+    speakers: list[SpeakingBody]
     date: str
     language: str
     start_s: float
@@ -110,6 +145,7 @@ class HitBody(BaseModel):
             title=recording.title,
             collection=shown_name(recording.collection),
             speaker=recording.speaker,
+            speakers=[SpeakingBody(speaker_id=one.speaker_id, label=one.label) for one in hit.speakers],
             date=recording.date,
             language=recording.language,
             start_s=passage.span.start_s,

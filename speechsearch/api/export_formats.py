@@ -21,8 +21,8 @@ from speechsearch.domain.visitors import shown_name
 from speechsearch.store import Judgement
 
 COLUMNS = (
-    "rank", "score", "likelihood", "title", "speaker", "date", "collection", "recording_id", "passage_id", "start_s",
-    "end_s", "channels", "transcript", "link",
+    "rank", "score", "likelihood", "title", "speaker", "speakers", "date", "collection", "recording_id", "passage_id",
+    "start_s", "end_s", "channels", "transcript", "link",
 )  # fmt: skip
 
 
@@ -41,6 +41,7 @@ def as_csv(results: Results, root: str) -> str:
         texts: Mapping[str, str] = {
             "title": recording.title,
             "speaker": recording.speaker,
+            "speakers": "; ".join(one.label for one in hit.speakers),
             "date": recording.date,
             "collection": shown_name(recording.collection),
             "recording_id": recording.recording_id,

@@ -11,7 +11,7 @@ from speechsearch.domain.values import Results
 
 
 def lines(results: Results) -> Iterator[str]:
-    """Yield one line a hit: rank, score, likelihood, recording, start-end, channels, and the words heard in it."""
+    """Yield one line a hit: rank, score, likelihood, recording, start-end, channels, words heard in it, who speaks."""
     yield from demanded(results.question)
     if not results.has_confident_hit:
         yield "Nothing relevant found; the nearest passages:" if results.hits else "Nothing found."
@@ -20,7 +20,8 @@ def lines(results: Results) -> Iterator[str]:
         span = f"{clock(hit.passage.span.start_s)}-{clock(hit.passage.span.end_s)}"
         heard = f"  heard: {', '.join(word.text for word in hit.heard)}" if hit.heard else ""
         value = f"{hit.score:7.3f} {'   -' if hit.likelihood is None else f'{hit.likelihood:4.0%}'}"
-        yield f"{hit.rank:>3}  {value}  {hit.recording.title}  {span}  [{channels}]{heard}"
+        said_by = f"  by: {', '.join(one.label for one in hit.speakers)}" if hit.speakers else ""
+        yield f"{hit.rank:>3}  {value}  {hit.recording.title}  {span}  [{channels}]{heard}{said_by}"
     yield f"     {results.engine}: {results.encode_ms:.0f} ms to encode, {results.search_ms:.0f} ms to search"
     yield from (f"     {said}" for said in coverage_lines(results))
 

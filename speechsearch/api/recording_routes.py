@@ -174,11 +174,15 @@ def recording_routes(service: Service) -> APIRouter:
 
     @router.get("/recordings/{recording_id}/subtitles", response_class=Response)
     def subtitles(
-        request: Request, recording_id: RecordingId, format: CaptionFormat = "vtt", recognizer: RecognizerName = ""
+        request: Request,
+        recording_id: RecordingId,
+        format: CaptionFormat = "vtt",
+        recognizer: RecognizerName = "",
+        speakers: bool = False,
     ) -> Response:
-        """Return the subtitles of a recording as a file, WebVTT or SubRip."""
+        """Return the subtitles of a recording as a file, WebVTT or SubRip; if asked, with the names of who speaks."""
         visitor = visitor_of(request)
-        text = service.export.subtitles(recording_id, format, recognizer, visitor)
+        text = service.export.subtitles(recording_id, format, recognizer, visitor, names_speakers=speakers)
         title = service.browse.recording(recording_id, visitor).title
         kind = "text/vtt" if format == "vtt" else "application/x-subrip"
         headers = {"Content-Disposition": attachment(title, f".{format}"), "Cache-Control": "no-store"}

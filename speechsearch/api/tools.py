@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from speechsearch.api.agent_tools import Found, reading_tools, task_tools
 from speechsearch.api.answer_bodies import AnswerBody
-from speechsearch.api.bodies import CollectionBody, ComparisonBody, NameBody, NameHeardBody, ResultsBody
+from speechsearch.api.bodies import CollectionBody, ComparisonBody, NameBody, NameHeardBody, ResultsBody, SpeakerBody
 from speechsearch.api.identity import visitor_of
 from speechsearch.domain.question_syntax import SYNTAX
 from speechsearch.domain.values import Filters, Query
@@ -37,9 +37,12 @@ INSTRUCTIONS = (
 )
 Words = Annotated[str, Field(max_length=1000, description=f"A question or a few words, in plain language. {SYNTAX}")]
 MOST_NAMED = 200
-"""So many collections, and names of the list, are in one answer."""
+"""So many collections, speakers, and names of the list, are in one answer."""
 Count = Annotated[int, Field(ge=1, le=25, description="How many passages to return.")]
 In = Annotated[str, Field(max_length=200, description="Only this collection; all when empty.")]
+By = Annotated[
+    str, Field(max_length=200, description="Only what this speaker says: a name, label or id of `speakers`.")
+]
 
 
 def tool_server(service: Service, jobs: JobQueue | None) -> FastMCP[Any]:
@@ -68,20 +71,24 @@ def tool_server(service: Service, jobs: JobQueue | None) -> FastMCP[Any]:
         found: Found = await answer(function, visitor())
         return found
 
-    def query(text: str, top_k: int, collection: str) -> Query:
-        return Query(text=text, top_k=top_k, filters=Filters(collections=(collection,) if collection else ()))
+    def query(text: str, top_k: int, collection: str, speaker: str) -> Query:
+        narrowed = Filters(collections=(collection,) if collection else (), speakers=(speaker,) if speaker else ())
+        return Query(text=text, top_k=top_k, filters=narrowed)
 
-    async def search(question: Words, engine: str = default, top_k: Count = 5, collection: In = "") -> ResultsBody:
+    async def search(
+        question: Words, engine: str = default, top_k: Count = 5, collection: In = "", speaker: By = ""
+    ) -> ResultsBody:
         """Find the passages of spoken recordings that answer a question, best first."""
-        asked = query(question, top_k, collection)
+        asked = query(question, top_k, collection, speaker)
         return ResultsBody.of(await answer(service.search.find, asked, engine, visitor()))
 
-    async def ask(question: Words, engine: str = default, collection: In = "") -> AnswerBody:
+    async def ask(question: Words, engine: str = default, collection: In = "", speaker: By = "") -> AnswerBody:
         """Answer a question from the recordings: sentences that cite what is said, where and when, or "nothing found".
 
         Every sentence is a quote, or a count of quotes. Nothing is answered from a model's memory.
         """
-        return AnswerBody.of(await answer(service.ask.whole, query(question, 1, collection), visitor(), engine))
+        asked = query(question, 1, collection, speaker)
+        return AnswerBody.of(await answer(service.ask.whole, asked, visitor(), engine))
 
     async def compare(
         question: Words,
@@ -89,15 +96,21 @@ def tool_server(service: Service, jobs: JobQueue | None) -> FastMCP[Any]:
         right: str = baseline,
         top_k: Count = 5,
         collection: In = "",
+        speaker: By = "",
     ) -> ComparisonBody:
         """Put a question to two engines, for example to search by sound and to search by transcript."""
-        asked = query(question, top_k, collection)
+        asked = query(question, top_k, collection, speaker)
         return ComparisonBody.of(await answer(service.search.compare, asked, left, right, visitor()))
 
     async def collections() -> list[CollectionBody]:
         """List the collections that can be searched and how much is in each; of very many, the first 200."""
         found = await answer(service.browse.collections, visitor())
         return [CollectionBody.of(one) for one in found[:MOST_NAMED]]
+
+    async def speakers() -> list[SpeakerBody]:
+        """List who is heard in the recordings, for how long, in how many of them; at most 200, named ones first."""
+        found = await answer(service.speakers.all, visitor())
+        return [SpeakerBody.of(one) for one in found[:MOST_NAMED]]
 
     async def names() -> list[NameBody]:
         """List the names that this library hears in a way of their own, at most 200; searches go by them already."""
@@ -110,7 +123,7 @@ def tool_server(service: Service, jobs: JobQueue | None) -> FastMCP[Any]:
         return [NameHeardBody.of(one) for one in found]
 
     engine_word = Annotated[str, Field(description=engines_said(service.search.cards()))]
-    own: tuple[Callable[..., Any], ...] = (search, ask, compare, collections, names, names_heard)
+    own: tuple[Callable[..., Any], ...] = (search, ask, compare, collections, speakers, names, names_heard)
     for tool in (*own, *reading_tools(service, for_visitor), *task_tools(service, jobs, for_visitor)):
         chosen = [name for name in ("engine", "left", "right") if name in tool.__annotations__]
         tool.__annotations__.update(dict.fromkeys(chosen, engine_word))  # of this service's engines, so not in the text

@@ -20,7 +20,11 @@ WINDOWS_ALIKE = 0.64
 VOICES_ALIKE = 0.85
 """Voices whose means have this cosine or more are one."""
 SAME_PERSON = 0.85
-"""Voices of two recordings are one person's from this cosine on."""
+"""Voices of two recordings are one person's from this cosine on.
+
+GE2E, 45 s of each: .13 % of 22,293 pairs of different people pass (29 pairs), 4.7 % of 150 pairs of one person in two
+recordings (7, six people) do not; at .80 it is .71 % and .7 %. ``python -m benchmarks.diarization DATA``.
+"""
 FEWEST_WINDOWS = 7
 """A voice of fewer is no voice of its own."""
 MOST_CLUSTERED = 2_000

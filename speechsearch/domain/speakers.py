@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from speechsearch.domain.errors import InputError
 from speechsearch.domain.values import Span, Speaker
+
+LONGEST_NAME = 80
+UNSEEN = ("Cc", "Cs", "Co", "Cn")
+HEARD_S, HEARD_SHARE = 1.0, 0.3
+"""Who speaks for so long, or for this share of a passage, is one who speaks in it."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -59,3 +69,48 @@ class RecordedSpeakers:
     is_heard: bool = False
     voices: tuple[RecordedVoice, ...] = ()
     turns: tuple[Turn, ...] = ()
+
+
+def voices_in(span: Span, turns: Sequence[Turn]) -> dict[int, float]:
+    """Return the number of each voice that speaks in a span -> for how long, in seconds; who speaks most first.
+
+    >>> turns = [Turn(Span(0, 6), 1), Turn(Span(6, 9), 2), Turn(Span(8.5, 9), 1, is_overlap=True)]
+    >>> voices_in(Span(4, 9), turns), voices_in(Span(0, 6.9), turns), voices_in(Span(8, 9), turns)
+    ({2: 3.0, 1: 2.5}, {1: 6.0}, {2: 1.0, 1: 0.5})
+    """
+    found: dict[int, float] = defaultdict(float)
+    for turn in turns:
+        both_s = min(span.end_s, turn.span.end_s) - max(span.start_s, turn.span.start_s)
+        if both_s > 0:
+            found[turn.voice] += both_s
+    enough_s = min(HEARD_S, HEARD_SHARE * span.duration_s)
+    heard = {voice: spoken_s for voice, spoken_s in found.items() if spoken_s >= enough_s}
+    return dict(sorted(heard.items(), key=lambda one: (-one[1], one[0])))
+
+
+def voice_key(recording_id: str, number: int) -> str:
+    """Return by which text a voice of a recording is found in the index; number 0 stands for the whole recording.
+
+    >>> voice_key("0123456789abcdef0123", 2)
+    '0123456789abcdef:2'
+    """
+    return f"{recording_id[:16]}:{number}"
+
+
+def checked_speaker_name(name: str) -> str:
+    """Return a name for a speaker without needless spaces.
+
+    Raises:
+        InputError: it cannot be used.
+
+    >>> checked_speaker_name("  Ada   Wong ")
+    'Ada Wong'
+    """
+    name = " ".join(name.split())
+    if not name or len(name) > LONGEST_NAME or any(unicodedata.category(sign) in UNSEEN for sign in name):
+        raise InputError(
+            f"A speaker cannot be named {name!r:.120}.", f"A name has 1 to {LONGEST_NAME} characters that are seen."
+        )
+    if re.fullmatch(r"speaker \d+", name, re.IGNORECASE):
+        raise InputError(f"A speaker cannot be named {name!r}.", "Speakers without a name are called so.")
+    return name

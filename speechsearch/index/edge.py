@@ -39,6 +39,7 @@ from speechsearch.index.prepare import (
     prepared_point,
     prepared_vector,
     spec_named,
+    written_payload,
 )
 from speechsearch.index.vector_index import FILTER_FIELDS, REBUILD_HINT, Point
 
@@ -298,4 +299,4 @@ def _edge_point(point: Point) -> Any:
     from qdrant_edge import Point as EdgePoint
 
     vectors = {name: _edge_vector(vector) for name, vector in point.vectors.items()}
-    return EdgePoint(point.passage_id, vectors, dict(point.payload))
+    return EdgePoint(point.passage_id, vectors, written_payload(point.payload))

@@ -140,15 +140,25 @@ class _Snapshot:
 
 
 class _Payload:
-    """One payload field of all points: each point's value as a number."""
+    """One payload field of all points: each of a point's values as a number, and the place of the point."""
 
-    def __init__(self, values: Sequence[str | float | None]) -> None:
-        self._numbers = {value: number for number, value in enumerate(dict.fromkeys(values))}
-        self._column = np.array([self._numbers[value] for value in values], np.intp)
+    def __init__(self, values: Sequence[str | float | tuple[str, ...] | None]) -> None:
+        self._points = len(values)
+        pairs = [
+            (place, one)
+            for place, value in enumerate(values)
+            for one in (value if isinstance(value, tuple) else [value])
+        ]
+        self._numbers = {value: number for number, value in enumerate(dict.fromkeys(value for _, value in pairs))}
+        self._places = np.array([place for place, _ in pairs], np.intp)
+        self._column = np.array([self._numbers[value] for _, value in pairs], np.intp)
 
     def is_among(self, values: Sequence[str]) -> Flags:
         """Return which points have one of the values, (points,) bool."""
-        return np.isin(self._column, [self._numbers[value] for value in values if value in self._numbers])
+        flags = np.zeros(self._points, np.bool_)
+        wanted = [self._numbers[value] for value in values if value in self._numbers]
+        flags[self._places[np.isin(self._column, wanted)]] = True
+        return flags
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,13 +6,14 @@ import json
 import math
 import uuid
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from speechsearch.domain.errors import InputError
 from speechsearch.domain.values import Channel, ScoredPassage, SparseVector, Vector
-from speechsearch.index.vector_index import LARGEST_LIMIT, Point
+from speechsearch.index.vector_index import LARGEST_LIMIT, Payload, Point
 
 TIE_MARGIN = 16
 """How many points more than asked for are fetched, so that ties at the last rank can be broken by id."""
@@ -97,6 +98,15 @@ def sorted_sparse(spec: Channel, vector: SparseVector) -> SparseVector:
     return SparseVector(terms[weights > 0], weights[weights > 0])
 
 
+def written_payload(payload: Payload) -> dict[str, Any]:
+    """Return a payload as Qdrant takes it.
+
+    >>> written_payload({"speaker": ("Ada", "Bob"), "start_s": 1.5})
+    {'speaker': ['Ada', 'Bob'], 'start_s': 1.5}
+    """
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in payload.items()}
+
+
 def prepared_vector(spec: Channel, vector: Vector) -> Vector:
     """Return a vector checked against its spec, in the form in which it is kept and compared.
 
@@ -126,11 +136,13 @@ def prepared_point(specs: Sequence[Channel], point: Point) -> Point:
 
 
 def is_keepable(value: object) -> bool:
-    r"""Return whether a payload value is finite or text that every backend can write.
+    r"""Return whether a payload value is finite, or text or texts that every backend can write.
 
-    >>> [is_keepable(value) for value in ("Żółw", 1.5, "\ud800", float("nan"), None)]
-    [True, True, False, False, False]
+    >>> [is_keepable(value) for value in ("Żółw", 1.5, ("a", "b"), "\ud800", ("a", 1), float("nan"), None)]
+    [True, True, True, False, False, False, False]
     """
+    if isinstance(value, tuple):
+        return all(isinstance(one, str) and is_keepable(one) for one in value)
     if isinstance(value, str):
         return not any("\ud800" <= character <= "\udfff" for character in value)
     return isinstance(value, (int, float)) and math.isfinite(value)

@@ -16,6 +16,7 @@ from speechsearch.index.prepare import (
     prepared_point,
     prepared_vector,
     spec_named,
+    written_payload,
 )
 from speechsearch.index.vector_index import FILTER_FIELDS, REBUILD_HINT, Point
 
@@ -227,4 +228,4 @@ def _server_point(point: Point) -> Any:
     from qdrant_client import models
 
     vectors = {name: _server_vector(vector) for name, vector in point.vectors.items()}
-    return models.PointStruct(id=point.passage_id, vector=vectors, payload=dict(point.payload))
+    return models.PointStruct(id=point.passage_id, vector=vectors, payload=written_payload(point.payload))

@@ -22,17 +22,21 @@ LARGEST_LIMIT = 100_000
 REBUILD_HINT = "Make the index anew with: python -m speechsearch rebuild"
 
 
+Payload = Mapping[str, str | float | tuple[str, ...]]
+"""What a point can be filtered by, by key: a filter allows a value that has several texts if it allows one of them."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Point:
     """A passage in the index: its id, its vectors and what it can be filtered by.
 
-    ``payload`` has the keys collection, recording_id, speaker, language (text) and start_s (float).
+    ``payload`` has the keys collection, recording_id, language (text), speaker (texts) and start_s (float).
     A point may lack some of the named vectors; a search by one of those does not find it.
     """
 
     passage_id: str
     vectors: Vectors
-    payload: Mapping[str, str | float]
+    payload: Payload
 
 
 class VectorIndex(Protocol):

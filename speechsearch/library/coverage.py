@@ -4,15 +4,30 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from speechsearch.domain.speakers import voice_key
 from speechsearch.domain.values import Coverage, Filters
 from speechsearch.library.library import Library
 from speechsearch.store.records import PassageCount
 
 LONGEST_KEPT_S = 2.0
 """While transcripts are being written, counting again for every question would cost more than the question."""
+MOST_KEPT = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How many passages of a recording count, and how long they are together; ``numbers``: those of which voices.
+
+    Without numbers it is all of them.
+    """
+
+    passages: int
+    duration_s: float
+    numbers: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +38,9 @@ class Counted:
     at_s: float
     recordings: dict[str, PassageCount]
     made: dict[tuple[str, str], int]
+    heard: frozenset[str]
+    spoken: dict[tuple[str, ...], dict[str, Share]] = field(default_factory=dict)
+    """What some speakers say, by the keys under which the index has it; kept, because a question is asked twice."""
 
 
 class CoverageTable:
@@ -36,16 +54,53 @@ class CoverageTable:
     def of(self, channels: Sequence[str], filters: Filters) -> Coverage:
         """Return how much of what filters allow (dates left aside) has vectors in all of the channels."""
         counted = self._current()
+        spoken = self._spoken(counted, filters.speakers) if filters.speakers else None
         passages = of_passages = 0
         duration_s = of_duration_s = 0.0
         for recording_id, count in counted.recordings.items():
-            if not fits(recording_id, count, filters):
+            share = Share(count.passages, count.duration_s) if spoken is None else spoken.get(recording_id)
+            if share is None or not fits(recording_id, count, filters):
                 continue
             have = min((counted.made.get((recording_id, channel), 0) for channel in channels), default=0)
-            passages, of_passages = passages + have, of_passages + count.passages
-            duration_s += count.duration_s * have / max(1, count.passages)
-            of_duration_s += count.duration_s
+            if share.numbers:
+                have = (
+                    self._have(recording_id, share, channels) if 0 < have < count.passages else have and share.passages
+                )
+            passages, of_passages = passages + have, of_passages + share.passages
+            duration_s += share.duration_s * have / max(1, share.passages)
+            of_duration_s += share.duration_s
         return Coverage(passages, of_passages, duration_s, of_duration_s)
+
+    def _spoken(self, counted: Counted, keys: tuple[str, ...]) -> dict[str, Share]:
+        """Return recording id -> what counts of it as some speakers', by the keys that the index has."""
+        if keys in counted.spoken:
+            return counted.spoken[keys]
+        wanted, numbers_of = frozenset(keys), defaultdict[str, set[int]](set)
+        for key in keys:
+            recording, colon, number = key.rpartition(":")
+            if colon and number.isdecimal():
+                numbers_of[recording].add(int(number))
+        whole: dict[str, Share] = {}
+        parts: dict[str, frozenset[int]] = {}
+        for recording_id, count in counted.recordings.items():
+            numbers = numbers_of.get(voice_key(recording_id, 0).rpartition(":")[0], set())
+            if 0 in numbers or (recording_id not in counted.heard and count.speaker in wanted):
+                whole[recording_id] = Share(count.passages, count.duration_s)
+            elif numbers and recording_id in counted.heard:
+                parts[recording_id] = frozenset(numbers)
+        found = self._library.store.voices.counts(parts)
+        shares = {one: Share(*found[one], numbers) for one, numbers in parts.items() if one in found}
+        if len(counted.spoken) >= MOST_KEPT:
+            counted.spoken.clear()
+        counted.spoken[keys] = {**whole, **shares}
+        return counted.spoken[keys]
+
+    def _have(self, recording_id: str, share: Share, channels: Sequence[str]) -> int:
+        """Return how many passages of some voices have vectors in all channels, of a recording that not all have."""
+        store = self._library.store
+        numbers = store.voices.numbers_in(recording_id)
+        theirs = {passage_id for passage_id, found in numbers.items() if share.numbers.intersection(found)}
+        return min(len(theirs & store.passages.ids_with(recording_id, channel)) for channel in channels)
 
     def _current(self) -> Counted:
         library = self._library
@@ -60,7 +115,8 @@ class CoverageTable:
                 for one in library.store.passages.encodings()
                 if one.fingerprint == made_by.get(one.channel)
             }
-            self._counted = Counted(version, now_s, library.store.passages.counts(), made)
+            heard = frozenset(library.store.voices.heard())
+            self._counted = Counted(version, now_s, library.store.passages.counts(), made, heard)
             return self._counted
 
     def _is_fresh(self, kept: Counted, version: tuple[int, int], now_s: float) -> bool:
@@ -68,16 +124,15 @@ class CoverageTable:
 
 
 def fits(recording_id: str, count: PassageCount, filters: Filters) -> bool:
-    """Say whether filters allow a recording; dates are resolved to recordings before.
+    """Say whether filters allow a recording, whoever speaks; dates are resolved to recordings before.
 
     >>> talk = PassageCount("talks", "Ada", "en", 3, 60.0)
-    >>> fits("r1", talk, Filters(speakers=("Ada",))), fits("r1", talk, Filters(collections=("calls",)))
+    >>> fits("r1", talk, Filters(languages=("en",))), fits("r1", talk, Filters(collections=("calls",)))
     (True, False)
     """
     wanted = (
         (filters.collections, count.collection),
         (filters.recording_ids, recording_id),
-        (filters.speakers, count.speaker),
         (filters.languages, count.language),
     )
     return all(value in allowed for allowed, value in wanted if allowed)

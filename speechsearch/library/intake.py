@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from types import MappingProxyType
@@ -12,10 +12,12 @@ from typing import Any, Literal
 from speechsearch import audio
 from speechsearch.audio.peaks import Peaks
 from speechsearch.domain.errors import SilentError
+from speechsearch.domain.speakers import Turn
 from speechsearch.domain.values import Audio, Passage, Recording, passage_id
 from speechsearch.domain.visitors import shown_name
 from speechsearch.library.batches import ahead, batches
 from speechsearch.library.library import Library
+from speechsearch.library.turn_cuts import cut_at_turns
 from speechsearch.store import StoredPassage
 
 BATCH_S = 240.0
@@ -170,11 +172,15 @@ def encoded(
     path: Path,
     on_passages: OnPassages | None = None,
     heard_of: Heard | None = None,
+    turns: Sequence[Turn] | None = None,
 ) -> Iterator[StoredPassage]:
     """Yield the passages of a file with what the speech encoder makes of them; those that have it already without.
 
-    ``heard_of``: is told at the end how long the recording is, and what was left out.
+    They are cut at pauses, and then where the speaker changes. ``heard_of``: is told at the end how long the recording
+    is, and what was left out. ``turns``: who speaks when; None: as it is known.
     """
+    if turns is None:
+        turns = library.store.voices.turns(recording.recording_id)
     done, peaks, heard_of = 0, Peaks(), heard_of or Heard()
 
     def keep(block: Audio) -> None:
@@ -184,6 +190,8 @@ def encoded(
     ready = passages_with_sound(library, recording.recording_id)
     name, on_note = recording.file_name, heard_of.notes.append
     cut = audio.passages(path, library.segmentation, library.limits, keep, name, on_note)
+    if library.segmentation.method == "pauses":
+        cut = cut_at_turns(cut, turns)
     for batch in batches(ahead(cut), BATCH_S, lambda one: one[1].duration_s):
         found = [(Passage(passage_id(recording.recording_id, span), recording.recording_id, span), sound)
                  for span, sound in batch]  # fmt: skip

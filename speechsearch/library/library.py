@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from speechsearch.domain.limits import Limits, Segmentation
+from speechsearch.domain.speakers import voice_key
 from speechsearch.domain.values import Audio, Recording, Vector
-from speechsearch.index.vector_index import Point, VectorIndex
+from speechsearch.index.vector_index import Payload, Point, VectorIndex
 from speechsearch.library.makers import Makers
 from speechsearch.library.media import DerivedFiles
 from speechsearch.models.base import EncodedPassage
@@ -37,13 +38,13 @@ def is_nothing(vector: Vector) -> bool:
     return not np.any(vector) if isinstance(vector, np.ndarray) else not len(vector.indices)
 
 
-def point(recording: Recording, stored: StoredPassage, channels: Collection[str]) -> Point:
+def point(recording: Recording, stored: StoredPassage, channels: Collection[str], speakers: tuple[str, ...]) -> Point:
     """Return the index's point of a passage with its vectors in some channels; vectors of nothing are left out."""
     vectors = {name: one for name, one in stored.vectors.items() if name in channels and not is_nothing(one)}
-    payload: dict[str, str | float] = {
+    payload: Payload = {
         "collection": recording.collection,
         "recording_id": recording.recording_id,
-        "speaker": recording.speaker,
+        "speaker": speakers,
         "language": recording.language,
         "start_s": stored.passage.span.start_s,
     }
@@ -102,7 +103,20 @@ class Library:
         """Return the index's points of a recording's passages (of some)."""
         channels = self.current_channels(recording.recording_id)
         stored = self.store.passages.stored(recording.recording_id, passage_ids)
-        return [point(recording, one, channels) for one in stored]
+        speakers = self._speaker_keys(recording)
+        return [point(recording, one, channels, speakers(one.passage.passage_id)) for one in stored]
+
+    def _speaker_keys(self, recording: Recording) -> Callable[[str], tuple[str, ...]]:
+        """Return what tells by which values a passage is found as somebody's: its voices, or else what metadata say.
+
+        Whose the voices are is not in the index, so naming, merging and splitting speakers leave it as it is.
+        """
+        voices, whole = self.store.voices, recording.recording_id
+        if not voices.is_heard(whole):
+            named = (recording.speaker,) if recording.speaker else ()
+            return lambda _: named
+        numbers = voices.numbers_in(whole)
+        return lambda passage_id: tuple(voice_key(whole, one) for one in (0, *numbers.get(passage_id, ())))
 
     def write(self, points: Sequence[Point]) -> None:
         """Write points to the index."""

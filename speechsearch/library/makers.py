@@ -5,16 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from speechsearch.domain.values import Channel
-from speechsearch.models.base import SpeechEncoder
+from speechsearch.models.base import SpeakerEncoder, SpeechEncoder
 from speechsearch.models.baseline import Baseline
+
+HEARING = "1"
+"""Raised when the same speaker encoder would give other turns and voices."""
 
 
 @dataclass(frozen=True, slots=True)
 class Makers:
-    """The models of a library; without a baseline there are no transcripts."""
+    """The models of a library; without a baseline there are no transcripts, without a speaker encoder no voices."""
 
     speech_encoder: SpeechEncoder
     baselines: tuple[Baseline, ...] = ()
+    speaker_encoder: SpeakerEncoder | None = None
 
     @property
     def channels(self) -> tuple[Channel, ...]:
@@ -32,3 +36,8 @@ class Makers:
         """All channels -> the fingerprint of what makes them now."""
         transcribed = {name: maker for one in self.baselines for name, maker in one.made_by.items()}
         return {**self.of_sound, **transcribed}
+
+    @property
+    def heard_by(self) -> str:
+        """The fingerprint of what hears now who speaks; empty where nothing does."""
+        return f"{self.speaker_encoder.fingerprint}:{HEARING}" if self.speaker_encoder else ""

@@ -1,6 +1,7 @@
 """The second pass: what recordings still lack of the present models is made, recording by recording, batch by batch.
 
-Recordings are searchable by their sound before it; transcripts follow here. After a change of models it makes anew what
+Recordings are searchable by their sound before it; transcripts follow here, and last who speaks: the third pass, which
+needs more of a recording than a passage at a time and is in ``third_pass``. After a change of models it makes anew what
 that change concerns, and nothing else. What is made is written batch by batch, so that a process may be killed at any
 time, and the next one goes on where it was.
 """
@@ -14,13 +15,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from speechsearch import audio
-from speechsearch.domain.errors import SpeechSearchError
+from speechsearch.domain.errors import MissingDependencyError, ModelUnavailableError, SpeechSearchError
 from speechsearch.domain.progress import Progress, ProgressCallback
 from speechsearch.domain.values import Audio, Passage, Transcript
 from speechsearch.library.batches import ahead, batches
 from speechsearch.library.given_transcripts import transcripts_of
 from speechsearch.library.intake import passages_with_sound
 from speechsearch.library.library import Library
+from speechsearch.library.third_pass import hear_speakers
 from speechsearch.library.written_before import written_before
 from speechsearch.models.baseline import Baseline
 from speechsearch.store import StoredPassage
@@ -29,12 +31,15 @@ log = logging.getLogger(__name__)
 
 BATCH_S = 90.0
 """Between two batches the pass can be halted."""
-SOUND = ""
+SOUND, SPEAKERS = "", "who speaks"
 
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """How many passages of a recording lack what a recogniser makes (its name) or the speech encoder (SOUND)."""
+    """How many passages of a recording lack what a recogniser makes (its name), or the speech encoder (SOUND).
+
+    SPEAKERS: in all of them it is to be heard who speaks.
+    """
 
     recording_id: str
     maker: str
@@ -60,7 +65,10 @@ class SecondPass:
         self._library = library
 
     def missing(self) -> list[Missing]:
-        """Return what is to be made: the sound of all recordings first, then one recogniser after the other."""
+        """Return what is to be made: the sound of all recordings first, then one recogniser after the other.
+
+        Last comes who speaks.
+        """
         store, makers = self._library.store, self._library.makers
         made_by = makers.made_by
         made: dict[tuple[str, str], int] = {}
@@ -78,6 +86,10 @@ class SecondPass:
                 have = min((made.get((recording_id, channel), 0) for channel in channels), default=count.passages)
                 if have < count.passages and recording_id in concerned:
                     found.append(Missing(recording_id, maker, count.passages - have))
+        if makers.heard_by:
+            heard = store.voices.heard()
+            unheard = (one for one in counts if heard.get(one) != makers.heard_by)
+            found += [Missing(one, SPEAKERS, counts[one].passages) for one in unheard]
         return found
 
     def run(self, progress: ProgressCallback | None = None) -> Generator[Unmade, None, int]:
@@ -87,10 +99,15 @@ class SecondPass:
         """
         tasks = self.missing()
         meter = PassMeter(sum(one.passages for one in tasks), progress)
+        unusable: set[str] = set()
         for task in tasks:
+            if task.maker in unusable:
+                continue
             try:
                 self._make(task, meter)
             except SpeechSearchError as error:
+                if isinstance(error, (MissingDependencyError, ModelUnavailableError)):
+                    unusable.add(task.maker)  # said once, not of every recording
                 log.warning("%s of recording %s: %s", task.maker or "sound", task.recording_id[:12], error)
                 yield Unmade(self._title(task.recording_id), str(error), task.recording_id)
             except Exception as error:  # a model may fail at one recording; the others are not to wait for that
@@ -108,6 +125,8 @@ class SecondPass:
             return  # deleted meanwhile
         if task.maker == SOUND:
             self._make_sound(task.recording_id, meter)
+        elif task.maker == SPEAKERS:
+            self._hear_speakers(task, meter)
         else:
             (baseline,) = [one for one in self._library.makers.baselines if one.name == task.maker]
             self._make_transcripts(task.recording_id, baseline, meter)
@@ -156,6 +175,22 @@ class SecondPass:
             texts = {passage.passage_id: one for passage, one in zip(passages, said, strict=True)}
             self._save_transcripts(recording_id, baseline, passages, texts, is_new=True)
             meter.add("transcribe", recording.title, len(batch), sum(sound.duration_s for sound in sounds))
+
+    def _hear_speakers(self, task: Missing, meter: PassMeter) -> None:
+        """Hear who speaks in a recording; what its new passages lack then is made at once."""
+        store, recording = self._library.store, self._library.store.recordings.get(task.recording_id)
+        before = meter.done
+        hear_speakers(
+            self._library, task.recording_id, lambda sound_s: meter.add("speakers", recording.title, 0, sound_s)
+        )
+        is_wanted, is_given = (
+            task.recording_id in store.transcripts.wanted(),
+            store.given.has_captions(task.recording_id),
+        )
+        for baseline in self._library.makers.baselines:
+            if is_given if baseline.is_given else is_wanted:
+                self._make_transcripts(task.recording_id, baseline, meter)
+        meter.add("speakers", recording.title, max(0, task.passages - (meter.done - before)), 0.0)
 
     def _save_transcripts(
         self,
@@ -210,6 +245,6 @@ class PassMeter:
         self.done += passages
         self._sound_s += sound_s
         spent_s = max(1e-6, time.monotonic() - self._started)
-        left_s = spent_s / self.done * max(0, self._total - self.done)
+        left_s = spent_s / self.done * max(0, self._total - self.done) if self.done else None
         if self._progress:
             self._progress(Progress(stage, name, self.done, self._total, self._sound_s / spent_s, left_s))

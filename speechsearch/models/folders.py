@@ -1,7 +1,8 @@
 """The models of a user's own: each folder in the folder of models that is named like no other model becomes a card.
 
 What it is, its files say: a Whisper of CTranslate2 has ``model.bin``, what onnx-asr decodes has ``*.onnx``, a
-checkpoint of transformers has ``config.json``, and so has a speech encoder like ``mini``. Licence and languages are
+checkpoint of transformers has ``config.json``, and so has a speech encoder like ``mini``; one graph alone is a speaker
+encoder. Licence and languages are
 those that the hub's ``README.md`` begins with, where there is one. What is not understood is told with the reason, and
 stops nothing.
 """
@@ -108,6 +109,10 @@ def card_of(folder: Path, sha256: Callable[[Path], str] = sha256_of) -> ModelCar
     names = {path.name for path in folder.iterdir()}
     if "model.bin" in names:
         card = whisper_cards.card_of_folder(folder.name, folder, sha256=sha256)
+    elif any(name.endswith(".onnx") for name in names) and "config.json" not in names:
+        from speechsearch.models import onnx_speaker  # opens the graph, so it imports what runs it
+
+        card = onnx_speaker.card_of_folder(folder.name, folder, sha256)
     elif any(name.endswith(".onnx") for name in names):
         card = onnx_asr_cards.card_of_folder(folder.name, folder, sha256)
     elif mini_cards.is_mini(folder / "config.json"):

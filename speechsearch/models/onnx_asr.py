@@ -1,7 +1,8 @@
 """NVIDIA's Parakeet and Canary and Sber's GigaAM as ONNX graphs, decoded by the package onnx-asr.
 
-Greedy, in windows of at most 30 s; on a CPU one window at a time, which takes all cores and no longer than a batch.
-Canary hears no language: what is not said to be another is taken for English.
+Greedy, in windows of at most 30 s; on a CPU one window at a time, which takes all cores, on CUDA several of one length.
+There is nothing for Apple's GPUs, so that it computes on the CPU there. Canary hears no language: what is not said to
+be another is taken for English.
 """
 
 from __future__ import annotations
@@ -102,7 +103,12 @@ class OnnxAsrRecognizer:
             how = {"language": spoken, "target_language": "en" if task == "translate" else spoken}
 
         def hear(windows: Sequence[Window]) -> list[Written]:
-            found = self._model.recognize([window.samples for window in windows], **how)
+            try:
+                found = self._model.recognize([window.samples for window in windows], **how)
+            except KeyError as error:  # of its vocabulary, where the card of a folder names no languages
+                raise CapabilityError(
+                    f"The recognizer '{self.name}' does not know the language '{spoken}'.", "Choose another model."
+                ) from error
             return [written_of(window, one, spoken) for window, one in zip(windows, found, strict=True)]
 
         return transcribe_windows(sounds, self.name, self._batch_windows, hear)

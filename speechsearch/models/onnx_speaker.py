@@ -7,7 +7,7 @@ Differs: sounds are heard one by one, each whole, so that none depends on what s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -55,8 +55,8 @@ def load(located: Located) -> OnnxSpeakerEncoder:
     return OnnxSpeakerEncoder(located.card, session)
 
 
-def card_of_folder(name: str, folder: Path, licence: str = "unknown") -> ModelCard:
-    """Return the card of the one ONNX graph in a folder; it is opened and hashed now.
+def card_of_folder(name: str, folder: Path, sha256: Callable[[Path], str] = sha256_of) -> ModelCard:
+    """Return the card of the one ONNX graph in a folder; it is opened, and hashed by ``sha256``, now.
 
     ``folder`` is the one called ``name`` in the user's folder of models, where the file is looked for later.
 
@@ -76,9 +76,9 @@ def card_of_folder(name: str, folder: Path, licence: str = "unknown") -> ModelCa
         task="speaker encoder",
         factory=f"{__name__}:load",
         summary=f"speaker encoder of {folder}",
-        licence=licence,
+        licence="unknown",
         download_mb=round(files[0].stat().st_size / 1e6, 1),
-        files=(ModelFile(files[0].name, sha256_of(files[0])),),
+        files=(ModelFile(files[0].name, sha256(files[0])),),
         dim=dim,
     )
 

@@ -258,9 +258,9 @@ def generate(
     limit = "max_length" if config.model_type == "whisper" else "max_new_tokens"  # Whisper warns of the other
     with checkpoint.generating:
         found = checkpoint.network.generate(**inputs, **how, **{limit: most})
-    scores = torch.stack(found.logits, 1).float().log_softmax(-1)
-    ids = found.sequences[:, -scores.shape[1] :]
-    chances = scores.gather(-1, ids[..., None])[..., 0].cpu()
+    ids = found.sequences[:, -len(found.logits) :]
+    steps = [scores.float().log_softmax(-1).gather(-1, ids[:, [n]]) for n, scores in enumerate(found.logits)]
+    chances = torch.cat(steps, 1).cpu()
     special = set(checkpoint.processor.tokenizer.all_special_ids)
     texts = []
     for row, chance in zip(ids.tolist(), chances, strict=True):

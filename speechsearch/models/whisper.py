@@ -28,7 +28,8 @@ from speechsearch.models.load import Located
 from speechsearch.models.whisper_windows import LONG_S, SHORT_S, halves, has_hole, padded_s, timed_words
 from speechsearch.models.windows import Window, Written, is_loop, transcripts_of, windows_of
 
-BATCH_WINDOWS = 8
+BATCH_WINDOWS = {"cpu": 4, "cuda": 8}
+"""On a CPU eight take no less time, and 170 MB more."""
 FRAMES_A_SECOND = 100
 TOKENS_A_SECOND = 14
 """At most; fast speech has half as many."""
@@ -82,6 +83,7 @@ class WhisperRecognizer:
     def __init__(self, card: ModelCard, model: WhisperModel) -> None:
         self.card, self.name, self.fingerprint = card, card.name, card.fingerprint
         self._model = model
+        self._batch_windows = BATCH_WINDOWS[model.model.device]
 
     def transcribe(
         self, sounds: Sequence[Audio], language: str | None = None, hotwords: Sequence[str] = ()
@@ -116,7 +118,7 @@ class WhisperRecognizer:
         while todo:
             again: list[Window] = []
             for length_s in (SHORT_S, LONG_S):
-                for batch in batches([window for window in todo if padded_s(window) == length_s]):
+                for batch in batches([window for window in todo if padded_s(window) == length_s], self._batch_windows):
                     for one in self._write(batch, wish):
                         pieces = halves(one.window) if is_incomplete(one, wish) else ()
                         again += pieces
@@ -191,9 +193,9 @@ def is_incomplete(written: Written, wish: Wish) -> bool:
     return bool(written.words) and wish.task == "transcribe" and has_hole(written.window, written.words)
 
 
-def batches(windows: Sequence[Window]) -> list[Sequence[Window]]:
+def batches(windows: Sequence[Window], size: int) -> list[Sequence[Window]]:
     """Return windows in groups that are heard together."""
-    return [windows[start : start + BATCH_WINDOWS] for start in range(0, len(windows), BATCH_WINDOWS)]
+    return [windows[start : start + size] for start in range(0, len(windows), size)]
 
 
 def is_nothing(text: str, no_speech: float, log_probability: float, hotwords: str = "") -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Literal
 
@@ -61,14 +62,26 @@ class Browse:
         return [one for one in self._library.store.collections.summaries() if visitor.sees(one.name)]
 
     def facets(self, visitor: Visitor = LOCAL) -> dict[str, list[str]]:
-        """Return what a search can be narrowed to: collections, speakers, languages and dates, sorted."""
+        """Return what a search can be narrowed to: collections, ``speakers``, languages and dates, sorted."""
         seen, store = self._seen(visitor), self._library.store
         return {
             "collections": [shown_name(one) for one in seen],
-            "speakers": store.recordings.values_of("speaker", seen),
+            "speakers": list(self.speakers(visitor)),
             "languages": store.recordings.values_of("language", seen),
             "dates": store.recordings.values_of("date", seen),
         }
+
+    def speakers(self, visitor: Visitor = LOCAL) -> dict[str, int]:
+        """Return who can be chosen -> in how many recordings, as is heard or, where that are more, as metadata say.
+
+        First those whom somebody or the metadata named, then those who are only known by voice.
+        """
+        seen, store = self._seen(visitor), self._library.store
+        counts, heard = Counter(store.recordings.counts_of_speakers(seen)), store.voices.speakers(seen)
+        named, unnamed = Counter[str](), Counter[str]()
+        for one in heard:
+            (named if one.name else unnamed)[one.label] += one.recordings
+        return {**dict(sorted((counts | named).items())), **unnamed}
 
     def recordings(self, collection: str | None = None, visitor: Visitor = LOCAL) -> list[Recording]:
         """Return the recordings of a collection, or all that the visitor sees. Raises NotFoundError."""
@@ -162,6 +175,11 @@ class Browse:
         span, last_s = passage.span, max(recording.duration_s, passage.span.end_s)
         wider = Span(max(0.0, span.start_s - context_s), min(span.end_s + context_s, last_s))
         return self._library.derived.sound(recording, media, wider)
+
+    def excerpt(self, recording_id: str, span: Span, visitor: Visitor = LOCAL) -> bytes:
+        """Return a stretch of a recording as WAV, as ``clip`` does. Raises NotFoundError, DecodeError."""
+        sound = self._library.derived.sound(*self.media(recording_id, visitor), span)
+        return audio.to_wav(Audio(audio.levelled(sound.samples)))
 
     def transcribed(self, recording_id: str, visitor: Visitor = LOCAL) -> list[tuple[Passage, Transcript | None]]:
         """Return a recording's passages in order of time, each with its transcript. Raises NotFoundError.

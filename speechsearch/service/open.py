@@ -38,6 +38,7 @@ from speechsearch.service.manage import Manage
 from speechsearch.service.model_files import ModelFiles
 from speechsearch.service.my_names import MyNames
 from speechsearch.service.names_heard import NamesHeard
+from speechsearch.service.people import Speakers
 from speechsearch.service.search import BackgroundSample, Search
 from speechsearch.service.settings import Settings, is_on_space, is_on_zero_gpu
 from speechsearch.service.transcription import Transcriber
@@ -50,8 +51,9 @@ class Service:
     """One open data folder. Use as a context manager.
 
     ``search`` finds passages, ``ask`` answers in sentences, ``browse`` shows what there is, ``manage`` changes it,
-    ``export`` takes it out, ``feedback`` keeps judgements, ``names`` keeps the list of names, ``names_heard`` says
-    where they were heard, ``transcriber`` writes down files that are not kept, ``diarizer`` says who speaks in them.
+    ``export`` takes it out, ``feedback`` keeps judgements, ``speakers`` says who speaks, ``names`` keeps the list of
+    names, ``names_heard`` says where they were heard; ``transcriber`` writes down files that are not kept, ``diarizer``
+    says who speaks in them.
     """
 
     def __init__(
@@ -74,10 +76,11 @@ class Service:
         self._found = FoundCounts(store)
         self.browse = Browse(settings, library, self._found)
         self.names = MyNames(library, self.browse)
-        self.search = Search(library, engines, self.browse, self._found, self.names)
+        self.speakers = Speakers(library, self.browse)
+        self.search = Search(library, engines, self.browse, self._found, self.names, self.speakers)
         self.ask = Ask(library, self.search, self.browse, reader_of(settings, loader), language_model_of(settings))
         self.names_heard = NamesHeard(library, self.names, engines, self.search.allowed)
-        self.export = Export(library, self.browse)
+        self.export = Export(library, self.browse, self.speakers)
         self.manage = Manage(library, self.browse)
         self.feedback = Feedback(library, self.browse, engines.keys(), bool(settings.auth.users))
 
@@ -210,7 +213,8 @@ def makers_of(settings: Settings, loader: ModelLoader) -> Makers:
             text_encoder = loader.text_encoder(engines.text_encoder)
             for name in engines.recognizers:
                 baselines.append(Baseline(loader.recognizer(name), TranscriptEncoder(text_encoder, name)))
-        return Makers(loader.speech_encoder(engines.encoder), tuple(baselines))
+        speaker_encoder = loader.speaker_encoder(engines.speaker_encoder) if engines.hears_speakers else None
+        return Makers(loader.speech_encoder(engines.encoder), tuple(baselines), speaker_encoder)
     except NotFoundError as error:
         raise ConfigurationError(error.message, error.hint) from error
 

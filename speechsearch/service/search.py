@@ -26,6 +26,7 @@ from speechsearch.retrieval.spotting import with_sounds
 from speechsearch.service.browse import Browse
 from speechsearch.service.found import FoundCounts
 from speechsearch.service.my_names import MyNames
+from speechsearch.service.people import Speakers
 
 LONGEST_QUERY = 2_000
 MOST_HITS = 200
@@ -43,12 +44,20 @@ class Search:
         browse: knows what a visitor sees.
         found: counts what is found.
         names: the list of names, which are heard as they are said to sound.
+        speakers: knows whose voices are heard where.
     """
 
     def __init__(
-        self, library: Library, engines: Mapping[str, Engine], browse: Browse, found: FoundCounts, names: MyNames
+        self,
+        library: Library,
+        engines: Mapping[str, Engine],
+        browse: Browse,
+        found: FoundCounts,
+        names: MyNames,
+        speakers: Speakers,
     ) -> None:
         self._library, self._browse, self._found, self._names = library, browse, found, names
+        self._speakers = speakers
         self.engines = engines
         self._coverage = CoverageTable(library)
 
@@ -147,6 +156,8 @@ class Search:
             if not seen:
                 return None
             filters = replace(filters, collections=tuple(seen))
+        if filters.speakers:
+            filters = replace(filters, speakers=self._speakers.keys(filters.speakers, visitor))
         if filters.date_from or filters.date_to:
             dated = self._library.store.recordings.ids_between(filters.date_from, filters.date_to)
             wanted = [one for one in dated if not filters.recording_ids or one in filters.recording_ids]
@@ -190,7 +201,7 @@ class Search:
         store, text = self._library.store, query.text
         ids = [one.passage_id for one in ranking.passages]
         passages, recordings = store.passages.get(ids), store.recordings.of_passages(ids)
-        transcripts = self._transcripts(engine, ids)
+        transcripts, speakers = self._transcripts(engine, ids), store.voices.in_passages(ids)
         tracks = store.passages.tracks(self._heard(ranking) if text else [])
         words = self._library.makers.speech_encoder.pronounce(Query(text)) if tracks else []
         evidence = explain(text, with_sounds(words, query.sounds), tracks, transcripts, demands.phrases)
@@ -213,6 +224,7 @@ class Search:
                 likelihood=chances.get(one.passage_id),
                 heard=evidence.get(one.passage_id, NOTHING).heard,
                 marked=evidence.get(one.passage_id, NOTHING).marked,
+                speakers=speakers.get(one.passage_id, ()),
             )
             for rank, one in enumerate(known, 1)
         )

@@ -104,16 +104,23 @@ class EngineSettings(Group):
 
     ``recognizer``: the baseline's; several with commas between are kept side by side and compared, the first is the
     baseline; "none" for no transcripts at all. ``text_encoder``: the baseline's, for transcripts and questions to them;
-    the adapter's own comes with the speech encoder. ``reader``: finds the words that answer a question.
-    ``language_model``: what joins them to sentences: nothing, or a server ("endpoint").
+    the adapter's own comes with the speech encoder. ``speaker_encoder``: hears who speaks; "none" keeps no voices.
+    ``reader``: finds the words that answer a question. ``language_model``: what joins them to sentences: nothing, or a
+    server ("endpoint").
     """
 
     encoder: str = "mini"
     recognizer: str = "whisper-base"
     text_encoder: str = "all-MiniLM-L6-v2"
+    speaker_encoder: str = "ge2e"
     reader: str = "mini-reader"
     language_model: Literal["none", "endpoint"] = "none"
     threads: int = Field(0, ge=0, description="CPU threads; 0 takes all")
+
+    @property
+    def hears_speakers(self) -> bool:
+        """Whether it is heard who speaks."""
+        return self.speaker_encoder not in ("", "none")
 
     @property
     def recognizers(self) -> tuple[str, ...]:

@@ -45,16 +45,19 @@ def as_files(
     return files
 
 
-def as_rttm(turns: Sequence[Turn], name: str) -> str:
-    r"""Return turns as NIST's rich transcription time marks, a line each; blanks in the name become underscores.
+def as_rttm(turns: Sequence[Turn], name: str, names: Mapping[int, str] | None = None) -> str:
+    r"""Return turns as NIST's rich transcription time marks, a line each; blanks in names become underscores.
+
+    ``names``: of the voices; "Speaker 1" where none is.
 
     >>> as_rttm([Turn(Span(0.5, 2.0), 1)], "a talk.wav")
     'SPEAKER a_talk 1 0.500 1.500 <NA> <NA> Speaker_1 <NA> <NA>\n'
     """
+    known = names or {}
     file = "_".join(safe_name(name).rsplit(".", 1)[0].split())
     return "".join(
         f"SPEAKER {file} 1 {turn.span.start_s:.3f} {turn.span.duration_s:.3f} <NA> <NA> "
-        f"{label_of(turn.voice).replace(' ', '_')} <NA> <NA>\n"
+        f"{'_'.join((known.get(turn.voice) or label_of(turn.voice)).split())} <NA> <NA>\n"
         for turn in turns
     )
 

@@ -9,11 +9,13 @@ from speechsearch.store.records import (
     JournalEntry,
     JournalState,
     Judgement,
+    Move,
     StoredPassage,
+    StoredVoice,
 )
 from speechsearch.store.store import Store
 
 __all__ = [
-    "CollectionSummary", "Encoding", "Job", "JobFile", "JobState", "JournalEntry", "JournalState", "Judgement", "Store",
-    "StoredPassage",
+    "CollectionSummary", "Encoding", "Job", "JobFile", "JobState", "JournalEntry", "JournalState", "Judgement", "Move",
+    "Store", "StoredPassage", "StoredVoice",
 ]  # fmt: skip

@@ -10,6 +10,7 @@ from speechsearch.store.journal import mark_stored
 from speechsearch.store.records import ENDED, CollectionSummary
 from speechsearch.store.rows import checked_name, collection_row
 from speechsearch.store.tables import CollectionRow, JobFileRow, JobRow, JournalRow, PassageRow, RecordingRow
+from speechsearch.store.voices import drop_voiceless
 
 
 class Collections:
@@ -103,7 +104,7 @@ class Collections:
     def delete(self, name: str) -> list[str]:
         """Delete a collection with its recordings, in journal and jobs too; return the ids of its passages.
 
-        An unknown collection is no error.
+        Speakers who are heard nowhere else go with it. An unknown collection is no error.
         """
         in_collection = sa.select(RecordingRow.recording_id).where(RecordingRow.collection == name)
         with self._database.writing() as connection:
@@ -115,5 +116,6 @@ class Collections:
             ended = (JobRow.collection == name) & JobRow.state.in_(ENDED)
             connection.execute(sa.delete(JobRow).where(ended))
             connection.execute(sa.delete(CollectionRow).where(CollectionRow.name == name))
+            drop_voiceless(connection)
         self._database.forget()
         return gone

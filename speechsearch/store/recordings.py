@@ -9,15 +9,16 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from speechsearch.domain.dates import is_within
-from speechsearch.domain.errors import InputError, NotFoundError
+from speechsearch.domain.errors import NotFoundError
 from speechsearch.domain.values import Recording
-from speechsearch.store.database import Database, delete_rows, rows_of, upsert
+from speechsearch.store.cuts import checked_rows, write_cut
+from speechsearch.store.database import Database, rows_of, upsert
 from speechsearch.store.jobs import time_ago
 from speechsearch.store.journal import journal_row, mark_stored
-from speechsearch.store.passages import write_encoded
 from speechsearch.store.records import StoredPassage
-from speechsearch.store.rows import DESCRIBED, described_json, passage_row, recording_of, recording_row
+from speechsearch.store.rows import DESCRIBED, described_json, recording_of, recording_row
 from speechsearch.store.tables import CollectionRow, JobFileRow, JournalRow, PassageRow, RecordingRow
+from speechsearch.store.voices import drop_voiceless
 
 
 class Recordings:
@@ -87,12 +88,19 @@ class Recordings:
             inside = [one for one in connection.scalars(dates) if is_within(one, date_from, date_to)]
             return sorted(row.recording_id for row in rows_of(connection, ids, RecordingRow.date, inside))
 
-    def values_of(self, field: Literal["speaker", "language", "date"], collections: Sequence[str]) -> list[str]:
+    def values_of(self, field: Literal["language", "date"], collections: Sequence[str]) -> list[str]:
         """Return the different values, save the empty one, of a field of some collections' recordings, sorted."""
         column = getattr(RecordingRow, field)
         statement = sa.select(column).where(RecordingRow.collection.in_(collections), column != "").distinct()
         with self._database.reading() as connection:
             return list(connection.scalars(statement.order_by(column)))
+
+    def counts_of_speakers(self, collections: Sequence[str]) -> dict[str, int]:
+        """Return speaker as metadata name one -> in how many recordings of some collections."""
+        column = RecordingRow.speaker
+        statement = sa.select(column, sa.func.count()).where(RecordingRow.collection.in_(collections), column != "")
+        with self._database.reading() as connection:
+            return {row[0]: row[1] for row in connection.execute(statement.group_by(column))}
 
     def newest(self, collections: Sequence[str], limit: int) -> list[str]:
         """Return the ids of the recordings of some collections that were added last, the last first."""
@@ -158,8 +166,8 @@ class Recordings:
     ) -> list[str]:
         """Write a recording with what was made of its sound and mark it "stored", in one transaction.
 
-        Of an older cut, the passages that are the same keep all they have; the others are replaced. Its collection is
-        made when there is none.
+        Of an older cut, the passages that are the same keep all they have; the others are replaced, and what people
+        said of them follows (see ``cuts``). Its collection is made when there is none.
 
         Args:
             recording: what is known about it.
@@ -184,9 +192,7 @@ class Recordings:
         }
         if described is not None:
             row["described"] = described_json(described)
-        new_rows = {one["passage_id"]: one for one in (passage_row(p.passage, recording_id) for p in passages)}
-        if len(new_rows) < len(passages):
-            raise InputError(f"The passages of recording {recording_id} are not all different.")
+        checked_rows(recording_id, passages)
         entry = journal_row(recording_id, "stored", recording.file_name, recording.collection, fingerprint=fingerprint)
         collection = {"name": recording.collection, "description": "", "licence": "", "source": ""}
         with self._database.writing() as connection:
@@ -194,17 +200,12 @@ class Recordings:
             upsert(connection, JournalRow, entry)
             upsert(connection, CollectionRow, collection, kept=tuple(collection))
             upsert(connection, RecordingRow, row, kept=("added_at",))
-            of_recording = PassageRow.recording_id == recording_id
-            old_ids = set(connection.scalars(sa.select(PassageRow.passage_id).where(of_recording)))
-            gone = sorted(old_ids - new_rows.keys())
-            delete_rows(connection, PassageRow.passage_id, gone)
-            if added := [one for passage_id, one in new_rows.items() if passage_id not in old_ids]:
-                connection.execute(sa.insert(PassageRow), added)
-            write_encoded(connection, recording_id, passages, made_by)
-        return gone
+            return write_cut(connection, recording_id, passages, made_by)
 
     def delete(self, recording_id: str) -> list[str]:
         """Delete a recording with everything of it, in journal and jobs too; return the ids of its passages.
+
+        Speakers who are heard nowhere else go with it.
 
         An unknown recording is no error, so that a deletion that was interrupted can be repeated.
         """
@@ -213,6 +214,7 @@ class Recordings:
             gone = sorted(connection.scalars(sa.select(PassageRow.passage_id).where(of_recording)))
             for table in (RecordingRow, JournalRow, JobFileRow):
                 connection.execute(sa.delete(table).where(table.recording_id == recording_id))
+            drop_voiceless(connection)
         self._database.forget()
         return gone
 

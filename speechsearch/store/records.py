@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
+import numpy as np
+from numpy.typing import NDArray
+
+from speechsearch.domain.speakers import Turn
 from speechsearch.domain.values import Passage, PhonemeTrack, Transcript, Vectors
 
 JournalState = Literal["stored", "done", "failed", "deleting"]
 JOURNAL_STATES: tuple[str, ...] = get_args(JournalState)
 JobState = Literal["queued", "running", "paused", "done", "failed", "cancelled"]
 ENDED: tuple[JobState, ...] = ("done", "failed", "cancelled")
+JoinedBy = Literal["sound", "name", "person"]
+"""How a voice came to its speaker: it sounds so, what is said about the recording names him, or somebody said so."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,6 +57,73 @@ class PassageCount:
     language: str
     passages: int
     duration_s: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredVoice:
+    """A voice of a recording and whose it is.
+
+    ``vector`` (dim,) float32 of unit length, by the speaker encoder of this ``fingerprint``.
+    """
+
+    recording_id: str
+    number: int
+    speaker_id: str
+    vector: NDArray[np.float32]
+    speech_s: float
+    fingerprint: str
+    joined_by: JoinedBy = "sound"
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """Which voice it is."""
+        return self.recording_id, self.number
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Heard:
+    """Who speaks in a recording: ``fingerprint`` of what heard it, turns, voices, and which are whose not.
+
+    ``refusals``: (number of the voice, speaker id), as somebody said of an earlier hearing; ``names``: speaker id ->
+    name that he gets.
+    """
+
+    fingerprint: str
+    turns: Sequence[Turn]
+    voices: Sequence[StoredVoice]
+    refusals: frozenset[tuple[int, str]] = frozenset()
+    names: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cut:
+    """The passages that a recording consists of, and what is new of them.
+
+    Args:
+        passages: all, as ``Recordings.save`` takes them.
+        made_by: the channels of their vectors -> the fingerprint of what made them.
+        written: (recogniser, fingerprint) -> passage id -> transcript, of those that are new.
+        fingerprint: of the cut; empty where it is as before.
+    """
+
+    passages: Sequence[StoredPassage]
+    made_by: Mapping[str, str] = field(default_factory=dict)
+    written: Mapping[tuple[str, str], Mapping[str, Transcript]] = field(default_factory=dict)
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """That a voice goes to a speaker, who is made if there is none of this id.
+
+    ``refuses``: a speaker whose it is not, as somebody said; it is remembered.
+    """
+
+    recording_id: str
+    number: int
+    speaker_id: str
+    joined_by: JoinedBy = "sound"
+    refuses: str = ""
 
 
 @dataclass(frozen=True, slots=True)

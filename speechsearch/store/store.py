@@ -12,6 +12,7 @@ from speechsearch.store.name_list import NameList
 from speechsearch.store.passages import Passages
 from speechsearch.store.recordings import Recordings
 from speechsearch.store.transcripts import Transcripts
+from speechsearch.store.voices import Voices
 
 
 class Store:
@@ -37,6 +38,7 @@ class Store:
         self.jobs = Jobs(self._database)
         self.judgements = Judgements(self._database)
         self.names = NameList(self._database)
+        self.voices = Voices(self._database)
         self.kept_values = KeptValues(self._database)
 
     def close(self) -> None:

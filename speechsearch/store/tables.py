@@ -201,6 +201,83 @@ class NameVerdictRow(Base):
     created_at: Mapped[str]
 
 
+class SpeakerRow(Base):
+    """A person known by voice; ``owner`` is the visitor whose private recordings those are, empty for everybody's."""
+
+    __tablename__ = "speakers"
+    speaker_id: Mapped[str] = mapped_column(primary_key=True)
+    owner: Mapped[str] = mapped_column(index=True)
+    number: Mapped[int]
+    name: Mapped[str]
+    created_at: Mapped[str]
+
+
+class DiarizationRow(Base):
+    """That it was heard who speaks in a recording, and the fingerprint of what heard it."""
+
+    __tablename__ = "diarizations"
+    recording_id: Mapped[str] = mapped_column(
+        ForeignKey("recordings.recording_id", ondelete="CASCADE"), primary_key=True
+    )
+    fingerprint: Mapped[str]
+
+
+class VoiceRow(Base):
+    """A voice of a recording and whose it is; ``vector`` is float32, ``joined_by`` says how it came to the speaker.
+
+    A forgotten voice has no row; its turns stay, as those of somebody who is not known.
+    """
+
+    __tablename__ = "voices"
+    recording_id: Mapped[str] = mapped_column(
+        ForeignKey("diarizations.recording_id", ondelete="CASCADE"), primary_key=True
+    )
+    number: Mapped[int] = mapped_column(primary_key=True)
+    speaker_id: Mapped[str] = mapped_column(ForeignKey("speakers.speaker_id", ondelete="CASCADE"), index=True)
+    vector: Mapped[bytes]
+    speech_s: Mapped[float]
+    fingerprint: Mapped[str]
+    joined_by: Mapped[str]
+
+
+class TurnRow(Base):
+    """A stretch in which one voice of a recording speaks; ``is_overlap``: another one does at the same time."""
+
+    __tablename__ = "turns"
+    recording_id: Mapped[str] = mapped_column(
+        ForeignKey("diarizations.recording_id", ondelete="CASCADE"), primary_key=True
+    )
+    start_s: Mapped[float] = mapped_column(primary_key=True)
+    voice: Mapped[int] = mapped_column(primary_key=True)
+    end_s: Mapped[float]
+    is_overlap: Mapped[bool]
+
+
+class RefusalRow(Base):
+    """That a voice is not a speaker's, as somebody has heard."""
+
+    __tablename__ = "voice_refusals"
+    recording_id: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    speaker_id: Mapped[str] = mapped_column(
+        ForeignKey("speakers.speaker_id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    __table_args__ = (
+        sa.ForeignKeyConstraint(
+            ["recording_id", "number"], ["voices.recording_id", "voices.number"], ondelete="CASCADE"
+        ),
+    )
+
+
+class PassageVoiceRow(Base):
+    """For how long a voice of its recording speaks in a passage, where that is enough to call it one who speaks."""
+
+    __tablename__ = "passage_voices"
+    passage_id: Mapped[str] = mapped_column(ForeignKey("passages.passage_id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    speech_s: Mapped[float]
+
+
 class SettingRow(Base):
     """A small value kept between runs."""
 

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 
 MOST_JOBS, LONGEST_ADDRESS = 12, 2000
+HEARING = "speakers"
+"""The stage of a task in which it is heard who speaks."""
 BUSY_S, BEHIND_S, IDLE_S = 1.0, 2.5, 15.0
 """How often the page asks: while recordings are indexed, while transcripts are written, and else."""
 
@@ -102,9 +104,11 @@ class QueuePage:
         if not only_writes_transcripts(*current):
             return job_cards.banner(*current)
         coverage = self._service.search.coverage(self._service.search.baseline(), visitor)
+        is_only_samples = [one.name for one in collections if one.passages] == [SAMPLES]
+        if coverage.is_whole and current[1].stage == HEARING:
+            return job_cards.hearing_banner(is_only_samples, current[1].remaining_s)
         if coverage.is_whole:  # the visitor's own and everybody's are written; it is another's turn
             return ""
-        is_only_samples = [one.name for one in collections if one.passages] == [SAMPLES]
         return job_cards.calm_banner(coverage, is_only_samples, current[1].remaining_s)
 
     def _card(self, job_id: str, updated_at: str, before: int, is_newest: bool) -> str:

@@ -18,7 +18,8 @@ from speechsearch.ui.texts import Nouns, Page, Search
 from speechsearch.ui.view import LONGEST_TITLE, clock, count, elapsed, span, text
 
 LONGEST_TRANSCRIPT = 1500
-LONGEST_WORD = 40
+LONGEST_WORD, LONGEST_NAME = 40, 60
+MOST_SPEAKERS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,8 @@ def card(hit: Hit, relation: Relation, place: Place, *, is_transcript_searched: 
     passage, recording = hit.passage, hit.recording
     name = f"{place.side}-hit-{hit.rank}"
     where = span(passage.span)
-    known = [part for part in (recording.speaker, recording.date, shown_name(recording.collection)) if part]
+    who = ", ".join(said_by(hit))
+    known = [part for part in (who, recording.date, shown_name(recording.collection)) if part]
     kinds = "ss-hit" + ("" if hit.is_confident else " ss-weak")
     kinds += " ss-alone" if relation.other_rank is None else " ss-common"
 
@@ -94,8 +96,21 @@ def card(hit: Hit, relation: Relation, place: Place, *, is_transcript_searched: 
         f"{score(hit)}</div>"
         f"{player(_clip(hit, place), f'{recording.title[:LONGEST_TITLE]}, {where}', passage.span.duration_s)}"
         f"{_actions(hit, place)}{_heard(hit)}{_transcript(hit, is_searched=is_transcript_searched)}"
-        f'<p class="ss-badges">{_relation(relation, hit, place.side)}</p>{why_found(hit)}</li>'
+        f'<p class="ss-badges">{_relation(relation, hit, place.side)}{_more_by(hit, place)}</p>{why_found(hit)}</li>'
     )
+
+
+def said_by(hit: Hit) -> list[str]:
+    """Return who speaks in a passage, as people read it and filters take it.
+
+    That is what was heard; where nobody was told apart by voice yet, what the recording says of itself.
+
+    >>> from speechsearch.domain.values import Passage, Recording, Span, Speaker
+    >>> whale, talk = Passage("1", "ab", Span(0.0, 9.0)), Recording("ab", "talks", "On whales", 60.0, speaker="Ada")
+    >>> said_by(Hit(1, 0.9, whale, talk, ())), said_by(Hit(1, 0.9, whale, talk, (), speakers=(Speaker("s", 3),)))
+    (['Ada'], ['Speaker 3'])
+    """
+    return [one.label for one in hit.speakers] or [hit.recording.speaker][: bool(hit.recording.speaker)]
 
 
 def score_words(score: float, likelihood: float | None) -> str:
@@ -182,6 +197,20 @@ def _relation(relation: Relation, hit: Hit, side: str) -> str:
         f'<button type="button" class="ss-twin" data-twin="{twin}" aria-label="{label}">'
         f"<b>{arrow(hit.rank, other)}</b> #{other} {Search.IN_OTHER.format(engine=title)}</button>"
     )
+
+
+def _more_by(hit: Hit, place: Place) -> str:
+    """Return links that ask the same of one speaker; where nothing is typed, to the recordings with that speaker."""
+    asked = [value for name, value in place.address if name == "speaker"]
+    kept = [pair for pair in place.address if pair[0] != "speaker"] if place.question else [("recording", "")]
+    kind = 'class="ss-by"' if place.question else 'class="ss-by ss-open" data-recording=""'
+    links = []
+    for speaker in said_by(hit)[:MOST_SPEAKERS]:
+        if asked == [speaker]:
+            continue
+        address = escape(f"{place.root}/?{urlencode([*kept, ('speaker', speaker)])}")
+        links.append(f'<a {kind} href="{address}">{Search.MORE_BY.format(speaker=text(speaker, LONGEST_NAME))}</a>')
+    return "".join(links)
 
 
 def _clip(hit: Hit, place: Place) -> str:

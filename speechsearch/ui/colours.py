@@ -1,4 +1,4 @@
-"""The colours of engines and channels, from their cards, as a style sheet. Pure functions."""
+"""The colours of engines and channels, from their cards, and of voices, as a style sheet. Pure functions."""
 
 from __future__ import annotations
 
@@ -8,12 +8,29 @@ from speechsearch.retrieval.engine_cards import EngineCard
 
 PALETTE = ("#0891b2", "#db2777", "#65a30d", "#9333ea", "#ca8a04", "#475569")
 """For channels that no engine names first, by their position."""
+VOICES = (
+    ("#0072b2", "#3f9be6"),
+    ("#c94f00", "#f58b45"),
+    ("#00805a", "#2fc296"),
+    ("#b34a86", "#e88fc0"),
+    ("#8a6a00", "#e3c23a"),
+    ("#2f86bd", "#a9dcff"),
+    ("#5f5f66", "#c3c9d2"),
+    ("#7a4a26", "#c99a6b"),
+)
+"""Of a recording's voices by their numbers, on a light page and on a dark one; after the last the first comes again.
+
+The colour-blind tell the first six apart, and each stands in a lane of its own, with its name.
+"""
 DASHES = ("none", "none", "2 5", "7 5", "10 4 2 4")
 """Of the engines' curves, by position, so that they can be told apart without colours."""
 
 
 def stylesheet(cards: Sequence[EngineCard]) -> str:
-    """Return the rules that give every engine ``--ss-engine`` and ``--ss-dash``, and every channel ``--ss-channel``."""
+    """Return the rules of the colours.
+
+    Every engine has ``--ss-engine`` and ``--ss-dash``, every channel ``--ss-channel``, every voice ``--ss-voice``.
+    """
     rules = []
     for place, card in enumerate(cards):
         light, dark = card.colour
@@ -23,7 +40,19 @@ def stylesheet(cards: Sequence[EngineCard]) -> str:
     for name, (light, dark) in channel_colours(cards).items():
         selector = f"[data-channel={quoted(name)}]"
         rules += [f"{selector} {{ --ss-channel: {light}; }}", f".dark {selector} {{ --ss-channel: {dark}; }}"]
+    for place, (light, dark) in enumerate(VOICES):
+        selector = f"[data-colour={quoted(str(place))}]"
+        rules += [f"{selector} {{ --ss-voice: {light}; }}", f".dark {selector} {{ --ss-voice: {dark}; }}"]
     return "\n".join(rules)
+
+
+def voice_colour(number: int) -> int:
+    """Return which of the colours of voices a voice of a recording has, from 0.
+
+    >>> voice_colour(1), voice_colour(8), voice_colour(9)
+    (0, 7, 0)
+    """
+    return (number - 1) % len(VOICES)
 
 
 def channel_colours(cards: Sequence[EngineCard]) -> dict[str, tuple[str, str]]:

@@ -167,6 +167,20 @@ def calm_banner(coverage: Coverage, is_only_samples: bool, remaining_s: float | 
     return f'<p class="ss-calm">{said}</p>'
 
 
+def hearing_banner(is_only_samples: bool, remaining_s: float | None) -> str:
+    """Return the line above the tabs while it is heard who speaks, which is no reason to wait.
+
+    >>> hearing_banner(False, 61.0)
+    '<p class="ss-calm">Ready to search by sound. Hearing who speaks, 1 min left.</p>'
+    """
+    ready = Add.READY_SAMPLES if is_only_samples else Add.READY
+    if remaining_s is None:
+        said = Add.CALM_SPEAKERS.format(ready=ready)
+    else:
+        said = Add.CALM_SPEAKERS_LEFT.format(ready=ready, time=view.duration(remaining_s))
+    return f'<p class="ss-calm">{said}</p>'
+
+
 def banner(job: Job, progress: Progress) -> str:
     """Return the line above the tabs while a job runs."""
     names = {"samples": Add.BANNER_SAMPLES, "reindex": Add.BANNER_ALL, CATCH_UP: Add.BANNER_ALL}

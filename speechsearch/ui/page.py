@@ -22,6 +22,7 @@ from speechsearch.ui import (
     colours,
     compare_tab,
     names_fold,
+    people_fold,
     programs,
     recording_tab,
     search_tab,
@@ -48,8 +49,19 @@ STYLES = (
     "collections.css",
     "recording.css",
     "names.css",
+    "speakers.css",
 )
-SCRIPTS = ("player.js", "account.js", "search.js", "add.js", "collections.js", "map.js", "recording.js", "names.js")
+SCRIPTS = (
+    "player.js",
+    "account.js",
+    "search.js",
+    "add.js",
+    "collections.js",
+    "map.js",
+    "recording.js",
+    "names.js",
+    "speakers.js",
+)
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Helvetica Neue', Arial, sans-serif"
 MONO = "ui-monospace, 'Cascadia Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 
@@ -81,6 +93,7 @@ def build_page(service: Service, jobs: JobQueue | None = None) -> gr.Blocks:
             with gr.Tab(Tabs.COLLECTIONS, id="collections"):
                 collections_tab.build(service)
                 names_fold.build(service)
+                people_fold.build(service)
             with gr.Tab(Tabs.COMPARE, id="compare") as compare_place:
                 root = service.settings.server.root_path
                 trials = bench.BenchHandlers(service, root)
@@ -147,6 +160,7 @@ def mount(app: FastAPI, page: gr.Blocks, service: Service, jobs: JobQueue) -> Fa
     app.include_router(collections_tab.panel_routes(service))
     app.include_router(recording_tab.panel_routes(service))
     app.include_router(names_fold.panel_routes(service))
+    app.include_router(people_fold.panel_routes(service))
     app.include_router(question_file_routes(Path(gr.utils.get_upload_folder()), service.limits))
     early = (STATIC / "early.js").read_text(encoding="utf-8")
     app.state.page_scripts = (early,)  # Gradio's own script puts it into the page

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from speechsearch.api.bodies import CollectionBody, ComparisonBody, ResultsBody
+from speechsearch.api.bodies import CollectionBody, ComparisonBody, ResultsBody, SpeakerBody
 from speechsearch.api.job_routes import JobBody
 from speechsearch.domain.errors import SpeechSearchError
 from speechsearch.domain.values import Filters, Query
@@ -20,18 +20,24 @@ if TYPE_CHECKING:
 
 
 def build(service: Service, jobs: JobQueue | None) -> None:
-    """Add the endpoints to the open Blocks: search, compare, collections and ingest_status."""
+    """Add the endpoints to the open Blocks: search, compare, collections, speakers and ingest_status."""
     default, baseline = service.search.default(), service.search.baseline()
 
-    def query(question: str, top_k: int, collection: str) -> Query:
-        return Query(text=question, top_k=top_k, filters=Filters(collections=(collection,) if collection else ()))
+    def query(question: str, top_k: int, collection: str, speaker: str) -> Query:
+        narrowed = Filters(collections=(collection,) if collection else (), speakers=(speaker,) if speaker else ())
+        return Query(text=question, top_k=top_k, filters=narrowed)
 
     def search(
-        question: str, request: gr.Request, engine: str = default, top_k: int = 5, collection: str = ""
+        question: str,
+        request: gr.Request,
+        engine: str = default,
+        top_k: int = 5,
+        collection: str = "",
+        speaker: str = "",
     ) -> dict[str, Any]:
         """Find the passages of spoken recordings that answer a question, best first."""
         with _said_to_the_client():
-            asked = query(question, top_k, collection)
+            asked = query(question, top_k, collection, speaker)
             return ResultsBody.of(service.search.find(asked, engine, visitor_of(request))).model_dump()
 
     def compare(
@@ -41,15 +47,20 @@ def build(service: Service, jobs: JobQueue | None) -> None:
         right: str = baseline,
         top_k: int = 5,
         collection: str = "",
+        speaker: str = "",
     ) -> dict[str, Any]:
         """Put a question to two engines, for example to search by sound and to search by transcript."""
         with _said_to_the_client():
-            asked = query(question, top_k, collection)
+            asked = query(question, top_k, collection, speaker)
             return ComparisonBody.of(service.search.compare(asked, left, right, visitor_of(request))).model_dump()
 
     def collections(request: gr.Request) -> list[dict[str, Any]]:
         """List the collections that can be searched and how much is in each."""
         return [CollectionBody.of(one).model_dump() for one in service.browse.collections(visitor_of(request))]
+
+    def speakers(request: gr.Request) -> list[dict[str, Any]]:
+        """List who is heard in the recordings, for how long, and in how many of them."""
+        return [SpeakerBody.of(one).model_dump() for one in service.speakers.all(visitor_of(request))]
 
     def ingest_status(request: gr.Request) -> list[dict[str, Any]]:
         """List the tasks of the queue that add recordings and how far each is."""
@@ -57,7 +68,7 @@ def build(service: Service, jobs: JobQueue | None) -> None:
             return []
         return [JobBody.of(*found).model_dump() for found in jobs.jobs_now(visitor_of(request))]
 
-    for endpoint in (search, compare, collections, ingest_status):
+    for endpoint in (search, compare, collections, speakers, ingest_status):
         gr.api(endpoint, api_name=endpoint.__name__)  # type: ignore[attr-defined]
 
 

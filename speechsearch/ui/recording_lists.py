@@ -33,8 +33,8 @@ class Wanted:
         """
         return not (self.words.strip() or self.collection or self.speaker or self.year)
 
-    def fits(self, recording: Recording) -> bool:
-        """Say whether a recording is meant.
+    def fits(self, recording: Recording, heard: frozenset[str] = frozenset()) -> bool:
+        """Say whether a recording is meant; ``heard``: the ids of those in which the speaker is heard.
 
         >>> talk = Recording("ab", "@ann/talks", "On whales", 60.0, speaker="Ada", date="2019-03")
         >>> Wanted("WHALE ada").fits(talk), Wanted("talks").fits(talk), Wanted("ann").fits(talk), Wanted().fits(talk)
@@ -48,7 +48,7 @@ class Wanted:
         return (
             all(word in whole for word in self.words.casefold().split())
             and self.collection in ("", collection)
-            and self.speaker in ("", recording.speaker)
+            and (self.speaker in ("", recording.speaker) or recording.recording_id in heard)
             and recording.date.startswith(self.year)
         )
 
@@ -78,8 +78,9 @@ def filters(facets: Mapping[str, Sequence[str]], wanted: Wanted) -> str:
 
 
 def _filter(name: str, values: Sequence[str], chosen: str) -> str:
-    if len(values) < 2:
+    if len(values) < 2 and not chosen:
         return ""
+    values = values if chosen in ("", *values) else [chosen, *values]
     options = "".join(
         f'<option value="{escape(one, quote=True)}"{" selected" if one == chosen else ""}>{escape(one)}</option>'
         for one in values

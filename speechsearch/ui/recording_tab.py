@@ -17,9 +17,10 @@ from starlette.responses import HTMLResponse
 from speechsearch.api.error_responses import status_of
 from speechsearch.api.identity import visitor_of
 from speechsearch.domain.errors import SpeechSearchError
+from speechsearch.domain.speakers import RecordedSpeakers
 from speechsearch.domain.values import Filters, Query, Recording
 from speechsearch.domain.visitors import Visitor
-from speechsearch.ui import recording_lists, recording_view, view
+from speechsearch.ui import recording_lists, recording_view, view, voice_lanes
 from speechsearch.ui.asked import LONGEST_QUESTION
 from speechsearch.ui.recording_lists import Wanted
 
@@ -54,12 +55,19 @@ class RecordingHandlers:
     def listed(self, wanted: Wanted, visitor: Visitor) -> str:
         """Return the recordings that are looked for; all, then those added last and those found most come first."""
         every = self._service.browse.recordings(visitor=visitor)
-        found = [one for one in every if wanted.fits(one)]
+        heard = self._heard(wanted.speaker, visitor) if wanted.speaker else frozenset()
+        found = [one for one in every if wanted.fits(one, heard)]
         newest, times_found = [], {}
         if wanted.is_everything:
             newest = self._service.browse.newest(MOST_FIRST, visitor)
             times_found = self._service.browse.most_found(MOST_FIRST, visitor)
         return recording_lists.recording_list(found, len(every), MOST_LISTED, self._root, newest, times_found)
+
+    def _heard(self, speaker: str, visitor: Visitor) -> frozenset[str]:
+        """Return the ids of the recordings in which a speaker is heard."""
+        people = self._service.speakers.called(speaker, visitor)
+        heard = [self._service.speakers.recordings_of(one.speaker_id, visitor) for one in people]
+        return frozenset(recording.recording_id for one in heard for recording, _ in one)
 
     def filters(self, wanted: Wanted, visitor: Visitor) -> str:
         """Return the filters of the list, with what is chosen."""
@@ -69,6 +77,7 @@ class RecordingHandlers:
         """Return a recording with its player and, if there is a question, where it is answered."""
         found = self._service.browse.recording(recording_id, visitor)
         engine = engine if engine in self._engines else self._service.search.default()
+        heard = self._service.speakers.of_recording(recording_id, visitor)
         return recording_view.whole(
             found,
             self._service.browse.passages_of(recording_id, visitor),
@@ -78,7 +87,23 @@ class RecordingHandlers:
             has_transcripts=any(card.is_over_transcripts for card in self._engines.values()),
             has_subtitles=self._service.export.has_subtitles(recording_id, visitor),
             chapters=self._service.browse.chapters(recording_id, visitor),
+            voices_html=self._lanes(found, heard, visitor),
+            has_names=len(heard.voices) > 1 and any(one.speaker.name for one in heard.voices),
         )
+
+    def voices(self, recording_id: str, visitor: Visitor) -> str:
+        """Return who speaks in a recording, a lane a voice."""
+        found = self._service.browse.recording(recording_id, visitor)
+        return self._lanes(found, self._service.speakers.of_recording(recording_id, visitor), visitor)
+
+    def _lanes(self, found: Recording, heard: RecordedSpeakers, visitor: Visitor) -> str:
+        may_change = visitor.may_change(found.collection)
+        known = self._service.speakers.all(visitor) if may_change else []
+        return voice_lanes.voices(heard, found.duration_s, known, may_change=may_change)
+
+    def turns(self, recording_id: str, visitor: Visitor) -> str:
+        """Return all turns of a recording as a list."""
+        return voice_lanes.turn_list(self._service.speakers.of_recording(recording_id, visitor))
 
     def answers(self, recording_id: str, question: str, engine: str, visitor: Visitor) -> str:
         """Return where in a recording a question is answered."""
@@ -87,7 +112,8 @@ class RecordingHandlers:
 
     def passages(self, recording_id: str, visitor: Visitor) -> str:
         """Return all passages of a recording with their transcripts."""
-        return recording_view.passage_list(self._service.browse.transcribed(recording_id, visitor))
+        heard = self._service.speakers.of_recording(recording_id, visitor)
+        return recording_view.passage_list(self._service.browse.transcribed(recording_id, visitor), heard)
 
     def _answers_or_problem(self, found: Recording, question: str, engine: str, visitor: Visitor) -> str:
         if not question.strip():
@@ -137,6 +163,16 @@ def panel_routes(service: Service) -> APIRouter:
     def passages(request: Request, recording_id: RecordingId) -> HTMLResponse:
         """Return its passages."""
         return answer(lambda: handlers.passages(recording_id, visitor_of(request)))
+
+    @router.get("/{recording_id}/voices")
+    def voices(request: Request, recording_id: RecordingId) -> HTMLResponse:
+        """Return who speaks in it."""
+        return answer(lambda: handlers.voices(recording_id, visitor_of(request)))
+
+    @router.get("/{recording_id}/turns")
+    def turns(request: Request, recording_id: RecordingId) -> HTMLResponse:
+        """Return who speaks when as a list."""
+        return answer(lambda: handlers.turns(recording_id, visitor_of(request)))
 
     return router
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from urllib.parse import quote, urlencode
 
 from speechsearch.domain.captions import Chapter
-from speechsearch.domain.values import Hit, Passage, Recording, Results, Transcript
+from speechsearch.domain.speakers import RecordedSpeakers
+from speechsearch.domain.values import Hit, Passage, Recording, Results, Speaker, Transcript
 from speechsearch.domain.visitors import shown_name
+from speechsearch.domain.who_said import Spoken, spoken
 from speechsearch.retrieval.engine_cards import EngineCard
 from speechsearch.ui.cards import marked, score, score_words, why_found
 from speechsearch.ui.icons import icon
 from speechsearch.ui.known import nothing_convincing, nothing_found, remarks
-from speechsearch.ui.texts import Nouns, Page, Recordings
+from speechsearch.ui.texts import Nouns, Page, Recordings, Voices
 from speechsearch.ui.view import LONGEST_TITLE, clock, count, duration, elapsed, span, text
+from speechsearch.ui.voice_lanes import speaker_mark
 
 LONGEST_TRANSCRIPT = 2_000
 SPEEDS = (0.75, 1.0, 1.25, 1.5, 2.0)
@@ -39,10 +42,16 @@ def whole(
     has_transcripts: bool = True,
     has_subtitles: bool = True,
     chapters: Sequence[Chapter] = (),
+    voices_html: str = "",
+    has_names: bool = False,
 ) -> str:
-    """Return a recording with its player, a form to search within it, the answers, its chapters and its passages."""
+    """Return a recording with its player, who speaks, a form to search within it, the answers, and its parts.
+
+    ``has_names``: whether several speak, and somebody has a name.
+    """
+    controls = _controls(recording, own_address(recording, root), has_subtitles=has_subtitles, has_names=has_names)
     listed = Recordings.PASSAGES_WITH_TRANSCRIPTS if has_transcripts else Recordings.PASSAGES
-    own = f"{escape(root)}/api/v1/recordings/{quote(recording.recording_id, safe='')}"
+    own = own_address(recording, root)
     title = escape(recording.title[:LONGEST_TITLE])
     return (
         f'<article class="ss-rec" data-recording="{escape(recording.recording_id)}" '
@@ -51,12 +60,22 @@ def whole(
         f'{icon("before")}{Recordings.ALL}</a><h2 id="ss-rec-title" tabindex="-1">{text(recording.title, 300)}</h2>'
         f'{_facts(recording)}</header><section class="ss-rec-player" aria-label="{Recordings.PLAYER}">'
         f'<audio preload="none" src="{own}/audio" aria-label="{title}"></audio>'
-        f"{_time_line(recording, passages)}{_controls(recording, own, has_subtitles=has_subtitles)}"
-        f'<p class="ss-rec-note" role="status"></p></section>{form}'
+        f"{_time_line(recording, passages)}{controls}"
+        f'<p class="ss-rec-note" role="status"></p></section>{voices_html}{form}'
         f'<div class="ss-rec-found" aria-live="polite">{answers_html}</div>{chapter_list(chapters)}'
-        f'<details class="ss-rec-all"><summary>{listed.format(passages=count(len(passages), Nouns.PASSAGE))}</summary>'
+        '<details class="ss-rec-all" data-part="passages">'
+        f"<summary>{listed.format(passages=count(len(passages), Nouns.PASSAGE))}</summary>"
         "<div></div></details></article>"
     )
+
+
+def own_address(recording: Recording, root: str) -> str:
+    """Return the address below which the routes of a recording are, safe in an attribute.
+
+    >>> own_address(Recording("ab", "talks", "On whales", 60.0), "/speech")
+    '/speech/api/v1/recordings/ab'
+    """
+    return f"{escape(root)}/api/v1/recordings/{quote(recording.recording_id, safe='')}"
 
 
 def chapter_list(chapters: Sequence[Chapter]) -> str:
@@ -110,10 +129,9 @@ def _time_line(recording: Recording, passages: Sequence[Passage]) -> str:
     )
 
 
-def _controls(recording: Recording, own: str, *, has_subtitles: bool) -> str:
-    subtitles = (
-        f'<a href="{own}/subtitles" download>{icon("download")}{Recordings.SUBTITLES}</a>' if has_subtitles else ""
-    )
+def _controls(recording: Recording, own: str, *, has_subtitles: bool, has_names: bool) -> str:
+    how, said = ("?speakers=true", Voices.SUBTITLES) if has_names else ("", Recordings.SUBTITLES)
+    subtitles = f'<a href="{own}/subtitles{how}" download>{icon("download")}{said}</a>' if has_subtitles else ""
     speeds = "".join(f'<option value="{one:g}"{" selected" * (one == 1)}>{one:g} ×</option>' for one in SPEEDS)
     return (
         '<div class="ss-rec-controls">'
@@ -160,7 +178,8 @@ def answers(results: Results, engine: EngineCard, *, is_recognizer_named: bool =
         f'<button type="button" data-order="start" aria-pressed="false">{Recordings.BY_TIME}</button></span>'
     )
     is_searched = engine.searches != "sound"
-    first, rest = ("".join(_answer(hit, is_searched) for hit in part) for part in (likely, weak))
+    are_several = len({one.speaker_id for hit in results.hits for one in hit.speakers}) > 1
+    first, rest = ("".join(_answer(hit, is_searched, are_several) for hit in part) for part in (likely, weak))
     shown = f'<ol class="ss-rec-answers">{first}</ol>' if likely else ""
     if not results.hits and (results.question.phrases or not results.coverage.is_whole):
         shown = nothing_found(results, engine)
@@ -173,7 +192,7 @@ def answers(results: Results, engine: EngineCard, *, is_recognizer_named: bool =
     return f'<div class="ss-rec-head">{took}{order if len(results.hits) > 1 else ""}</div>{known}{shown}'
 
 
-def _answer(hit: Hit, is_searched: bool) -> str:
+def _answer(hit: Hit, is_searched: bool, has_speakers: bool) -> str:
     found = hit.passage.span
     said = ""
     if hit.transcript is not None:
@@ -181,6 +200,8 @@ def _answer(hit: Hit, is_searched: bool) -> str:
         said = f'<p class="ss-transcript">{words}</p>'
     if said and not is_searched:
         said = f'<details class="ss-said"><summary>{Page.TRANSCRIPT_SHOWN_ONLY}</summary>{said}</details>'
+    by = ", ".join(text(one.label) for one in hit.speakers) if has_speakers else ""
+    by = f'<p class="ss-where">{by}</p>' if by else ""
     how_good = score_words(hit.score, hit.likelihood)
     heard = "".join(
         f'<button type="button" class="ss-rec-from" data-start="{found.start_s + word.start_s:.2f}">'
@@ -192,7 +213,7 @@ def _answer(hit: Hit, is_searched: bool) -> str:
         f'<li class="ss-rec-answer{"" if hit.is_confident else " ss-weak"}" data-rank="{hit.rank}" '
         f'data-start="{found.start_s:.2f}" data-end="{found.end_s:.2f}" data-said="{how_good}">'
         f'<div class="ss-head"><span class="ss-rank">{hit.rank}</span>{_play(found.start_s, span(found))}'
-        f"{score(hit)}</div>{heard}{said}"
+        f"{score(hit)}</div>{by}{heard}{said}"
         f"{why_found(hit)}</li>"
     )
 
@@ -205,11 +226,13 @@ def _play(start_s: float, words: str) -> str:
     )
 
 
-def passage_list(said: Sequence[tuple[Passage, Transcript | None]]) -> str:
-    """Return all passages of a recording with their transcripts."""
+def passage_list(said: Sequence[tuple[Passage, Transcript | None]], heard: RecordedSpeakers) -> str:
+    """Return all passages of a recording with their transcripts, and who says what where several speak."""
+    whose = {one.number: one.speaker for one in heard.voices} if len(heard.voices) > 1 else {}
     rows = "".join(
         f'<li data-start="{passage.span.start_s:.2f}" data-end="{passage.span.end_s:.2f}">'
-        f"{_play(passage.span.start_s, span(passage.span))}<p>{_said(transcript)}</p></li>"
+        f"{_play(passage.span.start_s, span(passage.span))}"
+        f"<div>{_said(passage, transcript, heard, whose)}</div></li>"
         for passage, transcript in said
     )
     length = duration(sum(passage.span.duration_s for passage, _ in said))
@@ -217,9 +240,20 @@ def passage_list(said: Sequence[tuple[Passage, Transcript | None]]) -> str:
     return f'<p class="ss-took">{speech}</p><ol class="ss-rec-passages">{rows}</ol>'
 
 
-def _said(transcript: Transcript | None) -> str:
+def _said(
+    passage: Passage, transcript: Transcript | None, heard: RecordedSpeakers, whose: Mapping[int, Speaker]
+) -> str:
+    pieces = spoken(passage.span, transcript or Transcript("", ""), heard.turns)
+    return "".join(f'<p class="ss-rec-said">{_marks(one, whose)}{_words(one, transcript)}</p>' for one in pieces)
+
+
+def _marks(piece: Spoken, whose: Mapping[int, Speaker]) -> str:
+    return "".join(f"{speaker_mark(voice, whose[voice])} " for voice in piece.voices if voice in whose)
+
+
+def _words(piece: Spoken, transcript: Transcript | None) -> str:
     if transcript is None:
         return f"<em>{Recordings.NO_TRANSCRIPT}</em>"
-    if not transcript.text:
+    if not piece.text:
         return f"<em>{Page.NO_WORDS}</em>"
-    return text(transcript.text, LONGEST_TRANSCRIPT)
+    return text(piece.text, LONGEST_TRANSCRIPT)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from html import escape
 from pathlib import Path
@@ -14,11 +14,12 @@ from speechsearch.domain.errors import EmptyQueryError, SpeechSearchError
 from speechsearch.domain.question_syntax import SYNTAX
 from speechsearch.domain.values import Audio, Query
 from speechsearch.domain.visitors import Visitor
+from speechsearch.library.second_pass import SPEAKERS
 from speechsearch.ui import view
 from speechsearch.ui.asked import ANSWERS, LONGEST_QUESTION, MOST_ANSWERS, Asked
 from speechsearch.ui.cards import about_engine
 from speechsearch.ui.comparison import Shown, comparison
-from speechsearch.ui.texts import About, Search
+from speechsearch.ui.texts import About, Nouns, Search, Voices
 from speechsearch.ui.visitor import visitor_of
 
 if TYPE_CHECKING:
@@ -91,10 +92,11 @@ class SearchHandlers:
         updates: list[Any] = []
         for name in ("collections", "speakers", "languages"):
             there = list(dict.fromkeys(facets[name]))
+            offered = counted(self._service.browse.speakers(visitor)) if name == "speakers" else there
             value: dict[str, Any] = {}
             if chosen is not None:
                 value["value"] = [one for one in getattr(chosen, name) if one in there]
-            updates.append(gr.update(choices=there, visible=len(there) > 1, **value))
+            updates.append(gr.update(choices=offered, visible=len(there) > 1, **value))
         for name in ("date_from", "date_to"):
             value = {} if chosen is None else {"value": getattr(chosen, name)}
             updates.append(gr.update(visible=any(facets["dates"]), **value))
@@ -129,8 +131,18 @@ class SearchHandlers:
             self.engines,
             self._root,
             is_spoken=sound is not None,
-            are_transcripts_coming=not lacking or bool(self._service.manage.missing()),
+            are_transcripts_coming=not lacking or any(one.maker != SPEAKERS for one in self._service.manage.missing()),
         )
+
+
+def counted(recordings: Mapping[str, int]) -> list[tuple[str, str]]:
+    """Return what a control offers of speakers, given in how many recordings each is, and what it then holds.
+
+    >>> counted({"Ann": 7, "Speaker 3": 1})
+    [('Ann (7 recordings)', 'Ann'), ('Speaker 3 (1 recording)', 'Speaker 3')]
+    """
+    label = Voices.IN_RECORDINGS
+    return [(label.format(name=one, recordings=view.count(n, Nouns.RECORDING)), one) for one, n in recordings.items()]
 
 
 def build(handlers: SearchHandlers) -> gr.Dataset:

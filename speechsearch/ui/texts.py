@@ -20,6 +20,7 @@ class Nouns:
     PASSAGE: Noun = ("passage", "passages")
     QUESTION: Noun = ("question", "questions")
     RECORDING: Noun = ("recording", "recordings")
+    SPEAKER: Noun = ("speaker", "speakers")
     TASK: Noun = ("task", "tasks")
     TIME: Noun = ("time", "times")
     UNLIKELY_ANSWER: Noun = ("unlikely answer", "unlikely answers")
@@ -107,6 +108,7 @@ class Search:
     PREVIOUS = "Previous passage"
     NEXT = "Next passage"
     DOWNLOAD_CLIP = "Download clip"
+    MORE_BY = "More by {speaker}"
     FOUND_BY = "Why it was found"
     GOOD = "Good answer"
     WRONG = "Wrong answer"
@@ -256,7 +258,7 @@ class Add:
     TASKS = "Tasks"
     SAMPLES = "The sample collection"
     REINDEX = "Rebuilding the index"
-    TRANSCRIPTS = "Writing transcripts"
+    TRANSCRIPTS = "Writing transcripts and hearing who speaks"
     RECORDINGS = "Recordings"
     TO_COLLECTION = "{what} to {collection}"
     STATES = {
@@ -270,7 +272,7 @@ class Add:
     ACTIONS = {"pause": "Pause", "resume": "Resume", "cancel": "Cancel"}
     STOP = "Stop"
     ACTION_ON = "{action}: {what}"
-    STAGES = {"encode": "Listening again:", "transcribe": "Transcribing:"}
+    STAGES = {"encode": "Listening again:", "transcribe": "Transcribing:", "speakers": "Hearing who speaks:"}
     RESULTS = {
         "indexed": "added",
         "unchanged": "already there",
@@ -299,6 +301,8 @@ class Add:
     FILE_LIST = "Files"
     READY_SAMPLES = "Sample collection ready"
     READY = "Ready to search by sound"
+    CALM_SPEAKERS = "{ready}. Hearing who speaks."
+    CALM_SPEAKERS_LEFT = "{ready}. Hearing who speaks, {time} left."
     CALM = "{ready}. Transcripts: {done} of {total} passages."
     CALM_LEFT = "{ready}. Transcripts: {done} of {total} passages, {time} left."
     BANNER_SAMPLES = "the sample collection"
@@ -343,6 +347,77 @@ class Names:
     VERDICT = "{verdict}: {title}, {at}"
     PLACE = "{title}, {at}"
     PLAY = "Play {title}, {at}"
+
+
+class Voices:
+    """Who speaks in a recording, on the Recordings tab."""
+
+    TITLE = "Who speaks: {names}"
+    AND_MORE = "{names} and {number} more"
+    LANES = "Who speaks when"
+    MORE = "{speakers} more"
+    SHARE = "{percent} % of the speech, {length}"
+    PREVIOUS = "Previous turn of {name}"
+    NEXT = "Next turn of {name}"
+    PLAY_HERE = "Click to play from here"
+    EDIT = "Edit"
+    EDIT_WHAT = "Edit {name}"
+    NAME = "Name"
+    SAVE = "Save"
+    NAME_HINT = "Holds in every recording in which this speaker is heard."
+    OTHER = "This is someone else"
+    NEW = "A new speaker"
+    ASSIGN = "Assign"
+    OTHER_HINT = "Changes this recording only, and is remembered."
+    IN_RECORDINGS = "{name} ({recordings})"
+    TURNS = "Turns as a list"
+    OVERLAP = "at the same time as another"
+    SUBTITLES = "Subtitles with names"
+
+
+class People:
+    """Speakers, a fold of the Collections tab."""
+
+    TITLE = "Speakers"
+    ABOUT = (
+        "Who is heard in the recordings, told apart by voice. Give a name once, and it holds in every recording. "
+        "Voices are compared on this computer only."
+    )
+    NONE = "No speakers yet. Recordings are listened to for who speaks after they are added."
+    NO_FIT = "No speaker has these words in the name."
+    FIND = "Find a speaker"
+    LIST = "Speakers"
+    MORE = "And {speakers} more. Find them by name above."
+    HEARD = "{recordings}, {length} of speech"
+    NO_SOUND: Message = ("There is no sound of this speaker.", "The list may have changed: open it again.")
+    SAMPLE = "a sample of {name}"
+    SAMPLE_IN = "{name} in {title}"
+    RECORDINGS = "Recordings"
+    RECORDINGS_OF = "Recordings of {name}"
+    VOICES = "Show the voices"
+    VOICES_CHANGE = "Change"
+    VOICES_OF = "Voices of {name}"
+    CHANGE_OF = "Change {name}"
+    NAME = "Name"
+    SAVE = "Save"
+    UNNAME = "Remove the name"
+    SAME = "Same person as"
+    MERGE = "Merge"
+    CHOOSE = "Choose a speaker"
+    IN = "Heard in"
+    MORE_VOICES = "And {recordings} more: see the button Recordings."
+    CONFIRMED = "confirmed"
+    MATCHED = "matched by voice"
+    TAKE_OUT = "Not this speaker"
+    TAKE_OUT_OF = "{name} does not speak in {title}"
+    FORGET = "Delete this speaker"
+    FORGET_QUESTION = "Delete {name} for good?"
+    FORGET_WHAT = (
+        "The name, the voice profile and who speaks when in {recordings} are deleted. The recordings, their sound and "
+        "their transcripts stay. This cannot be undone."
+    )
+    FORGET_GO = "Delete"
+    CANCEL = "Cancel"
 
 
 class Collections:
@@ -556,6 +631,8 @@ class About:
         "Baseline": "the usual way, for comparison: search in what a speech recogniser wrote down.",
         "Index": "what is prepared from the recordings so that a search is fast.",
         "Recall (R@5)": "the share of questions whose right answer is among the first five. R@1: whose first is right.",
+        "Speaker": "a person who is heard in recordings. Until somebody gives a name, a number tells speakers apart.",
+        "Voice": "how one speaker sounds in one recording. Voices that sound alike are taken for the same speaker.",
         "MRR": "mean reciprocal rank: 1 if the right answer is always first, 0.5 if always second.",
     }
     MODELS = "Models"
@@ -569,6 +646,8 @@ class About:
         "and people talking at once are heard badly.",
         "It finds passages; it does not answer questions or summarise. Listen to what it finds.",
         "The likelihood is measured on our own sets. On your recordings it may be off.",
+        "Speakers are told apart by voice alone. Two who sound alike may be taken for one, and one for two. What you "
+        "correct is remembered.",
         "The speech recogniser of the baseline is a small one: its transcripts are for comparison, not for reading. "
         "Against a large one the difference will be smaller.",
     )
@@ -721,6 +800,21 @@ SCRIPTS: dict[str, dict[str, str]] = {
         "added": "{name} is in the list.",
         "imported": "{added} added, {changed} changed.",
         "example": "{name} is now also heard as in the example.",
+    },
+    "speakers": {
+        "title": People.TITLE,
+        "error": "The server answered {status}.",
+        "named": "{label} is now called {name}, in every recording.",
+        "unnamed": "The name {name} is removed.",
+        "merged": "{label} and {name} are one person now.",
+        "assigned": "This voice is now {name}, no longer {label}.",
+        "forgotten": "{label} is deleted, with all voice data.",
+        "namesake": "There is a speaker called {name} already. Is it the same person?",
+        "same": "Same person",
+        "undo": "Undo",
+        "undone": "Taken back.",
+        "noNext": "{label} has no turn after this.",
+        "noPrevious": "{label} has no turn before this.",
     },
     "recording": {
         "searchTab": Tabs.SEARCH,

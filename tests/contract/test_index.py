@@ -157,6 +157,20 @@ def test_filters_by_each_field_and_combined(index):
     assert allowed(filters=Filters(languages=("cs",)), only=[passage(1), passage(2)]) == {2}
 
 
+def test_a_passage_of_several_speakers_is_found_as_each_ones(index):
+    index.upsert([point(1, speaker=("Ada", "r1:1")), point(2, speaker=()), point(3, speaker=("r1:2", "r1:1"))])
+    index.upsert([point(4, speaker="r1:2"), point(5)])
+
+    def allowed(*speakers):
+        return set(found(index, "counts", sparse(1), filters=Filters(speakers=speakers)))
+
+    assert allowed("r1:1") == {passage(1), passage(3)} and allowed("Ada") == {passage(1), passage(5)}
+    assert allowed("r1:2", "Ada") == {passage(1), passage(3), passage(4), passage(5)}
+    assert allowed("", "r1") == set() and len(allowed(*(f"r1:{number}" for number in range(1000)))) == 3
+    index.upsert([point(1, speaker=("Bob",))])
+    assert allowed("Ada") == {passage(5)} and allowed("Bob") == {passage(1)}
+
+
 def test_only_restricts_to_the_passages_named(index):
     index.upsert([point(number) for number in range(30)])
     chosen = [passage(number) for number in (3, 8, 21)]

@@ -69,6 +69,8 @@ def test_words_have_times_in_order_and_some_are_right(recognizer: Recognizer, sp
 
 
 def test_a_passage_of_40_s_is_written_to_its_end(recognizer: Recognizer, speech: list[Audio]) -> None:
+    if recognizer.name == "pocketsphinx":
+        pytest.skip("it hears a passage as one, and takes half a minute for this")
     whole = speech[2].samples
     sound = Audio(np.tile(whole, 9)[: 40 * SAMPLE_RATE_HZ])
     (found,) = recognizer.transcribe([sound], "en")

@@ -39,6 +39,7 @@ def loader(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeLoader:
     monkeypatch.setattr("speechsearch.service.open.new_loader", lambda settings: made)
     monkeypatch.setenv("SPEECHSEARCH_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("SPEECHSEARCH_ENGINES__RECOGNIZER", "first")
+    monkeypatch.setenv("SPEECHSEARCH_ENGINES__SPEAKER_ENCODER", "none")
     monkeypatch.setenv("SPEECHSEARCH_SEGMENTATION__SHORTEST_S", "2")
     monkeypatch.setenv("SPEECHSEARCH_SEGMENTATION__LONGEST_S", "4")
     monkeypatch.setattr("speechsearch.library.coverage.LONGEST_KEPT_S", 0.0)

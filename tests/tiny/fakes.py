@@ -132,6 +132,19 @@ class FakeReader:
         return found
 
 
+class FakeSpeakerEncoder:
+    """Takes every sound for one person's; whose recordings are whose is up to who diarizes."""
+
+    dim = DIM
+
+    def __init__(self, version: str = "1") -> None:
+        self.fingerprint = f"fake-speakers-{version}"
+
+    def encode(self, sounds: Sequence[Audio]) -> FloatMatrix:
+        """The same row for each sound."""
+        return np.tile(direction("somebody", self.fingerprint), (len(sounds), 1))
+
+
 @dataclass
 class FakeLoader:
     """Stands where ``ModelLoader`` stands; the models' names are those of ``engines``."""
@@ -139,6 +152,7 @@ class FakeLoader:
     speech: FakeSpeechEncoder = field(default_factory=FakeSpeechEncoder)
     text: FakeTextEncoder = field(default_factory=FakeTextEncoder)
     recognizers: tuple[FakeRecognizer, ...] = field(default_factory=lambda: (FakeRecognizer(),))
+    speakers: FakeSpeakerEncoder | None = None
 
     def speech_encoder(self, name: str) -> FakeSpeechEncoder:
         """The speech encoder."""
@@ -159,6 +173,10 @@ class FakeLoader:
         """The reader."""
         return FakeReader()
 
+    def speaker_encoder(self, name: str) -> FakeSpeakerEncoder:
+        """The speaker encoder."""
+        return self.speakers or FakeSpeakerEncoder()
+
     def release_idle(self, older_than_s: float) -> list[Any]:
         """Nothing is let go of."""
         return []
@@ -175,7 +193,8 @@ class FakeLoader:
 def fake_settings(data_dir: Path, models: FakeLoader, segmentation: Segmentation = SHORT) -> Settings:
     """Settings that name the models, and cut into short passages."""
     names = ",".join(one.name for one in models.recognizers) or "none"
-    return Settings(data_dir=data_dir, segmentation=segmentation, engines=EngineSettings(recognizer=names))
+    engines = EngineSettings(recognizer=names, speaker_encoder="fake" if models.speakers else "none")
+    return Settings(data_dir=data_dir, segmentation=segmentation, engines=engines)
 
 
 def open_fakes(data_dir: Path, models: FakeLoader, segmentation: Segmentation = SHORT) -> Service:

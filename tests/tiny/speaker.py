@@ -27,7 +27,7 @@ def save(folder: Path, inputs: str = INPUT) -> ModelCard:
     """Write the graph into a folder and return its card; ``inputs``: what it calls the mel bands."""
     folder.mkdir(parents=True, exist_ok=True)
     onnx.save(graph(inputs), folder / CARD.files[0].name)
-    return card_of_folder(folder.name, folder, "Apache-2.0")
+    return card_of_folder(folder.name, folder)
 
 
 def graph(inputs: str) -> onnx.ModelProto:

@@ -26,6 +26,8 @@ ALWAYS = (("text encoder", "all-MiniLM-L6-v2"), ("reader", "mini-reader"))
 )
 def test_what_is_used_are_the_named_models_and_what_they_need(recognizer: str, used: set[tuple[str, str]]) -> None:
     chosen = EngineSettings(recognizer=recognizer)
+    assert used_models(catalog(), chosen) == used | {("speaker encoder", "ge2e")}
+    chosen = EngineSettings(recognizer=recognizer, speaker_encoder="none")
     assert used_models(catalog(), chosen) == used
     known = known_models(catalog(), chosen)
     assert {(one.task, one.name) for one in known if one.is_used} == used

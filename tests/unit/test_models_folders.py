@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from speechsearch.domain.errors import ModelUnavailableError
+from speechsearch.cli_models import list_models
+from speechsearch.domain.errors import CapabilityError, ModelUnavailableError
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio
 from speechsearch.models import folders
 from speechsearch.models.catalog import Catalog, catalog
@@ -22,7 +23,7 @@ from speechsearch.models.transformers_asr import TransformersRecognizer
 from speechsearch.models.transformers_cards import QWEN3_ASR, QWEN3_LANGUAGES, factory_of
 from speechsearch.service.open import known_catalog, new_loader
 from speechsearch.service.settings import ModelSettings, Settings
-from tests.tiny import checkpoints, onnx_asr
+from tests.tiny import checkpoints, onnx_asr, speaker
 
 SOUND = Audio(np.sin(np.arange(2 * SAMPLE_RATE_HZ) ** 1.2 / 900).astype(np.float32) / 3)
 
@@ -34,6 +35,17 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     checkpoints.WAV2VEC2.save(folder / "letters")
     onnx_asr.CTC.save(folder / "graphs-int8")
     return folder
+
+
+def test_a_folder_with_a_graph_and_no_config_is_a_speaker_encoder(tmp_path: Path) -> None:
+    speaker.save(tmp_path / "models" / "voices")
+    known = known_catalog(Settings(data_dir=tmp_path / "data", models=ModelSettings(folder=str(tmp_path / "models"))))
+    assert isinstance(known, FolderCatalog) and known.refused == {}
+    card = known.catalog.get("speaker encoder", "voices")
+    loader = ModelLoader(known.catalog, tmp_path / "models", device="cpu")
+    assert loader.speaker_encoder("voices").encode([SOUND]).shape == (1, card.dim)
+    (tmp_path / "models" / "voices" / "other.onnx").write_bytes(b"x")
+    assert "has 2 ONNX graphs instead of one" in refused(tmp_path / "models")["voices"]
 
 
 def own(made: Path, tmp_path: Path, *names: str) -> Path:
@@ -57,6 +69,20 @@ def test_a_folder_is_a_model_by_its_name_and_nothing_else_is_typed(made: Path, t
     loader = new_loader(settings)
     for name in ("letters", "graphs-int8"):
         assert loader.recognizer(name).transcribe([SOUND])[0].recognizer == name
+
+
+def test_models_list_says_why_a_folder_is_no_model(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = own(made, tmp_path, "letters")
+    (folder / "holiday").mkdir()
+    monkeypatch.setenv("SPEECHSEARCH_MODELS__FOLDER", str(folder))
+    monkeypatch.setenv("SPEECHSEARCH_DATA_DIR", str(tmp_path / "data"))
+    list_models()
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line.startswith("letters  (recognizer")]
+    (said,) = [line for line in lines if line.startswith("holiday  ")]
+    assert "is no model)" in said and "config.json" in said
 
 
 def test_a_readme_of_the_hub_says_licence_and_languages(made: Path, tmp_path: Path) -> None:
@@ -166,7 +192,10 @@ def test_canary_translates_and_parakeet_says_that_it_does_not(tmp_path: Path) ->
     german, english = (canary.transcribe([SOUND], language)[0] for language in ("de", None))
     assert (german.language, english.language) == ("de", "en")
     assert canary.translate([SOUND], "de")[0].language == "de"
-    with pytest.raises(Exception, match="does not translate"):
+    open_card = replace(cards[0], name="open", languages=())
+    with pytest.raises(CapabilityError, match="'open' does not know the language 'fr'"):
+        type(canary)(open_card, canary._model, 1).transcribe([SOUND], "fr")
+    with pytest.raises(CapabilityError, match="does not translate"):
         loader.model("recognizer", cards[1].name).translate([SOUND])
 
 

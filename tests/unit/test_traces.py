@@ -67,6 +67,27 @@ def test_a_deleted_collection_leaves_no_trace(service: Service, settings: Settin
     assert traces(settings.data_dir, words) == {}
 
 
+def test_a_forgotten_speaker_leaves_no_trace(service: Service, settings: Settings, tmp_path: Path) -> None:
+    voices = {one.recording_id: one for one in service.store.voices.of_speakers(
+        [one.speaker_id for one in service.speakers.all()])}  # fmt: skip
+    first, second = sorted(voices.values(), key=lambda one: one.key)[:2]
+    speaker = service.speakers.assign(first.recording_id, first.number)
+    service.speakers.name(speaker.speaker_id, "Bohuslava Z.")
+    service.speakers.assign(second.recording_id, second.number, speaker.speaker_id)
+    service.speakers.assign(second.recording_id, second.number)  # so it is remembered that this is not her
+    words = [b"Bohuslava Z.", speaker.speaker_id.encode(), first.vector.tobytes()[:64]]
+    assert {word for found in traces(settings.data_dir, words).values() for word in found} == set(words)
+    service.speakers.forget(speaker.speaker_id)
+    assert traces(settings.data_dir, words) == {}
+    save(settings.data_dir, tmp_path / "bucket")
+    assert traces(tmp_path / "bucket", words) == {}
+    assert service.browse.differences() == [] and service.manage.missing() == []
+    words = [second.vector.tobytes()[:64], second.recording_id.encode()]
+    assert traces(settings.data_dir, words)
+    service.manage.delete_recording(second.recording_id)
+    assert traces(settings.data_dir, words) == {}
+
+
 def test_a_large_index_forgets_when_it_is_closed(
     service: Service, settings: Settings, loader, monkeypatch: pytest.MonkeyPatch
 ) -> None:

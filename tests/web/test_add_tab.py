@@ -9,6 +9,7 @@ import pytest
 from speechsearch.api.job_routes import DatasetRequest, FeedRequest
 from speechsearch.domain.limits import Limits
 from speechsearch.domain.progress import Progress
+from speechsearch.jobs.queue import CATCH_UP
 from speechsearch.store import Job, JobFile
 from speechsearch.ui import add_tab, job_cards
 
@@ -88,6 +89,12 @@ def test_a_failed_job_says_why() -> None:
 def test_the_banner_names_the_samples() -> None:
     html = job_cards.banner(job(kind="samples"), Progress("ingest", "samples/s001.opus", 34, 67, 80.0, 12.0))
     assert "Indexing the sample collection: 34 of 67, 12 s left" in html
+
+
+def test_the_third_pass_is_named_and_is_no_reason_to_wait() -> None:
+    progress = Progress("speakers", "talk.wav", 1, 4, 30.0, 61.0)
+    assert "Hearing who speaks: talk.wav" in job_cards.card(job(kind=CATCH_UP), progress, [])
+    assert job_cards.hearing_banner(True, None) == '<p class="ss-calm">Sample collection ready. Hearing who speaks.</p>'
 
 
 def test_the_form_carries_the_limits_and_names_its_controls() -> None:

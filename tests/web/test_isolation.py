@@ -23,6 +23,7 @@ from speechsearch.api.identity import COOKIE, visitor_id
 from speechsearch.domain.assets import ASSETS
 from speechsearch.domain.visitors import Visitor, private
 from speechsearch.jobs.queue import JobQueue
+from speechsearch.library.third_pass import hear_speakers
 from speechsearch.service.open import Service
 from speechsearch.ui.page import build_page, mount
 from tests.conftest import copy_data
@@ -62,6 +63,9 @@ def house(tmp_path_factory: pytest.TempPathFactory, library_folder: Path, loader
         assert result.state == "indexed"
         (recording,) = service.browse.recordings(COLLECTION, OWNER)
         (passage, *_) = service.browse.passages_of(recording.recording_id, OWNER)
+        hear_speakers(service.library, recording.recording_id, lambda sound_s: None)
+        voice = service.speakers.of_recording(recording.recording_id, OWNER).voices[0]
+        service.speakers.name(voice.speaker.speaker_id, f"{SECRET}.voice", OWNER)
         jobs = JobQueue(service, runners(service, folder))  # not started, so that the task waits
         upload = folder / f"{SECRET}.wav"
         upload.write_bytes(b"x")
@@ -76,6 +80,9 @@ def house(tmp_path_factory: pytest.TempPathFactory, library_folder: Path, loader
             "recording_id": recording.recording_id,
             "passage_id": passage.passage_id,
             "job_id": job.job_id,
+            "model": "mini",
+            "speaker_id": voice.speaker.speaker_id,
+            "number": str(voice.number),
             "id": recording.recording_id,
             "name": COLLECTION,
             "collection": COLLECTION,
@@ -120,12 +127,19 @@ def request_of(route: APIRoute, values: dict[str, str]) -> tuple[str, dict[str, 
     body = {
         name: values.get(name, SECRET + "-2") for name in ("name", "title", "description", "collection", "passage_id")
     }
-    return path, query, body | {"new_name": "taken", "question": "?", "relevance": 1, "engine": "hybrid", "rank": 1}
+    speaker = {"speaker_id": values["speaker_id"], "into": values["speaker_id"], "recording_ids": [values["id"]]}
+    return (
+        path,
+        query,
+        body | speaker | {"new_name": "taken", "question": "?", "relevance": 1, "engine": "hybrid", "rank": 1},
+    )
 
 
 def everything_of(house: House) -> str:
     store = house.service.library.store
-    said = [store.recordings.find(), store.jobs.find(), [one.name for one in store.collections.summaries()]]
+    owner = store.voices.of_owner(OWNER.visitor_id, house.service.library.makers.speaker_encoder.fingerprint)
+    voices = [(one.key, one.speaker_id) for one in owner], store.voices.named(OWNER.visitor_id)
+    said = [store.recordings.find(), voices, store.jobs.find(), [one.name for one in store.collections.summaries()]]
     return repr(said)
 
 
@@ -136,6 +150,8 @@ def test_the_owner_is_given_what_the_other_is_not(house: House, other: TestClien
         assert other.get(address).status_code == 404
         assert SECRET in owner.get("/api/v1/search", params={"q": SECRET, "k": 20}).text
         assert SECRET in owner.get("/api/v1/recordings").text
+        assert f"{SECRET}.voice" in owner.get("/api/v1/speakers").text
+        assert f"{SECRET}.voice" in owner.get(f"/api/v1/recordings/{house.values['recording_id']}/speakers").text
 
 
 def test_no_route_shows_or_changes_what_is_the_others(house: House, other: TestClient) -> None:
@@ -150,7 +166,9 @@ def test_no_route_shows_or_changes_what_is_the_others(house: House, other: TestC
             tried += 1
             where = f"{method} {path} {query}: {answer.status_code} {answer.text[:300]}"
             assert answer.status_code < 500, where
-            is_theirs = any(f"{{{name}" in route.path for name in ("recording_id", "passage_id", "job_id"))
+            is_theirs = any(
+                f"{{{name}" in route.path for name in ("recording_id", "passage_id", "job_id", "speaker_id")
+            )
             assert not is_theirs or answer.status_code in (403, 404, 405, 415, 422), where
             # What the other has asked for may be repeated to him; what was found may not.
             said = answer.text.replace(f"{SECRET}-2", "").replace(f'value="{SECRET}"', "")
@@ -187,6 +205,7 @@ def test_no_event_of_the_page_tells_of_what_is_the_others(house: House, other: T
         assert f"{SECRET}." not in said, function.name
         assert OWNER.visitor_id not in said, function.name
         assert house.values["recording_id"] not in said, function.name
+        assert house.values["speaker_id"] not in said, function.name
     assert tried > 5
 
 

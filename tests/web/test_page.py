@@ -76,7 +76,7 @@ def test_page_is_served_beside_the_routes(client) -> None:
 
 def test_a_programs_search_goes_through_the_queue(client, page) -> None:
     (index,) = events(page, "search")
-    message = call(client, index, [QUESTION, "hybrid", 2, ""])
+    message = call(client, index, [QUESTION, "hybrid", 2, "", ""])
     assert message["success"] is True
     (found,) = message["output"]["data"]
     assert [hit["rank"] for hit in found["hits"]] == [1, 2]
@@ -84,7 +84,7 @@ def test_a_programs_search_goes_through_the_queue(client, page) -> None:
 
 def test_failures_show_our_words_and_nobody_elses(client, page, service, monkeypatch: pytest.MonkeyPatch) -> None:
     (index,) = events(page, "search")
-    wrong = call(client, index, [QUESTION, "none", 2, ""])
+    wrong = call(client, index, [QUESTION, "none", 2, "", ""])
     assert wrong["success"] is False
     assert "engine" in wrong["output"]["error"]
 
@@ -92,7 +92,7 @@ def test_failures_show_our_words_and_nobody_elses(client, page, service, monkeyp
         raise RuntimeError("/home/ann/secret")
 
     monkeypatch.setattr(service, "search", broken)
-    assert "secret" not in json.dumps(call(client, index, [QUESTION, "hybrid", 2, ""]))
+    assert "secret" not in json.dumps(call(client, index, [QUESTION, "hybrid", 2, "", ""]))
 
 
 def test_a_path_that_was_not_uploaded_is_refused(client, page, tone: Path) -> None:
@@ -161,4 +161,4 @@ def test_what_is_not_needed_is_off(client, page) -> None:
     assert configuration["show_error"] is False
     assert not configuration.get("is_space")
     named = {one["api_name"] for one in configuration["dependencies"] if one["api_visibility"] == "public"}
-    assert named == {"search", "compare", "collections", "ingest_status"}
+    assert named == {"search", "compare", "collections", "speakers", "ingest_status"}

@@ -36,6 +36,7 @@ TOOLS = {
     "search",
     "compare",
     "collections",
+    "speakers",
     "names",
     "names_heard",
     "ask",
@@ -203,7 +204,7 @@ def test_gradios_endpoints_answer_as_the_routes_do(address: str) -> None:
 
     client = Client(address, verbose=False, analytics_enabled=False)
     described = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
-    assert set(described) == {"/search", "/compare", "/collections", "/ingest_status"}
+    assert set(described) == {"/search", "/compare", "/collections", "/speakers", "/ingest_status"}
     types = [one["python_type"]["type"] for one in described["/search"]["parameters"]]
     assert types[0] == "str" and "int" in types
     found = client.predict(question=QUESTION, top_k=2, api_name="/search")

@@ -100,7 +100,7 @@ def test_another_visitors_collection_is_neither_offered_nor_searched(handlers: S
 def test_only_what_can_be_chosen_is_offered(handlers: SearchHandlers) -> None:
     collections, speakers, languages, *dates = handlers.narrowing(LOCAL)
     assert (collections["visible"], speakers["visible"], languages["visible"]) == (False, True, False)
-    assert "Bogumila Wojciechowska" in speakers["choices"]
+    assert ("Bogumila Wojciechowska (1 recording)", "Bogumila Wojciechowska") in speakers["choices"]
     assert all(date["visible"] for date in dates)
     assert not any("value" in update for update in (collections, speakers, languages, *dates))
 

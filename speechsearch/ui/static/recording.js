@@ -79,7 +79,10 @@ class Recording extends HTMLElement {
     const names = ["recording", "q", "engine", "t", "end"];
     const [id, question, engine, at, end] = names.map((name) => asked().get(name) ?? "");
     const known = this.article;
-    if (!id) return this.showList();
+    if (!id) {
+      if (asked().has("speaker")) this.named = { speaker: asked().get("speaker") };
+      return this.showList();
+    }
     const form = known?.querySelector("form");
     const isSame = known?.dataset.recording === id && form.q.value === question && (!engine || form.engine.value === engine);
     this.classList.add("ss-rec-open");
@@ -105,12 +108,15 @@ class Recording extends HTMLElement {
     this.chosen.replaceChildren();
     this.classList.remove("ss-rec-open");
     const turn = (this.listing = {});
-    const wanted = this.wanted;
+    // A speaker whom the address names counts until the filters show the name.
+    const wanted = { ...this.wanted, ...this.named };
     const html = await this.html("", wanted);
     if (this.listing !== turn) return;
     this.list.innerHTML = html;
     const filters = this.querySelector(".ss-rec-filters");
-    if (!isTyping && !filters.contains(document.activeElement)) filters.innerHTML = await this.html("/filters", wanted);
+    if (isTyping || (filters.contains(document.activeElement) && !this.named)) return;
+    filters.innerHTML = await this.html("/filters", wanted);
+    if (this.listing === turn) this.named = null;
   }
 
   // One bar every four pixels, from the peaks of the whole recording.
@@ -193,7 +199,7 @@ class Recording extends HTMLElement {
     const { player, line, length } = this;
     if (!player) return;
     const now = Math.min(player.currentTime, length);
-    line.style.setProperty("--at", `${(100 * now) / length}%`);
+    this.article.style.setProperty("--at", `${(100 * now) / length}%`);
     const button = this.querySelector(".ss-rec-play");
     const { play, pause } = texts.recording;
     if (button.classList.toggle("ss-playing", !player.paused) === (button.ariaLabel === play)) {
@@ -280,9 +286,19 @@ class Recording extends HTMLElement {
   }
 
   async unfolded(event) {
-    const place = event.target.matches(".ss-rec-all[open]") && event.target.querySelector("div:empty");
+    const { part } = event.target.dataset;
+    const place = part && event.target.open && event.target.querySelector(":scope > div:empty");
     if (!place) return;
-    place.innerHTML = await this.html(`/${this.article.dataset.recording}/passages`);
+    place.innerHTML = await this.html(`/${this.article.dataset.recording}/${part}`);
+    this.painted = "";
+    this.paint();
+  }
+
+  // The passages say who speaks: after a change of names they are asked for again.
+  async renew() {
+    const place = this.querySelector("[data-part=passages] > div");
+    if (place.closest("details").open) place.innerHTML = await this.html(`/${this.article.dataset.recording}/passages`);
+    else place.replaceChildren();
     this.painted = "";
     this.paint();
   }
