@@ -140,6 +140,8 @@ def body_of(route: Route, values: Mapping[str, str]) -> tuple[str, bytes]:
     given: dict[str, object] = {"session_hash": "x", "data": [], "fn_index": 0}
     if route.path.startswith("/api/v1/collections"):
         given = {"name": "new", "description": "of a test"} if route.method == "POST" else {"description": "changed"}
+    elif route.path == "/api/v1/ask":
+        given = {"question": "bees"}
     elif route.path == "/api/v1/names/heard":
         given = {"name": "samples", "passage_id": passage_id, "is_said": True}
     elif route.path == "/api/v1/names/table":

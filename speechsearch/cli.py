@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from speechsearch import (
+    cli_ask,
     cli_diarize,
     cli_edit,
     cli_exchange,
@@ -98,6 +99,7 @@ def filters_of(collection: str, speaker: list[str], language: list[str], date_fr
     return Filters((collection,) if collection else (), (), tuple(speaker), tuple(language), date_from, date_to)
 
 
+cli_ask.add_commands(app)
 cli_diarize.add_commands(app)
 cli_edit.add_commands(app)
 cli_exchange.add_commands(app)

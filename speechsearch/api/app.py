@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from starlette.routing import Route
 
 from speechsearch.api.accounts import Accounts
+from speechsearch.api.ask_routes import ask_routes
 from speechsearch.api.bodies import ErrorBody, HealthBody, IndexingBody
 from speechsearch.api.clip_routes import clip_routes
 from speechsearch.api.collection_routes import collection_routes, reindex_routes
@@ -88,6 +89,7 @@ def create_app(
     app.router.routes.append(Route("/mcp", tools))
     app.include_router(login_routes(access, " ".join(frame_ancestors)))
     app.include_router(search_routes(service))
+    app.include_router(ask_routes(service))
     app.include_router(export_routes(service))
     app.include_router(feedback_routes(service))
     app.include_router(clip_routes(service))

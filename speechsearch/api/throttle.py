@@ -12,6 +12,7 @@ VISITORS_AN_ADDRESS = 10
 COUNTED = (
     "/api/v1/search",
     "/api/v1/compare",
+    "/api/v1/ask",
     "/page/recordings",
     "/api/v1/export",
     "/api/v1/collections/export",

@@ -15,6 +15,7 @@ from pydantic import Field
 from starlette.types import Receive, Scope, Send
 
 from speechsearch.api.agent_tools import Found, reading_tools, task_tools
+from speechsearch.api.answer_bodies import AnswerBody
 from speechsearch.api.bodies import CollectionBody, ComparisonBody, NameBody, NameHeardBody, ResultsBody, SpeakerBody
 from speechsearch.api.identity import visitor_of
 from speechsearch.domain.question_syntax import SYNTAX
@@ -66,7 +67,7 @@ def tool_server(service: Service, jobs: JobQueue | None) -> FastMCP[Any]:
         except SpeechSearchError as error:
             raise ToolError(str(error)) from error
 
-    async def ask(function: Callable[[Visitor], Found]) -> Found:
+    async def for_visitor(function: Callable[[Visitor], Found]) -> Found:
         found: Found = await answer(function, visitor())
         return found
 
@@ -80,6 +81,14 @@ def tool_server(service: Service, jobs: JobQueue | None) -> FastMCP[Any]:
         """Find the passages of spoken recordings that answer a question, best first."""
         asked = query(question, top_k, collection, speaker)
         return ResultsBody.of(await answer(service.search.find, asked, engine, visitor()))
+
+    async def ask(question: Words, engine: str = default, collection: In = "", speaker: By = "") -> AnswerBody:
+        """Answer a question from the recordings: sentences that cite what is said, where and when, or "nothing found".
+
+        Every sentence is a quote, or a count of quotes. Nothing is answered from a model's memory.
+        """
+        asked = query(question, 1, collection, speaker)
+        return AnswerBody.of(await answer(service.ask.whole, asked, visitor(), engine))
 
     async def compare(
         question: Words,
@@ -114,8 +123,8 @@ def tool_server(service: Service, jobs: JobQueue | None) -> FastMCP[Any]:
         return [NameHeardBody.of(one) for one in found]
 
     engine_word = Annotated[str, Field(description=engines_said(service.search.cards()))]
-    own: tuple[Callable[..., Any], ...] = (search, compare, collections, speakers, names, names_heard)
-    for tool in (*own, *reading_tools(service, ask), *task_tools(service, jobs, ask)):
+    own: tuple[Callable[..., Any], ...] = (search, ask, compare, collections, speakers, names, names_heard)
+    for tool in (*own, *reading_tools(service, for_visitor), *task_tools(service, jobs, for_visitor)):
         chosen = [name for name in ("engine", "left", "right") if name in tool.__annotations__]
         tool.__annotations__.update(dict.fromkeys(chosen, engine_word))  # of this service's engines, so not in the text
         is_reading = not tool.__name__.startswith("add")

@@ -5,9 +5,12 @@ At most five methods each, no default behaviour. A model that cannot do a thing 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from speechsearch.domain.values import (
     Audio,
@@ -129,3 +132,50 @@ class SpeakerEncoder(Protocol):
 
     def encode(self, sounds: Sequence[Audio]) -> FloatMatrix:
         """Return one unit vector a sound, (sounds, dim) float32; a sound alone gives what it gives in a batch."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReadPassage:
+    """A passage as a reader has read it for a question, piece by piece: ``offsets`` (pieces, 2) int32, in characters.
+
+    ``starts``, ``ends`` (pieces,) float32: the log-odds that the answer begins, or ends, with a piece, against that
+    the passage has none. What a start and an end have together says how much more likely than nothing their span is.
+    """
+
+    offsets: NDArray[np.int32]
+    starts: NDArray[np.float32]
+    ends: NDArray[np.float32]
+
+
+class Reader(Protocol):
+    """Finds the answer to a question in texts."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A short text that changes when the same texts would be read otherwise."""
+
+    def read(self, question: str, passages: Sequence[str]) -> list[ReadPassage]:
+        """Return where in each passage the answer may begin and end, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a language model is told, and by whom."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class LanguageModel(Protocol):
+    """Writes on from messages."""
+
+    @property
+    def name(self) -> str:
+        """What people read: which model it is."""
+
+    def generate(self, messages: Sequence[Message], max_tokens: int, stop: Sequence[str] = ()) -> Iterator[str]:
+        """Yield the text that it writes, piece by piece, up to so many tokens or one of the texts to stop at.
+
+        Raises:
+            ModelUnavailableError: it cannot be asked.
+        """

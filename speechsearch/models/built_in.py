@@ -80,6 +80,26 @@ MINI_RECOGNIZER = ModelCard(
     needs=(("speech encoder", MINI.name),),
 )
 
+MINI_READER = ModelCard(
+    name="mini-reader",
+    task="reader",
+    factory="speechsearch.models.reader:load",
+    summary="the text encoder's last layers, trained to find the words that answer a question; English",
+    licence="Apache-2.0",
+    languages=("en",),
+    parameters_m=5.3,
+    memory_mb=25,
+    download_mb=5.4,
+    files=(
+        ModelFile(
+            "model.safetensors",
+            "1321c86b7a81a44180d1d7480e29aeb716255a709ad05df876ee0d8e05191ca2",
+            (Shipped("reader/model.safetensors"),),
+        ),
+    ),
+    needs=(("text encoder", ALL_MINILM_L6_V2.name),),
+)
+
 POCKETSPHINX = ModelCard(
     name="pocketsphinx",
     task="recognizer",
@@ -137,5 +157,7 @@ WESPEAKER_RESNET34 = ModelCard(
     dim=256,
 )
 
-CARDS = (MINI, ALL_MINILM_L6_V2, MINI_RECOGNIZER, POCKETSPHINX, *WHISPER, *ONNX_ASR, *QWEN3_ASR, given.CARD, GE2E,
-         WESPEAKER_RESNET34)  # fmt: skip
+CARDS = (
+    MINI, ALL_MINILM_L6_V2, MINI_RECOGNIZER, MINI_READER, POCKETSPHINX, *WHISPER, *ONNX_ASR, *QWEN3_ASR, given.CARD,
+    GE2E, WESPEAKER_RESNET34,
+)  # fmt: skip

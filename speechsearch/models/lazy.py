@@ -9,6 +9,8 @@ from speechsearch.domain.errors import CapabilityError
 from speechsearch.domain.values import Audio, Channel, FloatMatrix, Query, SpokenWord, Transcript, Vector
 from speechsearch.models.base import (
     EncodedPassage,
+    Reader,
+    ReadPassage,
     Recognizer,
     SpeakerEncoder,
     SpeechEncoder,
@@ -97,3 +99,16 @@ class LazySpeakerEncoder:
         """Return one unit vector a sound, (sounds, dim) float32."""
         with self._slot.use() as model:
             return model.encode(sounds)
+
+
+class LazyReader:
+    """A reader that is loaded when first used."""
+
+    def __init__(self, slot: Slot[Reader]) -> None:
+        self._slot = slot
+        self.fingerprint = slot.card.fingerprint
+
+    def read(self, question: str, passages: Sequence[str]) -> list[ReadPassage]:
+        """Return where in each passage the answer may begin and end, in order."""
+        with self._slot.use() as model:
+            return model.read(question, passages)

@@ -17,12 +17,12 @@ from typing import Any
 
 from speechsearch.domain.errors import MissingDependencyError
 from speechsearch.domain.packages import package_version
-from speechsearch.models.base import Recognizer, SpeakerEncoder, SpeechEncoder, TextEncoder
+from speechsearch.models.base import Reader, Recognizer, SpeakerEncoder, SpeechEncoder, TextEncoder
 from speechsearch.models.card import ModelCard, Task
 from speechsearch.models.catalog import Catalog
 from speechsearch.models.device import Device, check_device, choose_device
 from speechsearch.models.files import FileFinder
-from speechsearch.models.lazy import LazyRecognizer, LazySpeakerEncoder, LazySpeechEncoder, LazyTextEncoder
+from speechsearch.models.lazy import LazyReader, LazyRecognizer, LazySpeakerEncoder, LazySpeechEncoder, LazyTextEncoder
 from speechsearch.models.slot import Slot
 
 
@@ -95,6 +95,10 @@ class ModelLoader:
     def speaker_encoder(self, name: str) -> SpeakerEncoder:
         """Return a speaker encoder, not loaded yet. Raises NotFoundError."""
         return LazySpeakerEncoder(self._slot("speaker encoder", name))
+
+    def reader(self, name: str) -> Reader:
+        """Return a reader, not loaded yet. Raises NotFoundError."""
+        return LazyReader(self._slot("reader", name))
 
     def model(self, task: Task, name: str) -> Any:
         """Return a model itself, loaded, for recipes and measurements that need more than its protocol.

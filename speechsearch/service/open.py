@@ -17,8 +17,10 @@ from speechsearch.index import VectorIndex, open_index
 from speechsearch.library.library import Library
 from speechsearch.library.makers import Makers
 from speechsearch.library.removal import recover
+from speechsearch.models.base import LanguageModel, Reader
 from speechsearch.models.baseline import Baseline
 from speechsearch.models.catalog import catalog
+from speechsearch.models.chat_endpoint import ChatEndpoint
 from speechsearch.models.device import on_gpu
 from speechsearch.models.folders import FolderCatalog, with_folder
 from speechsearch.models.load import ModelLoader
@@ -26,6 +28,7 @@ from speechsearch.models.transcripts import TranscriptEncoder
 from speechsearch.retrieval.calibration import read_calibrations
 from speechsearch.retrieval.engine_cards import engine_cards
 from speechsearch.retrieval.engines import build_engines
+from speechsearch.service.ask import Ask
 from speechsearch.service.browse import Browse
 from speechsearch.service.diarizer import Diarizer
 from speechsearch.service.exports import Export
@@ -47,9 +50,10 @@ Purpose = Literal["use", "check", "rebuild"]
 class Service:
     """One open data folder. Use as a context manager.
 
-    ``search`` answers questions, ``browse`` shows what there is, ``manage`` changes it, ``export`` takes it out,
-    ``feedback`` keeps judgements, ``speakers`` says who speaks, ``names`` keeps the list of names, ``names_heard`` says
-    where they were heard; ``transcriber`` writes down files that are not kept, ``diarizer`` says who speaks in them.
+    ``search`` finds passages, ``ask`` answers in sentences, ``browse`` shows what there is, ``manage`` changes it,
+    ``export`` takes it out, ``feedback`` keeps judgements, ``speakers`` says who speaks, ``names`` keeps the list of
+    names, ``names_heard`` says where they were heard; ``transcriber`` writes down files that are not kept, ``diarizer``
+    says who speaks in them.
     """
 
     def __init__(
@@ -74,6 +78,7 @@ class Service:
         self.names = MyNames(library, self.browse)
         self.speakers = Speakers(library, self.browse)
         self.search = Search(library, engines, self.browse, self._found, self.names, self.speakers)
+        self.ask = Ask(library, self.search, self.browse, reader_of(settings, loader), language_model_of(settings))
         self.names_heard = NamesHeard(library, self.names, engines, self.search.allowed)
         self.export = Export(library, self.browse, self.speakers)
         self.manage = Manage(library, self.browse)
@@ -212,6 +217,27 @@ def makers_of(settings: Settings, loader: ModelLoader) -> Makers:
         return Makers(loader.speech_encoder(engines.encoder), tuple(baselines), speaker_encoder)
     except NotFoundError as error:
         raise ConfigurationError(error.message, error.hint) from error
+
+
+def reader_of(settings: Settings, loader: ModelLoader) -> Reader:
+    """Return the reader that the settings name. Raises ConfigurationError: there is none of such a name."""
+    try:
+        return loader.reader(settings.engines.reader)
+    except NotFoundError as error:
+        raise ConfigurationError(error.message, error.hint) from error
+
+
+def language_model_of(settings: Settings) -> LanguageModel | None:
+    """Return what phrases answers; None for nothing. Raises ConfigurationError: an endpoint without its address."""
+    chosen = settings.language_model
+    if settings.engines.language_model == "none":
+        return None
+    if not chosen.url or not chosen.model:
+        raise ConfigurationError(
+            "The language model is an endpoint, but its address or its model's name is not set.",
+            "Set SPEECHSEARCH_LANGUAGE_MODEL__URL and SPEECHSEARCH_LANGUAGE_MODEL__MODEL.",
+        )
+    return ChatEndpoint(chosen.url, chosen.api_key.get_secret_value(), chosen.model)
 
 
 def index_of(settings: Settings, data_dir: Path, store: Store, makers: Makers, purpose: Purpose) -> VectorIndex:

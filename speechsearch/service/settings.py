@@ -105,12 +105,16 @@ class EngineSettings(Group):
     ``recognizer``: the baseline's; several with commas between are kept side by side and compared, the first is the
     baseline; "none" for no transcripts at all. ``text_encoder``: the baseline's, for transcripts and questions to them;
     the adapter's own comes with the speech encoder. ``speaker_encoder``: hears who speaks; "none" keeps no voices.
+    ``reader``: finds the words that answer a question. ``language_model``: what joins them to sentences: nothing, or a
+    server ("endpoint").
     """
 
     encoder: str = "mini"
     recognizer: str = "whisper-base"
     text_encoder: str = "all-MiniLM-L6-v2"
     speaker_encoder: str = "ge2e"
+    reader: str = "mini-reader"
+    language_model: Literal["none", "endpoint"] = "none"
     threads: int = Field(0, ge=0, description="CPU threads; 0 takes all")
 
     @property
@@ -127,6 +131,17 @@ class EngineSettings(Group):
         """
         names = (name.strip() for name in self.recognizer.split(","))
         return tuple(dict.fromkeys(name for name in names if name not in ("", "none")))
+
+
+class LanguageModelSettings(Group):
+    """A server with OpenAI's chat completions that joins the quotes of an answer; used if the engines name "endpoint".
+
+    ``url``: up to and with its version, for example http://127.0.0.1:8080/v1. What is quoted is sent there.
+    """
+
+    url: str = Field("", pattern=r"^(https?://\S+)?$")
+    api_key: SecretStr = SecretStr("")
+    model: str = ""
 
 
 class ModelSettings(Group):
@@ -167,6 +182,7 @@ class Settings(BaseSettings):
     limits: Limits = Limits()
     engines: EngineSettings = EngineSettings()
     models: ModelSettings = ModelSettings()
+    language_model: LanguageModelSettings = LanguageModelSettings()
 
 
 def is_on_space() -> bool:

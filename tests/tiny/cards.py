@@ -7,7 +7,7 @@ from pathlib import Path
 from speechsearch.models.card import Task
 from speechsearch.models.catalog import Catalog, catalog
 from speechsearch.models.load import ModelLoader
-from tests.tiny import bert, checkpoints, hubert, onnx_asr, speaker, whisper
+from tests.tiny import bert, checkpoints, hubert, onnx_asr, reader, speaker, whisper
 
 RECOGNIZERS = (
     checkpoints.WAV2VEC2,
@@ -21,7 +21,7 @@ RECOGNIZERS = (
     onnx_asr.RNNT,
     onnx_asr.AED,
 )
-FAMILIES = (bert, whisper, hubert, speaker, *RECOGNIZERS)
+FAMILIES = (bert, whisper, hubert, speaker, reader, *RECOGNIZERS)
 """``CARD`` lacks only the files, which ``save`` writes into a folder."""
 
 

@@ -13,12 +13,15 @@ from speechsearch.models.catalog import catalog
 from speechsearch.service.known_models import known_models, used_models
 from speechsearch.service.settings import EngineSettings
 
+ALWAYS = (("text encoder", "all-MiniLM-L6-v2"), ("reader", "mini-reader"))
+"""The adapter needs the first, answers both."""
+
 
 @pytest.mark.parametrize(
     ("recognizer", "used"),
     [
-        ("mini", {("speech encoder", "mini"), ("recognizer", "mini"), ("text encoder", "all-MiniLM-L6-v2")}),
-        ("none", {("speech encoder", "mini"), ("text encoder", "all-MiniLM-L6-v2")}),  # the adapter needs it
+        ("mini", {("speech encoder", "mini"), ("recognizer", "mini"), *ALWAYS}),
+        ("none", {("speech encoder", "mini"), *ALWAYS}),
     ],
 )
 def test_what_is_used_are_the_named_models_and_what_they_need(recognizer: str, used: set[tuple[str, str]]) -> None:

@@ -39,6 +39,7 @@ TOOLS = {
     "speakers",
     "names",
     "names_heard",
+    "ask",
     "passage",
     "recordings",
     "transcript",

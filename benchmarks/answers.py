@@ -1,0 +1,285 @@
+"""Measure answers, on questions that were not in training: ``python -m benchmarks.answers DATA FOLDER``.
+
+DATA: the data for training and tests (FairytaleQA's test part, the last tenth of the SQuAD pairs). FOLDER: a data
+folder with the samples in "samples" and their transcripts. Writes the tables of docs/answers.md.
+
+EM and F1 as SQuAD has them (without articles and punctuation). A sentence "plays the answer" where the stretch that it
+cites covers at least half of the time in which the reference is said; the very words also where the two overlap by
+half of what they cover together.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from speechsearch.answers.check import support
+from speechsearch.answers.extract import extract, seconds
+from speechsearch.domain.answers import Answer
+from speechsearch.domain.assets import SAMPLES
+from speechsearch.domain.values import Filters, Query
+from speechsearch.evaluation.machine import describe_machine, peak_memory_bytes
+from speechsearch.models.base import Reader
+from speechsearch.service.open import Service, new_loader
+from speechsearch.service.settings import EngineSettings, Settings
+from speechsearch.text.sentences import sentences
+from speechsearch.training.answer_sets import parts_of
+from speechsearch.training.reader_data import (
+    PAIRS_TUNED_SHARE,
+    Asked,
+    Example,
+    answer_spans,
+    as_recognised,
+    f1,
+    fairytale_questions,
+    sentence_questions,
+    words_of,
+)
+
+DOCUMENT = Path(__file__).parents[1] / "docs" / "answers.md"
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+ARTICLES = ("a", "an", "the")
+PLAYED = 0.5
+
+
+def compared(text: str) -> list[str]:
+    """Return the words by which EM and F1 compare.
+
+    >>> compared("The 'old' Bridge.")
+    ['old', 'bridge']
+    """
+    return [word for word, _, _ in words_of(text) if word not in ARTICLES]
+
+
+@dataclass
+class Scores:
+    """EM, F1 and whatever else is counted, of one way of answering."""
+
+    exact: list[bool] = field(default_factory=list)
+    f1: list[float] = field(default_factory=list)
+
+    def add(self, found: str, wanted: str) -> None:
+        """Count an answer against its reference."""
+        self.exact.append(compared(found) == compared(wanted))
+        self.f1.append(f1(compared(found), compared(wanted)))
+
+    def row(self, name: str) -> str:
+        """Return a line of the table."""
+        return f"| {name} | {len(self.f1)} | {np.mean(self.exact):.3f} | {np.mean(self.f1):.3f} |"
+
+
+def read_section(reader: Reader, asked: Asked, is_recognised: bool) -> str:
+    """Return what the reader finds in a question's own section, read in passages; the likeliest span."""
+    best, found = -np.inf, ""
+    parts = [Example(asked.question, part.text) for part in parts_of(asked.section)]
+    texts = [(as_recognised(part) if is_recognised else part).text for part in parts]
+    for text, read in zip(texts, reader.read(asked.question, texts), strict=True):
+        one = extract(asked.question, text, read)
+        if one is not None and one.score > best:
+            best, found = one.score, text[slice(*one.span)]
+    return found
+
+
+def on_tales(reader: Reader, data: Path, count: int) -> list[str]:
+    """Return the lines of the table of given sections, and of sentences that answer."""
+    _, asked = fairytale_questions(data, "test")
+    literal = [one for one in asked if one.spans and not one.is_sentence]
+    chosen = random.Random(1).sample(literal, min(count, len(literal)))
+    lines = ["| section given | n | EM | F1 |", "|---|---|---|---|"]
+    for name, is_recognised in (("FairytaleQA test, as written", False), ("the same without punctuation", True)):
+        scores = Scores()
+        for one in chosen:
+            scores.add(read_section(reader, one, is_recognised), one.answer)
+        lines.append(scores.row(name))
+    _, sentence_asked = sentence_questions(data)
+    held_out = sentence_asked[int(len(sentence_asked) * PAIRS_TUNED_SHARE) :]
+    rights = [is_sentence_found(reader, one) for one in random.Random(1).sample(held_out, min(count, len(held_out)))]
+    lines += ["", f"The right sentence of five (SQuAD pairs, held out): {np.mean(rights):.3f} (n = {len(rights)})."]
+    return lines
+
+
+def is_sentence_found(reader: Reader, asked: Asked) -> bool:
+    """Say whether the sentence of an extract is the one that answers."""
+    (read,) = reader.read(asked.question, [asked.section.text])
+    one = extract(asked.question, asked.section.text, read)
+    return one is not None and any(one.span[0] < end and one.span[1] > start for start, end in asked.spans)
+
+
+@dataclass
+class Spoken:
+    """What was counted over the spoken samples."""
+
+    span: Scores = field(default_factory=Scores)
+    sentence: Scores = field(default_factory=Scores)
+    gold: Scores = field(default_factory=Scores)
+    is_right_recording: list[bool] = field(default_factory=list)
+    is_played: list[bool] = field(default_factory=list)
+    is_played_exactly: list[bool] = field(default_factory=list)
+    is_refused: list[bool] = field(default_factory=list)
+    is_rightly_refused: list[bool] = field(default_factory=list)
+    is_refused_without: list[bool] = field(default_factory=list)
+    supported: list[tuple[int, int]] = field(default_factory=list)
+    first_ms: list[float] = field(default_factory=list)
+    total_ms: list[float] = field(default_factory=list)
+
+
+def on_samples(service: Service, reader: Reader) -> tuple[list[str], list[str]]:
+    """Return the lines of the tables of the spoken samples, and every answer as a line."""
+    questions = [json.loads(line) for line in (SAMPLES / "questions.jsonl").read_text(encoding="utf-8").splitlines()]
+    texts = {
+        one["id"]: one["text"]
+        for one in map(json.loads, (SAMPLES / "passages.jsonl").read_text(encoding="utf-8").splitlines())
+    }
+    names = {one.recording_id: Path(one.file_name).stem for one in service.browse.recordings("samples")}
+    found, told = Spoken(), list[str]()
+    for one in questions[:2]:
+        service.ask.whole(Query(one["text"]))  # models are loaded
+    for one in questions:
+        answer = service.ask.whole(Query(one["text"]))
+        told.append(f"{one['text']} | {one['answer'] or '-'} | {answer.text}")
+        count(found, service, answer, one, names)
+        if one["answers"]:
+            others = tuple(recording_id for recording_id, name in names.items() if name not in one["answers"])
+            without = service.ask.whole(Query(one["text"], filters=Filters(recording_ids=others)))
+            found.is_refused_without.append(not without.is_found)
+            found.gold.add(in_gold(reader, one, [texts[name] for name in one["answers"]]), one["answer"])
+    return spoken_lines(found), told
+
+
+def in_gold(reader: Reader, question: dict[str, Any], texts: Sequence[str]) -> str:
+    """Return the likeliest span of the gold transcripts of the right recordings, read in passages."""
+    best, words = -np.inf, ""
+    for text in texts:
+        places = sentences(text)
+        parts = [text[places[at][0] : places[min(at + 4, len(places)) - 1][1]] for at in range(0, len(places), 4)]
+        for part, read in zip(parts, reader.read(question["text"], parts), strict=True):
+            one = extract(question["text"], part, read)
+            if one is not None and one.score > best:
+                best, words = one.score, part[slice(*one.span)]
+    return words
+
+
+def count(found: Spoken, service: Service, answer: Answer, question: dict[str, Any], names: dict[str, str]) -> None:
+    """Count an answer over the spoken samples."""
+    found.total_ms.append(answer.total_ms)
+    for sentence in answer.sentences:
+        if sentence.kind != "counted":
+            found.supported.append(support(sentence.text, [one.quote for one in sentence.citations]))
+    if not question["answers"]:
+        found.is_rightly_refused.append(not answer.is_found)
+        return
+    found.is_refused.append(not answer.is_found)
+    if not answer.is_found:
+        return
+    found.first_ms.append(answer.first_ms)
+    first, wanted = answer.sentences[0], str(question["answer"])
+    (cited, *_) = first.citations
+    marked = " ".join(first.text[slice(*place)] for place in first.marked)
+    found.span.add(marked, wanted)
+    found.sentence.add(first.text, wanted)
+    found.is_right_recording.append(names[cited.recording_id] in question["answers"])
+    gold = (
+        gold_times(service, str(question["text"]), wanted, cited.passage_id) if found.is_right_recording[-1] else None
+    )
+    if not found.is_right_recording[-1]:
+        found.is_played.append(False)
+        found.is_played_exactly.append(False)
+    elif gold is not None:
+        played = overlap(gold, (cited.start_s, cited.end_s))
+        words = (cited.words_start_s, cited.words_end_s)
+        together = max(gold[1], words[1]) - min(gold[0], words[0])
+        found.is_played.append(played / max(1e-6, gold[1] - gold[0]) >= PLAYED)
+        found.is_played_exactly.append(overlap(gold, words) / max(1e-6, together) >= PLAYED)
+
+
+def overlap(one: tuple[float, float], other: tuple[float, float]) -> float:
+    """Return how many seconds two stretches have in common.
+
+    >>> overlap((0.0, 3.0), (1.0, 5.0)), overlap((0.0, 1.0), (2.0, 3.0))
+    (2.0, 0.0)
+    """
+    return max(0.0, min(one[1], other[1]) - max(one[0], other[0]))
+
+
+def gold_times(service: Service, question: str, wanted: str, passage_id: str) -> tuple[float, float] | None:
+    """Return when a reference answer is said in a passage's recording, by the transcripts' words; None: unknown."""
+    recording_id = service.browse.passage(passage_id).recording_id
+    best: tuple[float, tuple[float, float]] = (0.0, (0.0, 0.0))
+    for passage, transcript in service.browse.transcribed(recording_id):
+        text = transcript.text if transcript else ""
+        spans, _ = answer_spans(text, question, wanted)
+        for span in spans[:1]:
+            likeness = f1(compared(text[slice(*span)]), compared(wanted))
+            start_s, end_s = seconds(text, transcript.words if transcript else (), span, passage.span.duration_s)
+            best = max(best, (likeness, (passage.span.start_s + start_s, passage.span.start_s + end_s)))
+    return best[1] if best[0] > 0 else None
+
+
+def spoken_lines(found: Spoken) -> list[str]:
+    """Return the tables of the spoken samples."""
+    supported, words = map(sum, zip(*found.supported, strict=True)) if found.supported else (0, 0)
+
+    def row(name: str, values: Sequence[float]) -> str:
+        return f"| {name} | {len(values)} | {np.mean(values):.3f} |" if values else f"| {name} | 0 | - |"
+
+    def times(name: str, values: Sequence[float]) -> str:
+        return f"| {name} | {len(values)} | {np.median(values):.0f} / {np.quantile(values, 0.95):.0f} ms |"
+
+    return [
+        "| samples, spoken | n | EM | F1 |",
+        "|---|---|---|---|",
+        found.span.row("words marked, of those answered"),
+        found.sentence.row("first sentence, of those answered"),
+        found.gold.row("words from the gold text of the right recordings"),
+        "",
+        "| samples, spoken | n | value |",
+        "|---|---|---|",
+        row("unanswerable: refused", found.is_rightly_refused),
+        row("answerable, but without the right recordings: refused", found.is_refused_without),
+        row("answerable: refused", found.is_refused),
+        row("first citation is of a right recording, of those answered", found.is_right_recording),
+        row("first citation plays the answer", found.is_played),
+        row("its very words overlap with the answer by half", found.is_played_exactly),
+        f"| content words of sentences that the quotes have | {words} | {supported / max(1, words):.3f} |",
+        times("first sentence after (median / 95 %)", found.first_ms),
+        times("whole answer after (median / 95 %)", found.total_ms),
+    ]
+
+
+def main(
+    data: Path,
+    folder: Path,
+    count: int = 300,
+    show: Annotated[Path | None, typer.Option(help="Write every answer here.")] = None,
+) -> None:
+    """Measure and write the tables."""
+    started = time.perf_counter()
+    settings = Settings(data_dir=folder, engines=EngineSettings(recognizer="whisper-base"))
+    loader = new_loader(settings)
+    reader = loader.reader(settings.engines.reader)
+    tables = [on_tales(reader, data, count)]
+    with Service.open(settings, loader=loader) as service:
+        spoken, told = on_samples(service, reader)
+    if show is not None:
+        show.write_text("\n".join(told) + "\n", encoding="utf-8")
+    head = (
+        f"{date.today()}, `python -m benchmarks.answers DATA FOLDER --count {count}`, {describe_machine()}; reader "
+        f"{reader.fingerprint}; peak memory {peak_memory_bytes() / 1e6:.0f} MB; {time.perf_counter() - started:.0f} s."
+    )
+    written = "\n\n".join([head, *("\n".join(lines) for lines in [*tables, spoken])])
+    before, _, rest = DOCUMENT.read_text(encoding="utf-8").partition(BEGIN)
+    DOCUMENT.write_text(f"{before}{BEGIN}\n{written}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+    print(written)
+
+
+if __name__ == "__main__":
+    typer.run(main)

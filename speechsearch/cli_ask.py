@@ -1,0 +1,68 @@
+"""The command that answers a question from the recordings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from speechsearch.cli_shared import Json, opened, put
+from speechsearch.domain.times import clock
+
+if TYPE_CHECKING:
+    from speechsearch.domain.answers import Answer, Citation
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add the command to the program's."""
+    app.command()(ask)
+
+
+def ask(
+    question: Annotated[str, typer.Argument(help="What you want to know; not needed with --audio.")] = "",
+    engine: Annotated[str, typer.Option(help="What finds the evidence; without it, the page's first choice.")] = "",
+    collection: Annotated[str, typer.Option("--collection", "-c", help="Ask only this collection.")] = "",
+    audio: Annotated[Path | None, typer.Option("--audio", help="A spoken question instead of a typed one.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Answer a QUESTION in sentences that recordings say, each with the second at which it is said."""
+    from speechsearch.domain.values import Filters, Query
+
+    with opened() as service:
+        spoken = service.search.query_audio(audio) if audio else None
+        filters = Filters((collection,) if collection else ())
+        found = service.ask.whole(Query(question, spoken, filters=filters), engine=engine)
+    if as_json:
+        put(found)
+    else:
+        print("\n".join(lines(found)))
+
+
+def lines(answer: Answer) -> Iterator[str]:
+    """Yield the answer, what it cites, and how it was made; where there is none, the nearest passages."""
+    for sentence in answer.sentences:
+        yield f"{sentence.text} {''.join(f'[{one.number}]' for one in sentence.citations)}"
+    if not answer.sentences:
+        yield answer.reason
+        for hit in answer.results.hits[:3]:
+            yield f"      {hit.recording.title}  {clock(hit.passage.span.start_s)}-{clock(hit.passage.span.end_s)}"
+    yield ""
+    yield from (cited(one) for sentence in answer.sentences for one in sentence.citations)
+    if answer.note:
+        yield f"      {answer.note}"
+    written = f", {answer.transcribed} written down now" if answer.transcribed else ""
+    yield f"      {answer.engine}: {answer.read} passages read{written}, {answer.total_ms:.0f} ms"
+
+
+def cited(one: Citation) -> str:
+    """Return a citation as a line: number, recording, when it is said, by whom, how likely it answers.
+
+    >>> from speechsearch.domain.answers import Citation
+    >>> cited(Citation(1, "r", "p", 61.0, 64.5, 62.0, 63.0, "So it was.", "Bridges", speaker="Ann", likelihood=0.8))
+    ' [1]  Bridges  0:01:01.0-0:01:04.5  Ann   80%'
+    """
+    about = "  ".join(filter(None, (one.speaker, one.date)))
+    likely = "" if one.likelihood is None else f"  {one.likelihood:4.0%}"
+    return f" [{one.number}]  {one.title}  {clock(one.start_s)}-{clock(one.end_s)}  {about}{likely}"

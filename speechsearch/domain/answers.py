@@ -1,0 +1,104 @@
+"""An answer from recordings, sentence by sentence, and each with the sound that says it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from speechsearch.domain.values import Results
+
+SentenceKind = Literal["quote", "counted", "phrased"]
+"""Said so in a recording; counted or listed by the program; put into words by a language model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A stretch of a recording that an answer stands on, in seconds from the recording's start.
+
+    ``quote``: the sentence that is said there, as the recogniser wrote it; ``words_start_s``, ``words_end_s``: the very
+    words in it that answer. ``likelihood``: the calibrated chance that it answers,
+    None where that was never measured.
+    """
+
+    number: int
+    recording_id: str
+    passage_id: str
+    start_s: float
+    end_s: float
+    words_start_s: float
+    words_end_s: float
+    quote: str
+    title: str
+    collection: str = ""
+    speaker: str = ""
+    date: str = ""
+    likelihood: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence of an answer with what it cites, at least one.
+
+    ``marked``: where the sentence has the very words that answer, as (start, end) of characters.
+    """
+
+    text: str
+    citations: tuple[Citation, ...]
+    kind: SentenceKind = "quote"
+    marked: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """What was found and is read for the answer; the first event. ``question``: as it was understood or heard."""
+
+    question: str
+    results: Results
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """The whole answer; the last event. Without sentences nothing was found, and ``reason`` says so in words.
+
+    ``note``: what else is to be known, for example that a language model could not be asked.
+
+    ``likelihood``: the calibrated chance that the first sentence answers; None where that was never measured.
+    ``language_model``: who put it into words; empty where it is quotes. ``transcribed``: so many passages were written
+    down for it. ``first_ms``, ``total_ms``: from the question to the first sentence, and to the end.
+    """
+
+    question: str
+    engine: str
+    sentences: tuple[Sentence, ...] = ()
+    reason: str = ""
+    note: str = ""
+    likelihood: float | None = None
+    reader: str = ""
+    language_model: str = ""
+    read: int = 0
+    transcribed: int = 0
+    first_ms: float = 0.0
+    total_ms: float = 0.0
+    results: Results = field(default_factory=lambda: Results("", (), False, 0.0, 0.0))
+
+    @property
+    def is_found(self) -> bool:
+        """Whether the recordings answer.
+
+        >>> Answer("Why?", "all").is_found
+        False
+        """
+        return bool(self.sentences)
+
+    @property
+    def text(self) -> str:
+        """The sentences in a row, or why there is none.
+
+        >>> Answer("Why?", "all", reason="Nothing was found.").text
+        'Nothing was found.'
+        """
+        return " ".join(one.text for one in self.sentences) or self.reason
+
+
+AnswerEvent = Evidence | Sentence | Answer
+"""What a question is answered with, in order: the evidence, sentence by sentence, and the whole."""

@@ -1,0 +1,254 @@
+"""Questions that are answered in sentences, each with the sound that says it, or honestly not.
+
+The evidence is what a search finds. A reader looks in its transcripts for the words that answer; a passage that has no
+transcript yet is written down now, only that passage, and nothing of it is kept in the library.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from speechsearch.answers.compose import Cited, compose
+from speechsearch.answers.extract import Extract, extract, mention, seconds
+from speechsearch.answers.phrase import MOST_TOKENS, messages, phrased
+from speechsearch.answers.question_kind import Kind, kind_of, topic_of
+from speechsearch.answers.refuse import BY_SCORE, read_refusal
+from speechsearch.domain.answers import Answer, AnswerEvent, Citation, Evidence, Sentence
+from speechsearch.domain.errors import (
+    CapabilityError,
+    DecodeError,
+    EmptyQueryError,
+    ModelUnavailableError,
+    NotFoundError,
+)
+from speechsearch.domain.values import Audio, Hit, Query, Transcript
+from speechsearch.domain.visitors import LOCAL, Visitor, shown_name
+from speechsearch.library.library import Library
+from speechsearch.models.base import LanguageModel, Reader, Recognizer
+from speechsearch.service.browse import Browse
+from speechsearch.service.search import Search, understood
+
+log = logging.getLogger(__name__)
+
+READ_FOR_A_FACT = 6
+READ_FOR_ALL = 40
+"""Passages: for a question that wants one thing, and for one that wants all of them."""
+WRITTEN_NOW = 3
+"""So many passages at most are written down for one question."""
+REMEMBERED = 256
+ABOUT: tuple[Kind, ...] = ("count", "recordings", "speakers")
+"""Questions about recordings rather than about what is said in them: searched and listed by their topic."""
+NOTHING = "I found nothing in these recordings about that."
+NOT_SURE = "I found nothing in these recordings that surely answers that. The nearest passages are listed."
+NO_TEXT = (
+    "The passages found have no transcript yet, and no recogniser is set that could make one "
+    "(SPEECHSEARCH_ENGINES__RECOGNIZER)."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A hit and what is said in it."""
+
+    hit: Hit
+    transcript: Transcript
+
+
+class Ask:
+    """Answers questions.
+
+    Args:
+        library: what is asked.
+        search: finds the evidence.
+        browse: gives the sound of passages that have no transcript.
+        reader: finds what answers in transcripts.
+        language_model: joins quotes to sentences; without one the quotes are the answer.
+    """
+
+    def __init__(
+        self,
+        library: Library,
+        search: Search,
+        browse: Browse,
+        reader: Reader,
+        language_model: LanguageModel | None = None,
+    ) -> None:
+        self._library, self._search, self._browse, self._reader = library, search, browse, reader
+        self._language_model = language_model
+        self._written: OrderedDict[tuple[str, str], Transcript] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def answer(self, query: Query, visitor: Visitor = LOCAL, engine: str = "") -> Iterator[AnswerEvent]:
+        """Yield the evidence, the sentences of the answer, and the whole answer, from what the visitor sees.
+
+        Raises:
+            EmptyQueryError: there is nothing to look for, or nothing was understood of a spoken question.
+            NotFoundError: there is no such engine or collection.
+            CapabilityError: the question is spoken, and no recogniser is set.
+        """
+        started = time.perf_counter()
+        asked = understood(query)
+        question = asked.text or self._heard(query)
+        kind = kind_of(question)
+        wanted = replace(query, top_k=READ_FOR_A_FACT if kind == "fact" else READ_FOR_ALL)
+        if kind in ABOUT and asked.text and not asked.has_demands:
+            wanted = replace(wanted, text=topic_of(question) or question)
+        results = self._search.find(wanted, engine, visitor)
+        yield Evidence(question, results)
+        read, transcribed = self._read(results.hits, visitor)
+        found = self._found(kind, question, read)
+        quotes = compose(kind, found) if found else []
+        phraser = self._language_model if kind == "fact" and quotes else None
+        sentences, note = joined(phraser, question, quotes)
+        first_ms = (time.perf_counter() - started) * 1000 if sentences else 0.0
+        yield from sentences
+        yield Answer(
+            question,
+            results.engine,
+            tuple(sentences),
+            reason="" if sentences else NOTHING if not results.hits else NOT_SURE if read else NO_TEXT,
+            note=note,
+            likelihood=found[0].citation.likelihood if found else None,
+            reader=self._reader.fingerprint,
+            language_model=phraser.name if phraser and not note else "",
+            read=len(read),
+            transcribed=transcribed,
+            first_ms=first_ms,
+            total_ms=(time.perf_counter() - started) * 1000,
+            results=results,
+        )
+
+    def whole(self, query: Query, visitor: Visitor = LOCAL, engine: str = "") -> Answer:
+        """Return the whole answer. Raises what ``answer`` does."""
+        *_, last = self.answer(query, visitor, engine)
+        assert isinstance(last, Answer)
+        return last
+
+    def _heard(self, query: Query) -> str:
+        """Return a spoken question in words."""
+        assert query.audio is not None, "a typed question that is empty was refused"
+        recognizer = self._recognizer()
+        if recognizer is None:
+            raise CapabilityError("A spoken question needs a recogniser to be answered.", "Type it, or set one.")
+        (said,) = recognizer.transcribe([query.audio])
+        if not said.text.strip():
+            raise EmptyQueryError("Nothing was understood of the spoken question.", "Say it again, or type it.")
+        return said.text.strip()
+
+    def _recognizer(self) -> Recognizer | None:
+        """Return what writes passages down: the first recogniser of the settings that hears."""
+        return next((one.recognizer for one in self._library.makers.baselines if not one.is_given), None)
+
+    def _read(self, hits: Sequence[Hit], visitor: Visitor) -> tuple[list[Read], int]:
+        """Return the hits that have words, in order, and how many of them were written down now."""
+        ids, found = [hit.passage.passage_id for hit in hits], dict[str, Transcript]()
+        for baseline in self._library.makers.baselines:
+            missing = [one for one in ids if one not in found]
+            found |= self._library.store.transcripts.get(missing, baseline.name)
+        new = self._write([one for one in ids if one not in found], visitor)
+        found |= new
+        rows = [Read(hit, found[hit.passage.passage_id]) for hit in hits if hit.passage.passage_id in found]
+        return [one for one in rows if one.transcript.text.strip()], len(new)
+
+    def _write(self, passage_ids: Sequence[str], visitor: Visitor) -> dict[str, Transcript]:
+        """Return passage id -> transcript of the first passages, written down now or remembered."""
+        recognizer = self._recognizer()
+        if recognizer is None or not passage_ids:
+            return {}
+        keys = [(one, recognizer.fingerprint) for one in passage_ids[:WRITTEN_NOW]]
+        with self._lock:
+            found = {key[0]: self._written[key] for key in keys if key in self._written}
+        todo: list[tuple[str, str]] = []
+        sounds: list[Audio] = []
+        for key in keys:
+            if key[0] not in found:
+                try:
+                    sounds.append(self._browse.sound(key[0], visitor))
+                    todo.append(key)
+                except (NotFoundError, DecodeError) as error:  # deleted meanwhile, or its file is; the others are read
+                    log.warning("passage %s cannot be written down: %s", key[0], error)
+        said = recognizer.transcribe(sounds) if sounds else []
+        with self._lock:
+            self._written.update(zip(todo, said, strict=True))
+            while len(self._written) > REMEMBERED:
+                self._written.popitem(last=False)
+        return found | {key[0]: one for key, one in zip(todo, said, strict=True)}
+
+    def _found(self, kind: Kind, question: str, read: Sequence[Read]) -> list[Cited]:
+        """Return what answers, likeliest first: by what a reader finds, or by what recordings are about.
+
+        What the reader is surest of may come from any passage that was found; further answers, and recordings that are
+        about something, only from those of which the engine is confident.
+        """
+        if not read:
+            return []
+        if kind in ABOUT:
+            topic = topic_of(question)
+            about = [one for one in read if one.hit.is_confident]
+            extracts = [(one, mention(topic, one.transcript.text, heard_in(one.hit))) for one in about]
+            likely = [(one, found, one.hit.likelihood) for one, found in extracts if found]
+            return [cited(one, found, chance or 0.0, chance) for one, found, chance in likely]
+        fitted = read_refusal(self._reader.fingerprint)
+        is_calibrated = all(one.hit.likelihood is not None for one in read)
+        refusal = fitted if fitted and is_calibrated else BY_SCORE
+        texts = [one.transcript.text for one in read]
+        cases = []
+        for one, seen in zip(read, self._reader.read(question, texts), strict=True):
+            found = extract(question, one.transcript.text, seen)
+            if found is not None:
+                chance = refusal.chance(found, one.hit.likelihood)
+                if chance >= refusal.threshold:
+                    cases.append(
+                        (cited(one, found, chance, chance if refusal is fitted else None), one.hit.is_confident)
+                    )
+        cases.sort(key=lambda pair: -pair[0].chance)
+        return [one for place, (one, is_confident) in enumerate(cases) if place == 0 or is_confident]
+
+
+def joined(phraser: LanguageModel | None, question: str, quotes: list[Sentence]) -> tuple[list[Sentence], str]:
+    """Return the quotes in a language model's words as far as they say so, and what went wrong."""
+    if phraser is None:
+        return quotes, ""
+    try:
+        written = "".join(phraser.generate(messages(question, quotes), MOST_TOKENS))
+    except ModelUnavailableError as error:
+        return quotes, f"The language model could not be asked, so these are the quotes. {error.message}"
+    return phrased(written, quotes), ""
+
+
+def heard_in(hit: Hit) -> str:
+    """Return the words of the question that were heard in the sound of a passage."""
+    return " ".join(word.text for word in hit.heard)
+
+
+def cited(one: Read, found: Extract, chance: float, likelihood: float | None) -> Cited:
+    """Return an extract of a passage with its citation, whose times are those of the recording.
+
+    ``likelihood``: the chance, where it was measured.
+    """
+    hit, text, words = one.hit, one.transcript.text, one.transcript.words
+    passage, recording = hit.passage, hit.recording
+    begin_s, length_s = passage.span.start_s, passage.span.duration_s
+    start_s, end_s = seconds(text, words, found.sentence, length_s)
+    span_start_s, span_end_s = seconds(text, words, found.span, length_s)
+    citation = Citation(
+        0,
+        recording.recording_id,
+        passage.passage_id,
+        round(begin_s + start_s, 3),
+        round(begin_s + min(end_s, length_s), 3),
+        round(begin_s + span_start_s, 3),
+        round(begin_s + min(span_end_s, length_s), 3),
+        text[slice(*found.sentence)],
+        recording.title,
+        shown_name(recording.collection),
+        hit.speakers[0].label if hit.speakers else recording.speaker,
+        recording.date,
+        likelihood,
+    )
+    return Cited(found, text, citation, chance)

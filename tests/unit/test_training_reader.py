@@ -1,0 +1,125 @@
+"""The reader's recipe over a handful of questions: what it learns from, that it resumes, that what it writes loads."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from speechsearch.models.mini.packed import unpacked
+from speechsearch.models.reader import SpanNetwork, pairs_of
+from speechsearch.training import frozen
+from speechsearch.training.answer_sets import cases, pairs, tales
+from speechsearch.training.reader_data import (
+    PAIRS,
+    QUESTIONS,
+    SECTIONS,
+    Example,
+    as_recognised,
+    examples,
+    fairytale_questions,
+    sentence_questions,
+)
+from speechsearch.training.train_reader import main, targets_of
+from tests.tiny.fakes import FakeTextEncoder
+
+STORY = (
+    "Anna had golden hair. She lived in a hut by the sea. Her brother Bob caught fish every day. "
+    "One day a storm came. The boat was lost. "
+)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two sections of a story and questions of it, and six pairs, in the files' own forms."""
+    folder = tmp_path_factory.mktemp("data")
+    (folder / "qa").mkdir()
+    sections, questions = [], []
+    for split in ("train", "val"):
+        sections += [
+            {"story": split, "split": split, "section": "1", "text": STORY * 3},
+            {"story": split, "split": split, "section": "2", "text": "The king rode out. He met a dwarf in the wood."},
+        ]
+        questions += [
+            {"story": split, "split": split, "cor_section": "1", "question": "What hair had Anna?", "answer": "golden"},
+            {"story": split, "split": split, "cor_section": "2", "question": "Whom did he meet?", "answer": "a dwarf"},
+            {"story": split, "split": split, "cor_section": "1,2", "question": "Why?", "answer": "of two sections"},
+        ]
+    pairs = [f"the sentence number {number} is here .\twhich number is {number} ?" for number in range(6)]
+    for name, lines in (
+        (SECTIONS, map(json.dumps, sections)),
+        (QUESTIONS, map(json.dumps, questions)),
+        (PAIRS, pairs),
+    ):
+        with gzip.open(folder / name, "wt", encoding="utf-8") as file:
+            file.writelines(f"{line}\n" for line in lines)
+    return folder
+
+
+def test_questions_come_with_the_places_of_their_answers(data: Path) -> None:
+    known, asked = fairytale_questions(data, "train")
+    assert len(known.by_place) == 2 and len(asked) == 2  # one of two sections is left out
+    hair, dwarf = asked
+    assert {hair.section.text[start:end] for start, end in hair.spans} == {"golden"} and len(hair.spans) == 3
+    assert [dwarf.section.text[start:end] for start, end in dwarf.spans] == ["dwarf"]
+    paragraphs, pairs = sentence_questions(data)
+    assert [len(one.text.split(".")) - 1 for one in paragraphs.by_place.values()] == [5, 1]
+    assert pairs[1].section.text[slice(*pairs[1].spans[0])] == "the sentence number 1 is here." and pairs[1].is_sentence
+
+
+def test_examples_have_their_answer_or_none_and_are_reproducible(data: Path) -> None:
+    source = [(*fairytale_questions(data, "train"), 0.7), (*sentence_questions(data), 0.3)]
+    drawn = list(islice(examples(source, 0.3, seed=5), 60))
+    assert drawn == list(islice(examples(source, 0.3, seed=5), 60))
+    assert {bool(one.spans) for one in drawn} == {True, False}
+    for one in drawn:
+        for start, end in one.spans:
+            assert one.is_sentence or one.text[start:end].lower() in ("golden", "dwarf")
+    assert any(one.text == one.text.lower() and "." not in one.text for one in drawn)
+
+
+def test_targets_are_the_pieces_of_the_span_or_no_answer() -> None:
+    tokenizer = frozen.text_encoder().tokenizer
+    text = "She had golden hair."
+    for spans, is_sentence, starts, ends in (
+        (((8, 19),), False, ["golden"], ["hair"]),
+        (((0, 20),), True, ["she", "had", "golden", "hair", "."], ["she", "had", "golden", "hair", "."]),
+        ((), False, ["[CLS]"], ["[CLS]"]),
+    ):
+        (pair,) = pairs_of(tokenizer, "What hair?", text)
+        targets = targets_of(pair, Example("What hair?", text, spans, is_sentence), len(pair.ids))
+        found = [[tokenizer.id_to_token(pair.ids[place]) for place in np.flatnonzero(column)] for column in targets.T]
+        assert found == [starts, ends]
+    assert as_recognised(Example("?", "İ.")).text == "İ."  # whose small form is two letters
+
+
+def test_the_recipe_resumes_and_what_it_writes_is_a_reader(data: Path, tmp_path: Path, capsys) -> None:
+    main(data, tmp_path, tiny=True)
+    first = load_file(tmp_path / "model.safetensors")
+    assert "step 10 loss" in capsys.readouterr().out
+    main(data, tmp_path, tiny=True)  # there is nothing left to do
+    assert "step" not in capsys.readouterr().out
+    assert {name: one.shape for name, one in load_file(tmp_path / "model.safetensors").items()} == {
+        name: one.shape for name, one in first.items()
+    }
+    encoder = frozen.text_encoder()
+    network = SpanNetwork(encoder.bert.config, layers=1)
+    network.load_state_dict(unpacked(first))
+    before = encoder.bert.encoder.layer[-1].output.dense.weight
+    assert not torch.equal(network.layers[0].output.dense.weight, before)  # it has learnt something
+
+
+def test_cases_are_asked_with_and_without_the_section_that_answers(data: Path) -> None:
+    found = list(cases(*tales(data, "val", 2), FakeTextEncoder()))
+    assert [case.is_answerable for case in found] == [True, False, True, False]
+    asked, known = pairs(data, 0.5, 1.0, 3)
+    assert {one.section for one in asked} <= set(known.by_place.values()) and len(known.by_place) == 2
+    for case in found + list(cases(asked, known, FakeTextEncoder())):
+        assert any(case.has_answer) == case.is_answerable
+        assert all(part.section.text[part.start :].startswith(part.text) for part in case.parts)

@@ -1,0 +1,106 @@
+"""Answers by the route: JSON and server-sent events, what is refused, what a visitor does not see."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from fastapi.testclient import TestClient
+
+from speechsearch.api import create_app
+from speechsearch.api.ask_routes import streamed
+from speechsearch.domain.errors import StoreError
+from speechsearch.domain.values import Query
+from speechsearch.domain.visitors import private
+
+QUESTION = "What did Wojciechowski say about the ferry and the bridge?"
+ASK = "/api/v1/ask"
+EVENTS = {"accept": "text/event-stream"}
+
+
+@pytest.fixture
+def client(service):
+    with TestClient(create_app(service)) as client:
+        yield client
+
+
+def events(text: str) -> list[tuple[str, dict]]:
+    """The names and bodies of server-sent events."""
+    found = []
+    for block in text.strip().split("\n\n"):
+        name, data = block.split("\n")
+        found.append((name.removeprefix("event: "), json.loads(data.removeprefix("data: "))))
+    return found
+
+
+def test_an_answer_cites_what_is_said_and_where(client, service) -> None:
+    body = client.post(ASK, json={"question": QUESTION, "collections": ["samples"]}).json()
+    assert body["question"] == QUESTION and body["engine"] == service.search.default()
+    assert body["nearest"] and body["read"] > 0 and body["searched_in"] and body["total_ms"] > 0
+    assert body["is_found"] == bool(body["sentences"]) and body["text"]
+    for sentence in body["sentences"]:
+        for cited in sentence["citations"]:
+            recording = service.browse.recording(cited["recording_id"])
+            assert cited["title"] == recording.title
+            assert 0 <= cited["start_s"] <= cited["words_start_s"] <= cited["words_end_s"] <= cited["end_s"]
+            assert client.get(cited["audio_url"].split("#")[0]).status_code == 200
+            assert f"t={cited['start_s']:.2f}" in cited["page_url"]
+            assert cited["quote"].lower() in sentence["text"].lower() + "."
+
+
+def test_events_are_the_same_answer(client) -> None:
+    whole = client.post(ASK, json={"question": QUESTION}).json()
+    answer = client.post(ASK, json={"question": QUESTION}, headers=EVENTS)
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    (first, evidence), *sentences, (last, done) = events(answer.text)
+    assert (first, last) == ("evidence", "done") and evidence["hits"]
+    assert [body for name, body in sentences if name == "sentence"] == done["sentences"] == whole["sentences"]
+
+
+def test_recordings_are_counted(client, service) -> None:
+    body = client.post(ASK, json={"question": "How many recordings mention the octopus?"}).json()
+    assert all(sentence["kind"] == "counted" for sentence in body["sentences"])
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"question": ""}, 422),
+        ({"question": "x" * 10_000}, 422),
+        ({}, 422),
+        ({"question": QUESTION, "unknown": 1}, 422),
+        ({"question": QUESTION, "from": "yesterday"}, 422),
+        ({"question": QUESTION, "collections": ["nowhere"]}, 404),
+        ({"question": QUESTION, "engine": "nobody"}, 404),
+    ],
+)
+@pytest.mark.parametrize("headers", [{}, EVENTS])
+def test_what_cannot_be_asked_is_refused_alike_in_both_forms(client, body, status, headers) -> None:
+    answer = client.post(ASK, json=body, headers=headers)
+    assert answer.status_code == status and answer.json()["code"] in ("input", "empty_query", "not_found")
+
+
+def test_private_collections_are_neither_read_nor_named(client, service) -> None:
+    service.library.rename_collection("samples", private("samples", "f" * 32))
+    body = client.post(ASK, json={"question": QUESTION}).json()
+    assert not body["is_found"] and body["nearest"] == [] and "nothing" in body["text"]
+    assert client.post(ASK, json={"question": QUESTION, "collections": ["samples"]}).status_code == 404
+
+
+def test_an_error_in_the_midst_is_an_event_and_says_no_more(service) -> None:
+    def broken():
+        yield next(service.ask.answer(Query(QUESTION)))
+        raise StoreError("The database is gone.", "Look at it.")
+
+    (first, _), (last, body) = events("".join(streamed(broken())))
+    assert (first, last) == ("evidence", "error")
+    assert body == {"code": "store", "message": "The database is gone.", "hint": "Look at it."}
+
+
+def test_questions_are_counted_as_searches_are(service) -> None:
+    limits = service.settings.limits.model_copy(update={"searches_a_minute": 1})
+    service.settings = service.settings.model_copy(update={"limits": limits})
+    with TestClient(create_app(service)) as client:
+        client.get("/health")
+        statuses = [client.post(ASK, json={"question": ""}).status_code for _ in range(2)]
+    assert statuses == [422, 429]
