@@ -30,7 +30,7 @@ from speechsearch.retrieval.engine_cards import engine_cards
 from speechsearch.retrieval.engines import build_engines
 from speechsearch.service.ask import Ask
 from speechsearch.service.browse import Browse
-from speechsearch.service.diarizer import Diarizer
+from speechsearch.service.diarizer import ENCODER, Diarizer
 from speechsearch.service.exports import Export
 from speechsearch.service.feedback import Feedback
 from speechsearch.service.found import FoundCounts
@@ -72,7 +72,8 @@ class Service:
             store.passages.tracks,
         )
         self.transcriber = transcriber_of(settings, loader)
-        self.diarizer = Diarizer(loader, settings.limits)
+        hearing = settings.engines.speaker_encoder if settings.engines.hears_speakers else ENCODER
+        self.diarizer = Diarizer(loader, settings.limits, hearing)
         self._found = FoundCounts(store)
         self.browse = Browse(settings, library, self._found)
         self.names = MyNames(library, self.browse)

@@ -66,9 +66,9 @@ def program(folder: Path, **settings: str) -> Iterator[str]:
 
 
 @contextmanager
-def running(folder: Path, least: int = 60) -> Iterator[str]:
+def running(folder: Path, least: int = 60, **settings: str) -> Iterator[str]:
     """Run the program over a data folder until its recordings, so many at least, are searchable; gives its address."""
-    with program(folder) as address:
+    with program(folder, **settings) as address:
         wait_for_recordings(address, least)
         yield address
 
