@@ -73,8 +73,9 @@ class CoverageTable:
 
     def _spoken(self, counted: Counted, keys: tuple[str, ...]) -> dict[str, Share]:
         """Return recording id -> what counts of it as some speakers', by the keys that the index has."""
-        if keys in counted.spoken:
-            return counted.spoken[keys]
+        kept = counted.spoken.get(keys)
+        if kept is not None:
+            return kept
         wanted, numbers_of = frozenset(keys), defaultdict[str, set[int]](set)
         for key in keys:
             recording, colon, number = key.rpartition(":")
@@ -89,11 +90,11 @@ class CoverageTable:
             elif numbers and recording_id in counted.heard:
                 parts[recording_id] = frozenset(numbers)
         found = self._library.store.voices.counts(parts)
-        shares = {one: Share(*found[one], numbers) for one, numbers in parts.items() if one in found}
+        shares = whole | {one: Share(*found[one], numbers) for one, numbers in parts.items() if one in found}
         if len(counted.spoken) >= MOST_KEPT:
             counted.spoken.clear()
-        counted.spoken[keys] = {**whole, **shares}
-        return counted.spoken[keys]
+        counted.spoken[keys] = shares
+        return shares
 
     def _have(self, recording_id: str, share: Share, channels: Sequence[str]) -> int:
         """Return how many passages of some voices have vectors in all channels, of a recording that not all have."""
