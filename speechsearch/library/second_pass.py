@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -97,14 +98,15 @@ class SecondPass:
 
         ``progress`` may raise to halt it.
         """
-        tasks = self.missing()
+        tasks = deque(self.missing())
         meter = PassMeter(sum(one.passages for one in tasks), progress)
         unusable: set[str] = set()
-        for task in tasks:
+        while tasks:
+            task = tasks.popleft()
             if task.maker in unusable:
                 continue
             try:
-                self._make(task, meter)
+                tasks.extendleft(reversed(self._make(task, meter)))
             except SpeechSearchError as error:
                 if isinstance(error, (MissingDependencyError, ModelUnavailableError)):
                     unusable.add(task.maker)  # said once, not of every recording
@@ -120,16 +122,18 @@ class SecondPass:
         names = [one.title for one in self._library.store.recordings.find() if one.recording_id == recording_id]
         return names[0] if names else recording_id[:12]
 
-    def _make(self, task: Missing, meter: PassMeter) -> None:
+    def _make(self, task: Missing, meter: PassMeter) -> list[Missing]:
+        """Make what is missing, and return what is missing after that and was not before."""
         if self._library.store.journal.entry(task.recording_id) is None:
-            return  # deleted meanwhile
+            return []  # deleted meanwhile
+        if task.maker == SPEAKERS:
+            return self._hear_speakers(task, meter)
         if task.maker == SOUND:
             self._make_sound(task.recording_id, meter)
-        elif task.maker == SPEAKERS:
-            self._hear_speakers(task, meter)
         else:
             (baseline,) = [one for one in self._library.makers.baselines if one.name == task.maker]
             self._make_transcripts(task.recording_id, baseline, meter)
+        return []
 
     def _make_sound(self, recording_id: str, meter: PassMeter) -> None:
         """Encode the passages of a recording that the present speech encoder has not."""
@@ -151,16 +155,10 @@ class SecondPass:
         """Write down the passages of a recording that a recogniser has not, and encode the transcripts."""
         store, recognizer = self._library.store, baseline.recognizer
         known = store.transcripts.of(recording_id, baseline.name, recognizer.fingerprint)
-        current = self._library.current_channels(recording_id)
-        has_vectors = [
-            store.passages.ids_with(recording_id, name) if name in current else set() for name in baseline.made_by
-        ]
-        ready = set.intersection(*has_vectors) & known.keys()
-        passages = store.passages.of(recording_id)
-        todo = [one for one in passages if one.passage_id not in ready]
+        todo = self._lacking(recording_id, baseline, known)
         recording = store.recordings.get(recording_id)
         if baseline.is_given:
-            shipped = transcripts_of(store.given.of(recording_id), passages)
+            shipped = transcripts_of(store.given.of(recording_id), store.passages.of(recording_id))
         else:
             shipped = written_before(recognizer.fingerprint)
         for texts, is_new in ((known, False), (shipped, True)):
@@ -176,21 +174,27 @@ class SecondPass:
             self._save_transcripts(recording_id, baseline, passages, texts, is_new=True)
             meter.add("transcribe", recording.title, len(batch), sum(sound.duration_s for sound in sounds))
 
-    def _hear_speakers(self, task: Missing, meter: PassMeter) -> None:
-        """Hear who speaks in a recording; what its new passages lack then is made at once."""
-        store, recording = self._library.store, self._library.store.recordings.get(task.recording_id)
-        before = meter.done
-        hear_speakers(
-            self._library, task.recording_id, lambda sound_s: meter.add("speakers", recording.title, 0, sound_s)
-        )
-        is_wanted, is_given = (
-            task.recording_id in store.transcripts.wanted(),
-            store.given.has_captions(task.recording_id),
-        )
-        for baseline in self._library.makers.baselines:
-            if is_given if baseline.is_given else is_wanted:
-                self._make_transcripts(task.recording_id, baseline, meter)
-        meter.add("speakers", recording.title, max(0, task.passages - (meter.done - before)), 0.0)
+    def _lacking(self, recording_id: str, baseline: Baseline, known: Collection[str]) -> list[Passage]:
+        """Return the passages of a recording that lack a transcript or its vectors; ``known``: those with a text."""
+        passages, current = self._library.store.passages, self._library.current_channels(recording_id)
+        has_vectors = [passages.ids_with(recording_id, name) if name in current else set() for name in baseline.made_by]
+        ready = set.intersection(*has_vectors).intersection(known)
+        return [one for one in passages.of(recording_id) if one.passage_id not in ready]
+
+    def _hear_speakers(self, task: Missing, meter: PassMeter) -> list[Missing]:
+        """Hear who speaks in a recording, and return what its new passages lack then."""
+        store, recording_id = self._library.store, task.recording_id
+        title = store.recordings.get(recording_id).title
+        hear_speakers(self._library, recording_id, lambda sound_s: meter.add("speakers", title, 0, sound_s))
+        is_wanted, is_given = recording_id in store.transcripts.wanted(), store.given.has_captions(recording_id)
+        found = []
+        for one in self._library.makers.baselines:
+            if is_given if one.is_given else is_wanted:
+                known = store.transcripts.of(recording_id, one.name, one.recognizer.fingerprint)
+                found.append(Missing(recording_id, one.name, len(self._lacking(recording_id, one, known))))
+        meter.expect(sum(one.passages for one in found))
+        meter.add("speakers", title, task.passages, 0.0)
+        return [one for one in found if one.passages]
 
     def _save_transcripts(
         self,
@@ -239,6 +243,10 @@ class PassMeter:
     def __init__(self, total: int, progress: ProgressCallback | None) -> None:
         self.done, self._total, self._progress = 0, total, progress
         self._sound_s, self._started = 0.0, time.monotonic()
+
+    def expect(self, passages: int) -> None:
+        """Count on so many passages more."""
+        self._total += passages
 
     def add(self, stage: str, name: str, passages: int, sound_s: float) -> None:
         """Count passages; the callback may raise."""
