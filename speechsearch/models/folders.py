@@ -2,9 +2,8 @@
 
 What it is, its files say: a Whisper of CTranslate2 has ``model.bin``, what onnx-asr decodes has ``*.onnx``, a
 checkpoint of transformers has ``config.json``, and so has a speech encoder like ``mini``; one graph alone is a speaker
-encoder. Licence and languages are
-those that the hub's ``README.md`` begins with, where there is one. What is not understood is told with the reason, and
-stops nothing.
+encoder. Licence and languages are those that the hub's ``README.md`` begins with, where there is one. What is not
+understood is told with the reason, and stops nothing.
 """
 
 from __future__ import annotations

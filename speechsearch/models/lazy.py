@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
-from speechsearch.domain.errors import CapabilityError
 from speechsearch.domain.values import Audio, Channel, FloatMatrix, Query, SpokenWord, Transcript, Vector
 from speechsearch.models.base import (
     EncodedPassage,
@@ -81,8 +80,7 @@ class LazyRecognizer:
 
     def translate(self, sounds: Sequence[Audio], language: str | None = None) -> list[Transcript]:
         """Return what is said in each passage, in English, in order. Raises CapabilityError: it cannot do that."""
-        if not self._slot.card.translates:
-            raise CapabilityError(f"The recognizer '{self.name}' does not translate.", "Choose a Whisper model.")
+        self._slot.card.check_translation()
         with self._slot.use() as model:
             return cast(Translator, model).translate(sounds, language)
 

@@ -14,7 +14,6 @@ from typing import Any, Literal
 from onnx_asr.loader import Manager
 from onnx_asr.utils import ModelLoadingError
 from onnxruntime import SessionOptions, get_available_providers
-from onnxruntime.capi import onnxruntime_pybind11_state as runtime
 
 from speechsearch.domain.errors import CapabilityError, ModelUnavailableError
 from speechsearch.domain.values import Audio, Transcript, Word
@@ -22,15 +21,13 @@ from speechsearch.models.card import ModelCard, primary_language
 from speechsearch.models.files import together
 from speechsearch.models.load import Located
 from speechsearch.models.onnx_asr_cards import CONFIG, INT8, kind_of, model_type
+from speechsearch.models.onnx_errors import ONNX_ERRORS
 from speechsearch.models.windows import Window, Written, transcribe_windows
 
 BATCH_WINDOWS = {"cpu": 1, "cuda": 8}
 TOKEN_S = 0.08
 """A token is said for about so long; the graphs say when it starts."""
 LAST_RESORT = "en"
-RUNTIME_ERRORS = (runtime.Fail, runtime.InvalidArgument, runtime.InvalidGraph, runtime.InvalidProtobuf,
-                  runtime.NoSuchFile, runtime.NotImplemented, runtime.RuntimeException)  # fmt: skip
-"""Of onnxruntime about a graph; they have no common kind."""
 
 
 def load(located: Located) -> OnnxAsrRecognizer:
@@ -51,7 +48,7 @@ def load(located: Located) -> OnnxAsrRecognizer:
         with together(located.files) as folder:
             manager = Manager(options, [provider])
             model = manager.create_asr(kind, folder, quantization=quantization, offline=True).with_timestamps()
-    except (ModelLoadingError, *RUNTIME_ERRORS, RuntimeError, ValueError, KeyError, OSError) as error:
+    except (ModelLoadingError, *ONNX_ERRORS, RuntimeError, ValueError, KeyError, OSError) as error:
         raise ModelUnavailableError(
             f"The recognizer '{card.name}' cannot be loaded: {error}.",
             "Install its files again, or set SPEECHSEARCH_MODELS__DEVICE=cpu.",
@@ -83,8 +80,7 @@ class OnnxAsrRecognizer:
         Raises:
             CapabilityError: the model does not translate, or does not know the language.
         """
-        if not self.card.translates:
-            raise CapabilityError(f"The recognizer '{self.name}' does not translate.", "Choose a multilingual Whisper.")
+        self.card.check_translation()
         return self._written(sounds, language, (), "translate")
 
     def _written(
@@ -106,6 +102,8 @@ class OnnxAsrRecognizer:
             try:
                 found = self._model.recognize([window.samples for window in windows], **how)
             except KeyError as error:  # of its vocabulary, where the card of a folder names no languages
+                if not how:
+                    raise
                 raise CapabilityError(
                     f"The recognizer '{self.name}' does not know the language '{spoken}'.", "Choose another model."
                 ) from error

@@ -14,7 +14,7 @@ from speechsearch.domain.errors import ModelUnavailableError
 from speechsearch.models.card import ModelCard, ModelFile, OnHub
 from speechsearch.models.files import sha256_of
 
-PACKAGE = "onnx-asr"
+PACKAGE, PINNED_VERSION = "onnx-asr", "0.12.0"
 FACTORY = "speechsearch.models.onnx_asr:load"
 VERSION = "1"
 """Of the decoding in ``onnx_asr.py``; raise it when that writes other words."""
@@ -107,6 +107,7 @@ def card_of_folder(name: str, folder: Path, sha256: Callable[[Path], str] = sha2
         memory_mb=size_mb,
         files=digests,
         package=PACKAGE,
+        pinned_version=PINNED_VERSION,
         revision=VERSION,
         translates=kind == TRANSLATING,
     )
@@ -135,6 +136,7 @@ def hub_card(
         download_mb=download_mb,
         files=tuple(ModelFile(file, digest, (OnHub(*hub, file),)) for file, digest in sha256.items()),
         package=PACKAGE,
+        pinned_version=PINNED_VERSION,
         revision=VERSION,
         translates=kind_of(sha256) == TRANSLATING,
     )

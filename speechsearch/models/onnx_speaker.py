@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from onnxruntime.capi import onnxruntime_pybind11_state as onnx_errors
 from transformers.audio_utils import mel_filter_bank
 
 from speechsearch.domain.errors import ModelUnavailableError
@@ -23,6 +22,7 @@ from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio, FloatMatrix
 from speechsearch.models.card import ModelCard, ModelFile
 from speechsearch.models.files import sha256_of
 from speechsearch.models.load import Located
+from speechsearch.models.onnx_errors import ONNX_ERRORS
 
 INPUT, OUTPUT = "feats", "embs"
 FRAME_SAMPLES, STEP_SAMPLES, SPECTRUM_SAMPLES = 400, 160, 512
@@ -31,15 +31,6 @@ PREEMPHASIS = 0.97
 SCALE = 1 << 15
 """Kaldi reads 16-bit numbers."""
 FLOOR = np.finfo(np.float32).eps
-ERRORS = (
-    onnx_errors.Fail,
-    onnx_errors.InvalidArgument,
-    onnx_errors.InvalidGraph,
-    onnx_errors.InvalidProtobuf,
-    onnx_errors.NoSuchFile,
-    onnx_errors.NotImplemented,
-)
-"""What onnxruntime says of a file that it cannot run; they have no name in common."""
 SHORTEST_SAMPLES = SAMPLE_RATE_HZ // 4
 """What is shorter is filled up with silence: the graphs pool over time, some in steps."""
 
@@ -138,7 +129,7 @@ def _session(path: Path, threads: int) -> Any:
     options.log_severity_level = 3
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except ERRORS as error:
+    except ONNX_ERRORS as error:
         raise ModelUnavailableError(
             f"{path} is no ONNX graph that can be opened: {error}.", "Export it again."
         ) from error

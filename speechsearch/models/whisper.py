@@ -20,7 +20,7 @@ from faster_whisper.tokenizer import Tokenizer
 from faster_whisper.transcribe import get_suppressed_tokens, merge_punctuations
 from numpy.typing import NDArray
 
-from speechsearch.domain.errors import CapabilityError, ModelUnavailableError
+from speechsearch.domain.errors import ModelUnavailableError
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio, Transcript
 from speechsearch.models.card import ModelCard, primary_language
 from speechsearch.models.files import together
@@ -108,8 +108,7 @@ class WhisperRecognizer:
             CapabilityError: the model does not know the language, or only English.
         """
         self.card.check_language(language)
-        if not self.card.translates:
-            raise CapabilityError(f"The recognizer '{self.name}' does not translate.", "Choose a multilingual Whisper.")
+        self.card.check_translation()
         return self._written(sounds, Wish(primary_language(language), "translate"))
 
     def _written(self, sounds: Sequence[Audio], wish: Wish) -> list[Transcript]:

@@ -25,6 +25,8 @@ from speechsearch.service.open import known_catalog, new_loader
 from speechsearch.service.settings import ModelSettings, Settings
 from tests.tiny import checkpoints, onnx_asr, speaker
 
+RECOGNIZERS = Path(__file__).parents[2] / "requirements-recognizers.txt"
+
 SOUND = Audio(np.sin(np.arange(2 * SAMPLE_RATE_HZ) ** 1.2 / 900).astype(np.float32) / 3)
 
 
@@ -204,6 +206,7 @@ def test_the_cards_of_the_hub_name_whole_sets_of_files() -> None:
         names = [file.name for file in card.files]
         assert names == files_of(kind_of(names, ["nemo-conformer-tdt"]), names, is_int8=True)
         assert all(file.sources for file in card.files) and card.package == "onnx-asr"
+        assert card.pip_line.removeprefix("python -m pip install ") in RECOGNIZERS.read_text(encoding="utf-8").split()
     for card in QWEN3_ASR:
         assert card.files[0].name == "model.safetensors" and card.takes_hotwords and not card.package
 
