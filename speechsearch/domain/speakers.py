@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,6 +72,26 @@ class RecordedSpeakers:
     turns: tuple[Turn, ...] = ()
 
 
+class TurnTable:
+    """Turns of a recording, of which those in a stretch of it are found without a look at all."""
+
+    def __init__(self, turns: Iterable[Turn]) -> None:
+        self.turns = sorted(turns)
+        self._starts = [turn.span.start_s for turn in self.turns]
+        self._longest_s = max((turn.span.duration_s for turn in self.turns), default=0.0)
+
+    def within(self, span: Span) -> list[Turn]:
+        """Return the turns that have a part of a stretch, by their starts.
+
+        >>> table = TurnTable([Turn(Span(0, 2), 1), Turn(Span(2, 3), 2), Turn(Span(3, 9), 1)])
+        >>> [turn.voice for turn in table.within(Span(2, 4))]
+        [2, 1]
+        """
+        first = bisect_left(self._starts, span.start_s - self._longest_s)
+        near = self.turns[first : bisect_left(self._starts, span.end_s)]
+        return [turn for turn in near if turn.span.shared_s(span) > 0]
+
+
 def voices_in(span: Span, turns: Sequence[Turn]) -> dict[int, float]:
     """Return the number of each voice that speaks in a span -> for how long, in seconds; who speaks most first.
 
@@ -80,7 +101,7 @@ def voices_in(span: Span, turns: Sequence[Turn]) -> dict[int, float]:
     """
     found: dict[int, float] = defaultdict(float)
     for turn in turns:
-        both_s = min(span.end_s, turn.span.end_s) - max(span.start_s, turn.span.start_s)
+        both_s = span.shared_s(turn.span)
         if both_s > 0:
             found[turn.voice] += both_s
     enough_s = min(HEARD_S, HEARD_SHARE * span.duration_s)

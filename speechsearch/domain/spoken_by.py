@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 
 from speechsearch.domain.segments import Segment
-from speechsearch.domain.speakers import Turn
+from speechsearch.domain.speakers import Turn, TurnTable
 from speechsearch.domain.values import Span
 
 
@@ -48,11 +47,8 @@ def label_of(voice: int) -> str:
 class Speaking:
     """Finds who speaks in a stretch of time."""
 
-    def __init__(self, turns: Sequence[Turn]) -> None:
-        """``turns``: by their starts."""
-        self._turns = turns
-        self._starts = [turn.span.start_s for turn in turns]
-        self._longest_s = max((turn.span.duration_s for turn in turns), default=0.0)
+    def __init__(self, turns: Iterable[Turn]) -> None:
+        self._table = TurnTable(turns)
 
     def voice(self, span: Span) -> int:
         """Return the voice that speaks longest in a stretch, or nearest to it; 0 where there are no turns.
@@ -60,24 +56,13 @@ class Speaking:
         >>> Speaking([Turn(Span(0, 2), 1), Turn(Span(1, 4), 2)]).voice(Span(1.5, 3.0))
         2
         """
-        first = bisect_left(self._starts, span.start_s - self._longest_s)
         heard_s: dict[int, float] = defaultdict(float)
-        for turn in self._turns[first : bisect_right(self._starts, span.end_s)]:
-            heard_s[turn.voice] += max(0.0, _common_s(turn.span, span))
-        best = max(heard_s, key=lambda voice: heard_s[voice], default=0)
-        if best and heard_s[best] > 0:
-            return best
-        nearest = max(self._turns, key=lambda turn: _common_s(turn.span, span), default=None)
+        for turn in self._table.within(span):
+            heard_s[turn.voice] += turn.span.shared_s(span)
+        if heard_s:
+            return max(heard_s, key=lambda voice: heard_s[voice])
+        nearest = max(self._table.turns, key=lambda turn: turn.span.shared_s(span), default=None)
         return nearest.voice if nearest else 0
-
-
-def _common_s(one: Span, other: Span) -> float:
-    """Return for how long both stretches last; less than 0: how far they are apart.
-
-    >>> _common_s(Span(0, 9), Span(2, 3)), _common_s(Span(0, 1), Span(3, 4))
-    (1, -2)
-    """
-    return min(one.end_s, other.end_s) - max(one.start_s, other.start_s)
 
 
 def _parts(segment: Segment, speaking: Speaking) -> Iterator[tuple[int, Segment]]:

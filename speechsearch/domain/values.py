@@ -42,6 +42,14 @@ class Span:
         """Length in seconds."""
         return self.end_s - self.start_s
 
+    def shared_s(self, other: Span) -> float:
+        """Return for how long both last, in seconds; less than 0: how far they are apart.
+
+        >>> Span(0, 9).shared_s(Span(2, 3)), Span(0, 1).shared_s(Span(3, 4))
+        (1, -2)
+        """
+        return min(self.end_s, other.end_s) - max(self.start_s, other.start_s)
+
 
 @dataclass(frozen=True, slots=True)
 class Recording:

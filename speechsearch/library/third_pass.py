@@ -14,7 +14,7 @@ from speechsearch import audio
 from speechsearch.diarization import SAME_PERSON, diarize
 from speechsearch.domain.captions import GIVEN
 from speechsearch.domain.errors import CapabilityError, InputError
-from speechsearch.domain.speakers import Diarization, Turn, checked_speaker_name
+from speechsearch.domain.speakers import Diarization, Turn, TurnTable, checked_speaker_name
 from speechsearch.domain.values import Audio, Passage, Recording, Transcript
 from speechsearch.domain.visitors import owner_of
 from speechsearch.library.intake import encoded
@@ -68,7 +68,8 @@ def cut_anew(
 ) -> list[StoredPassage] | None:
     """Return the passages of a recording, cut at pauses and turns; None where the cut stays as it is."""
     there = library.store.passages.of(recording.recording_id)
-    is_same = not before and all(len(parts_at_turns(one.span, turns)) == 1 for one in there)
+    table = TurnTable(turns)
+    is_same = not before and all(len(parts_at_turns(one.span, table.within(one.span))) == 1 for one in there)
     if is_same or library.segmentation.method == "none":
         return None
     return list(encoded(library, recording, library.media(recording.recording_id), turns=turns))

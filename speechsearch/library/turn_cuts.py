@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from speechsearch.domain.speakers import HEARD_S, Turn
+from speechsearch.domain.speakers import HEARD_S, Turn, TurnTable
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio, Passage, Span, Transcript, Word
 
 SHORTEST_S = 3.0
@@ -42,8 +42,9 @@ def parts_at_turns(span: Span, turns: Sequence[Turn]) -> list[Span]:
 
 def cut_at_turns(passages: Iterable[tuple[Span, Audio]], turns: Sequence[Turn]) -> Iterator[tuple[Span, Audio]]:
     """Yield passages and their sound, cut where the speaker changes."""
+    table = TurnTable(turns)
     for span, sound in passages:
-        for part in parts_at_turns(span, turns):
+        for part in parts_at_turns(span, table.within(span)):
             begin, end = (round((time_s - span.start_s) * SAMPLE_RATE_HZ) for time_s in (part.start_s, part.end_s))
             yield part, sound if part == span else Audio(sound.samples[begin:end])
 
@@ -59,8 +60,8 @@ def brought(said: Mapping[Passage, Transcript], passages: Sequence[Passage]) -> 
     """
     found = {}
     for one in passages:
-        parts = [(old, text) for old, text in said.items() if overlap_s(old.span, one.span) > ROUNDING_S]
-        written_s = sum(overlap_s(old.span, one.span) for old, _ in parts)
+        parts = [(old, text) for old, text in said.items() if old.span.shared_s(one.span) > ROUNDING_S]
+        written_s = sum(old.span.shared_s(one.span) for old, _ in parts)
         if written_s < one.span.duration_s - ROUNDING_S or any(text.text and not text.words for _, text in parts):
             continue
         pieces = [part_of(text, old.span, one.span) for old, text in sorted(parts, key=lambda part: part[0].span)]
@@ -100,8 +101,3 @@ def part_of(transcript: Transcript, old: Span, new: Span) -> Transcript:
     )
     text = transcript.text[kept[0][1] : kept[-1][2]].strip() if kept else ""
     return replace(transcript, text=text, words=words)
-
-
-def overlap_s(one: Span, other: Span) -> float:
-    """Return how much two spans share, in seconds."""
-    return max(0.0, min(one.end_s, other.end_s) - max(one.start_s, other.start_s))

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from speechsearch.domain.speakers import Turn, Voice
+from speechsearch.domain.speakers import Turn, TurnTable, Voice
 from speechsearch.domain.values import FloatMatrix
 from speechsearch.store.records import StoredVoice
 
@@ -119,11 +119,10 @@ def same_voices(before: Sequence[Turn], now: Sequence[Turn]) -> dict[int, int]:
     {2: 2}
     """
     shared: dict[tuple[int, int], float] = defaultdict(float)
+    table = TurnTable(before)
     for new in now:
-        for old in before:
-            both_s = min(new.span.end_s, old.span.end_s) - max(new.span.start_s, old.span.start_s)
-            if both_s > 0:
-                shared[new.voice, old.voice] += both_s
+        for old in table.within(new.span):
+            shared[new.voice, old.voice] += old.span.shared_s(new.span)
     new_s, old_s = speech_of(now), speech_of(before)
     return {new: old for (new, old), both_s in shared.items() if both_s > MOST_SHARED * max(new_s[new], old_s[old])}
 

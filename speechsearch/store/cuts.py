@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from speechsearch.domain.errors import InputError
-from speechsearch.domain.speakers import Turn, voices_in
+from speechsearch.domain.speakers import Turn, TurnTable, voices_in
 from speechsearch.domain.values import Passage, Span
 from speechsearch.store.database import delete_rows, rows_of
 from speechsearch.store.passages import write_encoded
@@ -77,7 +77,7 @@ def nearest(span: Span, passages: Sequence[Passage]) -> Passage | None:
     >>> nearest(Span(3, 6), [one, two]).passage_id, nearest(Span(9, 10), [one, two])
     ('two', None)
     """
-    shared = [min(span.end_s, one.span.end_s) - max(span.start_s, one.span.start_s) for one in passages]
+    shared = [span.shared_s(one.span) for one in passages]
     best = max(range(len(shared)), key=shared.__getitem__, default=None)
     return passages[best] if best is not None and shared[best] > 0 else None
 
@@ -91,13 +91,13 @@ def turns_of(connection: sa.Connection, recording_id: str) -> list[Turn]:
 
 def count_voices(connection: sa.Connection, recording_id: str, passages: Sequence[Passage]) -> None:
     """Write who speaks in a recording's passages, and for how long, by its turns."""
-    turns = turns_of(connection, recording_id)
+    turns = TurnTable(turns_of(connection, recording_id))
     of_recording = sa.select(PassageRow.passage_id).where(PassageRow.recording_id == recording_id)
     connection.execute(sa.delete(PassageVoiceRow).where(PassageVoiceRow.passage_id.in_(of_recording)))
     rows = [
         {"passage_id": one.passage_id, "number": number, "speech_s": speech_s}
         for one in passages
-        for number, speech_s in voices_in(one.span, turns).items()
+        for number, speech_s in voices_in(one.span, turns.within(one.span)).items()
     ]
     if rows:
         connection.execute(sa.insert(PassageVoiceRow), rows)
