@@ -1,4 +1,4 @@
-"""Measure recognisers: ``python -m benchmarks.asr SPEECH runs/asr [--models whisper-base,mini] [--most 100]``.
+"""Measure recognisers: ``python -m benchmarks.asr main SPEECH runs/asr [--models whisper-base,mini] [--most 100]``.
 
 SPEECH has a folder a set, with ``audio`` and ``transcripts.tsv`` (id, seconds, text). Measured for every recogniser
 that is installed, on every device: word error rate (utterances spread evenly over a set), real-time factor, processor
@@ -205,7 +205,9 @@ def main(
                     model, device, what, {name: one for name, one in found[what].items() if name != "key"}, flush=True
                 )
             lines.append(row(model, device, found))
-    command = f"python -m benchmarks.asr SPEECH {runs} --most {most} --minutes {minutes:g} --threads {threads}"
+    chosen = f" --models {models}" if models else ""
+    limits = f"--most {most} --minutes {minutes:g} --threads {threads}"
+    command = f"python -m benchmarks.asr main SPEECH {runs}{chosen} {limits}"
     about = f"{date.today()}, `{command}`, {machine}; n = {most} utterances a set:"
     text = document.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)

@@ -8,7 +8,6 @@ Prints Markdown tables with n and the machine.
 from __future__ import annotations
 
 import logging
-import resource
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,6 +25,7 @@ from speechsearch.diarization.pipeline import told_apart
 from speechsearch.diarization.windows import Encode, hear, windows_of
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio, FloatMatrix
 from speechsearch.evaluation import describe_machine
+from speechsearch.evaluation.machine import peak_memory_bytes
 from speechsearch.models.catalog import catalog
 from speechsearch.models.load import ModelLoader
 
@@ -183,7 +183,7 @@ def speed(mixture: Mixture, minutes: float, encode: Encode) -> str:
     spent_s, cpu_s = time.perf_counter() - began_s, time.process_time() - began_cpu_s
     duration_s = sum(one.duration_s for one in blocks)
     speech_s = sum(turn.span.duration_s for turn in found.turns)
-    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak_mib = peak_memory_bytes() / 2**20
     by_clock, by_cpu = duration_s / spent_s, duration_s / cpu_s
     return (
         f"{duration_s / 60:.0f} minutes of decoded sound, {speech_s / 60:.0f} of them speech: {spent_s:.1f} s by the "

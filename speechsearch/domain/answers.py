@@ -16,8 +16,7 @@ class Citation:
     """A stretch of a recording that an answer stands on, in seconds from the recording's start.
 
     ``quote``: the sentence that is said there, as the recogniser wrote it; ``words_start_s``, ``words_end_s``: the very
-    words in it that answer. ``likelihood``: the calibrated chance that it answers,
-    None where that was never measured.
+    words in it that answer. ``likelihood``: the calibrated chance that it answers, None where that was never measured.
     """
 
     number: int

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from speechsearch.text.question_words import content_stems
 from speechsearch.text.sentences import sentences
 from speechsearch.text.spoken import spoken_words
 from speechsearch.text.words import STOP_WORDS, stem
@@ -178,8 +179,7 @@ def answer_spans(text: str, question: str, answer: str) -> tuple[tuple[tuple[int
     best, span = _nearest(there, wanted)
     if best >= LIKE and size > 1:
         return (span,), False
-    said = {stem(word) for word in spoken_words(f"{question} {answer}") if word not in STOP_WORDS}
-    told = {stem(word) for word in spoken_words(answer) if word not in STOP_WORDS}
+    said, told = content_stems(f"{question} {answer}"), content_stems(answer)
 
     def likeness(place: tuple[int, int]) -> tuple[int, int]:
         stems = {stem(word) for word in spoken_words(text[place[0] : place[1]])}
