@@ -20,6 +20,9 @@ os.environ.setdefault("SPEECHSEARCH_ENGINES__RECOGNIZER", "mini")
 os.environ.setdefault("SPEECHSEARCH_ENGINES__SPEAKER_ENCODER", "none")
 """Before settings are read, here and in the processes that tests start: Whisper takes ten times as long, and who speaks
 is heard where a test is about that."""
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // WORKERS)))
+"""Before the libraries are loaded that compute: threads of several processes on one core wait for each other."""
 CHOSEN = ("s004", "s015", "s027", "s031", "s051", "s060", "s066")
 HOSTILE = "<script>alert(1)</script> \"quoted\" 'single' ${document.title} {{value}} \u202eדוגמה"
 HOSTILE_FILE = "s066"
@@ -76,6 +79,17 @@ def chosen_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         table.writerow(row)
     (folder / "metadata.csv").write_text(written.getvalue(), encoding="utf-8")
     return folder
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """PyTorch computes in one thread, and afterwards in as many as before."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @contextmanager

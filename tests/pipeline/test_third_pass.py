@@ -5,22 +5,31 @@ The models are fakes, and who speaks when is a script; library, store and index 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 import soundfile
 
 from speechsearch.domain.assets import SAMPLES
+from speechsearch.domain.errors import ModelUnavailableError
 from speechsearch.domain.limits import Segmentation
 from speechsearch.domain.progress import Progress
 from speechsearch.domain.speakers import Turn
-from speechsearch.domain.values import Filters, Query, Span
+from speechsearch.domain.values import Audio, Filters, Query, Span, Transcript
 from speechsearch.library import third_pass
 from speechsearch.library.turn_cuts import parts_at_turns
 from speechsearch.service.open import Service
-from tests.tiny.fakes import FakeLoader, FakeSpeakerEncoder, open_fakes, take_in
+from tests.tiny.fakes import FakeLoader, FakeRecognizer, FakeSpeakerEncoder, open_fakes, take_in
 from tests.tiny.voices import Script, acting
+
+
+class BrokenRecognizer(FakeRecognizer):
+    """Cannot be loaded."""
+
+    def transcribe(self, sounds: Sequence[Audio], *_: object) -> list[Transcript]:
+        raise ModelUnavailableError("The recognizer 'first' cannot be loaded.")
+
 
 CUT = Segmentation(shortest_s=5, longest_s=12)
 SCRIPTS: dict[int, Script] = {
@@ -174,6 +183,16 @@ def test_a_recording_that_cannot_be_heard_does_not_stop_the_others(
         assert len(service.store.voices.heard()) == 2 and len(service.manage.missing()) == 1
         script(SCRIPTS)
         assert list(service.manage.catch_up()) == [] == service.manage.missing()
+
+
+def test_a_recogniser_that_cannot_be_used_does_not_stop_hearing(tmp_path: Path, files: Path, script) -> None:
+    models = FakeLoader(recognizers=(BrokenRecognizer(),), speakers=FakeSpeakerEncoder())
+    with open_with(tmp_path / "data", models) as service:
+        take_in(service, files)
+        (failed,) = service.manage.catch_up()
+        assert "cannot be loaded" in failed.message, "told once, not of every recording"
+        assert len(service.store.voices.heard()) == 3
+        assert {one.maker for one in service.manage.missing()} == {"first"}
 
 
 def test_one_that_is_deleted_meanwhile_leaves_nothing(

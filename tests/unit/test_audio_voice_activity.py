@@ -34,11 +34,10 @@ def talk() -> np.ndarray:
 
 
 @needs_samples
-def test_spans_are_those_of_the_original_package(talk: np.ndarray) -> None:
+def test_spans_are_those_of_the_original_package(talk: np.ndarray, one_thread: None) -> None:
     import torch
     from silero_vad import get_speech_timestamps, load_silero_vad
 
-    torch.set_num_threads(1)
     theirs = get_speech_timestamps(torch.from_numpy(talk), load_silero_vad(onnx=True), speech_pad_ms=0)
     ours = list(speech_spans(blocks_of(talk, 30 * SAMPLE_RATE_HZ)))
     assert len(ours) > 5

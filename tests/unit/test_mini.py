@@ -37,7 +37,7 @@ from speechsearch.text.phonetic import expected_counts, ngram_codes, passage_ter
 from speechsearch.text.spoken import spoken_words
 from speechsearch.training.train_encoder import edit_distance
 
-torch.set_num_threads(1)
+pytestmark = pytest.mark.usefixtures("one_thread")
 SHIPPED = ASSETS / "mini"
 
 
