@@ -7,7 +7,6 @@ be another is taken for English.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
@@ -22,7 +21,7 @@ from speechsearch.models.files import together
 from speechsearch.models.load import Located
 from speechsearch.models.onnx_asr_cards import CONFIG, INT8, kind_of, model_type
 from speechsearch.models.onnx_errors import ONNX_ERRORS
-from speechsearch.models.windows import Window, Written, transcribe_windows
+from speechsearch.models.windows import Window, Written, begins_word, transcribe_windows
 
 BATCH_WINDOWS = {"cpu": 1, "cuda": 8}
 TOKEN_S = 0.08
@@ -128,6 +127,8 @@ def words_of(tokens: Sequence[str], starts_s: Sequence[float], window: Window) -
     >>> window = Window(0, 10.0, np.zeros(16_000, np.float32))
     >>> list(words_of([" he", "y", " ,", " you"], [0.1, 0.2, 0.3, 0.95], window))
     [Word(text='hey,', start_s=10.1, end_s=10.38), Word(text='you', start_s=10.95, end_s=11.0)]
+    >>> [word.text for word in words_of([" for", " $", "5", " ("], [0.1, 0.2, 0.3, 0.4], window)]
+    ['for', '$5', '(']
     """
     parts: list[tuple[str, float, float]] = []
     is_new = True
@@ -137,7 +138,7 @@ def words_of(tokens: Sequence[str], starts_s: Sequence[float], window: Window) -
         if not text:
             continue
         end_s = min(start_s + TOKEN_S, window.duration_s)
-        if parts and (not is_new or not re.match(r"\w", text)):
+        if parts and not (is_new and begins_word(text)):
             before, first_s, _ = parts[-1]
             parts[-1] = (before + text, first_s, end_s)
         else:

@@ -27,7 +27,7 @@ from speechsearch.models.card import ModelCard, primary_language
 from speechsearch.models.device import Device
 from speechsearch.models.files import together
 from speechsearch.models.load import Located
-from speechsearch.models.windows import Window, Written, is_loop, transcribe_windows
+from speechsearch.models.windows import Window, Written, begins_word, is_loop, transcribe_windows
 
 BATCH_WINDOWS = 8
 """On a graphics card."""
@@ -286,7 +286,7 @@ def timed(tokenizer: Any, tokens: Sequence[tuple[int, int, int]], frame_s: float
             continue
         is_new = is_new or piece == delimiter or piece.startswith(WORD_STARTS)
         text = "" if piece == delimiter else piece.lstrip("".join(WORD_STARTS)).removesuffix("</w>")
-        if text and (not found or (is_new and text[0].isalnum())):
+        if text and (not found or (is_new and begins_word(text))):
             found.append((text, first, last))
         elif text:
             found[-1] = (found[-1][0] + text, found[-1][1], last)

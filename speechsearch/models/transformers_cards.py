@@ -14,7 +14,7 @@ from speechsearch.domain.errors import ModelUnavailableError
 from speechsearch.models.card import ModelCard, ModelFile, OnHub
 from speechsearch.models.files import sha256_of
 
-VERSION = "1"
+VERSION = "2"
 """Of the decoding in ``transformers_asr.py`` and ``qwen3_asr.py``; raise it when that writes other words."""
 FACTORY, QWEN3_FACTORY = "speechsearch.models.transformers_asr", "speechsearch.models.qwen3_asr:load"
 SEQ2SEQ = frozenset(("whisper", "moonshine", "speech_to_text"))

@@ -23,6 +23,8 @@ SILENT = 1e-4
 """No sample of a silent window is larger (-80 dB of full scale): decoders make words up for it."""
 TICK_S = 0.02
 """No word is shorter."""
+OPENING = "\"'“‘«([{¿¡$€£¥#@"
+"""Signs with which a word may begin; others stay with the word before, also after a space."""
 LOOPING = 2.4
 """A text that zlib makes so many times smaller repeats itself (Whisper's own threshold)."""
 
@@ -144,6 +146,15 @@ def _inside(window: Window, written: Written) -> Written:
         for word in written.words
     ]
     return replace(written, window=window, words=words)
+
+
+def begins_word(text: str) -> bool:
+    """Return whether a piece of text after a space is the first one of a word.
+
+    >>> [begins_word(one) for one in ("you", "$5", "(", ",", "?")]
+    [True, True, True, False, False]
+    """
+    return text[0].isalnum() or text[0] in OPENING
 
 
 def is_loop(text: str) -> bool:
