@@ -17,9 +17,7 @@ from filelock import FileLock
 from speechsearch.domain.assets import SAMPLES
 
 os.environ.setdefault("SPEECHSEARCH_ENGINES__RECOGNIZER", "mini")
-os.environ.setdefault("SPEECHSEARCH_ENGINES__SPEAKER_ENCODER", "none")
-"""Before settings are read, here and in the processes that tests start: Whisper takes ten times as long, and who speaks
-is heard where a test is about that."""
+"""Before settings are read, here and in the processes that tests start: Whisper takes ten times as long."""
 WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // WORKERS)))
 """Before the libraries are loaded that compute: threads of several processes on one core wait for each other."""
