@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 BATCH_S = 90.0
 """Between two batches the pass can be halted."""
 SOUND, SPEAKERS = "", "who speaks"
+UNUSABLE = (MissingDependencyError, ModelUnavailableError)
+"""A model that fails so fails at every recording: that is said once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,9 @@ class SecondPass:
 
     def __init__(self, library: Library) -> None:
         self._library = library
+        self._maker = SOUND
+        """Which one works now: the third pass asks the recognisers, too."""
+        self._unusable: set[str] = set()
 
     def missing(self) -> list[Missing]:
         """Return what is to be made: the sound of all recordings first, then one recogniser after the other.
@@ -99,16 +104,17 @@ class SecondPass:
         """
         tasks = self.missing()
         meter = PassMeter(sum(one.passages for one in tasks), progress)
-        unusable: set[str] = set()
+        self._unusable.clear()
         for task in tasks:
-            if task.maker in unusable:
+            if task.maker in self._unusable:
                 continue
+            self._maker = task.maker
             try:
                 self._make(task, meter)
             except SpeechSearchError as error:
-                if isinstance(error, (MissingDependencyError, ModelUnavailableError)):
-                    unusable.add(task.maker)  # said once, not of every recording
-                log.warning("%s of recording %s: %s", task.maker or "sound", task.recording_id[:12], error)
+                if isinstance(error, UNUSABLE):
+                    self._unusable.add(self._maker)
+                log.warning("%s of recording %s: %s", self._maker or "sound", task.recording_id[:12], error)
                 yield Unmade(self._title(task.recording_id), str(error), task.recording_id)
             except Exception as error:  # a model may fail at one recording; the others are not to wait for that
                 log.exception("%s of recording %s", task.maker or "sound", task.recording_id[:12])
@@ -188,7 +194,8 @@ class SecondPass:
             store.given.has_captions(task.recording_id),
         )
         for baseline in self._library.makers.baselines:
-            if is_given if baseline.is_given else is_wanted:
+            if (is_given if baseline.is_given else is_wanted) and baseline.name not in self._unusable:
+                self._maker = baseline.name
                 self._make_transcripts(task.recording_id, baseline, meter)
         meter.add("speakers", recording.title, max(0, task.passages - (meter.done - before)), 0.0)
 

@@ -12,14 +12,15 @@ import pytest
 import soundfile
 
 from speechsearch.domain.assets import SAMPLES
+from speechsearch.domain.errors import ModelUnavailableError
 from speechsearch.domain.limits import Segmentation
 from speechsearch.domain.progress import Progress
 from speechsearch.domain.speakers import Turn
-from speechsearch.domain.values import Filters, Query, Span
+from speechsearch.domain.values import Filters, Query, Span, Transcript
 from speechsearch.library import third_pass
 from speechsearch.library.turn_cuts import parts_at_turns
 from speechsearch.service.open import Service
-from tests.tiny.fakes import FakeLoader, FakeSpeakerEncoder, open_fakes, take_in
+from tests.tiny.fakes import FakeLoader, FakeRecognizer, FakeSpeakerEncoder, open_fakes, take_in
 from tests.tiny.voices import Script, acting
 
 CUT = Segmentation(shortest_s=5, longest_s=12)
@@ -161,6 +162,46 @@ def test_without_a_speaker_encoder_nothing_is_heard(tmp_path: Path, files: Path)
         take_in(service, files)
         assert list(service.manage.catch_up()) == [] == service.manage.missing()
         assert service.store.voices.heard() == {} and service.speakers.all() == []
+
+
+def test_without_the_files_of_its_encoder_nothing_is_tried(
+    tmp_path: Path, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FakeLoader, "is_within_reach", lambda self, task, name: task != "speaker encoder")
+    with open_with(tmp_path / "data", FakeLoader(speakers=FakeSpeakerEncoder())) as service:
+        take_in(service, files)
+        assert list(service.manage.catch_up()) == [] == service.manage.missing()
+        assert not service.speakers.are_heard
+
+
+class Leaving(FakeRecognizer):
+    """Gives no times of words, so that a new cut is written down anew; is there until it is gone."""
+
+    is_gone = False
+
+    def transcribe(self, sounds, language=None, hotwords=()) -> list[Transcript]:
+        """The words alone."""
+        if self.is_gone:
+            raise ModelUnavailableError("The recogniser is gone.")
+        return [Transcript("words", self.name) for _ in sounds]
+
+
+@pytest.mark.parametrize("was_there", [False, True])
+def test_a_recogniser_that_is_gone_is_told_once_and_all_are_heard(
+    tmp_path: Path, files: Path, script, was_there: bool
+) -> None:
+    recognizer = Leaving()
+    if was_there:
+        with open_with(tmp_path / "data", FakeLoader(recognizers=(recognizer,))) as service:
+            take_in(service, files)
+            assert list(service.manage.catch_up()) == []
+    recognizer.is_gone = True
+    models = FakeLoader(recognizers=(recognizer,), speakers=FakeSpeakerEncoder())
+    with open_with(tmp_path / "data", models) as service:
+        take_in(service, files)
+        (failed,) = service.manage.catch_up()
+        assert failed.message == "The recogniser is gone."
+        assert len(service.store.voices.heard()) == len(SCRIPTS)
 
 
 def test_a_recording_that_cannot_be_heard_does_not_stop_the_others(
