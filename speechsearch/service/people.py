@@ -190,7 +190,7 @@ class Speakers:
             check_may_change(owner, visitor)
             voices = {one.number: one for one in self._voices.of(recording_id)}
             if number not in voices:
-                raise NotFoundError(f"The recording has no voice {number}.", "See: speechsearch speakers list")
+                raise NotFoundError(f"The recording has no voice {number}.", "See: speechsearch speakers in RECORDING")
             if speaker_id:
                 self._check_owner(speaker_id, owner, visitor)
             former, new_id = voices[number].speaker_id, speaker_id or str(uuid.uuid4())
