@@ -17,9 +17,7 @@ from filelock import FileLock
 from speechsearch.domain.assets import SAMPLES
 
 os.environ.setdefault("SPEECHSEARCH_ENGINES__RECOGNIZER", "mini")
-os.environ.setdefault("SPEECHSEARCH_ENGINES__SPEAKER_ENCODER", "none")
-"""Before settings are read, here and in the processes that tests start: Whisper takes ten times as long, and who speaks
-is heard where a test is about that."""
+"""Before settings are read, here and in the processes that tests start: Whisper takes ten times as long."""
 CHOSEN = ("s004", "s015", "s027", "s031", "s051", "s060", "s066")
 HOSTILE = "<script>alert(1)</script> \"quoted\" 'single' ${document.title} {{value}} \u202eדוגמה"
 HOSTILE_FILE = "s066"

@@ -44,8 +44,11 @@ def ask(address: str) -> dict:
 
 @contextmanager
 def program(folder: Path, **settings: str) -> Iterator[str]:
-    """Run the program over a data folder; gives its address. ``settings``: by their names without SPEECHSEARCH_."""
-    settings = {"DATA_DIR": str(folder), "SERVER__PORT": "0", **settings}
+    """Run the program over a data folder; gives its address. ``settings``: by their names without SPEECHSEARCH_.
+
+    Who speaks is heard only where the settings say so: it would go on under tests of other things.
+    """
+    settings = {"DATA_DIR": str(folder), "SERVER__PORT": "0", "ENGINES__SPEAKER_ENCODER": "none", **settings}
     environment = os.environ | {f"SPEECHSEARCH_{name}": value for name, value in settings.items()}
     lines: list[str] = []
     with subprocess.Popen(

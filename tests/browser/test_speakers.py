@@ -28,15 +28,14 @@ def address(loader, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where the program answers, over two conversations of the same two people and a talk of somebody else."""
     from ingest import discover, run
     from speechsearch.service.open import Service
-    from speechsearch.service.settings import EngineSettings, Settings
+    from speechsearch.service.settings import Settings
     from speechsearch.store import Job
 
     folder, sounds = tmp_path_factory.mktemp("folder") / "data", tmp_path_factory.mktemp("in")
     for title, readers in CONVERSATIONS.items():
         (sounds / f"{title}.wav").write_bytes(conversation(readers))
     shutil.copyfile(SAMPLES / "audio" / "s015.opus", sounds / "lecture.opus")
-    settings = Settings(data_dir=folder, engines=EngineSettings(recognizer="mini"))
-    with Service.open(settings, loader=loader) as service:
+    with Service.open(Settings(data_dir=folder), loader=loader) as service:
         found = discover([sounds], service.limits, tmp_path_factory.mktemp("workspace"))
         assert [one.state for one in run(service.manage, found, collection="talks")] == ["indexed"] * 3
         assert list(service.manage.catch_up()) == []

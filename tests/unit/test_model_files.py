@@ -47,7 +47,11 @@ CARDS = (
 @pytest.fixture(autouse=True)
 def known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPEECHSEARCH_DATA_DIR", str(tmp_path / "data"))
-    known = [one for one in catalog().cards if one.name in ("mini", "all-MiniLM-L6-v2", "whisper-small")]
+    known = [
+        one
+        for one in catalog().cards
+        if one.name in ("mini", "mini-reader", "ge2e", "all-MiniLM-L6-v2", "whisper-small")
+    ]
     monkeypatch.setattr(opening, "catalog", lambda: Catalog((*known, *CARDS)))
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
 

@@ -27,6 +27,9 @@ OTHER_MEANINGS = {
     "speechsearch/library/written_before.py": {"words"},  # a field of a transcript
     "speechsearch/training/sample_transcripts.py": {"words"},
     "speechsearch/library/bags.py": {"words"},
+    "speechsearch/service/segment_log.py": {"words"},
+    "speechsearch/service/transcript_formats.py": {"words"},
+    "speechsearch/ui/texts.py": {"all"},  # the episodes of a feed
     "ingest/transcripts.py": {"words"},
     "speechsearch/training": {"adapter"},  # a part of the shipped network, in its checkpoints
 }
