@@ -65,7 +65,8 @@ def show_all(as_json: Json = False) -> None:
     """List who is heard in the recordings: named ones by name, then the others by number."""
     with opened() as service:
         found, are_heard = service.speakers.all(), service.speakers.are_heard
-    nobody = "Nobody has been heard yet." if are_heard else "Who speaks is not heard here; `check` says why."
+    off = "Who speaks is not heard here: it is switched off, or its model is not installed (see `check`)."
+    nobody = "Nobody has been heard yet." if are_heard else off
     if as_json:
         put(found)
     else:
