@@ -27,7 +27,10 @@ def ask(
     audio: Annotated[Path | None, typer.Option("--audio", help="A spoken question instead of a typed one.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Answer a QUESTION in sentences that recordings say, each with the second at which it is said."""
+    """Answer a QUESTION in sentences that recordings say, each with the second at which it is said (experimental).
+
+    The reader behind it is under-trained: of the questions that recordings answer, it refuses more than a third.
+    """
     from speechsearch.domain.values import Filters, Query
 
     with opened() as service:

@@ -64,11 +64,13 @@ def tell(speaker: Speaker, as_json: bool) -> None:
 def show_all(as_json: Json = False) -> None:
     """List who is heard in the recordings: named ones by name, then the others by number."""
     with opened() as service:
-        found = service.speakers.all()
+        found, are_heard = service.speakers.all(), service.speakers.are_heard
+    off = "Who speaks is not heard here: it is switched off, or its model is not installed (see `check`)."
+    nobody = "Nobody has been heard yet." if are_heard else off
     if as_json:
         put(found)
     else:
-        print("\n".join(map(line_of, found)) or "Nobody has been heard yet.")
+        print("\n".join(map(line_of, found)) or nobody)
 
 
 @speakers.command()

@@ -42,6 +42,7 @@ def transcribe(
     What is there already is not made again, so that an interrupted command goes on where it was. Several files need
     --output; one may be printed, for another program to read.
     """
+    from speechsearch.domain.segments import language_of
     from speechsearch.service.open import new_loader, transcriber_of
     from speechsearch.service.output_folder import OutputFolder
     from speechsearch.service.segment_log import SegmentLog
@@ -93,17 +94,9 @@ def transcribe(
             "file": source.name,
             "task": "translate" if translate else "transcribe",
             "model": name,
-            "language": spoken or heard(segments),
+            "language": spoken or language_of(segments),
             "duration": round(duration_s, 3),
         }
         return {} if is_streamed else {kind: as_transcript(segments, kind, about) for kind in formats}
 
     make_of_files(files, make, formats, folder, settings.limits, as_json=as_json)
-
-
-def heard(segments: list[Segment]) -> str:
-    """Return the language that was heard for the longest; empty where the model does not say."""
-    lengths_s: dict[str, float] = {}
-    for one in segments:
-        lengths_s[one.language] = lengths_s.get(one.language, 0.0) + one.span.duration_s
-    return max(lengths_s, key=lambda language: lengths_s[language], default="")

@@ -51,9 +51,10 @@ def compose(kind: Kind, found: Sequence[Cited]) -> list[Sentence]:
     if kind == "count":
         return [_counted(found)]
     if kind == "recordings":
-        return _listed(found, [one.citation.title for one in found])
+        return _listed(found, [(one.citation.recording_id, one.citation.title) for one in found])
     if kind == "speakers":
-        return _listed(found, [one.citation.speaker or f"Somebody in {one.citation.title}" for one in found])
+        names = [one.citation.speaker or f"Somebody in {one.citation.title}" for one in found]
+        return _listed(found, [(one, one) for one in names])
     if kind == "list":
         return [_quoted(one, number) for number, one in enumerate(distinct(found, MOST_ITEMS), 1)]
     likely = [one for one in found if one.chance >= LESS_LIKELY * found[0].chance]
@@ -94,13 +95,16 @@ def _counted(found: Sequence[Cited]) -> Sentence:
     return Sentence(f"{count} recording{'s' * (count != 1)} of those found: {titles}.", numbered, "counted")
 
 
-def _listed(found: Sequence[Cited], names: Sequence[str]) -> list[Sentence]:
-    """Return a sentence for each name, with what is said first under it, and all passages cited."""
-    by_name: dict[str, list[Cited]] = {}
-    for name, one in zip(names, found, strict=True):
-        by_name.setdefault(name, []).append(one)
+def _listed(found: Sequence[Cited], whose: Sequence[tuple[str, str]]) -> list[Sentence]:
+    """Return a sentence for each item, with what is said first in it, and all passages cited.
+
+    ``whose``: the item of each, as its key and its name; two recordings may have one title.
+    """
+    items: dict[tuple[str, str], list[Cited]] = {}
+    for item, one in zip(whose, found, strict=True):
+        items.setdefault(item, []).append(one)
     sentences, number = [], 0
-    for name, cited in list(by_name.items())[:MOST_ITEMS]:
+    for (_, name), cited in list(items.items())[:MOST_ITEMS]:
         numbered = tuple(replace(one.citation, number=number + place) for place, one in enumerate(cited, 1))
         number += len(cited)
         sentences.append(Sentence(f"{name}: “{cited[0].sentence}”", numbered, "counted"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
 from contextlib import aclosing
 from functools import partial
@@ -34,7 +33,7 @@ from speechsearch.api.transcription_turns import Place, Turns
 from speechsearch.domain.captions import as_captions
 from speechsearch.domain.errors import TooLongError
 from speechsearch.domain.progress import Progress
-from speechsearch.domain.segments import Segment
+from speechsearch.domain.segments import Segment, language_of
 from speechsearch.domain.spoken_by import with_speakers
 from speechsearch.service.diarizer import Diarizer
 from speechsearch.service.transcript_formats import captions
@@ -132,7 +131,7 @@ class Work:
         if asked.format == "diarized_json":
             body = DiarizedBody.of(segments, duration_s)
         elif asked.format == "verbose_json":
-            language = asked.language or heard_language(segments) or asked.only_language
+            language = asked.language or language_of(segments) or asked.only_language
             body = VerboseBody.of(segments, duration_s, asked.granularities, language, asked.to_english)
         elif asked.to_english:
             body = TranslationBody(text=text_of(segments))
@@ -173,16 +172,3 @@ def letters(number: int) -> str:
     """
     before, last = divmod(number - 1, 26)
     return (letters(before) if before else "") + chr(ord("A") + last)
-
-
-def heard_language(segments: Sequence[Segment]) -> str:
-    """Return the language in which most is said, as ISO 639 writes it; empty where no recogniser says.
-
-    >>> from speechsearch.domain.values import Span
-    >>> heard_language([Segment(Span(0, 1), "Ja.", language="de"), Segment(Span(1, 9), "Why?", language="en")])
-    'en'
-    """
-    spoken_s: defaultdict[str, float] = defaultdict(float)
-    for one in segments:
-        spoken_s[one.language] += one.span.duration_s
-    return max(spoken_s, key=spoken_s.__getitem__, default="")

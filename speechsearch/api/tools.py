@@ -10,12 +10,14 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
+from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 from pydantic import Field
 from starlette.types import Receive, Scope, Send
 
 from speechsearch.api.agent_tools import Found, reading_tools, task_tools
 from speechsearch.api.answer_bodies import AnswerBody
+from speechsearch.api.ask_routes import AT_ONCE
 from speechsearch.api.bodies import CollectionBody, ComparisonBody, NameBody, NameHeardBody, ResultsBody, SpeakerBody
 from speechsearch.api.identity import visitor_of
 from speechsearch.domain.question_syntax import SYNTAX
@@ -54,6 +56,7 @@ def tool_server(service: Service, jobs: JobQueue | None) -> FastMCP[Any]:
     from speechsearch.domain.errors import SpeechSearchError
 
     default, baseline = service.search.default(), service.search.baseline()
+    asking = CapacityLimiter(AT_ONCE)
     server: FastMCP[Any] = FastMCP("speechsearch", instructions=INSTRUCTIONS, log_level="WARNING")
 
     def visitor() -> Visitor:
@@ -61,9 +64,9 @@ def tool_server(service: Service, jobs: JobQueue | None) -> FastMCP[Any]:
         assert request is not None, "over HTTP a call always comes with its request"
         return visitor_of(request)
 
-    async def answer(function: Any, *arguments: Any) -> Any:
+    async def answer(function: Any, *arguments: Any, limiter: CapacityLimiter | None = None) -> Any:
         try:
-            return await run_sync(function, *arguments)
+            return await run_sync(function, *arguments, limiter=limiter)
         except SpeechSearchError as error:
             raise ToolError(str(error)) from error
 
@@ -85,10 +88,11 @@ def tool_server(service: Service, jobs: JobQueue | None) -> FastMCP[Any]:
     async def ask(question: Words, engine: str = default, collection: In = "", speaker: By = "") -> AnswerBody:
         """Answer a question from the recordings: sentences that cite what is said, where and when, or "nothing found".
 
-        Every sentence is a quote, or a count of quotes. Nothing is answered from a model's memory.
+        Every sentence is a quote, or a count of quotes. Nothing is answered from a model's memory. Experimental: of the
+        questions that recordings answer, more than a third are refused, so that search is the tool to rely on.
         """
         asked = query(question, 1, collection, speaker)
-        return AnswerBody.of(await answer(service.ask.whole, asked, visitor(), engine))
+        return AnswerBody.of(await answer(service.ask.whole, asked, visitor(), engine, limiter=asking))
 
     async def compare(
         question: Words,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from speechsearch.domain.values import Span, Transcript, Word
@@ -33,3 +35,15 @@ def segment_of(span: Span, said: Transcript) -> Segment:
     start_s = span.start_s
     words = tuple(Word(word.text, start_s + word.start_s, start_s + word.end_s) for word in said.words)
     return Segment(span, said.text, words, said.language, said.confidence)
+
+
+def language_of(segments: Iterable[Segment]) -> str:
+    """Return the language in which most is said, as ISO 639 writes it; empty where no recogniser says.
+
+    >>> language_of([Segment(Span(0, 1), "Ja.", language="de"), Segment(Span(1, 9), "Why?", language="en")])
+    'en'
+    """
+    spoken_s: defaultdict[str, float] = defaultdict(float)
+    for one in segments:
+        spoken_s[one.language] += one.span.duration_s
+    return max(spoken_s, key=spoken_s.__getitem__, default="")

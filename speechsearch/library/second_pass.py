@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 BATCH_S = 90.0
 """Between two batches the pass can be halted."""
 SOUND, SPEAKERS = "", "who speaks"
+UNUSABLE = (MissingDependencyError, ModelUnavailableError)
+"""A model that fails so fails at every recording: that is said once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +110,8 @@ class SecondPass:
             try:
                 tasks.extendleft(reversed(self._make(task, meter)))
             except SpeechSearchError as error:
-                if isinstance(error, (MissingDependencyError, ModelUnavailableError)):
-                    unusable.add(task.maker)  # said once, not of every recording
+                if isinstance(error, UNUSABLE):
+                    unusable.add(task.maker)
                 log.warning("%s of recording %s: %s", task.maker or "sound", task.recording_id[:12], error)
                 yield Unmade(self._title(task.recording_id), str(error), task.recording_id)
             except Exception as error:  # a model may fail at one recording; the others are not to wait for that

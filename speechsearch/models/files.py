@@ -52,6 +52,12 @@ class FileFinder:
             )
         return path
 
+    def is_within_reach(self, card: ModelCard, file: ModelFile) -> bool:
+        """Say whether a file is on this machine, or may be fetched from the hub; nothing is read."""
+        return bool(self.parts_near(card, file)) or (
+            self._may_download and any(isinstance(source, OnHub) for source in file.sources)
+        )
+
     def parts_near(self, card: ModelCard, file: ModelFile) -> list[Path]:
         """Return where a file lies on this machine, or the parts that make it; nothing where it is not. Reads none."""
         if self._folder is not None and (own := self._folder / card.name / file.name).is_file():

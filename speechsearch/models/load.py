@@ -110,6 +110,15 @@ class ModelLoader:
         with self._slot(task, name).use() as model:
             return model
 
+    def is_within_reach(self, task: Task, name: str) -> bool:
+        """Say whether all files of a model are on this machine, or may be fetched; none is read. Raises NotFoundError.
+
+        It may fail to load all the same.
+        """
+        card = self.catalog.get(task, name)
+        own = all(self._finder.is_within_reach(card, file) for file in card.files)
+        return own and all(self.is_within_reach(*needed) for needed in card.needs)
+
     def release_idle(self, older_than_s: float) -> list[ModelCard]:
         """Let go of the models that nobody used for so long and return their cards; used again, they load again."""
         with self._lock:

@@ -154,6 +154,7 @@ def _network(settings: Settings, reach: bool) -> Iterator[Check]:
         settings.index.url: "index",
         settings.store.url.get_secret_value(): "database",
         settings.webhooks.url: "webhooks",
+        settings.language_model.url: "answers" if settings.engines.language_model == "endpoint" else "",
     }
     hosts = [f"{host} ({what})" for url, what in asked.items() if what and (host := urlsplit(url).hostname)]
     mode = "The hub's offline mode is on. " if constants.HF_HUB_OFFLINE else ""

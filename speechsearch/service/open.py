@@ -17,7 +17,7 @@ from speechsearch.index import VectorIndex, open_index
 from speechsearch.library.library import Library
 from speechsearch.library.makers import Makers
 from speechsearch.library.removal import recover
-from speechsearch.models.base import LanguageModel, Reader
+from speechsearch.models.base import LanguageModel, Reader, SpeakerEncoder
 from speechsearch.models.baseline import Baseline
 from speechsearch.models.catalog import catalog
 from speechsearch.models.chat_endpoint import ChatEndpoint
@@ -214,10 +214,21 @@ def makers_of(settings: Settings, loader: ModelLoader) -> Makers:
             text_encoder = loader.text_encoder(engines.text_encoder)
             for name in engines.recognizers:
                 baselines.append(Baseline(loader.recognizer(name), TranscriptEncoder(text_encoder, name)))
-        speaker_encoder = loader.speaker_encoder(engines.speaker_encoder) if engines.hears_speakers else None
-        return Makers(loader.speech_encoder(engines.encoder), tuple(baselines), speaker_encoder)
+        return Makers(loader.speech_encoder(engines.encoder), tuple(baselines), speaker_encoder_of(settings, loader))
     except NotFoundError as error:
         raise ConfigurationError(error.message, error.hint) from error
+
+
+def speaker_encoder_of(settings: Settings, loader: ModelLoader) -> SpeakerEncoder | None:
+    """Return what hears who speaks in the library; None where that is switched off.
+
+    None, too, where its files are neither here nor to be had (on a Space, those of packages are not): a pass that
+    cannot succeed would fail after every task. Raises NotFoundError.
+    """
+    name = settings.engines.speaker_encoder
+    if not settings.engines.hears_speakers or not loader.is_within_reach("speaker encoder", name):
+        return None
+    return loader.speaker_encoder(name)
 
 
 def reader_of(settings: Settings, loader: ModelLoader) -> Reader:

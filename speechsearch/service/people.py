@@ -33,10 +33,24 @@ class Speakers:
         self._library, self._browse, self._threshold = library, browse, threshold
         self._voices = library.store.voices
 
+    @property
+    def are_heard(self) -> bool:
+        """Whether recordings are listened to for who speaks; not where it is switched off, or its model is not here."""
+        return self._library.makers.speaker_encoder is not None
+
     def all(self, visitor: Visitor = LOCAL) -> list[Speaker]:
         """Return who is heard in the recordings that the visitor sees: named ones by name, then others by number."""
         found = self._voices.speakers(self._seen(visitor))
         return sorted(found, key=lambda one: (not one.name, one.name.casefold(), one.number, one.speaker_id))
+
+    def assignable(self, collection: str, visitor: Visitor = LOCAL) -> list[Speaker]:
+        """Return whose the voices of a collection's recordings can be: who is heard in the same owner's recordings."""
+        return self._of_owner(owner_of(collection), visitor)
+
+    def mergeable(self, speaker_id: str, visitor: Visitor = LOCAL) -> list[Speaker]:
+        """Return with whom a speaker can be merged: the others of the same owner's recordings. Raises NotFoundError."""
+        found = self._of_owner(self._voices.owner_of(speaker_id), visitor)
+        return [one for one in found if one.speaker_id != speaker_id]
 
     def get(self, speaker_id: str, visitor: Visitor = LOCAL) -> Speaker:
         """Return a speaker. Raises NotFoundError, also where he is in no recording that the visitor sees."""
@@ -176,7 +190,7 @@ class Speakers:
             check_may_change(owner, visitor)
             voices = {one.number: one for one in self._voices.of(recording_id)}
             if number not in voices:
-                raise NotFoundError(f"The recording has no voice {number}.", "See: speechsearch speakers list")
+                raise NotFoundError(f"The recording has no voice {number}.", "See: speechsearch speakers in RECORDING")
             if speaker_id:
                 self._check_owner(speaker_id, owner, visitor)
             former, new_id = voices[number].speaker_id, speaker_id or str(uuid.uuid4())
@@ -210,6 +224,9 @@ class Speakers:
 
     def _seen(self, visitor: Visitor) -> list[str]:
         return [one for one in self._library.store.collections.names() if visitor.sees(one)]
+
+    def _of_owner(self, owner: str, visitor: Visitor) -> list[Speaker]:
+        return self._voices.speakers([one for one in self._seen(visitor) if owner_of(one) == owner])
 
     def _meant(self, name: str, visitor: Visitor) -> list[Speaker]:
         """Return whom a visitor means, without counts."""

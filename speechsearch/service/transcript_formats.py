@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from speechsearch.domain.captions import Caption, as_captions, captions_of
 from speechsearch.domain.errors import InputError
@@ -17,6 +17,7 @@ from speechsearch.domain.values import Span, Transcript
 
 TranscriptFormat = Literal["txt", "json", "srt", "vtt", "tsv"]
 FORMATS: tuple[TranscriptFormat, ...] = get_args(TranscriptFormat)
+Format = TypeVar("Format", bound=str)
 
 
 def as_transcript(segments: Sequence[Segment], kind: TranscriptFormat, about: Mapping[str, Any]) -> str:
@@ -96,19 +97,21 @@ def as_table(segments: Sequence[Segment]) -> str:
 
 
 def formats_in(text: str) -> list[TranscriptFormat]:
-    """Return the formats that a text names, with commas between, each once.
+    """Return the formats of transcripts that a text names. Raises InputError: none, or one that there is not."""
+    return named_in(text, FORMATS, "transcripts")
 
-    >>> formats_in("srt, txt,srt")
+
+def named_in(text: str, known: Sequence[Format], what: str) -> list[Format]:
+    """Return the formats that a text names, with commas between, each once; ``what``: of which they are.
+
+    >>> named_in("srt, txt,srt", FORMATS, "transcripts")
     ['srt', 'txt']
 
     Raises:
         InputError: it names none, or one that there is not.
     """
     names = list(dict.fromkeys(name.strip().lower() for name in text.split(",") if name.strip()))
-    unknown = [name for name in names if name not in FORMATS]
+    unknown = [name for name in names if name not in known]
     if unknown or not names:
-        raise InputError(
-            f"{(unknown or [text])[0]!r:.40} is no format of transcripts.",
-            f"Choose from: {', '.join(FORMATS)}.",
-        )
-    return [one for name in names for one in FORMATS if one == name]
+        raise InputError(f"{(unknown or [text])[0]!r:.40} is no format of {what}.", f"Choose from: {', '.join(known)}.")
+    return [one for name in names for one in known if one == name]

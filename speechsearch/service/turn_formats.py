@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Literal, get_args
 
-from speechsearch.domain.errors import InputError
 from speechsearch.domain.safe_text import one_line, safe_name
 from speechsearch.domain.segments import Segment
 from speechsearch.domain.speakers import Diarization, Turn
 from speechsearch.domain.spoken_by import label_of, with_speakers
 from speechsearch.domain.times import clock, length
 from speechsearch.domain.values import Span
-from speechsearch.service.transcript_formats import as_transcript
+from speechsearch.service.transcript_formats import as_transcript, named_in
 
 DiarizationFormat = Literal["rttm", "json", "srt", "vtt", "txt", "md"]
 FORMATS: tuple[DiarizationFormat, ...] = get_args(DiarizationFormat)
@@ -162,18 +161,5 @@ def escaped(text: str) -> str:
 
 
 def formats_in(text: str) -> list[DiarizationFormat]:
-    """Return the formats that a text names, with commas between, each once.
-
-    >>> formats_in("rttm, md,rttm")
-    ['rttm', 'md']
-
-    Raises:
-        InputError: it names none, or one that there is not.
-    """
-    names = list(dict.fromkeys(name.strip().lower() for name in text.split(",") if name.strip()))
-    unknown = [name for name in names if name not in FORMATS]
-    if unknown or not names:
-        raise InputError(
-            f"{(unknown or [text])[0]!r:.40} is no format of who speaks when.", f"Choose from: {', '.join(FORMATS)}."
-        )
-    return [one for name in names for one in FORMATS if one == name]
+    """Return the formats of who speaks when that a text names. Raises InputError: none, or one that there is not."""
+    return named_in(text, FORMATS, "who speaks when")

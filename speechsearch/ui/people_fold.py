@@ -47,6 +47,8 @@ def panel_routes(service: Service) -> APIRouter:
         """Return the list."""
         visitor = visitor_of(request)
         known = speakers.all(visitor)
+        if not known:
+            return people_view.nobody(are_heard=speakers.are_heard)
         wanted = words.casefold().split()
         found = people_view.ordered(one for one in known if all(word in one.label.casefold() for word in wanted))
         shown = [one.speaker_id for one in found[:MOST_SHOWN]]
@@ -58,7 +60,7 @@ def panel_routes(service: Service) -> APIRouter:
         """Return one speaker with all voices."""
         visitor = visitor_of(request)
         speaker, may_change = speakers.get(speaker_id, visitor), speakers.may_change(speaker_id, visitor)
-        others = [one for one in speakers.all(visitor) if one.speaker_id != speaker_id]
+        others = speakers.mergeable(speaker_id, visitor) if may_change else []
         every, heard = speakers.recordings_of(speaker_id, visitor), []
         for recording, voice in every[:MOST_VOICES]:
             turns = speakers.of_recording(recording.recording_id, visitor).turns

@@ -42,8 +42,6 @@ def panel(speakers: Sequence[Speaker], total: int, words: str, most: int, root: 
         root: the path below which the program is served.
         changeable: the ids of those that the visitor may change.
     """
-    if not total:
-        return f'<p class="ss-n-hint">{People.ABOUT}</p><p>{People.NONE}</p>'
     rows = "".join(_row(one, root, may_change=one.speaker_id in changeable) for one in speakers[:most])
     listed = f'<ul class="ss-n-list ss-p-list" aria-label="{People.LIST}">{rows}</ul>' if rows else ""
     find = (
@@ -57,6 +55,11 @@ def panel(speakers: Sequence[Speaker], total: int, words: str, most: int, root: 
     elif not speakers:
         more = f'<p class="ss-n-hint">{People.NO_FIT}</p>'
     return f'<p class="ss-n-hint">{People.ABOUT}</p>{find if total > 1 else ""}{listed}{more}'
+
+
+def nobody(*, are_heard: bool) -> str:
+    """Return what stands in place of the list while there is nobody; ``are_heard``: whether somebody may come."""
+    return f'<p class="ss-n-hint">{People.ABOUT}</p><p>{People.NONE if are_heard else People.OFF}</p>'
 
 
 def ordered(speakers: Iterable[Speaker]) -> list[Speaker]:

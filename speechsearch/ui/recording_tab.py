@@ -98,7 +98,7 @@ class RecordingHandlers:
 
     def _lanes(self, found: Recording, heard: RecordedSpeakers, visitor: Visitor) -> str:
         may_change = visitor.may_change(found.collection)
-        known = self._service.speakers.all(visitor) if may_change else []
+        known = self._service.speakers.assignable(found.collection, visitor) if may_change else []
         return voice_lanes.voices(heard, found.duration_s, known, may_change=may_change)
 
     def turns(self, recording_id: str, visitor: Visitor) -> str:

@@ -384,6 +384,7 @@ class People:
         "Voices are compared on this computer only."
     )
     NONE = "No speakers yet. Recordings are listened to for who speaks after they are added."
+    OFF = "Who speaks is not listened for here: it is switched off, or the model for it is not installed."
     NO_FIT = "No speaker has these words in the name."
     FIND = "Find a speaker"
     LIST = "Speakers"

@@ -83,8 +83,13 @@ def test_who_would_be_asked_is_said_and_nobody_is_asked_unless_that_is_wanted(
 ) -> None:
     monkeypatch.setenv("SPEECHSEARCH_WEBHOOKS__URL", "https://user:secret@hooks.example.org/x")
     monkeypatch.setenv("SPEECHSEARCH_MODELS__MAY_DOWNLOAD", "true")
+    monkeypatch.setenv("SPEECHSEARCH_LANGUAGE_MODEL__URL", "https://words.example.org/v1")
+    monkeypatch.setenv("SPEECHSEARCH_LANGUAGE_MODEL__MODEL", "small")
+    assert "words.example.org" not in check()[1]["network"]["found"], "it is set, and not used"
+    monkeypatch.setenv("SPEECHSEARCH_ENGINES__LANGUAGE_MODEL", "endpoint")
     network = check()[1]["network"]["found"]
     assert "huggingface.co (models that are missing), hooks.example.org (webhooks)" in network
+    assert "words.example.org (answers)" in network
     assert "secret" not in network
 
     def refuse(address: str, **named: object) -> httpx.Response:

@@ -5,7 +5,7 @@ The models are fakes, and who speaks when is a script; library, store and index 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,20 +16,12 @@ from speechsearch.domain.errors import ModelUnavailableError
 from speechsearch.domain.limits import Segmentation
 from speechsearch.domain.progress import Progress
 from speechsearch.domain.speakers import Turn
-from speechsearch.domain.values import Audio, Filters, Query, Span, Transcript
+from speechsearch.domain.values import Filters, Query, Span, Transcript
 from speechsearch.library import third_pass
 from speechsearch.library.turn_cuts import parts_at_turns
 from speechsearch.service.open import Service
 from tests.tiny.fakes import FakeLoader, FakeRecognizer, FakeSpeakerEncoder, open_fakes, take_in
 from tests.tiny.voices import Script, acting
-
-
-class BrokenRecognizer(FakeRecognizer):
-    """Cannot be loaded."""
-
-    def transcribe(self, sounds: Sequence[Audio], *_: object) -> list[Transcript]:
-        raise ModelUnavailableError("The recognizer 'first' cannot be loaded.")
-
 
 CUT = Segmentation(shortest_s=5, longest_s=12)
 SCRIPTS: dict[int, Script] = {
@@ -172,6 +164,46 @@ def test_without_a_speaker_encoder_nothing_is_heard(tmp_path: Path, files: Path)
         assert service.store.voices.heard() == {} and service.speakers.all() == []
 
 
+def test_without_the_files_of_its_encoder_nothing_is_tried(
+    tmp_path: Path, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FakeLoader, "is_within_reach", lambda self, task, name: task != "speaker encoder")
+    with open_with(tmp_path / "data", FakeLoader(speakers=FakeSpeakerEncoder())) as service:
+        take_in(service, files)
+        assert list(service.manage.catch_up()) == [] == service.manage.missing()
+        assert not service.speakers.are_heard
+
+
+class Leaving(FakeRecognizer):
+    """Gives no times of words, so that a new cut is written down anew; is there until it is gone."""
+
+    is_gone = False
+
+    def transcribe(self, sounds, language=None, hotwords=()) -> list[Transcript]:
+        """The words alone."""
+        if self.is_gone:
+            raise ModelUnavailableError("The recogniser is gone.")
+        return [Transcript("words", self.name) for _ in sounds]
+
+
+@pytest.mark.parametrize("was_there", [False, True])
+def test_a_recogniser_that_is_gone_is_told_once_and_all_are_heard(
+    tmp_path: Path, files: Path, script, was_there: bool
+) -> None:
+    recognizer = Leaving()
+    if was_there:
+        with open_with(tmp_path / "data", FakeLoader(recognizers=(recognizer,))) as service:
+            take_in(service, files)
+            assert list(service.manage.catch_up()) == []
+    recognizer.is_gone = True
+    models = FakeLoader(recognizers=(recognizer,), speakers=FakeSpeakerEncoder())
+    with open_with(tmp_path / "data", models) as service:
+        take_in(service, files)
+        (failed,) = service.manage.catch_up()
+        assert failed.message == "The recogniser is gone."
+        assert len(service.store.voices.heard()) == len(SCRIPTS)
+
+
 def test_a_recording_that_cannot_be_heard_does_not_stop_the_others(
     tmp_path: Path, files: Path, script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -183,16 +215,6 @@ def test_a_recording_that_cannot_be_heard_does_not_stop_the_others(
         assert len(service.store.voices.heard()) == 2 and len(service.manage.missing()) == 1
         script(SCRIPTS)
         assert list(service.manage.catch_up()) == [] == service.manage.missing()
-
-
-def test_a_recogniser_that_cannot_be_used_does_not_stop_hearing(tmp_path: Path, files: Path, script) -> None:
-    models = FakeLoader(recognizers=(BrokenRecognizer(),), speakers=FakeSpeakerEncoder())
-    with open_with(tmp_path / "data", models) as service:
-        take_in(service, files)
-        (failed,) = service.manage.catch_up()
-        assert "cannot be loaded" in failed.message, "told once, not of every recording"
-        assert len(service.store.voices.heard()) == 3
-        assert {one.maker for one in service.manage.missing()} == {"first"}
 
 
 def test_one_that_is_deleted_meanwhile_leaves_nothing(

@@ -173,6 +173,10 @@ class FakeLoader:
         """The reader."""
         return FakeReader()
 
+    def is_within_reach(self, task: str, name: str) -> bool:
+        """All are here."""
+        return True
+
     def speaker_encoder(self, name: str) -> FakeSpeakerEncoder:
         """The speaker encoder."""
         return self.speakers or FakeSpeakerEncoder()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -133,6 +134,8 @@ def test_recordings_are_counted_and_listed_with_all_that_they_cite() -> None:
     assert [one.text for one in listed] == ["Title r1: “Bees fly.”", "Title r2: “Bees hum.”"]
     assert [[one.number for one in sentence.citations] for sentence in listed] == [[1, 2], [3]]
     assert [one.text.split(":")[0] for one in compose("speakers", found)] == ["Somebody in Title r1", "Ann"]
+    namesake = replace(found[2], citation=replace(found[2].citation, title="Title r1"))
+    assert len(compose("recordings", [found[0], namesake])) == 2, "two recordings may have one title"
 
 
 QUOTES = compose("fact", [cited("Anna Kowalska built it in 1890.", "Anna"), cited("Bob sold the ferry.", "Bob")])

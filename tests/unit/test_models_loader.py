@@ -200,6 +200,18 @@ def test_the_hub_is_asked_last_and_only_when_allowed(
     assert factory[-1].files == {"words.txt": cached} and len(hub["download"]) == 1
 
 
+def test_what_is_within_reach_is_told_without_reading_it(package: Path, tmp_path: Path) -> None:
+    def reaches(*sources: Source, **options: object) -> bool:
+        return loader(card(*sources), **options).is_within_reach("recognizer", "writer")
+
+    assert reaches(PACKAGE) and not reaches(Packaged((Part("speechsearch-other", "1.0", "words.txt"),)))
+    assert reaches(HUB, may_download=True) and not reaches(HUB)
+    assert reaches(HUB, folder=own_file(tmp_path / "own", b"another"))
+    needing = card(PACKAGE, needs=(("text encoder", "far"),))
+    far = card(HUB, name="far", task="text encoder", dim=2)
+    assert not loader(needing, far).is_within_reach("recognizer", "writer")
+
+
 def test_a_download_that_fails_says_so(factory: list[Located], monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*names: str, revision: str, local_dir: Path | None) -> str:
         raise ConnectionError("no route")

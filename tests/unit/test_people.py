@@ -274,6 +274,9 @@ def test_private_speakers_are_nobody_elses(hall: Hall) -> None:
         hall.people.merge(own.speaker_id, shared.speaker_id)
     with pytest.raises(InputError, match="different owners"):
         hall.people.assign(hall.keys["shared"], 1, own.speaker_id)
+    assert hall.people.mergeable(own.speaker_id, ANN) == [] == hall.people.mergeable(shared.speaker_id, ANN)
+    assert [one.speaker_id for one in hall.people.assignable("talks", ANN)] == [shared.speaker_id]
+    assert [one.speaker_id for one in hall.people.assignable(private("more", "ann"))] == [own.speaker_id]
     assert hall.people.may_change(own.speaker_id, ANN) and not hall.people.may_change(shared.speaker_id, ANN)
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from fastapi.testclient import TestClient
 
 from speechsearch.api import create_app
-from speechsearch.api.ask_routes import streamed
+from speechsearch.api.ask_routes import AT_ONCE, streamed
+from speechsearch.domain.answers import Answer
 from speechsearch.domain.errors import StoreError
 from speechsearch.domain.values import Query
 from speechsearch.domain.visitors import private
@@ -104,3 +107,23 @@ def test_questions_are_counted_as_searches_are(service) -> None:
         client.get("/health")
         statuses = [client.post(ASK, json={"question": ""}).status_code for _ in range(2)]
     assert statuses == [422, 429]
+
+
+def test_questions_that_take_long_leave_other_routes_their_threads(client, service, monkeypatch) -> None:
+    go_on, begun = threading.Event(), threading.Semaphore(0)
+    answer = service.ask.whole(Query(QUESTION))
+
+    def slow(*asked: object) -> Answer:
+        begun.release()
+        assert go_on.wait(30)
+        return answer
+
+    monkeypatch.setattr(service.ask, "whole", slow)
+    with ThreadPoolExecutor(50) as pool:
+        answers = [pool.submit(client.post, ASK, json={"question": QUESTION}) for _ in range(45)]
+        try:
+            assert all(begun.acquire(timeout=10) for _ in range(AT_ONCE)) and not begun.acquire(timeout=0.5)
+            assert pool.submit(client.get, "/api/v1/collections").result(10).status_code == 200
+        finally:
+            go_on.set()
+        assert {one.result(60).status_code for one in answers} == {200}

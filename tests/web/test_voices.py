@@ -157,7 +157,8 @@ def test_people_are_listed_by_name_then_by_how_much_they_speak() -> None:
     assert html.count(">Change<") == 1 and html.count(">Show the voices<") == 2
     assert f'src="/below/page/speakers/{ANN.speaker_id}/sample"' in html
     assert "/below/?recording=&amp;speaker=Ann" in html
-    assert "No speakers yet" in people_view.panel([], 0, "", 3, "", frozenset())
+    assert "No speakers yet" in people_view.nobody(are_heard=True)
+    assert "is not listened for here" in people_view.nobody(are_heard=False)
     assert "No speaker has these words" in people_view.panel([], 4, "zoe", 3, "", frozenset())
 
 
