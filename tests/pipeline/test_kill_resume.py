@@ -11,6 +11,7 @@ import shutil
 import sqlite3
 import time
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import closing
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -20,7 +21,7 @@ import pytest
 import soundfile
 
 from speechsearch.domain.assets import SAMPLES
-from speechsearch.domain.values import Query
+from speechsearch.domain.values import Audio, Query, Transcript
 from speechsearch.library import intake, second_pass
 from speechsearch.service.open import Service
 from tests.tiny.fakes import FakeLoader, FakeRecognizer, open_fakes, take_in
@@ -29,13 +30,25 @@ PIECES = 4
 BATCH_S = 4.0
 """Of this there are many in a recording, so that kills come between them."""
 BATCH_PASSAGES = 3
+BATCH_TAKES_S = 0.05
+"""So long the recogniser takes for a batch, so that a kill can come before the last."""
+
+
+class Unhurried(FakeRecognizer):
+    """Takes its time."""
+
+    def transcribe(
+        self, sounds: Sequence[Audio], language: str | None = None, hotwords: Sequence[str] = ()
+    ) -> list[Transcript]:
+        time.sleep(BATCH_TAKES_S * bool(sounds))
+        return super().transcribe(sounds, language, hotwords)
 
 
 def work(data_dir: Path, folder: Path, connection: Connection) -> None:
     """Run in a process of its own: say how far it is, then how it ended."""
     intake.BATCH_S = second_pass.BATCH_S = BATCH_S
     connection.send("opening")
-    with open_fakes(data_dir, FakeLoader(recognizers=(FakeRecognizer(log=data_dir.parent / "log"),))) as service:
+    with open_fakes(data_dir, FakeLoader(recognizers=(Unhurried(log=data_dir.parent / "log"),))) as service:
         connection.send("open")
         states = take_in(service, folder)
         connection.send("taken in")
