@@ -98,8 +98,11 @@ class Server:
         return openai.OpenAI(base_url=f"{self.address}/v1", api_key=key, max_retries=0, **more)
 
     def left(self) -> list[Path]:
-        """What is kept of what was sent."""
-        return list((self.service.data_dir / "jobs").rglob("*"))
+        """What is kept of what was sent; it goes just after the answer."""
+        until_s = time.monotonic() + 10
+        while (found := list((self.service.data_dir / "jobs").rglob("*"))) and time.monotonic() < until_s:
+            time.sleep(0.02)
+        return found
 
 
 def serving(settings: Settings, loader: Any) -> Iterator[Server]:
