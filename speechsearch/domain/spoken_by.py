@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import groupby
 
 from speechsearch.domain.segments import Segment
-from speechsearch.domain.speakers import Turn, TurnTable
+from speechsearch.domain.speakers import Turn, TurnTable, voices_in
 from speechsearch.domain.values import Span
 
 
@@ -63,6 +63,14 @@ class Speaking:
             return max(heard_s, key=lambda voice: heard_s[voice])
         nearest = max(self._table.turns, key=lambda turn: turn.span.shared_s(span), default=None)
         return nearest.voice if nearest else 0
+
+    def voices(self, span: Span) -> tuple[int, ...]:
+        """Return the voices that speak in a stretch, who speaks most first, as ``voices_in`` counts them.
+
+        >>> Speaking([Turn(Span(0, 2), 1), Turn(Span(2, 9), 2)]).voices(Span(0, 6))
+        (2, 1)
+        """
+        return tuple(voices_in(span, self._table.within(span)))
 
 
 def _parts(segment: Segment, speaking: Speaking) -> Iterator[tuple[int, Segment]]:

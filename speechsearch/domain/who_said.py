@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from speechsearch.domain.speakers import Turn, voices_in
+from speechsearch.domain.speakers import Turn
 from speechsearch.domain.spoken_by import Speaking
 from speechsearch.domain.values import Span, Transcript, Word
 
@@ -22,20 +22,19 @@ class Spoken:
     text: str
 
 
-def spoken(span: Span, transcript: Transcript, turns: Sequence[Turn]) -> list[Spoken]:
+def spoken(span: Span, transcript: Transcript, speaking: Speaking) -> list[Spoken]:
     """Return a passage's transcript in pieces, each with who says it; one piece where its words have no times.
 
     >>> words = (Word("Hello", 0.0, 1.0), Word("Ann", 1.0, 2.0), Word("hello", 2.0, 3.0))
-    >>> turns = [Turn(Span(10.0, 12.0), 1), Turn(Span(12.0, 13.0), 2)]
-    >>> spoken(Span(10.0, 13.0), Transcript("Hello Ann hello", "r", words), turns)
+    >>> speaking = Speaking([Turn(Span(10.0, 12.0), 1), Turn(Span(12.0, 13.0), 2)])
+    >>> spoken(Span(10.0, 13.0), Transcript("Hello Ann hello", "r", words), speaking)
     [Spoken(voices=(1,), text='Hello Ann'), Spoken(voices=(2,), text='hello')]
-    >>> spoken(Span(10.0, 13.0), Transcript("Hello Ann hello", "r"), turns)
+    >>> spoken(Span(10.0, 13.0), Transcript("Hello Ann hello", "r"), speaking)
     [Spoken(voices=(1, 2), text='Hello Ann hello')]
     """
-    voices = tuple(voices_in(span, turns))
+    voices = speaking.voices(span)
     if not transcript.words or len(voices) < 2:
         return [Spoken(voices, transcript.text)]
-    speaking = Speaking(turns)
 
     def voice(word: Word) -> int:
         return speaking.voice(Span(span.start_s + word.start_s, span.start_s + word.end_s))

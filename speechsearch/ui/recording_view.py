@@ -8,6 +8,7 @@ from urllib.parse import quote, urlencode
 
 from speechsearch.domain.captions import Chapter
 from speechsearch.domain.speakers import RecordedSpeakers
+from speechsearch.domain.spoken_by import Speaking
 from speechsearch.domain.values import Hit, Passage, Recording, Results, Speaker, Transcript
 from speechsearch.domain.visitors import shown_name
 from speechsearch.domain.who_said import Spoken, spoken
@@ -229,10 +230,11 @@ def _play(start_s: float, words: str) -> str:
 def passage_list(said: Sequence[tuple[Passage, Transcript | None]], heard: RecordedSpeakers) -> str:
     """Return all passages of a recording with their transcripts, and who says what where several speak."""
     whose = {one.number: one.speaker for one in heard.voices} if len(heard.voices) > 1 else {}
+    speaking = Speaking(heard.turns)
     rows = "".join(
         f'<li data-start="{passage.span.start_s:.2f}" data-end="{passage.span.end_s:.2f}">'
         f"{_play(passage.span.start_s, span(passage.span))}"
-        f"<div>{_said(passage, transcript, heard, whose)}</div></li>"
+        f"<div>{_said(passage, transcript, speaking, whose)}</div></li>"
         for passage, transcript in said
     )
     length = duration(sum(passage.span.duration_s for passage, _ in said))
@@ -240,10 +242,8 @@ def passage_list(said: Sequence[tuple[Passage, Transcript | None]], heard: Recor
     return f'<p class="ss-took">{speech}</p><ol class="ss-rec-passages">{rows}</ol>'
 
 
-def _said(
-    passage: Passage, transcript: Transcript | None, heard: RecordedSpeakers, whose: Mapping[int, Speaker]
-) -> str:
-    pieces = spoken(passage.span, transcript or Transcript("", ""), heard.turns)
+def _said(passage: Passage, transcript: Transcript | None, speaking: Speaking, whose: Mapping[int, Speaker]) -> str:
+    pieces = spoken(passage.span, transcript or Transcript("", ""), speaking)
     return "".join(f'<p class="ss-rec-said">{_marks(one, whose)}{_words(one, transcript)}</p>' for one in pieces)
 
 
