@@ -155,6 +155,8 @@ QUOTES = compose("fact", [cited("Anna Kowalska built it in 1890.", "Anna"), cite
         ("In 1890 Kowalska built it. Nothing else is known.", ["In 1890 Kowalska built it."], "p"),
         ("Anna Kowalska didn't build it [1].", [QUOTES[0].text], "q"),
         ("Was it built by Anna in 1890 [1]?", [QUOTES[0].text], "q"),
+        ("Anna built it [1]. Bob sold the", ["Anna built it."], "p"),
+        ('To "Who built it?" it is said that Anna built it.', [QUOTES[0].text], "q"),
         ("Anna invented it [1]. Anna built it [1]. Bob sold it [2].", [QUOTES[0].text, "Bob sold it."], "qp"),
         ("Anna built it [1]. " * 9 + "Bob sold it [2].", ["Anna built it."], "p"),
         ("It is [7].", [QUOTES[0].text], "q"),
