@@ -17,7 +17,7 @@ from speechsearch.index import VectorIndex, open_index
 from speechsearch.library.library import Library
 from speechsearch.library.makers import Makers
 from speechsearch.library.removal import recover
-from speechsearch.models.base import LanguageModel, Reader, SpeakerEncoder
+from speechsearch.models.base import LanguageModel, Reader, SpeakerEncoder, SpeechLanguageModel
 from speechsearch.models.baseline import Baseline
 from speechsearch.models.catalog import catalog
 from speechsearch.models.chat_endpoint import ChatEndpoint
@@ -53,7 +53,7 @@ class Service:
     ``search`` finds passages, ``ask`` answers in sentences, ``browse`` shows what there is, ``manage`` changes it,
     ``export`` takes it out, ``feedback`` keeps judgements, ``speakers`` says who speaks, ``names`` keeps the list of
     names, ``names_heard`` says where they were heard; ``transcriber`` writes down files that are not kept, ``diarizer``
-    says who speaks in them.
+    says who speaks in them, ``understanding`` answers about speech that it hears, if it is set.
     """
 
     def __init__(
@@ -80,6 +80,7 @@ class Service:
         self.speakers = Speakers(library, self.browse)
         self.search = Search(library, engines, self.browse, self._found, self.names, self.speakers)
         self.ask = Ask(library, self.search, self.browse, reader_of(settings, loader), language_model_of(settings))
+        self.understanding = understanding_of(settings, loader)
         self.names_heard = NamesHeard(library, self.names, engines, self.search.allowed)
         self.export = Export(library, self.browse, self.speakers)
         self.manage = Manage(library, self.browse)
@@ -235,6 +236,17 @@ def reader_of(settings: Settings, loader: ModelLoader) -> Reader:
     """Return the reader that the settings name. Raises ConfigurationError: there is none of such a name."""
     try:
         return loader.reader(settings.engines.reader)
+    except NotFoundError as error:
+        raise ConfigurationError(error.message, error.hint) from error
+
+
+def understanding_of(settings: Settings, loader: ModelLoader) -> SpeechLanguageModel | None:
+    """Return what answers about speech that it hears; None for nothing. Raises ConfigurationError: there is no such."""
+    name = settings.engines.understanding
+    if name in ("", "none"):
+        return None
+    try:
+        return loader.speech_language_model(name)
     except NotFoundError as error:
         raise ConfigurationError(error.message, error.hint) from error
 

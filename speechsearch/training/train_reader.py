@@ -2,8 +2,8 @@
 
 ``python -m speechsearch.training.train_reader DATA OUT`` (``--tiny``: a minute). The loss is the marginal likelihood of
 all places at which the answer may begin and end (Clark and Gardner, 2018, arXiv 1710.10723): the several places of a
-literal answer, in a sentence that answers all pieces that say what the question does not, [CLS] where nothing does. Resumes from OUT/state.safetensors when
-it is there; writes OUT/model.safetensors, what is shipped.
+literal answer, in a sentence that answers all pieces that say what the question does not, [CLS] where nothing does.
+Resumes from OUT/state.safetensors when it is there; writes OUT/model.safetensors, what is shipped.
 """
 
 from __future__ import annotations
