@@ -31,19 +31,21 @@ def card_of_folder(name: str, folder: Path, sha256: Callable[[Path], str] = sha2
     """
     try:
         config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-        encoder, name = str(config["speech_encoder"]["name"]), str(config["language_model"]["name"])
+        encoder, language_model = str(config["speech_encoder"]["name"]), str(config["language_model"]["name"])
         wanted = str(config["language_model"]["sha256"])
-        files = _language_model_files(folder, name, sha256)
+        files = _language_model_files(folder, language_model, sha256)
         own = tuple(ModelFile(one, sha256(folder / one)) for one in (WEIGHTS, CONFIG))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelUnavailableError(f"{folder} is no speech language model: {error}.") from error
     if files[0].sha256 != wanted:
-        raise ModelUnavailableError(f"The projector in {folder} was trained for another {name}.", "Train it again.")
+        raise ModelUnavailableError(
+            f"The projector in {folder} was trained for another {language_model}.", "Train it again."
+        )
     return ModelCard(
         name=name,
         task="speech language model",
         factory="speechsearch.models.speech_language_model:load",
-        summary=f"experimental: {encoder} heard by {name}, of your folder",
+        summary=f"experimental: {encoder} heard by {language_model}, of your folder",
         licence="unknown",
         languages=("en",),
         files=(*own, *files),
