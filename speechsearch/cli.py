@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import re
 import sys
-import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -177,8 +176,8 @@ def ingest(
     if [bool(paths), bool(dataset), bool(feed)].count(True) != 1:
         hint = "For example: python -m speechsearch ingest talks/"
         raise InputError("Name files and folders, or a dataset, or a feed.", hint)
-    with opened() as service, tempfile.TemporaryDirectory() as workspace:
-        work, limits = Path(workspace), service.limits
+    with opened() as service, service.workspace() as work:
+        limits = service.limits
         if dataset:
             column, most = audio_column or None, limit or None
             found = dataset_sources(

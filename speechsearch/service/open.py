@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
@@ -45,6 +49,8 @@ from speechsearch.service.transcription import Transcriber
 from speechsearch.store import Store
 
 Purpose = Literal["use", "check", "rebuild"]
+UNPACKED = "work"
+"""The folder in the data folder for what is unpacked."""
 
 
 class Service:
@@ -94,6 +100,13 @@ class Service:
         """Let go of models that nobody has used for a while; used again, they load again."""
         self.loader.release_idle(self.settings.models.idle_minutes * 60)
 
+    @contextmanager
+    def workspace(self) -> Iterator[Path]:
+        """Lend an empty folder for what is unpacked; what a killed process left in one goes at the next opening."""
+        (self.data_dir / UNPACKED).mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self.data_dir / UNPACKED) as folder:
+            yield Path(folder)
+
     @property
     def limits(self) -> Limits:
         """What a recording may be."""
@@ -138,6 +151,8 @@ class Service:
             if purpose == "use":
                 library.renew()
                 recover(library)
+                if (data_dir / UNPACKED).exists():
+                    shutil.rmtree(data_dir / UNPACKED)
             return cls(settings, lock, store, library, loader)
         except BaseException:
             for resource in reversed(opened):

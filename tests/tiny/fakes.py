@@ -210,7 +210,7 @@ def open_fakes(data_dir: Path, models: FakeLoader, segmentation: Segmentation = 
 
 def take_in(service: Service, *paths: Path, collection: str = "talks", wants_transcripts: bool = True) -> list[str]:
     """Take in files and return what became of each."""
-    workspace = service.settings.data_dir / "work"
-    found = discover(paths, service.limits, workspace)
-    done = run(service.manage, found, collection=collection, wants_transcripts=wants_transcripts)
-    return [result.state for result in done]
+    with service.workspace() as workspace:
+        found = discover(paths, service.limits, workspace)
+        done = run(service.manage, found, collection=collection, wants_transcripts=wants_transcripts)
+        return [result.state for result in done]
