@@ -173,6 +173,10 @@ class LanguageModel(Protocol):
     def name(self) -> str:
         """What people read: which model it is."""
 
+    @property
+    def sent_to(self) -> str:
+        """The host that what it is told is sent to; empty where it stays on this machine."""
+
     def generate(self, messages: Sequence[Message], max_tokens: int, stop: Sequence[str] = ()) -> Iterator[str]:
         """Yield the text that it writes, piece by piece, up to so many tokens or one of the texts to stop at.
 
