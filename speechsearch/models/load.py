@@ -33,14 +33,23 @@ class Located:
     Args:
         card: of the model that it makes.
         files: where the card's files lie, by name; their sha256 is checked.
-        device: where the model has to compute, and in which precision.
+        chosen: gives the device; asking for it may import PyTorch.
         needed: the loaded models that the card needs, by name.
     """
 
     card: ModelCard
     files: Mapping[str, Path]
-    device: Device
+    chosen: Callable[[], Device]
     needed: Mapping[str, Any]
+
+    @property
+    def device(self) -> Device:
+        """Where the model has to compute, and in which precision.
+
+        Raises:
+            ConfigurationError: the device that was asked for is not there.
+        """
+        return self.chosen()
 
 
 class ModelLoader:
@@ -150,4 +159,4 @@ class ModelLoader:
                 f"The {card.task} '{card.name}' cannot be imported: {error}.",
                 "Install it again.",
             ) from error
-        return factory(Located(card, files, self.device, needed))
+        return factory(Located(card, files, lambda: self.device, needed))
