@@ -22,7 +22,6 @@ from typing import Protocol
 from speechsearch.domain.counters import FILES, SOUND_SECONDS, TASKS, Counters
 from speechsearch.domain.errors import SpeechSearchError
 from speechsearch.domain.progress import Progress, ProgressCallback
-from speechsearch.domain.visitors import shown_name
 from speechsearch.store import Job, JobFile, JobState
 from speechsearch.store.jobs import Jobs, time_ago
 
@@ -199,7 +198,7 @@ class Worker:
     def _run(self, job: Job) -> None:
         state: JobState | None = None
         message = ""
-        what = f"Task {job.kind} '{shown_name(job.collection)}'"
+        what = f"Task {job.kind} {job.job_id[:8]}"
         self._say(f"{what} has begun.")
         seen: Counter[str] = Counter()
         try:

@@ -18,8 +18,8 @@ from speechsearch.answers.extract import Extract, extract, mention, seconds
 from speechsearch.answers.phrase import MOST_TOKENS, messages, phrased
 from speechsearch.answers.question_kind import Kind, kind_of, topic_of
 from speechsearch.answers.refuse import BY_SCORE, read_refusal
-from speechsearch.domain.counters import ASK_SECONDS, Counters
 from speechsearch.domain.answers import Answer, AnswerEvent, Citation, Evidence, Sentence
+from speechsearch.domain.counters import ASK_SECONDS, Counters
 from speechsearch.domain.errors import (
     CapabilityError,
     DecodeError,

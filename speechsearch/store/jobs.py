@@ -87,7 +87,7 @@ class Jobs:
         """Return state -> how many jobs are in it, of the states that some are in."""
         statement = sa.select(JobRow.state, sa.func.count()).group_by(JobRow.state)
         with self._database.reading() as connection:
-            return {state: count for state, count in connection.execute(statement)}
+            return {row[0]: row[1] for row in connection.execute(statement)}
 
     def set_state(self, job_id: str, state: JobState, message: str = "") -> None:
         """Write how far a job is; an empty message leaves the known one. An unknown job is no error."""

@@ -39,7 +39,7 @@ class Journal:
         """Return state -> how many recordings are in it, of the states that some are in."""
         statement = sa.select(JournalRow.state, sa.func.count()).group_by(JournalRow.state)
         with self._database.reading() as connection:
-            return {state: count for state, count in connection.execute(statement)}
+            return {row[0]: row[1] for row in connection.execute(statement)}
 
     def mark(
         self, recording_id: str, state: JournalState, message: str = "", file_name: str = "", collection: str = ""
