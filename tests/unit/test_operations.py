@@ -1,4 +1,4 @@
-"""The alerts, the scrape configuration and the Kubernetes example of the documents, read as their programs read them."""
+"""The alerts and the scrape configuration of docs/operations.md, read as their programs read them."""
 
 from __future__ import annotations
 

@@ -100,13 +100,13 @@ def test_what_is_there_is_told(client: TestClient, service: Service) -> None:
 def test_tasks_and_their_files_are_counted(service: Service, tmp_path: Path) -> None:
     from speechsearch.store import JobFile
 
-    jobs = JobQueue(service, {"steps": lambda job, report: iter([JobFile("a", "indexed", 1, 4.0)])})
+    jobs = JobQueue(service, {"steps": lambda job, report: (one for one in [JobFile("a", "indexed", 1, 4.0)])})
     before = values(TestClient(create_app(service)))
     done: list[str] = []
     jobs.on_done.append(lambda job: done.append(job.state))
     job = jobs.submit("steps")
     jobs.start()
-    while jobs.job(job.job_id).state != "done":
+    while not jobs.job(job.job_id).has_ended:
         jobs.worker.thread.join(0.05)
     jobs.stop()
     after = values(TestClient(create_app(service)))
