@@ -159,6 +159,12 @@ class ModelLoader:
         own = all(self._finder.is_within_reach(card, file) for file in card.files)
         return own and all(self.is_within_reach(*needed) for needed in card.needs)
 
+    def in_memory(self) -> list[ModelCard]:
+        """Return the cards of the models that are loaded now."""
+        with self._lock:
+            slots = list(self._slots.values())
+        return [slot.card for slot in slots if slot.is_loaded]
+
     def release_idle(self, older_than_s: float) -> list[ModelCard]:
         """Let go of the models that nobody used for so long and return their cards; used again, they load again."""
         with self._lock:

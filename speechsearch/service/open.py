@@ -10,10 +10,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
+from speechsearch.domain.counters import Counters
 from speechsearch.domain.errors import (
     ConfigurationError,
     FingerprintMismatchError,
+    IndexUnavailableError,
     NotFoundError,
+    StoreError,
 )
 from speechsearch.domain.folder_lock import DataFolderLock
 from speechsearch.domain.limits import Limits
@@ -59,7 +62,7 @@ class Service:
     ``search`` finds passages, ``ask`` answers in sentences, ``browse`` shows what there is, ``manage`` changes it,
     ``export`` takes it out, ``feedback`` keeps judgements, ``speakers`` says who speaks, ``names`` keeps the list of
     names, ``names_heard`` says where they were heard; ``transcriber`` writes down files that are not kept, ``diarizer``
-    says who speaks in them.
+    says who speaks in them. ``counters`` count what happens.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class Service:
     ) -> None:
         self.settings, self.loader = settings, loader
         self.store, self.library = store, library
+        self.counters = Counters()
         self._lock = lock
         engines = build_engines(
             engine_cards(),
@@ -84,8 +88,9 @@ class Service:
         self.browse = Browse(settings, library, self._found)
         self.names = MyNames(library, self.browse)
         self.speakers = Speakers(library, self.browse)
-        self.search = Search(library, engines, self.browse, self._found, self.names, self.speakers)
-        self.ask = Ask(library, self.search, self.browse, reader_of(settings, loader), language_model_of(settings))
+        self.search = Search(library, engines, self.browse, self._found, self.names, self.speakers, self.counters)
+        reader, phraser = reader_of(settings, loader), language_model_of(settings)
+        self.ask = Ask(library, self.search, self.browse, reader, self.counters, phraser)
         self.names_heard = NamesHeard(library, self.names, engines, self.search.allowed)
         self.export = Export(library, self.browse, self.speakers)
         self.manage = Manage(library, self.browse)
@@ -106,6 +111,19 @@ class Service:
         (self.data_dir / UNPACKED).mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self.data_dir / UNPACKED) as folder:
             yield Path(folder)
+
+    def failing(self) -> list[str]:
+        """Return the parts that do not answer, of "database" and "index"; none when questions can be answered."""
+        failed = []
+        try:
+            self.store.ping()
+        except StoreError:
+            failed.append("database")
+        try:
+            next(self.library.index.ids(), None)
+        except IndexUnavailableError:
+            failed.append("index")
+        return failed
 
     @property
     def limits(self) -> Limits:

@@ -49,6 +49,18 @@ class AuthSettings(Group):
     session_hours: float = Field(24 * 14, gt=0)
 
 
+class LogSettings(Group):
+    """What is written to the terminal: lines of text, or of JSON.
+
+    ``requests``: a line for every request, too. ``texts``: also what was asked and what errors quote, such as
+    questions, names and addresses; without it there is none of that in any line.
+    """
+
+    format: Literal["text", "json"] = "text"
+    requests: bool = False
+    texts: bool = False
+
+
 class BackupSettings(Group):
     """A folder (a mounted bucket) that the data folder is saved to after every job and restored from; none if empty."""
 
@@ -172,6 +184,7 @@ class Settings(BaseSettings):
     data_dir: Path = Path("data")
     server: ServerSettings = ServerSettings()
     auth: AuthSettings = AuthSettings()
+    log: LogSettings = LogSettings()
     backup: BackupSettings = BackupSettings()
     watch: WatchSettings = WatchSettings()
     network: NetworkSettings = NetworkSettings()
