@@ -41,7 +41,7 @@ def hear_speakers(library: Library, recording_id: str, on_sound: OnSound) -> Non
     recording, before = store.recordings.get(recording_id), store.voices.turns(recording_id)
     diarization = diarize(sound_of(library, recording, on_sound), encoder.encode)
     recut = cut_anew(library, recording, before, diarization.turns)
-    with library.writing:
+    with library.writing, store.leases.alone():
         if store.journal.entry(recording_id) is None:
             return  # deleted meanwhile
         recording = store.recordings.get(recording_id)

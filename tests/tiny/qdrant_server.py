@@ -1,9 +1,9 @@
 """A Qdrant server for tests: the REST routes that ``index/server.py`` uses, over the client's own in-memory mode.
 
-It runs in a process of its own, so that several processes write to it: ``python -m tests.tiny.qdrant_server [port] [log]``
-prints its address and serves until it is killed. With a ``log`` every write is on the disk before it is answered, and a
-server that is started again has what was written before. Unlike a real one it compares everything, knows no shards and
-refuses writes that would not be durable everywhere when they return.
+It runs in a process of its own, so that several processes write to it: ``python -m tests.tiny.qdrant_server``, with a
+port and a log if wanted, prints its address and serves until it is killed. With a log every write is on the disk before
+it is answered, and a server that is started again has what was written before. Unlike a real one it compares
+everything, knows no shards and refuses writes that would not be durable everywhere when they return.
 """
 
 from __future__ import annotations
