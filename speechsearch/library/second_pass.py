@@ -78,11 +78,8 @@ class SecondPass:
         for one in store.passages.encodings(recording_ids):
             if one.fingerprint == made_by.get(one.channel):
                 made[one.recording_id, one.channel] = one.passages
-        counts, wanted, given = (
-            store.passages.counts(recording_ids),
-            store.transcripts.wanted(),
-            store.given.with_captions(),
-        )
+        counts = store.passages.counts(recording_ids)
+        wanted, given = store.transcripts.wanted(), store.given.with_captions()
         tasks = [
             (SOUND, tuple(makers.of_sound), counts.keys()),
             *((one.name, tuple(one.made_by), given if one.is_given else wanted) for one in makers.baselines),

@@ -104,9 +104,10 @@ class Service:
     def open(cls, settings: Settings, purpose: Purpose = "use", loader: ModelLoader | None = None) -> Service:
         """Open the data folder; to use it, finish also what a killed process left.
 
-        To share database, index and sound files with other processes, which may be at what looks left, it is not
-        finished; the data folder is then one of this process alone. To check it, nothing is changed; to rebuild it, the index is opened empty. ``loader``: one that has models
-        already. What other models made is not searched until the second pass has made it anew.
+        To share database, index and sound files with other processes, what looks left is not finished: they may be at
+        it. The data folder is then one of this process alone. To check it, nothing is changed; to rebuild it, the index
+        is opened empty. ``loader``: one that has models already. What other models made is not searched until the
+        second pass has made it anew.
 
         Raises:
             ConfigurationError: the settings name a model that there is not.

@@ -9,8 +9,7 @@ LOCKED``); on SQLite the transaction itself is the lock (``BEGIN IMMEDIATE``).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,7 +20,6 @@ from speechsearch.store.rows import checked_name, checked_text
 from speechsearch.store.tables import LeaseRow
 
 MOST_TRIES = 3
-MATCHING_LOCK = 7_112_027
 
 
 class Leases:
@@ -68,10 +66,10 @@ class Leases:
             mine = (LeaseRow.recording_id == recording_id) & (LeaseRow.holder == holder)
             connection.execute(sa.delete(LeaseRow).where(mine))
 
-    def give_back(self, recording_id: str, holder: str) -> None:
-        """End a lease, the work not done through no fault of the recording."""
+    def give_back(self, holder: str) -> None:
+        """End all leases of a holder, the work not done through no fault of the recordings."""
         with self._database.writing() as connection:
-            connection.execute(_of(recording_id).where(LeaseRow.holder == holder).values(expires_s=0.0))
+            connection.execute(sa.update(LeaseRow).where(LeaseRow.holder == holder).values(expires_s=0.0))
 
     def fail(self, holder: str, message: str) -> None:
         """End all leases of a holder and count a failure of each recording.
@@ -90,7 +88,7 @@ class Leases:
 
     def held(self, recording_ids: list[str]) -> set[str]:
         """Return which of some recordings somebody works on now."""
-        statement = sa.select(LeaseRow.recording_id, LeaseRow.expires_s)
+        statement: sa.Select[Any] = sa.select(LeaseRow.recording_id, LeaseRow.expires_s)
         with self._database.reading() as connection:
             now_s = _now_s(connection)
             found = rows_of(connection, statement, LeaseRow.recording_id, recording_ids)
@@ -102,17 +100,12 @@ class Leases:
         with self._database.reading() as connection:
             return [LeaseEntry(*row) for row in connection.execute(statement.order_by(LeaseRow.recording_id))]
 
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Have a block run in one process at a time, of all that use a PostgreSQL database.
+    def alone(self) -> AbstractContextManager[None]:
+        """Have a block run in one process at a time, of all that use the database.
 
-        For what reads all recordings and writes by that, such as giving voices to speakers. A SQLite database is used
-        by the processes of one machine only, and the block runs at once: each of its transactions is alone anyway.
+        For what reads all recordings and writes by that, such as giving voices to speakers.
         """
-        with self._database.reading() as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MATCHING_LOCK)))
-            yield
+        return self._database.alone()
 
 
 def _of(recording_id: str) -> sa.Update:

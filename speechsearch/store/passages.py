@@ -58,7 +58,7 @@ class Passages:
         """Return recording id -> how many passages it has, for those (of some) that have some."""
         length_s = sa.func.sum(PassageRow.end_s - PassageRow.start_s)
         columns = (RecordingRow.recording_id, RecordingRow.collection, RecordingRow.speaker, RecordingRow.language)
-        statement = (
+        statement: sa.Select[Any] = (
             sa.select(*columns, sa.func.count(), length_s)
             .join(PassageRow, PassageRow.recording_id == RecordingRow.recording_id)
             .group_by(*columns)
