@@ -11,6 +11,8 @@ from speechsearch.api.error_responses import add_error_handlers
 from speechsearch.domain.values import Filters, Query
 from speechsearch.domain.visitors import Visitor
 
+pytestmark = pytest.mark.both_databases
+
 OWNER = Visitor("ann", is_owner=True, may_add=True)
 READER = Visitor("rob")
 HOSTILE_NAMES = [
