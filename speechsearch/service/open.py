@@ -23,6 +23,7 @@ from speechsearch.domain.limits import Limits
 from speechsearch.index import VectorIndex, open_index
 from speechsearch.library.library import Library
 from speechsearch.library.makers import Makers
+from speechsearch.library.media_files import media_files
 from speechsearch.library.removal import recover
 from speechsearch.models.base import LanguageModel, Reader, SpeakerEncoder
 from speechsearch.models.baseline import Baseline
@@ -51,7 +52,7 @@ from speechsearch.service.settings import Settings, is_on_space, is_on_zero_gpu
 from speechsearch.service.transcription import Transcriber
 from speechsearch.store import Store
 
-Purpose = Literal["use", "check", "rebuild"]
+Purpose = Literal["use", "share", "check", "rebuild"]
 UNPACKED = "work"
 """The folder in the data folder for what is unpacked."""
 
@@ -134,8 +135,10 @@ class Service:
     def open(cls, settings: Settings, purpose: Purpose = "use", loader: ModelLoader | None = None) -> Service:
         """Open the data folder; to use it, finish also what a killed process left.
 
-        To check it, nothing is changed; to rebuild it, the index is opened empty. ``loader``: one that has models
-        already. What other models made is not searched until the second pass has made it anew.
+        To share database, index and sound files with other processes, what looks left is not finished: they may be at
+        it. The data folder is then one of this process alone. To check it, nothing is changed; to rebuild it, the index
+        is opened empty. ``loader``: one that has models already. What other models made is not searched until the
+        second pass has made it anew.
 
         Raises:
             ConfigurationError: the settings name a model that there is not.
@@ -165,9 +168,11 @@ class Service:
                 settings.segmentation,
                 settings.limits,
                 heavy=lambda work: on_gpu(work, is_on_zero_gpu()),
+                files=media_files(data_dir, settings.media.url, settings.media.kept_bytes),
             )
-            if purpose == "use":
+            if purpose in ("use", "share"):
                 library.renew()
+            if purpose == "use":
                 recover(library)
                 if (data_dir / UNPACKED).exists():
                     shutil.rmtree(data_dir / UNPACKED)
