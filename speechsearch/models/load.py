@@ -17,7 +17,15 @@ from typing import Any
 
 from speechsearch.domain.errors import MissingDependencyError
 from speechsearch.domain.packages import package_version
-from speechsearch.models.base import LanguageModel, Reader, Recognizer, SpeakerEncoder, SpeechEncoder, TextEncoder
+from speechsearch.models.base import (
+    LanguageModel,
+    Reader,
+    Recognizer,
+    SpeakerEncoder,
+    SpeechEncoder,
+    SpeechLanguageModel,
+    TextEncoder,
+)
 from speechsearch.models.card import ModelCard, Task
 from speechsearch.models.catalog import Catalog
 from speechsearch.models.device import Device, check_device, choose_device
@@ -28,6 +36,7 @@ from speechsearch.models.lazy import (
     LazyRecognizer,
     LazySpeakerEncoder,
     LazySpeechEncoder,
+    LazySpeechLanguageModel,
     LazyTextEncoder,
 )
 from speechsearch.models.slot import Slot
@@ -122,6 +131,10 @@ class ModelLoader:
     def reader(self, name: str) -> Reader:
         """Return a reader, not loaded yet. Raises NotFoundError."""
         return LazyReader(self._slot("reader", name))
+
+    def speech_language_model(self, name: str) -> SpeechLanguageModel:
+        """Return a speech language model, not loaded yet. Raises NotFoundError."""
+        return LazySpeechLanguageModel(self._slot("speech language model", name))
 
     def language_model(self, name: str) -> LanguageModel:
         """Return a language model, not loaded yet. Raises NotFoundError."""

@@ -25,7 +25,7 @@ from speechsearch.library.library import Library
 from speechsearch.library.makers import Makers
 from speechsearch.library.media_files import media_files
 from speechsearch.library.removal import recover
-from speechsearch.models.base import LanguageModel, Reader, SpeakerEncoder
+from speechsearch.models.base import LanguageModel, Reader, SpeakerEncoder, SpeechLanguageModel
 from speechsearch.models.baseline import Baseline
 from speechsearch.models.catalog import catalog
 from speechsearch.models.chat_endpoint import ChatEndpoint
@@ -63,7 +63,8 @@ class Service:
     ``search`` finds passages, ``ask`` answers in sentences, ``browse`` shows what there is, ``manage`` changes it,
     ``export`` takes it out, ``feedback`` keeps judgements, ``speakers`` says who speaks, ``names`` keeps the list of
     names, ``names_heard`` says where they were heard; ``transcriber`` writes down files that are not kept, ``diarizer``
-    says who speaks in them. ``counters`` count what happens.
+    says who speaks in them, ``understanding`` answers about speech that it hears, if it is set. ``counters`` count what
+    happens.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class Service:
         self.search = Search(library, engines, self.browse, self._found, self.names, self.speakers, self.counters)
         reader, phraser = reader_of(settings, loader), language_model_of(settings)
         self.ask = Ask(library, self.search, self.browse, reader, self.counters, phraser)
+        self.understanding = understanding_of(settings, loader)
         self.names_heard = NamesHeard(library, self.names, engines, self.search.allowed)
         self.export = Export(library, self.browse, self.speakers)
         self.manage = Manage(library, self.browse)
@@ -273,6 +275,17 @@ def reader_of(settings: Settings, loader: ModelLoader) -> Reader:
     """Return the reader that the settings name. Raises ConfigurationError: there is none of such a name."""
     try:
         return loader.reader(settings.engines.reader)
+    except NotFoundError as error:
+        raise ConfigurationError(error.message, error.hint) from error
+
+
+def understanding_of(settings: Settings, loader: ModelLoader) -> SpeechLanguageModel | None:
+    """Return what answers about speech that it hears; None for nothing. Raises ConfigurationError: there is no such."""
+    name = settings.engines.understanding
+    if name in ("", "none"):
+        return None
+    try:
+        return loader.speech_language_model(name)
     except NotFoundError as error:
         raise ConfigurationError(error.message, error.hint) from error
 

@@ -141,7 +141,8 @@ class EngineSettings(Group):
     baseline; "none" for no transcripts at all. ``text_encoder``: the baseline's, for transcripts and questions to them;
     the adapter's own comes with the speech encoder. ``speaker_encoder``: hears who speaks; "none" keeps no voices.
     ``reader``: finds the words that answer a question. ``language_model``: what joins them to sentences: nothing, or a
-    server ("endpoint").
+    server ("endpoint"). ``understanding``: answers about speech that it hears, without a transcript; the name of a
+    folder that ``training/train_understand.py`` made, experimental; "none" for nothing.
     """
 
     encoder: str = "mini"
@@ -150,6 +151,7 @@ class EngineSettings(Group):
     speaker_encoder: str = "ge2e"
     reader: str = "mini-reader"
     language_model: Literal["none", "endpoint"] = "none"
+    understanding: str = "none"
     threads: int = Field(0, ge=0, description="CPU threads; 0 takes all")
 
     @property
