@@ -6,7 +6,7 @@ same text.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from speechsearch.domain.errors import CapabilityError, ModelUnavailableError
 from speechsearch.domain.packages import package_version
 from speechsearch.models.base import Message
-from speechsearch.models.conversation import pieces, prompt_of
+from speechsearch.models.conversation import check_length, pieces, prompt_of
 from speechsearch.models.device import Device
 from speechsearch.models.files import together
 from speechsearch.models.gguf_file import open_gguf
@@ -50,19 +50,23 @@ def open_network(located: Located) -> CausalNetwork:
         CapabilityError: four bits are asked for on a device, or of a file, for which there are none.
         MissingDependencyError: four bits need packages that are not installed.
     """
-    device = located.device
-    first = next(iter(located.files.values()))
+    return open_files(located.card.name, located.files, located.device, located.bits)
+
+
+def open_files(name: str, files: Mapping[str, Path], device: Device, bits: int = 16) -> CausalNetwork:
+    """Return what ``open_network`` does, for files that no loader has found. Raises the same."""
+    first = next(iter(files.values()))
     if first.suffix == ".gguf":
-        if located.bits == 4:
+        if bits == 4:
             raise CapabilityError(
-                f"'{located.card.name}' is a GGUF file, which is not computed in four bits here.",
+                f"'{name}' is a GGUF file, which is not computed in four bits here.",
                 "Take the model's folder as transformers saves it, or set SPEECHSEARCH_LANGUAGE_MODEL__BITS=16.",
             )
         network, tokenizer = open_gguf(first, device.torch_dtype)
     else:
-        with together(located.files) as folder:
-            network, tokenizer = _open_checkpoint(located.card.name, folder, device, located.bits)
-    if located.bits != 4:
+        with together(files) as folder:
+            network, tokenizer = _open_checkpoint(name, folder, device, bits)
+    if bits != 4:
         network = network.to(device.torch_device)
     ends = network.generation_config.eos_token_id
     listed = [ends] if isinstance(ends, int) else list(ends or ())
@@ -152,16 +156,3 @@ class TransformersLanguageModel:
                 return
             yield token
             new = torch.tensor([[token]], device=network.device)
-
-
-def check_length(name: str, tokens: int, longest: int) -> None:
-    """Do nothing if a model was made for so many tokens.
-
-    Raises:
-        ModelUnavailableError: it was not.
-    """
-    if tokens > longest:
-        raise ModelUnavailableError(
-            f"The language model '{name}' takes {longest:,} tokens, and this would be {tokens:,}.",
-            "Ask for less, or take a model that takes more.",
-        )

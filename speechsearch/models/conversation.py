@@ -52,6 +52,19 @@ def _written(tokenizer: Any, said: list[dict[str, str]]) -> list[int]:
     return [int(token) for token in found["input_ids"]]
 
 
+def check_length(name: str, tokens: int, longest: int) -> None:
+    """Do nothing if a model was made for so many tokens.
+
+    Raises:
+        ModelUnavailableError: it was not.
+    """
+    if tokens > longest:
+        raise ModelUnavailableError(
+            f"The language model '{name}' takes {longest:,} tokens, and this would be {tokens:,}.",
+            "Ask for less, or take a model that takes more.",
+        )
+
+
 def without_marks(text: str, marks: Sequence[str]) -> str:
     """Return a text without a tokeniser's marks, which would end what is said and begin another's message.
 

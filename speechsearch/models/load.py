@@ -49,7 +49,7 @@ class Located:
     Args:
         card: of the model that it makes.
         files: where the card's files lie, by name; their sha256 is checked.
-        device: where the model has to compute, and in which precision.
+        chosen: gives the device; asking for it may import PyTorch.
         needed: the loaded models that the card needs, by name.
         kept: the folder in which what is made of the files may be kept; None where there is none.
         bits: of a language model: 4 to keep its weights in so many, where that is possible.
@@ -57,10 +57,19 @@ class Located:
 
     card: ModelCard
     files: Mapping[str, Path]
-    device: Device
+    chosen: Callable[[], Device]
     needed: Mapping[str, Any]
     kept: Path | None = None
     bits: int = 16
+
+    @property
+    def device(self) -> Device:
+        """Where the model has to compute, and in which precision.
+
+        Raises:
+            ConfigurationError: the device that was asked for is not there.
+        """
+        return self.chosen()
 
 
 class ModelLoader:
@@ -152,7 +161,7 @@ class ModelLoader:
             package_version(card.package, card.pip_line)
         files = {file.name: self._finder.find(card, file) for file in card.files}
         kept = self._cache_dir / card.name if self._cache_dir else None
-        return Located(card, files, self.device, needed or {}, kept, self._language_model_bits)
+        return Located(card, files, lambda: self.device, needed or {}, kept, self._language_model_bits)
 
     def is_within_reach(self, task: Task, name: str) -> bool:
         """Say whether all files of a model are on this machine, or may be fetched; none is read. Raises NotFoundError.
@@ -162,6 +171,12 @@ class ModelLoader:
         card = self.catalog.get(task, name)
         own = all(self._finder.is_within_reach(card, file) for file in card.files)
         return own and all(self.is_within_reach(*needed) for needed in card.needs)
+
+    def in_memory(self) -> list[ModelCard]:
+        """Return the cards of the models that are loaded now."""
+        with self._lock:
+            slots = list(self._slots.values())
+        return [slot.card for slot in slots if slot.is_loaded]
 
     def release_idle(self, older_than_s: float) -> list[ModelCard]:
         """Let go of the models that nobody used for so long and return their cards; used again, they load again."""
