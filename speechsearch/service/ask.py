@@ -20,6 +20,7 @@ from speechsearch.answers.phrase import MOST_TOKENS, messages, phrased
 from speechsearch.answers.question_kind import Kind, kind_of, topic_of
 from speechsearch.answers.refuse import BY_SCORE, read_refusal
 from speechsearch.domain.answers import Answer, AnswerEvent, Citation, Earlier, Evidence, Sentence
+from speechsearch.domain.counters import ASK_SECONDS, Counters
 from speechsearch.domain.errors import (
     CapabilityError,
     DecodeError,
@@ -68,6 +69,7 @@ class Ask:
         search: finds the evidence.
         browse: gives the sound of passages that have no transcript.
         reader: finds what answers in transcripts.
+        counters: count the answers and how long they take.
         language_model: joins quotes to sentences; without one the quotes are the answer.
     """
 
@@ -77,9 +79,11 @@ class Ask:
         search: Search,
         browse: Browse,
         reader: Reader,
+        counters: Counters,
         language_model: LanguageModel | None = None,
     ) -> None:
         self._library, self._search, self._browse, self._reader = library, search, browse, reader
+        self._counters = counters
         self._language_model = language_model
         self._written: OrderedDict[tuple[str, str], Transcript] = OrderedDict()
         self._lock = threading.Lock()
@@ -112,6 +116,8 @@ class Ask:
         phraser = self._language_model if kind == "fact" and quotes else None
         sentences, note = joined(phraser, question, quotes)
         first_ms = (time.perf_counter() - started) * 1000 if sentences else 0.0
+        outcome = "answered" if sentences else "refused"
+        self._counters.add(ASK_SECONDS, time.perf_counter() - started, outcome=outcome)
         yield from sentences
         yield Answer(
             question,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from speechsearch.api.doors import LONGEST_QUESTION_BYTES
+from speechsearch.api.log_lines import PageTraceback
 from speechsearch.api.question_files import question_file_routes
 from speechsearch.api.turns import share_queue
 from speechsearch.domain.errors import SpeechSearchError
@@ -189,5 +190,8 @@ def mount(app: FastAPI, page: gr.Blocks, service: Service, jobs: JobQueue) -> Fa
     page.has_launched = True
     # Events that have a queue are answered only there, where each visitor has a turn.
     page.api_open = False
+    parts: tuple[Any, ...] = (gr.queueing, gr.routes)
+    for part in parts:
+        part.traceback = PageTraceback
     share_queue(page._queue, (compare_tab.EVALUATIONS, bench.TRIALS))
     return app
