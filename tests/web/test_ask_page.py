@@ -3,28 +3,47 @@
 from __future__ import annotations
 
 import re
+import socket
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
+import httpx
 import pytest
+import uvicorn
+from fastapi import FastAPI
 
 from speechsearch.domain.answers import Answer, Citation, Earlier, Evidence, Sentence
 from speechsearch.domain.assets import ASSETS
 from speechsearch.domain.errors import ModelUnavailableError
 from speechsearch.domain.values import Hit, Passage, Query, Recording, Results, Span
 from speechsearch.domain.visitors import LOCAL, Visitor, private
-from speechsearch.retrieval.engine_cards import ALL
+from speechsearch.jobs.queue import JobQueue
+from speechsearch.retrieval.engine_cards import EVERYTHING
 from speechsearch.service.settings import LanguageModelSettings
 from speechsearch.ui import ask_view
-from speechsearch.ui.ask_handlers import LONGEST_THREAD, UNCHANGED, AskHandlers, Latest, Thread, Update, sent_to
+from speechsearch.ui.ask_handlers import (
+    LONGEST_THREAD,
+    OFTEN_S,
+    UNCHANGED,
+    AskHandlers,
+    Latest,
+    Thread,
+    Update,
+    sent_to,
+)
 from speechsearch.ui.ask_view import Asking
 from speechsearch.ui.asked import Asked
 from speechsearch.ui.search_tab import SearchHandlers
 from tests.conftest import HOSTILE
+from tests.web.whole import whole_app
 
 QUESTION = "What did Wojciechowski say about the ferry and the bridge?"
-ENGINES = {"all": ALL}
+ENGINES = {"all": EVERYTHING}
 
 
 def citation(number: int, **changed) -> Citation:
@@ -180,7 +199,7 @@ def test_an_answer_grows_above_both_columns(asking: AskHandlers) -> None:
 
 def test_a_follow_up_is_asked_of_what_it_stands_for(asking: AskHandlers) -> None:
     before = Thread((Earlier("Why is octopus blood blue?"),), is_shown=True)
-    *_, (_, left, *_), last = asking.ask(Asked("And when?", top_k=1), before, LOCAL)
+    _, (_, left, *_), *_, last = asking.ask(Asked("And when?", top_k=1), before, LOCAL)
     assert "Understood as <q><bdi>When is octopus blood blue?</bdi></q>" in last[3]
     assert 'data-question="When is octopus blood blue?"' in last[3] and 'data-question="When is octopus blood' in left
     assert [one.question for one in last[4].turns] == ["Why is octopus blood blue?", "When is octopus blood blue?"]
@@ -191,7 +210,7 @@ def test_a_follow_up_is_asked_of_what_it_stands_for(asking: AskHandlers) -> None
 
 def test_a_spoken_question_is_heard_and_answered(asking: AskHandlers) -> None:
     spoken = str(ASSETS / "samples" / "audio" / "s004.opus")
-    *_, (_, left, *_), last = asking.ask(Asked(audio_path=spoken, top_k=1), Thread(), LOCAL)
+    _, (_, left, *_), *_, last = asking.ask(Asked(audio_path=spoken, top_k=1), Thread(), LOCAL)
     assert "Eleven minutes on the chain ferry" in left and "ss-vote" not in left
     assert "Heard <q>" in last[3] and last[4].turns[0].question
 
@@ -230,7 +249,7 @@ def test_an_error_in_mid_answer_takes_its_place(asking: AskHandlers, service, mo
 def test_a_moved_control_asks_again_where_an_answer_is_shown(asking: AskHandlers) -> None:
     (update,) = asking.again(Asked("ferry", top_k=1), Thread((Earlier(QUESTION),)), LOCAL)
     assert update[1].count("<audio") == 1 and update[3:] == UNCHANGED[3:]
-    *_, (_, left, *_), last = asking.again(
+    _, (_, left, *_), *_, last = asking.again(
         Asked("And why?", top_k=1), Thread((Earlier(QUESTION),), is_shown=True), LOCAL
     )
     assert left.count("<audio") == 1 and [one.question for one in last[4].turns] == [QUESTION]
@@ -245,3 +264,48 @@ def test_an_address_asks(asking: AskHandlers) -> None:
     assert searched[0] == "ferry" and len(searched) == 14
     (typed,) = asking.load(address, "whal", LOCAL)
     assert all("value" not in update for update in typed)
+
+
+@contextmanager
+def served(app: FastAPI) -> Iterator[str]:
+    """Serve an application on a free port; gives its address."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    try:
+        while not server.started:
+            assert thread.is_alive()
+            time.sleep(0.05)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(30)
+        listener.close()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_who_leaves_in_mid_answer_leaves_nothing_running(service, tmp_path: Path, monkeypatch) -> None:
+    closed = threading.Event()
+
+    def endless(query: Query, *asked: object) -> Iterator[Evidence | Sentence]:
+        try:
+            yield Evidence(query.text, service.search.find(query))
+            while True:
+                time.sleep(OFTEN_S)
+                yield Sentence("So it was.", (citation(1),))
+        finally:
+            closed.set()
+
+    monkeypatch.setattr(service.ask, "answer", endless)
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
+    app = whole_app(service, JobQueue(service, {}))
+    with served(app) as address, httpx.Client(base_url=address, timeout=60) as browser:
+        number = next(one["id"] for one in browser.get("/config").json()["dependencies"] if one["api_name"] == "grown")
+        data = [None, QUESTION, None, 1, "hybrid", "asr", [], [], [], "", ""]
+        joined = {"fn_index": number, "data": data, "session_hash": "gone"}
+        assert browser.post("/gradio_api/queue/join", json=joined).status_code == 200
+        with browser.stream("GET", "/gradio_api/queue/data", params={"session_hash": "gone"}) as events:
+            assert any("So it was." in line for line in events.iter_lines())
+            assert not closed.is_set()
+        assert closed.wait(30)
