@@ -99,7 +99,7 @@ class EncodedStream:
         self._is_heard = self._is_finished = False
         self._lock = threading.Lock()
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: bytes | memoryview) -> int:
         """Return how many of the bytes the pipe has taken; 0 where it is full or closed."""
         try:
             return os.write(self._file, data) if self._file is not None else 0
