@@ -92,7 +92,8 @@ def test_the_ancestors_messages_are_answered_as_before(socket) -> None:
 def test_a_spoken_question_is_answered_from_the_context(socket, house, monkeypatch) -> None:
     said = "When was the old bridge built?"
     monkeypatch.setattr(house.loader, "recognizer", lambda name: Saying(said))
-    socket.send_json({"type": "transcribe", "audio": base64_of(), "context": "The old bridge was built in 1890."})
+    question = base64.b64encode(wav_of(speech("s015", 2.0))).decode()
+    socket.send_json({"type": "transcribe", "audio": question, "context": "The old bridge was built in 1890."})
     (result,) = told(socket, "result")
     assert result["transcript"] == said and "1890" in result["response"]
     cited = result["answer"]["sentences"][0]["citations"][0]
@@ -320,11 +321,8 @@ def test_a_login_is_needed_where_there_is_one(house) -> None:
     with TestClient(create_app(house)) as client:
         with pytest.raises(WebSocketDisconnect), client.websocket_connect(SOCKET):
             pass
-        for scheme, key in (
-            ("Bearer", "ann:a tide of bees"),
-            ("Basic", base64.b64encode(b"ann:a tide of bees").decode()),
-        ):
-            with client.websocket_connect(SOCKET, headers={"authorization": f"{scheme} {key}"}) as socket:
+        for key in ("Bearer ann:a tide of bees", f"Basic {base64.b64encode(b'ann:a tide of bees').decode()}"):
+            with client.websocket_connect(SOCKET, headers={"authorization": key}) as socket:
                 socket.send_json({"type": "ping"})
                 assert socket.receive_json() == {"type": "pong"}
 
