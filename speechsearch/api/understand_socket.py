@@ -66,6 +66,8 @@ log = logging.getLogger(__name__)
 
 WAITING = 8
 """So many messages of a client may wait to be answered."""
+CASCADE = "cascade"
+"""A recogniser writes down what is said, and a reader looks for the answer to that."""
 SEND_S = 30.0
 """A client that takes nothing for so long is gone."""
 T = TypeVar("T")
@@ -231,14 +233,19 @@ class Client:
         sent = await self._written(content, asked.language)
         shape = await self._step(self._understand.features_shape, sent.sound)
         begin = partial(self._understand.respond, sent.text, asked.told(), asked.query(), self._visitor, asked.engine)
-        events = await self._all(begin)
-        answer = events[-1] if events and isinstance(events[-1], Answer) else None
+        model = self._understand.speech_model
+        if model:
+            answer, response = None, await self._step(self._understand.reply, sent.sound, asked.told())
+        else:
+            events = await self._all(begin)
+            answer = events[-1] if events and isinstance(events[-1], Answer) else None
+            response = answer.text if answer else ""
         result = ResultTold(
             id=asked.id,
             transcript=sent.text,
-            response=answer.text if answer else "",
+            response=response,
             speech_features_shape=shape,
-            model="cascade",
+            model=f"{model} (experimental)" if model else CASCADE,
             duration_s=round(sent.sound.duration_s, 3),
             segments=[SegmentBody.of(one) for one in sent.segments],
             answer=AnswerBody.of(answer) if answer else None,

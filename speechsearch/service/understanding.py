@@ -11,13 +11,14 @@ import numpy as np
 from speechsearch import audio
 from speechsearch.audio.live import EncodedStream, Encoding, PcmStream
 from speechsearch.domain.answers import AnswerEvent
+from speechsearch.domain.errors import CapabilityError
 from speechsearch.domain.limits import Limits, Segmentation
 from speechsearch.domain.progress import Progress
 from speechsearch.domain.segments import Segment, segment_of
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio, Hit, Passage, Query, Recording, Span, Transcript, Word
 from speechsearch.domain.visitors import Visitor
 from speechsearch.library.batches import batches
-from speechsearch.models.base import Recognizer
+from speechsearch.models.base import Recognizer, SpeechLanguageModel
 from speechsearch.models.card import Task
 from speechsearch.models.load import ModelLoader
 from speechsearch.service.ask import Ask, Read
@@ -31,6 +32,8 @@ LONGEST_QUESTION = 1000
 """Characters; what is longer was no question."""
 SYNTAX = re.compile(r'["“”]|(?<!\S)-')
 """Signs that mean something in a typed question, and nothing in a transcript."""
+INSTRUCTION, MOST_TOKENS = "Answer what is said.", 120
+"""Of a speech language model, for each piece of a sound."""
 SENT, TOLD = "What you sent", "Your context"
 
 
@@ -57,6 +60,7 @@ class Understand:
         ask: answers questions.
         segmentation: how long the pieces are that a recogniser hears.
         limits: how much sound may be sent.
+        speech_model: answers what it hears, without a transcript, in place of ``ask``; experimental.
     """
 
     def __init__(
@@ -66,10 +70,11 @@ class Understand:
         ask: Ask,
         segmentation: Segmentation,
         limits: Limits,
+        speech_model: SpeechLanguageModel | None = None,
     ) -> None:
         self._loader, self.models = loader, tuple(models)
         self._ask, self._segmentation, self._limits = ask, segmentation, limits
-        self._names = dict(models)
+        self._names, self._speech_model = dict(models), speech_model
 
     def load(self) -> Iterator[Progress]:
         """Yield how many models are loaded, before each and at the end.
@@ -118,8 +123,12 @@ class Understand:
     def features_shape(self, sound: Audio) -> tuple[int, int, int]:
         """Return the shape of what the speech encoder hears: 1, frames in which somebody speaks, phonemes kept of each.
 
-        Of an encoder that hears no phonemes: 1, passages, the numbers of a passage's vector.
+        Of an encoder that hears no phonemes: 1, passages, the numbers of a passage's vector. Where a speech language
+        model answers: 1, the vectors that it is given, the numbers of each.
         """
+        if self._speech_model is not None:
+            shapes = [self._speech_model.features_shape(piece) for _, piece in self._passages(sound)]
+            return 1, sum(count for count, _ in shapes), max((width for _, width in shapes), default=0)
         encoder = self._loader.speech_encoder(self._names["speech encoder"])
         frames, width = 0, 0
         for batch in batches(self._passages(sound), BATCH_S, lambda one: one[0].duration_s):
@@ -128,6 +137,22 @@ class Understand:
                 found = one.track.symbols.shape if one.track is not None else (1, max(dense, default=0))
                 frames, width = frames + found[0], max(width, found[1])
         return 1, frames, width
+
+    @property
+    def speech_model(self) -> str:
+        """The name of what answers what it hears without a transcript; empty where nothing does."""
+        return self._speech_model.name if self._speech_model is not None else ""
+
+    def reply(self, sound: Audio, told: str) -> str:
+        """Return what the speech language model answers to a sound; empty where nothing is said.
+
+        ``told``: is put before what it is asked to do. Raises CapabilityError: there is no such model.
+        """
+        if self._speech_model is None:
+            raise CapabilityError("No speech language model is set.", "Set SPEECHSEARCH_ENGINES__UNDERSTANDING.")
+        sounds = [piece for _, piece in self._passages(sound)]
+        instruction = f"{told.strip()}\n{INSTRUCTION}".strip()
+        return " ".join(filter(None, self._speech_model.understand(sounds, instruction, MOST_TOKENS)))
 
     def respond(self, said: str, told: str, query: Query, visitor: Visitor, engine: str) -> Iterator[AnswerEvent]:
         """Yield the answer to what somebody said, from the recordings and from what he tells beside it.
