@@ -77,9 +77,9 @@ def parsed(found: dict[str, object]) -> ClientMessage:
     try:
         message = CLIENT.validate_python(found)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"][1:]) or "message"
-        raise InputError(f"{where}: {first['msg']}.", "See docs/understand.md.") from error
+        errors = error.errors(include_url=False, include_input=False)
+        deepest = max(errors, key=lambda one: len(one["loc"]))  # a context is a text or an object: what it was meant as
+        raise InputError(f"{deepest['loc'][-1]}: {deepest['msg']}.", "See docs/understand.md.") from error
     if isinstance(message, Transcribe) and message.audio_path is not None:
         raise InputError("'audio_path' is not taken: no path of the server is read.", WHAT_TO_SEND)
     return message

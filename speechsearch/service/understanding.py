@@ -32,8 +32,10 @@ LONGEST_QUESTION = 1000
 """Characters; what is longer was no question."""
 SYNTAX = re.compile(r'["“”]|(?<!\S)-')
 """Signs that mean something in a typed question, and nothing in a transcript."""
-INSTRUCTION, MOST_TOKENS = "Answer what is said.", 120
-"""Of a speech language model, for each piece of a sound."""
+WRITE_DOWN, ABOUT_IT = "Write down what is said.", "Answer in a few words, from what is said: {}"
+"""The instructions that the recipe of speech language models teaches."""
+MOST_TOKENS = 120
+"""Of such a model's reply to a piece of a sound."""
 SENT, TOLD = "What you sent", "Your context"
 
 
@@ -146,12 +148,12 @@ class Understand:
     def reply(self, sound: Audio, told: str) -> str:
         """Return what the speech language model answers to a sound; empty where nothing is said.
 
-        ``told``: is put before what it is asked to do. Raises CapabilityError: there is no such model.
+        ``told``: is asked about it; without, it is to be written down. Raises CapabilityError: there is no such model.
         """
         if self._speech_model is None:
             raise CapabilityError("No speech language model is set.", "Set SPEECHSEARCH_ENGINES__UNDERSTANDING.")
         sounds = [piece for _, piece in self._passages(sound)]
-        instruction = f"{told.strip()}\n{INSTRUCTION}".strip()
+        instruction = ABOUT_IT.format(told.strip()) if told.strip() else WRITE_DOWN
         return " ".join(filter(None, self._speech_model.understand(sounds, instruction, MOST_TOKENS)))
 
     def respond(self, said: str, told: str, query: Query, visitor: Visitor, engine: str) -> Iterator[AnswerEvent]:

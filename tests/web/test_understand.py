@@ -6,7 +6,8 @@ import base64
 import json
 import threading
 import time
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from speechsearch.api import create_app, understand_routes
 from speechsearch.api.sound_buffer import MOST_WAITING_S
+from speechsearch.api.understand_bodies import AnswerTold, ClientMessage, EvidenceTold, SentenceTold, ServerMessage
 from speechsearch.domain.assets import SAMPLES
 from speechsearch.domain.limits import Limits
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio, Transcript, Word
@@ -333,6 +335,16 @@ def test_who_may_add_nothing_sends_a_questions_length(house) -> None:
     with TestClient(create_app(house)) as client, client.websocket_connect(SOCKET) as socket:
         socket.send_json({"type": "start"})
         assert socket.receive_json()["longest_s"] == Limits().query_audio_s
+
+
+def test_the_document_lists_every_message_and_its_fields() -> None:
+    document = (Path(__file__).parents[2] / "docs" / "understand.md").read_text(encoding="utf-8")
+    own = (EvidenceTold, SentenceTold, AnswerTold)  # as the events of another route, which api.md describes
+    for model in (*get_args(get_args(ClientMessage)[0]), *get_args(ServerMessage)):
+        for kind in get_args(model.model_fields["type"].annotation):
+            assert f"| `{kind}`" in document or f", `{kind}`" in document, kind
+        fields = set() if model in own else set(model.model_fields) - {"type"}
+        assert {name for name in fields if f"`{name}`" not in document} == set(), model
 
 
 class Saying:
