@@ -28,7 +28,7 @@ from speechsearch.domain.errors import (
     ModelUnavailableError,
     NotFoundError,
 )
-from speechsearch.domain.values import Audio, Hit, Query, Transcript
+from speechsearch.domain.values import Audio, Hit, Query, Results, Transcript
 from speechsearch.domain.visitors import LOCAL, Visitor, shown_name
 from speechsearch.library.library import Library
 from speechsearch.models.base import LanguageModel, Reader, Recognizer
@@ -47,10 +47,12 @@ ABOUT: tuple[Kind, ...] = ("count", "recordings", "speakers")
 """Questions about recordings rather than about what is said in them: searched and listed by their topic."""
 NOTHING = "I found nothing in these recordings about that."
 NOT_SURE = "I found nothing in these recordings that surely answers that. The nearest passages are listed."
+NOT_SENT = "What you sent does not surely answer that."
 NO_TEXT = (
     "The passages found have no transcript yet, and no recogniser is set that could make one "
     "(SPEECHSEARCH_ENGINES__RECOGNIZER)."
 )
+UNSEARCHED = Results("", (), False, 0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +91,19 @@ class Ask:
         self._lock = threading.Lock()
 
     def answer(
-        self, query: Query, visitor: Visitor = LOCAL, engine: str = "", thread: Sequence[Earlier] = ()
+        self,
+        query: Query,
+        visitor: Visitor = LOCAL,
+        engine: str = "",
+        thread: Sequence[Earlier] = (),
+        *,
+        sent: Sequence[Read] = (),
+        is_searched: bool = True,
     ) -> Iterator[AnswerEvent]:
         """Yield the evidence, the sentences of the answer, and the whole answer, from what the visitor sees.
 
-        ``thread``: what was asked before; a question that follows it is rewritten to one that stands alone.
+        ``thread``: what was asked before; a question that follows it is rewritten to one that stands alone. ``sent``:
+        what the visitor sent with the question, which is read, too; then the recordings need not be searched.
 
         Raises:
             EmptyQueryError: there is nothing to look for, or nothing was understood of a spoken question.
@@ -108,9 +118,10 @@ class Ask:
         wanted = replace(query, top_k=READ_FOR_A_FACT if kind == "fact" else READ_FOR_ALL)
         if kind in ABOUT and asked.text and not asked.has_demands:
             wanted = replace(wanted, text=topic_of(question) or question)
-        results = self._search.find(wanted, engine, visitor)
+        results = self._search.find(wanted, engine, visitor) if is_searched else UNSEARCHED
         yield Evidence(question, results, followed)
         read, transcribed = self._read(results.hits, visitor)
+        read = [*sent, *read]
         found = self._found(kind, question, read)
         quotes = compose(kind, found) if found else []
         phraser = self._language_model if kind == "fact" and quotes else None
@@ -123,7 +134,7 @@ class Ask:
             question,
             results.engine,
             tuple(sentences),
-            reason="" if sentences else NOTHING if not results.hits else NOT_SURE if read else NO_TEXT,
+            reason="" if sentences else reason(results, read, sent),
             note=note,
             likelihood=found[0].citation.likelihood if found else None,
             reader=self._reader.fingerprint,
@@ -213,12 +224,11 @@ class Ask:
             likely = [(one, found, one.hit.likelihood) for one, found in extracts if found]
             return [cited(one, found, chance or 0.0, chance) for one, found, chance in likely]
         fitted = read_refusal(self._reader.fingerprint)
-        is_calibrated = all(one.hit.likelihood is not None for one in read)
-        refusal = fitted if fitted and is_calibrated else BY_SCORE
         texts = [one.transcript.text for one in read]
         cases = []
         for one, seen in zip(read, self._reader.read(question, texts), strict=True):
             found = extract(question, one.transcript.text, seen)
+            refusal = fitted if fitted and one.hit.likelihood is not None else BY_SCORE
             if found is not None:
                 chance = refusal.chance(found, one.hit.likelihood)
                 if chance >= refusal.threshold:
@@ -238,6 +248,17 @@ def joined(phraser: LanguageModel | None, question: str, quotes: list[Sentence])
     except ModelUnavailableError as error:
         return quotes, f"The language model could not be asked, so these are the quotes. {error.message}"
     return phrased(written, quotes), ""
+
+
+def reason(results: Results, read: Sequence[Read], sent: Sequence[Read]) -> str:
+    """Return why a question has no answer.
+
+    >>> reason(UNSEARCHED, [], [])
+    'I found nothing in these recordings about that.'
+    """
+    if not results.hits:
+        return NOT_SENT if sent else NOTHING
+    return NOT_SURE if read else NO_TEXT
 
 
 def heard_in(hit: Hit) -> str:

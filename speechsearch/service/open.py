@@ -27,6 +27,7 @@ from speechsearch.library.media_files import media_files
 from speechsearch.library.removal import recover
 from speechsearch.models.base import LanguageModel, Reader, SpeakerEncoder, SpeechLanguageModel
 from speechsearch.models.baseline import Baseline
+from speechsearch.models.card import Task
 from speechsearch.models.catalog import catalog
 from speechsearch.models.chat_endpoint import ChatEndpoint
 from speechsearch.models.device import on_gpu
@@ -48,8 +49,9 @@ from speechsearch.service.my_names import MyNames
 from speechsearch.service.names_heard import NamesHeard
 from speechsearch.service.people import Speakers
 from speechsearch.service.search import BackgroundSample, Search
-from speechsearch.service.settings import Settings, is_on_space, is_on_zero_gpu
+from speechsearch.service.settings import Settings, default_recognizer, is_on_space, is_on_zero_gpu
 from speechsearch.service.transcription import Transcriber
+from speechsearch.service.understanding import Understand
 from speechsearch.store import Store
 
 Purpose = Literal["use", "share", "check", "rebuild"]
@@ -60,11 +62,10 @@ UNPACKED = "work"
 class Service:
     """One open data folder. Use as a context manager.
 
-    ``search`` finds passages, ``ask`` answers in sentences, ``browse`` shows what there is, ``manage`` changes it,
-    ``export`` takes it out, ``feedback`` keeps judgements, ``speakers`` says who speaks, ``names`` keeps the list of
-    names, ``names_heard`` says where they were heard; ``transcriber`` writes down files that are not kept, ``diarizer``
-    says who speaks in them, ``understanding`` answers about speech that it hears, if it is set. ``counters`` count what
-    happens.
+    ``search`` finds passages, ``ask`` answers in sentences, ``understand`` does so about sound that is sent, ``browse``
+    shows what there is, ``manage`` changes it, ``export`` takes it out, ``feedback`` keeps judgements, ``speakers``
+    says who speaks, ``names`` keeps the list of names, ``names_heard`` says where they were heard; ``transcriber``
+    writes down files that are not kept, ``diarizer`` says who speaks in them. ``counters`` count what happens.
     """
 
     def __init__(
@@ -93,7 +94,7 @@ class Service:
         self.search = Search(library, engines, self.browse, self._found, self.names, self.speakers, self.counters)
         reader, phraser = reader_of(settings, loader), language_model_of(settings)
         self.ask = Ask(library, self.search, self.browse, reader, self.counters, phraser)
-        self.understanding = understanding_of(settings, loader)
+        self.understand = understand_of(settings, loader, self.ask)
         self.names_heard = NamesHeard(library, self.names, engines, self.search.allowed)
         self.export = Export(library, self.browse, self.speakers)
         self.manage = Manage(library, self.browse)
@@ -277,6 +278,23 @@ def reader_of(settings: Settings, loader: ModelLoader) -> Reader:
         return loader.reader(settings.engines.reader)
     except NotFoundError as error:
         raise ConfigurationError(error.message, error.hint) from error
+
+
+def understand_of(settings: Settings, loader: ModelLoader, ask: Ask) -> Understand:
+    """Return what understands sound that is sent; by the first recogniser of the settings that hears.
+
+    Raises:
+        ConfigurationError: there is no speech language model of the settings' name.
+    """
+    engines = settings.engines
+    models: list[tuple[Task, str]] = [
+        ("recognizer", default_recognizer(engines)), ("speech encoder", engines.encoder),
+        ("text encoder", engines.text_encoder), ("reader", engines.reader),
+    ]  # fmt: skip
+    speech_model = understanding_of(settings, loader)
+    if speech_model is not None:
+        models.append(("speech language model", speech_model.name))
+    return Understand(loader, models, ask, settings.segmentation, settings.limits, speech_model)
 
 
 def understanding_of(settings: Settings, loader: ModelLoader) -> SpeechLanguageModel | None:
