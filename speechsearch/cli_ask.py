@@ -65,6 +65,8 @@ def lines(answer: Answer) -> Iterator[str]:
             yield f"      {hit.recording.title}  {clock(hit.passage.span.start_s)}-{clock(hit.passage.span.end_s)}"
     yield ""
     yield from (cited(one) for sentence in answer.sentences for one in sentence.citations)
+    if answer.sent_to:
+        yield f"      The question and the quotes were sent to {answer.sent_to}."
     if answer.note:
         yield f"      {answer.note}"
     written = f", {answer.transcribed} written down now" if answer.transcribed else ""

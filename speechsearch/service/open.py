@@ -48,8 +48,9 @@ from speechsearch.service.model_files import ModelFiles
 from speechsearch.service.my_names import MyNames
 from speechsearch.service.names_heard import NamesHeard
 from speechsearch.service.people import Speakers
+from speechsearch.service.phrasing import Phraser
 from speechsearch.service.search import BackgroundSample, Search
-from speechsearch.service.settings import Settings, default_recognizer, is_on_space, is_on_zero_gpu
+from speechsearch.service.settings import ENDPOINT, Settings, default_recognizer, is_on_space, is_on_zero_gpu
 from speechsearch.service.transcription import Transcriber
 from speechsearch.service.understanding import Understand
 from speechsearch.store import Store
@@ -92,7 +93,7 @@ class Service:
         self.names = MyNames(library, self.browse)
         self.speakers = Speakers(library, self.browse)
         self.search = Search(library, engines, self.browse, self._found, self.names, self.speakers, self.counters)
-        reader, phraser = reader_of(settings, loader), language_model_of(settings)
+        reader, phraser = reader_of(settings, loader), phraser_of(settings, loader)
         self.ask = Ask(library, self.search, self.browse, reader, self.counters, phraser)
         self.understand = understand_of(settings, loader, self.ask)
         self.names_heard = NamesHeard(library, self.names, engines, self.search.allowed)
@@ -208,7 +209,15 @@ def new_loader(settings: Settings) -> ModelLoader:
     """Return a loader of models as the settings want it."""
     chosen, folder = settings.models, models_folder(settings)
     known, kept = known_catalog(settings).catalog, kept_models(settings)
-    return ModelLoader(known, folder, may_download(settings), chosen.device, chosen.dtype, kept)
+    return ModelLoader(
+        known,
+        folder,
+        may_download(settings),
+        chosen.device,
+        chosen.dtype,
+        kept,
+        language_model_bits=settings.language_model.bits,
+    )
 
 
 def known_catalog(settings: Settings) -> FolderCatalog:
@@ -308,10 +317,25 @@ def understanding_of(settings: Settings, loader: ModelLoader) -> SpeechLanguageM
         raise ConfigurationError(error.message, error.hint) from error
 
 
-def language_model_of(settings: Settings) -> LanguageModel | None:
-    """Return what phrases answers; None for nothing. Raises ConfigurationError: an endpoint without its address."""
-    chosen = settings.language_model
-    if settings.engines.language_model == "none":
+def phraser_of(settings: Settings, loader: ModelLoader) -> Phraser | None:
+    """Return what puts answers into words; None for nothing.
+
+    Raises:
+        ConfigurationError: there is no model of such a name, or an endpoint's address is missing.
+    """
+    model = language_model_of(settings, loader)
+    return Phraser(model, settings.language_model.timeout_s) if model else None
+
+
+def language_model_of(settings: Settings, loader: ModelLoader) -> LanguageModel | None:
+    """Return the language model that the settings name; None for nothing. Raises ConfigurationError."""
+    chosen, name = settings.language_model, settings.engines.own_language_model
+    if name:
+        try:
+            return loader.language_model(name)
+        except NotFoundError as error:
+            raise ConfigurationError(error.message, f"{error.hint} Or none, or {ENDPOINT} for a server.") from error
+    if settings.engines.language_model != ENDPOINT:
         return None
     if not chosen.url or not chosen.model:
         raise ConfigurationError(
