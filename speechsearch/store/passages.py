@@ -49,6 +49,12 @@ class Passages:
         with self._database.reading() as connection:
             return set(connection.scalars(sa.select(PassageRow.passage_id)))
 
+    def first_ids(self, limit: int) -> list[str]:
+        """Return the ids of at most so many passages, the first in order; ids are hashes, so these are any."""
+        ordered = sa.select(PassageRow.passage_id).order_by(PassageRow.passage_id).limit(limit)
+        with self._database.reading() as connection:
+            return list(connection.scalars(ordered))
+
     def count(self) -> int:
         """Return how many passages there are."""
         with self._database.reading() as connection:
