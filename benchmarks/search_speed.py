@@ -84,7 +84,10 @@ def served(code: Path, data: Path) -> Iterator[tuple[int, psutil.Process, float]
     }
     started = time.perf_counter()
     command = [sys.executable, "app.py"]
-    with subprocess.Popen(command, cwd=code, env=os.environ | mine, stdout=subprocess.DEVNULL) as process:
+    with (
+        open(data / "errors.log", "wb") as log,
+        subprocess.Popen(command, cwd=code, env=os.environ | mine, stdout=subprocess.DEVNULL, stderr=log) as process,
+    ):
         try:
             while time.perf_counter() - started < STARTING_S:
                 try:
@@ -181,7 +184,10 @@ def main() -> None:
     arguments = parser.parse_args()
     checkouts = [one.resolve() for one in arguments.code or [Path()]]
     several = arguments.questions, arguments.visitors, arguments.seconds
-    columns = [measured(code, arguments.data.resolve(), *several) for code in checkouts]
+    columns = []
+    for code in checkouts:
+        columns.append(measured(code, arguments.data.resolve(), *several))
+        print(json.dumps({code.name: columns[-1]}), file=sys.stderr, flush=True)
     command = f"python -m benchmarks.search_speed {shlex.join(sys.argv[1:])}"
     print(f"n = {arguments.questions} questions below the page, all new. {describe_machine()}\n{command}\n")
     print(f"| | {' | '.join(code.name for code in checkouts)} |\n|:--|{'--:|' * len(checkouts)}")
