@@ -60,6 +60,13 @@ class Passages:
         with self._database.reading() as connection:
             return connection.scalar(sa.select(sa.func.count()).select_from(PassageRow)) or 0
 
+    def are_in(self, collections: Sequence[str]) -> bool:
+        """Say whether there are any in some collections; unlike a count it takes no longer where there are many."""
+        of_recording = PassageRow.recording_id == RecordingRow.recording_id
+        some = sa.exists().where(of_recording, RecordingRow.collection.in_(collections))
+        with self._database.reading() as connection:
+            return bool(connection.scalar(sa.select(some)))
+
     def counts(self, recording_ids: Sequence[str] | None = None) -> dict[str, PassageCount]:
         """Return recording id -> how many passages it has, for those (of some) that have some."""
         length_s = sa.func.sum(PassageRow.end_s - PassageRow.start_s)
