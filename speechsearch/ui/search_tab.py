@@ -120,7 +120,7 @@ class SearchHandlers:
 
     def compare(self, asked: Asked, sound: Audio | None, visitor: Visitor) -> Shown:
         """Return both engines' answers to words or to a sound. Raises what a search does."""
-        if not any(collection.passages for collection in self._service.browse.collections(visitor)):
+        if not self._service.browse.has_passages(visitor):
             raise EmptyQueryError(*Search.NOTHING_THERE)
         query = Query(text=asked.text, audio=sound, top_k=int(asked.top_k), filters=asked.filters())
         found = self._service.search.compare(query, asked.left, asked.right, visitor)
