@@ -45,7 +45,7 @@ API_VERSION = "1.0"
 FAILURES_A_MINUTE = 10
 
 _FAILURES: dict[int | str, dict[str, object]] = {
-    status: {"model": ErrorBody} for status in (401, 403, 404, 413, 422, 429, 501, 503)
+    status: {"model": ErrorBody} for status in (401, 403, 404, 408, 409, 413, 422, 429, 500, 501, 503)
 }
 
 

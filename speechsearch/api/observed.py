@@ -16,7 +16,7 @@ from speechsearch.domain.counters import ERRORS, OTHERS, REQUEST_SECONDS, REQUES
 log = logging.getLogger(__name__)
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-STREAMS = ("/queue/data", "/heartbeat/{session_hash}", "/mcp")
+STREAMS = ("/gradio_api/queue/data", "/gradio_api/heartbeat/{session_hash}", "/mcp")
 """Routes whose answers last as long as somebody listens."""
 UNEXPECTED = "unexpected"
 
