@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
@@ -19,8 +23,9 @@ from speechsearch.domain.limits import Limits
 from speechsearch.index import VectorIndex, open_index
 from speechsearch.library.library import Library
 from speechsearch.library.makers import Makers
+from speechsearch.library.media_files import media_files
 from speechsearch.library.removal import recover
-from speechsearch.models.base import LanguageModel, Reader, SpeakerEncoder
+from speechsearch.models.base import LanguageModel, Reader, SpeakerEncoder, SpeechLanguageModel
 from speechsearch.models.baseline import Baseline
 from speechsearch.models.catalog import catalog
 from speechsearch.models.chat_endpoint import ChatEndpoint
@@ -47,7 +52,9 @@ from speechsearch.service.settings import Settings, is_on_space, is_on_zero_gpu
 from speechsearch.service.transcription import Transcriber
 from speechsearch.store import Store
 
-Purpose = Literal["use", "check", "rebuild"]
+Purpose = Literal["use", "share", "check", "rebuild"]
+UNPACKED = "work"
+"""The folder in the data folder for what is unpacked."""
 
 
 class Service:
@@ -56,7 +63,8 @@ class Service:
     ``search`` finds passages, ``ask`` answers in sentences, ``browse`` shows what there is, ``manage`` changes it,
     ``export`` takes it out, ``feedback`` keeps judgements, ``speakers`` says who speaks, ``names`` keeps the list of
     names, ``names_heard`` says where they were heard; ``transcriber`` writes down files that are not kept, ``diarizer``
-    says who speaks in them. ``counters`` count what happens.
+    says who speaks in them, ``understanding`` answers about speech that it hears, if it is set. ``counters`` count what
+    happens.
     """
 
     def __init__(
@@ -85,6 +93,7 @@ class Service:
         self.search = Search(library, engines, self.browse, self._found, self.names, self.speakers, self.counters)
         reader, phraser = reader_of(settings, loader), language_model_of(settings)
         self.ask = Ask(library, self.search, self.browse, reader, self.counters, phraser)
+        self.understanding = understanding_of(settings, loader)
         self.names_heard = NamesHeard(library, self.names, engines, self.search.allowed)
         self.export = Export(library, self.browse, self.speakers)
         self.manage = Manage(library, self.browse)
@@ -98,6 +107,13 @@ class Service:
     def release_idle(self) -> None:
         """Let go of models that nobody has used for a while; used again, they load again."""
         self.loader.release_idle(self.settings.models.idle_minutes * 60)
+
+    @contextmanager
+    def workspace(self) -> Iterator[Path]:
+        """Lend an empty folder for what is unpacked; what a killed process left in one goes at the next opening."""
+        (self.data_dir / UNPACKED).mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self.data_dir / UNPACKED) as folder:
+            yield Path(folder)
 
     def failing(self) -> list[str]:
         """Return the parts that do not answer, of "database" and "index"; none when questions can be answered."""
@@ -121,8 +137,10 @@ class Service:
     def open(cls, settings: Settings, purpose: Purpose = "use", loader: ModelLoader | None = None) -> Service:
         """Open the data folder; to use it, finish also what a killed process left.
 
-        To check it, nothing is changed; to rebuild it, the index is opened empty. ``loader``: one that has models
-        already. What other models made is not searched until the second pass has made it anew.
+        To share database, index and sound files with other processes, what looks left is not finished: they may be at
+        it. The data folder is then one of this process alone. To check it, nothing is changed; to rebuild it, the index
+        is opened empty. ``loader``: one that has models already. What other models made is not searched until the
+        second pass has made it anew.
 
         Raises:
             ConfigurationError: the settings name a model that there is not.
@@ -152,10 +170,14 @@ class Service:
                 settings.segmentation,
                 settings.limits,
                 heavy=lambda work: on_gpu(work, is_on_zero_gpu()),
+                files=media_files(data_dir, settings.media.url, settings.media.kept_bytes),
             )
-            if purpose == "use":
+            if purpose in ("use", "share"):
                 library.renew()
+            if purpose == "use":
                 recover(library)
+                if (data_dir / UNPACKED).exists():
+                    shutil.rmtree(data_dir / UNPACKED)
             return cls(settings, lock, store, library, loader)
         except BaseException:
             for resource in reversed(opened):
@@ -253,6 +275,17 @@ def reader_of(settings: Settings, loader: ModelLoader) -> Reader:
     """Return the reader that the settings name. Raises ConfigurationError: there is none of such a name."""
     try:
         return loader.reader(settings.engines.reader)
+    except NotFoundError as error:
+        raise ConfigurationError(error.message, error.hint) from error
+
+
+def understanding_of(settings: Settings, loader: ModelLoader) -> SpeechLanguageModel | None:
+    """Return what answers about speech that it hears; None for nothing. Raises ConfigurationError: there is no such."""
+    name = settings.engines.understanding
+    if name in ("", "none"):
+        return None
+    try:
+        return loader.speech_language_model(name)
     except NotFoundError as error:
         raise ConfigurationError(error.message, error.hint) from error
 

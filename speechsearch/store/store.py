@@ -10,8 +10,10 @@ from speechsearch.store.given import GivenTexts
 from speechsearch.store.jobs import Jobs
 from speechsearch.store.journal import Journal, KeptValues
 from speechsearch.store.judgements import Judgements
+from speechsearch.store.leases import Leases
 from speechsearch.store.name_list import NameList
 from speechsearch.store.passages import Passages
+from speechsearch.store.places import Places
 from speechsearch.store.recordings import Recordings
 from speechsearch.store.transcripts import Transcripts
 from speechsearch.store.voices import Voices
@@ -37,6 +39,8 @@ class Store:
         self.transcripts = Transcripts(self._database)
         self.given = GivenTexts(self._database)
         self.journal = Journal(self._database)
+        self.leases = Leases(self._database)
+        self.places = Places(self._database)
         self.jobs = Jobs(self._database)
         self.judgements = Judgements(self._database)
         self.names = NameList(self._database)

@@ -1,4 +1,4 @@
-"""One suite over both databases: SQLite, and PostgreSQL when SPEECHSEARCH_TEST_DATABASE_URL names one."""
+"""One suite over both databases: SQLite, and PostgreSQL where its programs are installed."""
 
 import signal
 import subprocess

@@ -198,21 +198,23 @@ class FakeLoader:
         return dict(+counts)
 
 
-def fake_settings(data_dir: Path, models: FakeLoader, segmentation: Segmentation = SHORT) -> Settings:
-    """Settings that name the models, and cut into short passages."""
+def fake_settings(
+    data_dir: Path, models: FakeLoader, segmentation: Segmentation = SHORT, database: str = ""
+) -> Settings:
+    """Settings that name the models, and cut into short passages. ``database``: a server's, by its URL."""
     names = ",".join(one.name for one in models.recognizers) or "none"
     engines = EngineSettings(recognizer=names, speaker_encoder="fake" if models.speakers else "none")
-    return Settings(data_dir=data_dir, segmentation=segmentation, engines=engines)
+    return Settings(data_dir=data_dir, segmentation=segmentation, engines=engines, store={"url": database})
 
 
-def open_fakes(data_dir: Path, models: FakeLoader, segmentation: Segmentation = SHORT) -> Service:
+def open_fakes(data_dir: Path, models: FakeLoader, segmentation: Segmentation = SHORT, database: str = "") -> Service:
     """The real service, store and index in a data folder, with these models."""
-    return Service.open(fake_settings(data_dir, models, segmentation), loader=models)
+    return Service.open(fake_settings(data_dir, models, segmentation, database), loader=models)
 
 
 def take_in(service: Service, *paths: Path, collection: str = "talks", wants_transcripts: bool = True) -> list[str]:
     """Take in files and return what became of each."""
-    workspace = service.settings.data_dir / "work"
-    found = discover(paths, service.limits, workspace)
-    done = run(service.manage, found, collection=collection, wants_transcripts=wants_transcripts)
-    return [result.state for result in done]
+    with service.workspace() as workspace:
+        found = discover(paths, service.limits, workspace)
+        done = run(service.manage, found, collection=collection, wants_transcripts=wants_transcripts)
+        return [result.state for result in done]

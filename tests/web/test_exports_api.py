@@ -12,6 +12,8 @@ from fastapi.testclient import TestClient
 
 from speechsearch.api import create_app
 
+pytestmark = pytest.mark.both_databases
+
 QUESTION = "Why is octopus blood blue?"
 
 
