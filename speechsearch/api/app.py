@@ -91,7 +91,8 @@ def create_app(
     )
     app.add_middleware(SlowBodyMiddleware, patience=patience)
     add_openai_errors(app)
-    app.add_middleware(ObservedMiddleware, counters=service.counters, has_texts=settings.log.texts)
+    lines = settings.log
+    app.add_middleware(ObservedMiddleware, counters=service.counters, has_lines=lines.requests, has_texts=lines.texts)
     add_error_handlers(app, service.counters)
     add_reference(app, access.root_path)
     app.router.routes.append(Route("/mcp", tools))

@@ -125,4 +125,4 @@ def write_logs(settings: LogSettings) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(LineFormatter(settings.format == "json", settings.texts))
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-    logging.getLogger("speechsearch").setLevel(logging.INFO if settings.requests else logging.WARNING)
+    logging.getLogger("speechsearch").setLevel(logging.INFO)

@@ -150,6 +150,8 @@ def test_a_fault_is_answered_with_the_id_under_which_the_log_has_it(
     service: Service, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written = watch(format="json")
+    quiet = service.settings.model_copy(update={"log": LogSettings()})
+    monkeypatch.setattr(service, "settings", quiet)
 
     def broken(*_: object) -> None:
         raise RuntimeError(SECRET) from NotFoundError(f"There is no collection '{SECRET}'.")
@@ -168,15 +170,14 @@ def test_a_fault_is_answered_with_the_id_under_which_the_log_has_it(
     assert "collection_routes.py" in line["traceback"] and "broken" in line["traceback"]
 
 
-def test_texts_are_written_where_the_settings_say_so(service: Service, watch: Watch) -> None:
+def test_texts_are_written_where_the_settings_say_so(
+    service: Service, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
     written = watch(requests=True, texts=True)
-    texts = service.settings.model_copy(update={"log": LogSettings(texts=True)})
-    before, service.settings = service.settings, texts
-    try:
-        client = TestClient(create_app(service))
-        client.get("/api/v1/search", params={"q": "bees and\nferries"}, auth=(SECRET, PASSWORD))
-    finally:
-        service.settings = before
+    texts = service.settings.model_copy(update={"log": LogSettings(requests=True, texts=True)})
+    monkeypatch.setattr(service, "settings", texts)
+    client = TestClient(create_app(service))
+    client.get("/api/v1/search", params={"q": "bees and\nferries"}, auth=(SECRET, PASSWORD))
     (line,) = written.getvalue().splitlines()
     assert "/api/v1/search?q=bees+and%0Aferries" in line
     assert SECRET not in line, "names and passwords of logins are never written"
