@@ -79,12 +79,11 @@ def app_of(service: Service) -> Any:
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("form", ["text", "json"])
 def test_no_door_writes_what_was_sent(
-    service: Service, watch: Watch, form: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: Any
+    service: Service, watch: Watch, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: Any
 ) -> None:
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
-    written = watch(format=form, requests=True)
+    written = watch(format="json", requests=True)
 
     def broken(*given: object, **more: object) -> Any:
         raise RuntimeError(f"failed at {given} {more}")
@@ -94,10 +93,11 @@ def test_no_door_writes_what_was_sent(
     app = app_of(service)
     sent = 0
     with TestClient(app, raise_server_exceptions=False) as client:
-        for key in (f"{SECRET}:{PASSWORD}", f"{SECRET}:wrong {SECRET}"):
+        routes = sorted((one for one in all_routes(app) if one.is_ours), key=lambda one: (one.path, one.method))
+        for key, asked in ((f"{SECRET}:{PASSWORD}", routes), (f"{SECRET}:wrong {SECRET}", routes[::20])):
             headers = {"authorization": f"Bearer {key}", "x-request-id": HOSTILE.encode("unicode_escape").decode()}
-            for route in sorted(all_routes(app), key=lambda one: (one.path, one.method)):
-                if not route.is_ours or route.method == "WEBSOCKET":
+            for route in asked:
+                if route.method == "WEBSOCKET":
                     continue
                 values = dict.fromkeys(re.findall(r"\{(\w+)", route.path), SECRET)
                 client.request(
@@ -116,14 +116,13 @@ def test_no_door_writes_what_was_sent(
                 client.get("/gradio_api/queue/data", params={"session_hash": "s"}, headers=headers)
             client.post("/login", data={"username": SECRET, "password": PASSWORD + "!"})
     shown = written.getvalue() + "".join(capfd.readouterr())
-    assert sent > 100
+    assert sent > 80
     assert SECRET.lower() not in shown.lower() and "forged" not in shown
     assert shown.count("RuntimeError") >= 2, "the fault itself is in the log"
     assert shown.count("KeyError") >= 1, "and that of the page's event"
-    if form == "json":
-        lines = [json.loads(line) for line in written.getvalue().splitlines()]
-        assert all(one["request_id"] for one in lines if one["message"] == "request")
-        assert {"time", "level", "logger", "message", "route", "status", "ms", "method"} <= set(lines[0])
+    lines = [json.loads(line) for line in written.getvalue().splitlines()]
+    assert all(one["request_id"] for one in lines if one["message"] == "request")
+    assert {"time", "level", "logger", "message", "route", "status", "ms", "method"} <= set(lines[0])
 
 
 def body_of(path: str, method: str) -> dict[str, Any]:
@@ -197,3 +196,9 @@ def test_a_line_is_one_line() -> None:
     for is_json in (False, True):
         assert len(LineFormatter(is_json, has_texts=True).format(record).splitlines()) == 1
     assert "\x1b" not in LineFormatter(False, has_texts=True).format(record)
+
+
+def test_what_the_servers_end_breaks_off_is_no_error(watch: Watch) -> None:
+    written = watch()
+    logging.getLogger("uvicorn.error").error("Exception in ASGI application", exc_info=asyncio.CancelledError())
+    assert written.getvalue() == ""
