@@ -16,7 +16,7 @@ from speechsearch.service.settings import Settings
 
 log = logging.getLogger(__name__)
 
-START_S = 600.0
+START_S, STARTS = 600.0, 3
 DIED = "The process that worked on it ended: killed, out of memory, or by a fault of a library."
 
 
@@ -35,11 +35,7 @@ class RayPool:
         self._running: dict[Any, tuple[str, Any]] = {}
         try:
             self.size = self._room()
-            self._idle = [self._actor() for _ in range(self.size)]
-            self._ray.get([one.ready.remote() for one in self._idle], timeout=START_S)
-        except (self._ray.exceptions.RayError, TimeoutError) as error:
-            self._ray.shutdown()
-            raise ConfigurationError(f"Ray's actors did not start: {error!s:.2000}", "See its logs.") from error
+            self._idle = self._ready([self._actor() for _ in range(self.size)])
         except BaseException:
             self._ray.shutdown()
             raise
@@ -84,6 +80,23 @@ class RayPool:
             actor, answer = self._actor(), Answer("died", message=DIED)
         self._idle.append(actor)
         return holder, answer
+
+    def _ready(self, actors: list[Any]) -> list[Any]:
+        """Return actors when all of them are ready; those that die meanwhile are replaced. Raises ConfigurationError."""
+        for number in range(1, STARTS + 1):
+            asked = {one.ready.remote(): one for one in actors}
+            actors = []
+            for ref, actor in asked.items():
+                try:
+                    self._ray.get(ref, timeout=START_S)
+                    actors.append(actor)
+                except self._ray.exceptions.RayError as error:
+                    if number == STARTS:
+                        hint = "Ray's logs have more (/tmp/ray/session_latest/logs on each machine)."
+                        raise ConfigurationError(f"Ray's actors do not start: {error!s:.1000}", hint) from error
+                    log.warning("An actor did not start: %s", error)
+                    actors.append(self._actor())
+        return actors
 
     def _actor(self) -> Any:
         chosen = self._settings.cluster

@@ -63,8 +63,7 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path, index: QdrantServer
     (tmp_path / "media").mkdir()
 
     def chosen(database: str) -> Settings:
-        made = shared_settings(tmp_path / "data", database, index.url, tmp_path / "media")
-        return made.model_copy(update={"index": made.index.model_copy(update={"name": tmp_path.name})})
+        return shared_settings(tmp_path / "data", database, index.url, tmp_path / "media")
 
     if request.param == "sqlite":
         yield chosen(f"sqlite:///{tmp_path / 'db'}")
@@ -134,8 +133,8 @@ def test_killed_actors_and_killed_drivers(
             os.kill(chance.choice(living), signal.SIGKILL)
     wait_for(lambda: actors(pids, driver), driver)
     time.sleep(chance.uniform(0.2, 1.5))
-    driver.kill()
-    driver.wait()
+    with driver:
+        driver.kill()
     wait_until_gone(pids)
     results = finished(start(settings, [spoken], is_retried=True))
     assert states(results) <= {"indexed", "unchanged"}

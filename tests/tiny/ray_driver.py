@@ -57,9 +57,12 @@ def models(takes_s: float = 0.0) -> FakeLoader:
 
 
 def shared_settings(data_dir: Path, database: str, index: str, media: Path, actors: int = 2) -> Settings:
-    """Settings of processes that work together; leases are short, so that what a killed one had is free soon."""
+    """Settings of processes that work together; leases are short, so that what a killed one had is free soon.
+
+    Each data folder has a collection of its own on the server ``index``.
+    """
     chosen = {
-        "index": {"url": index},
+        "index": {"url": index, "name": data_dir.parent.name},
         "media": {"url": str(media)},
         "cluster": {"actors": actors, "lease_s": 3.0},
     }
@@ -118,9 +121,10 @@ def start(
 
 def finished(process: subprocess.Popen[str]) -> list[dict[str, Any]]:
     """Let a driver run to its end and return its results."""
-    assert process.stdout is not None
-    lines = process.stdout.read().splitlines()
-    assert process.wait() == 0
+    with process:
+        assert process.stdout is not None
+        lines = process.stdout.read().splitlines()
+    assert process.returncode == 0
     return [json.loads(line) for line in lines]
 
 
