@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -100,8 +99,8 @@ def here(asked: Asked, progress: ProgressCallback | None) -> Iterator[FileResult
     """Take in recordings in this process, and yield what became of each."""
     from ingest.pipeline import run
 
-    with opened() as service, tempfile.TemporaryDirectory() as workspace:
-        found = asked.find(service, [Path(one) for one in asked.sources], Path(workspace))
+    with opened() as service, service.workspace() as workspace:
+        found = asked.find(service, [Path(one) for one in asked.sources], workspace)
         yield from run(
             service.manage,
             found,

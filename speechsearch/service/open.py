@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
+from speechsearch.domain.counters import Counters
 from speechsearch.domain.errors import (
     ConfigurationError,
     FingerprintMismatchError,
+    IndexUnavailableError,
     NotFoundError,
+    StoreError,
 )
 from speechsearch.domain.folder_lock import DataFolderLock
 from speechsearch.domain.limits import Limits
@@ -18,7 +25,7 @@ from speechsearch.library.library import Library
 from speechsearch.library.makers import Makers
 from speechsearch.library.media_files import media_files
 from speechsearch.library.removal import recover
-from speechsearch.models.base import LanguageModel, Reader, SpeakerEncoder
+from speechsearch.models.base import LanguageModel, Reader, SpeakerEncoder, SpeechLanguageModel
 from speechsearch.models.baseline import Baseline
 from speechsearch.models.catalog import catalog
 from speechsearch.models.chat_endpoint import ChatEndpoint
@@ -46,6 +53,8 @@ from speechsearch.service.transcription import Transcriber
 from speechsearch.store import Store
 
 Purpose = Literal["use", "share", "check", "rebuild"]
+UNPACKED = "work"
+"""The folder in the data folder for what is unpacked."""
 
 
 class Service:
@@ -54,7 +63,8 @@ class Service:
     ``search`` finds passages, ``ask`` answers in sentences, ``browse`` shows what there is, ``manage`` changes it,
     ``export`` takes it out, ``feedback`` keeps judgements, ``speakers`` says who speaks, ``names`` keeps the list of
     names, ``names_heard`` says where they were heard; ``transcriber`` writes down files that are not kept, ``diarizer``
-    says who speaks in them.
+    says who speaks in them, ``understanding`` answers about speech that it hears, if it is set. ``counters`` count what
+    happens.
     """
 
     def __init__(
@@ -62,6 +72,7 @@ class Service:
     ) -> None:
         self.settings, self.loader = settings, loader
         self.store, self.library = store, library
+        self.counters = Counters()
         self._lock = lock
         engines = build_engines(
             engine_cards(),
@@ -79,8 +90,10 @@ class Service:
         self.browse = Browse(settings, library, self._found)
         self.names = MyNames(library, self.browse)
         self.speakers = Speakers(library, self.browse)
-        self.search = Search(library, engines, self.browse, self._found, self.names, self.speakers)
-        self.ask = Ask(library, self.search, self.browse, reader_of(settings, loader), language_model_of(settings))
+        self.search = Search(library, engines, self.browse, self._found, self.names, self.speakers, self.counters)
+        reader, phraser = reader_of(settings, loader), language_model_of(settings)
+        self.ask = Ask(library, self.search, self.browse, reader, self.counters, phraser)
+        self.understanding = understanding_of(settings, loader)
         self.names_heard = NamesHeard(library, self.names, engines, self.search.allowed)
         self.export = Export(library, self.browse, self.speakers)
         self.manage = Manage(library, self.browse)
@@ -94,6 +107,26 @@ class Service:
     def release_idle(self) -> None:
         """Let go of models that nobody has used for a while; used again, they load again."""
         self.loader.release_idle(self.settings.models.idle_minutes * 60)
+
+    @contextmanager
+    def workspace(self) -> Iterator[Path]:
+        """Lend an empty folder for what is unpacked; what a killed process left in one goes at the next opening."""
+        (self.data_dir / UNPACKED).mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self.data_dir / UNPACKED) as folder:
+            yield Path(folder)
+
+    def failing(self) -> list[str]:
+        """Return the parts that do not answer, of "database" and "index"; none when questions can be answered."""
+        failed = []
+        try:
+            self.store.ping()
+        except StoreError:
+            failed.append("database")
+        try:
+            next(self.library.index.ids(), None)
+        except IndexUnavailableError:
+            failed.append("index")
+        return failed
 
     @property
     def limits(self) -> Limits:
@@ -143,6 +176,8 @@ class Service:
                 library.renew()
             if purpose == "use":
                 recover(library)
+                if (data_dir / UNPACKED).exists():
+                    shutil.rmtree(data_dir / UNPACKED)
             return cls(settings, lock, store, library, loader)
         except BaseException:
             for resource in reversed(opened):
@@ -240,6 +275,17 @@ def reader_of(settings: Settings, loader: ModelLoader) -> Reader:
     """Return the reader that the settings name. Raises ConfigurationError: there is none of such a name."""
     try:
         return loader.reader(settings.engines.reader)
+    except NotFoundError as error:
+        raise ConfigurationError(error.message, error.hint) from error
+
+
+def understanding_of(settings: Settings, loader: ModelLoader) -> SpeechLanguageModel | None:
+    """Return what answers about speech that it hears; None for nothing. Raises ConfigurationError: there is no such."""
+    name = settings.engines.understanding
+    if name in ("", "none"):
+        return None
+    try:
+        return loader.speech_language_model(name)
     except NotFoundError as error:
         raise ConfigurationError(error.message, error.hint) from error
 

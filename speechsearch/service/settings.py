@@ -49,6 +49,18 @@ class AuthSettings(Group):
     session_hours: float = Field(24 * 14, gt=0)
 
 
+class LogSettings(Group):
+    """What is written to the terminal: lines of text, or of JSON.
+
+    ``requests``: a line for every request, too. ``texts``: also what was asked and what errors quote, such as
+    questions, names and addresses; without it there is none of that in any line.
+    """
+
+    format: Literal["text", "json"] = "text"
+    requests: bool = False
+    texts: bool = False
+
+
 class BackupSettings(Group):
     """A folder (a mounted bucket) that the data folder is saved to after every job and restored from; none if empty."""
 
@@ -137,7 +149,8 @@ class EngineSettings(Group):
     baseline; "none" for no transcripts at all. ``text_encoder``: the baseline's, for transcripts and questions to them;
     the adapter's own comes with the speech encoder. ``speaker_encoder``: hears who speaks; "none" keeps no voices.
     ``reader``: finds the words that answer a question. ``language_model``: what joins them to sentences: nothing, or a
-    server ("endpoint").
+    server ("endpoint"). ``understanding``: answers about speech that it hears, without a transcript; the name of a
+    folder that ``training/train_understand.py`` made, experimental; "none" for nothing.
     """
 
     encoder: str = "mini"
@@ -146,6 +159,7 @@ class EngineSettings(Group):
     speaker_encoder: str = "ge2e"
     reader: str = "mini-reader"
     language_model: Literal["none", "endpoint"] = "none"
+    understanding: str = "none"
     threads: int = Field(0, ge=0, description="CPU threads; 0 takes all")
 
     @property
@@ -203,6 +217,7 @@ class Settings(BaseSettings):
     data_dir: Path = Path("data")
     server: ServerSettings = ServerSettings()
     auth: AuthSettings = AuthSettings()
+    log: LogSettings = LogSettings()
     backup: BackupSettings = BackupSettings()
     watch: WatchSettings = WatchSettings()
     network: NetworkSettings = NetworkSettings()

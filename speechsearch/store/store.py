@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
+
 from speechsearch.store.collections import Collections
 from speechsearch.store.database import Database
 from speechsearch.store.given import GivenTexts
@@ -44,6 +46,11 @@ class Store:
         self.names = NameList(self._database)
         self.voices = Voices(self._database)
         self.kept_values = KeptValues(self._database)
+
+    def ping(self) -> None:
+        """Return when the database has answered. Raises StoreError."""
+        with self._database.reading() as connection:
+            connection.execute(sa.select(1))
 
     def close(self) -> None:
         """Let go of the database."""

@@ -181,6 +181,10 @@ class FakeLoader:
         """The speaker encoder."""
         return self.speakers or FakeSpeakerEncoder()
 
+    def in_memory(self) -> list[Any]:
+        """None has a card."""
+        return []
+
     def release_idle(self, older_than_s: float) -> list[Any]:
         """Nothing is let go of."""
         return []
@@ -210,7 +214,7 @@ def open_fakes(data_dir: Path, models: FakeLoader, segmentation: Segmentation = 
 
 def take_in(service: Service, *paths: Path, collection: str = "talks", wants_transcripts: bool = True) -> list[str]:
     """Take in files and return what became of each."""
-    workspace = service.settings.data_dir / "work"
-    found = discover(paths, service.limits, workspace)
-    done = run(service.manage, found, collection=collection, wants_transcripts=wants_transcripts)
-    return [result.state for result in done]
+    with service.workspace() as workspace:
+        found = discover(paths, service.limits, workspace)
+        done = run(service.manage, found, collection=collection, wants_transcripts=wants_transcripts)
+        return [result.state for result in done]
