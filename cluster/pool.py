@@ -16,7 +16,7 @@ from speechsearch.service.settings import Settings
 
 log = logging.getLogger(__name__)
 
-START_S, STARTS = 600.0, 3
+START_S, STARTS, CLOSE_S = 600.0, 3, 60.0
 DIED = "The process that worked on it ended: killed, out of memory, or by a fault of a library."
 
 
@@ -46,8 +46,8 @@ class RayPool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None:
-            self._ray.get([one.close.remote() for one in self._idle])
+        if error is None:  # wait: one that dies now has nothing left to do
+            self._ray.wait([one.close.remote() for one in self._idle], num_returns=len(self._idle), timeout=CLOSE_S)
         self._ray.shutdown()
 
     @property
@@ -82,7 +82,11 @@ class RayPool:
         return holder, answer
 
     def _ready(self, actors: list[Any]) -> list[Any]:
-        """Return actors when all of them are ready; those that die meanwhile are replaced. Raises ConfigurationError."""
+        """Return actors when all are ready; those that die meanwhile are replaced.
+
+        Raises:
+            ConfigurationError: again and again.
+        """
         for number in range(1, STARTS + 1):
             asked = {one.ready.remote(): one for one in actors}
             actors = []

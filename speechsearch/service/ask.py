@@ -136,9 +136,7 @@ class Ask:
             asked=followed,
         )
 
-    def whole(
-        self, query: Query, visitor: Visitor = LOCAL, engine: str = "", thread: Sequence[Earlier] = ()
-    ) -> Answer:
+    def whole(self, query: Query, visitor: Visitor = LOCAL, engine: str = "", thread: Sequence[Earlier] = ()) -> Answer:
         """Return the whole answer. Raises what ``answer`` does."""
         *_, last = self.answer(query, visitor, engine, thread)
         assert isinstance(last, Answer)

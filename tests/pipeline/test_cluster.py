@@ -26,6 +26,7 @@ from ingest.pipeline import recording_id_of
 from ingest.sources import Source
 from speechsearch.domain.errors import ConfigurationError, NotFoundError, StoreError
 from speechsearch.domain.values import Query, Span
+from speechsearch.library import library
 from speechsearch.service.open import Service
 from tests.tiny.fakes import open_fakes, take_in
 from tests.tiny.kept import contents
@@ -157,6 +158,15 @@ def test_what_several_processes_take_in_is_what_one_does(settings, spoken: Path,
     assert [path.name for path in (tmp_path / "media").iterdir() if path.is_dir()] == ["spool"]
     assert list((tmp_path / "media" / "spool").iterdir()) == []
     assert [path.name for path in (tmp_path / "data" / "cluster").iterdir()] == ["in-use.lock"]
+
+
+def test_an_open_page_hears_of_what_was_taken_in(settings, spoken: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(library, "LOOKS_EVERY_S", 0.0)
+    with page(settings) as service:
+        assert service.search.find(Query("anything"), "adapter").coverage.of_passages == 0
+        run(settings, spoken / "a.wav")
+        found = service.search.find(Query("anything"), "adapter")
+        assert found.hits and found.coverage.of_passages == service.store.passages.count() > 0
 
 
 def test_what_is_done_is_not_read_again_until_it_or_what_is_said_of_it_changes(settings, spoken: Path) -> None:
