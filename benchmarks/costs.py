@@ -30,8 +30,9 @@ POINT_BYTES = 300
 
 @dataclass(frozen=True)
 class Sizes:
-    """What an hour of recordings leaves: passages, numbers in dense and terms in sparse vectors, bytes."""
+    """What an hour of recordings leaves, as ``hours`` did: passages, numbers in dense, terms in sparse vectors, bytes."""
 
+    hours: float
     passages: float
     dense_numbers: float
     sparse_terms: float
@@ -56,7 +57,7 @@ class Need:
 def need(sizes: Sizes, rates: dict[str, float], hours: int) -> Need:
     """Return what so many hours need. ``rates``: pass -> hours of recordings in an hour of one core.
 
-    >>> found = need(Sizes(200, 200 * 768, 200 * 500, 2e6, 3e7), {"sound": 50.0}, 100)
+    >>> found = need(Sizes(1, 200, 200 * 768, 200 * 500, 2e6, 3e7), {"sound": 50.0}, 100)
     >>> found.core_hours, round(found.int8_ram_bytes / 1e6), round(found.disk_bytes / 1e6)
     ({'sound': 2.0}, 21, 163)
     """
@@ -82,6 +83,9 @@ def measured(clips: int) -> Sizes:
         for path in sorted((SAMPLES / "audio").glob("*.opus"))[:clips]:
             (folder / path.name).write_bytes(path.read_bytes())
         settings = Settings(data_dir=Path(name) / "data")
+        with Service.open(settings):
+            pass
+        empty = bytes_below(settings.data_dir / "speechsearch.db")
         with Service.open(settings) as service:
             results = list(run(service.manage, discover([folder], service.limits, workspace), collection="costs"))
             problems = [one.message for one in (*results, *service.manage.catch_up()) if one.state == "failed"]
@@ -97,8 +101,8 @@ def measured(clips: int) -> Sizes:
             dense = sum(one.size for one in vectors if isinstance(one, np.ndarray))
             sparse = sum(one.indices.size for one in vectors if not isinstance(one, np.ndarray))
             media = bytes_below(settings.data_dir / "media")
-        database = bytes_below(settings.data_dir / "speechsearch.db")
-    return Sizes(len(stored) / hours, dense / hours, sparse / hours, database / hours, media / hours)
+        database = bytes_below(settings.data_dir / "speechsearch.db") - empty
+    return Sizes(hours, len(stored) / hours, dense / hours, sparse / hours, database / hours, media / hours)
 
 
 def size(count: float) -> str:
@@ -137,7 +141,7 @@ def main(
     sizes = measured(clips)
     rates = {"sound": sound, "transcripts (whisper-base)": transcripts, "who speaks": speakers}
     numbers, terms = sizes.dense_numbers / sizes.passages, sizes.sparse_terms / sizes.passages
-    print(f"{clips} clips of the samples; {describe_machine()}")
+    print(f"{clips} clips of the samples, {sizes.hours * 60:.0f} minutes; {describe_machine()}")
     print(f"An hour of them: {sizes.passages:.0f} passages, each with {numbers:.0f} numbers and {terms:.0f} terms;")
     print(f"{size(sizes.database_bytes)} of database, {size(sizes.media_bytes)} of sound\n")
     print(table([need(sizes, rates, hours) for hours in HOURS], price))

@@ -83,8 +83,8 @@ def _list_address(found: Listed, url: str, limits: Limits, folder: Path) -> None
             with address_errors(url):
                 files.get_file(path, str(here))
         else:
-            error = TooLargeError(f"'{inside.name}' has {size:,} bytes; so much is fetched of sound and archives only.")
-            found.rejected.append(Rejected(clean(path, 2 * LONGEST_NAME), error, "skipped"))
+            message = f"'{inside.name}' has {size:,} bytes; so much is fetched of sound and archives only."
+            found.rejected.append(Rejected(clean(path, 2 * LONGEST_NAME), TooLargeError(message), "skipped"))
     found.paths.append(top)
 
 

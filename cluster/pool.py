@@ -128,10 +128,17 @@ def _started(address: str) -> Any:
         import ray
     except ImportError as error:
         raise MissingDependencyError("Ray is not installed.", "pip install -r requirements-cluster.txt") from error
-    local = {} if address else {"include_dashboard": False, "object_store_memory": 100 * 2**20}
+    local: dict[str, Any] = {} if address else {"include_dashboard": False, "object_store_memory": 100 * 2**20}
     try:
         ray.init(address=address or None, log_to_driver=False, logging_level=logging.ERROR, **local)
     except (ConnectionError, ValueError, RuntimeError) as error:
         hint = "See `ray status` there, or leave --address out: then Ray runs on this machine."
         raise ConfigurationError(f"There is no Ray cluster at {address!r:.200}: {error!s:.300}", hint) from error
+    # Ray prints what happened to its processes to the standard output, where a command's results go.
+    ray._private.worker.print_to_stdstream = _logged
     return ray
+
+
+def _logged(data: dict[str, Any], **_: Any) -> None:
+    """Log a message of Ray."""
+    log.info("Ray: %s", " ".join(data["lines"]))
