@@ -30,7 +30,7 @@ POINT_BYTES = 300
 
 @dataclass(frozen=True)
 class Sizes:
-    """What an hour of recordings leaves, as ``hours`` did: passages, numbers in dense, terms in sparse vectors, bytes."""
+    """What an hour of recordings leaves: passages, numbers of dense vectors, terms of sparse ones, bytes."""
 
     hours: float
     passages: float

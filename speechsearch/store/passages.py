@@ -65,10 +65,12 @@ class Passages:
             .order_by(RecordingRow.recording_id)
         )
         with self._database.reading() as connection:
-            if recording_ids is None:
-                return {row[0]: PassageCount(*row[1:]) for row in connection.execute(statement)}
-            some: sa.Select[Any] = statement
-            found = rows_of(connection, some, RecordingRow.recording_id, recording_ids)
+            some: Any = statement
+            found: Iterable[Any] = (
+                connection.execute(statement)
+                if recording_ids is None
+                else rows_of(connection, some, RecordingRow.recording_id, recording_ids)
+            )
             return {row[0]: PassageCount(*row[1:]) for row in found}
 
     def ids_with(self, recording_id: str, channel: str) -> set[str]:
