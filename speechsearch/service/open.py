@@ -20,7 +20,7 @@ from speechsearch.domain.errors import (
 )
 from speechsearch.domain.folder_lock import DataFolderLock
 from speechsearch.domain.limits import Limits
-from speechsearch.index import VectorIndex, open_index
+from speechsearch.index import Layout, VectorIndex, open_index
 from speechsearch.library.library import Library
 from speechsearch.library.makers import Makers
 from speechsearch.library.media_files import media_files
@@ -351,6 +351,7 @@ def index_of(settings: Settings, data_dir: Path, store: Store, makers: Makers, p
     The embedded one is made anew from the database where it was made for other channels; a server's may be somebody
     else's, so only a rebuild replaces it.
     """
+    chosen = settings.index
 
     def opened(is_new: bool) -> VectorIndex:
         if is_new:
@@ -358,15 +359,16 @@ def index_of(settings: Settings, data_dir: Path, store: Store, makers: Makers, p
         return open_index(
             makers.channels,
             path=data_dir / "index",
-            url=settings.index.url,
-            api_key=settings.index.api_key.get_secret_value(),
-            name=settings.index.name,
+            url=chosen.url,
+            api_key=chosen.api_key.get_secret_value(),
+            name=chosen.name,
             is_new=is_new,
+            layout=Layout(chosen.on_disk, chosen.shards, chosen.replicas, chosen.hnsw_m),
         )
 
     try:
         return opened(is_new=purpose == "rebuild")
     except FingerprintMismatchError:
-        if settings.index.url or purpose != "use":
+        if chosen.url or purpose != "use":
             raise
         return opened(is_new=True)

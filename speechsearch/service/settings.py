@@ -100,11 +100,19 @@ class WebhookSettings(Group):
 
 
 class IndexSettings(Group):
-    """Where the vectors live: a folder (Qdrant Edge) unless a Qdrant server's URL is set."""
+    """Where the vectors live: a folder (Qdrant Edge) unless a Qdrant server's URL is set.
+
+    The others count when a collection is made there: ``on_disk`` leaves only int8 copies of the vectors in memory,
+    ``shards`` and ``replicas`` spread it over a cluster, ``hnsw_m`` (16, say) makes a graph to search in place of all.
+    """
 
     url: str = ""
     api_key: SecretStr = SecretStr("")
     name: str = "speechsearch"
+    on_disk: bool = False
+    shards: int = Field(1, ge=1)
+    replicas: int = Field(1, ge=1)
+    hnsw_m: int = Field(0, ge=0)
 
 
 class StoreSettings(Group):
