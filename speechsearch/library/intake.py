@@ -12,6 +12,7 @@ from typing import Any, Literal
 from speechsearch import audio
 from speechsearch.audio.peaks import Peaks
 from speechsearch.domain.errors import SilentError
+from speechsearch.domain.room import check_room
 from speechsearch.domain.speakers import Turn
 from speechsearch.domain.values import Audio, Passage, Recording, passage_id
 from speechsearch.domain.visitors import shown_name
@@ -59,6 +60,7 @@ def take_in(
 
     Raises:
         DecodeError, TooLongError, TooLargeError, SilentError: the file cannot be used.
+        StoreError: the disk is full.
     """
     store = library.store
     with library.writing:
@@ -73,6 +75,7 @@ def take_in(
                 return update(library, known, described, passages)
             message = f"Same sound as '{known.title}' in collection '{shown_name(known.collection)}'."
             return IndexOutcome("duplicate", passages, known.duration_s, message)
+        check_room(library.media_dir)
         if before is not None and is_known:
             said = store.recordings.described(recording.recording_id)
             known = store.recordings.get(recording.recording_id)
@@ -161,7 +164,11 @@ def copy_media(library: Library, path: Path, recording: Recording) -> str:
     name = recording.recording_id + (suffix if suffix[1:].isalnum() and len(suffix) <= 6 else "")
     if not (library.media_dir / name).exists():
         unfinished = library.media_dir / f"{name}.unfinished"
-        shutil.copyfile(path, unfinished)
+        try:
+            shutil.copyfile(path, unfinished)
+        except BaseException:
+            unfinished.unlink(missing_ok=True)  # on a full disk, the database needs the room to say so
+            raise
         unfinished.replace(library.media_dir / name)
     return name
 

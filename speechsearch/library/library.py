@@ -143,9 +143,13 @@ class Library:
         return len(half_done)
 
     def renew(self) -> None:
-        """Have the index hold what the present models made, if other ones made it; a killed process does it again."""
+        """Have the index hold what the present models made, if other ones made it, or if it was lost.
+
+        A killed process does it again.
+        """
         made_by = json.dumps(self.makers.made_by, sort_keys=True)
-        if self.store.kept_values.get(MAKERS) != made_by:
+        is_lost = next(iter(self.index.ids()), None) is None and self.store.passages.count() > 0
+        if is_lost or self.store.kept_values.get(MAKERS) != made_by:
             self.store.journal.mark_done_as_stored()
             self.finish_stored()
             self.store.kept_values.put(MAKERS, made_by)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from speechsearch.domain.errors import NotFoundError
+from speechsearch.domain.errors import ConfigurationError, NotFoundError
 from speechsearch.library.library import Library
+
+log = logging.getLogger(__name__)
+
+MOST_UNFINISHED = 1
+"""A process that is killed leaves one file at most that the database does not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +55,13 @@ def delete_collection(library: Library, name: str) -> Deleted:
 
 
 def recover(library: Library) -> int:
-    """Finish what a killed process left half done and return how many recordings that were."""
+    """Finish what a killed process left half done and return how many recordings that were.
+
+    Raises:
+        ConfigurationError: the database is empty and the folder is not.
+    """
     store = library.store
+    check_database(library)
     finished = library.finish_stored()
     deleting = store.journal.entries("deleting")
     for entry in deleting:
@@ -58,10 +69,29 @@ def recover(library: Library) -> int:
     for unfinished in library.media_dir.glob("*.unfinished"):
         unfinished.unlink()
     known = {entry.recording_id for entry in store.journal.entries() if entry.state in ("stored", "done")}
+    unknown = [file for file in library.media_dir.iterdir() if file.stem not in known]
+    if len(unknown) > MOST_UNFINISHED:
+        log.warning("%d files in %s are not in the database; they were left there.", len(unknown), library.media_dir)
+        known |= {file.stem for file in unknown}
     for file in (*library.media_dir.iterdir(), *library.derived.folder.iterdir()):
         if file.stem not in known:
             file.unlink()
     return finished + len(deleting)
+
+
+def check_database(library: Library) -> None:
+    """Return unless the database of a folder with recordings is empty, as another one would be, or a lost one.
+
+    Raises:
+        ConfigurationError: it is.
+    """
+    files = [file for file in library.media_dir.iterdir() if file.suffix != ".unfinished"]
+    if len(files) > MOST_UNFINISHED and not library.store.journal.entries():
+        raise ConfigurationError(
+            f"The database is empty, but there are {len(files):,} recordings in {library.media_dir}.",
+            "Name their database (SPEECHSEARCH_STORE__URL) or restore it from a backup; if it is lost, move them to"
+            " another place and take them in again.",
+        )
 
 
 def _delete(library: Library, recording_id: str) -> Deleted:
