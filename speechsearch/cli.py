@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +20,7 @@ from speechsearch import (
     cli_diarize,
     cli_edit,
     cli_exchange,
+    cli_ingest,
     cli_models,
     cli_names,
     cli_quantize,
@@ -40,7 +40,6 @@ from speechsearch.domain.question_syntax import SYNTAX
 from speechsearch.domain.times import clock
 
 if TYPE_CHECKING:
-    from ingest.pipeline import FileResult
     from speechsearch.domain.progress import ProgressCallback
     from speechsearch.domain.values import Filters, Query, Results
     from speechsearch.library.second_pass import Unmade
@@ -102,6 +101,7 @@ cli_ask.add_commands(app)
 cli_diarize.add_commands(app)
 cli_edit.add_commands(app)
 cli_exchange.add_commands(app)
+cli_ingest.add_commands(app)
 cli_models.add_commands(app)
 cli_names.add_commands(app)
 cli_quantize.add_commands(app)
@@ -148,66 +148,6 @@ def compare(
     with opened() as service:
         comparison = service.search.compare(query_of(service, question, audio, top_k, filters), left, right or None)
     put_results(as_json, comparison.left, comparison.right, document=comparison)
-
-
-@app.command()
-def ingest(
-    paths: Annotated[list[Path] | None, typer.Argument(help="Files, folders, zip and tar archives.")] = None,
-    collection: Annotated[str, typer.Option("--collection", "-c")] = "recordings",
-    dataset: Annotated[str, typer.Option(help="A hub dataset's name or a local one's folder.")] = "",
-    feed: Annotated[str, typer.Option(help="The address of a podcast's RSS feed.")] = "",
-    split: str = "train",
-    audio_column: str = "",
-    limit: Annotated[int, typer.Option(min=0)] = 0,
-    wait: Annotated[bool, typer.Option(help="Also make the transcripts, and wait for them.")] = False,
-    no_transcripts: Annotated[bool, typer.Option("--no-transcripts", help="Never make transcripts of these.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Make recordings searchable: files, folders, zip and tar archives, a --dataset or a podcast's --feed.
-
-    They are searchable by their sound as soon as each is done. Transcripts, which the baseline searches, are made
-    afterwards by the running page, or now with --wait.
-    """
-    from ingest.discover import discover
-    from ingest.feeds import new_episodes
-    from ingest.hub import dataset_sources
-    from ingest.pipeline import run
-
-    if [bool(paths), bool(dataset), bool(feed)].count(True) != 1:
-        hint = "For example: python -m speechsearch ingest talks/"
-        raise InputError("Name files and folders, or a dataset, or a feed.", hint)
-    with opened() as service, service.workspace() as work:
-        limits = service.limits
-        if dataset:
-            column, most = audio_column or None, limit or None
-            found = dataset_sources(
-                dataset, split=split, audio_column=column, limit=most, workspace=work, limits=limits
-            )
-        elif feed:
-            found = new_episodes(service, feed, collection, work, limit or None)
-        else:
-            found = discover(paths or [], limits, work)
-        results: list[FileResult | Unmade] = []
-        progress = None if as_json else show_progress
-        for result in run(
-            service.manage, found, collection=collection, progress=progress, wants_transcripts=not no_transcripts
-        ):
-            results.append(result)
-            if not as_json:
-                about = f"{result.passages} passages  " if result.passages else ""
-                print(f"\r\033[K{result.state:>10}  {result.name}  {about}{result.message}".rstrip())
-        if not as_json and results:
-            print(f"{', '.join(f'{number} {state}' for state, number in Counter(r.state for r in results).items())}.")
-        if wait:
-            results += catch_up(service, progress)
-        elif not as_json and (missing := service.manage.missing()):
-            passages = sum(one.passages for one in missing if one.maker == missing[0].maker)
-            print(
-                f"{passages} passages wait for the second pass (transcripts, who speaks): the page does it, or --wait."
-            )
-    if as_json:
-        put(results)
-    raise typer.Exit(1 if any(result.state == "failed" for result in results) else 0)
 
 
 def catch_up(service: Service, progress: ProgressCallback | None) -> list[Unmade]:

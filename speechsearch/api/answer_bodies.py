@@ -60,9 +60,10 @@ class SentenceBody(BaseModel):
 
 
 class EvidenceBody(BaseModel):
-    """What is read for the answer, best first."""
+    """What is read for the answer, best first; ``asked``: the follow-up that was rewritten to ``question``."""
 
     question: str
+    asked: str
     engine: str
     hits: list[HitBody]
 
@@ -71,17 +72,19 @@ class EvidenceBody(BaseModel):
         """Return the body of the evidence."""
         results = evidence.results
         hits = [HitBody.of(hit) for hit in results.hits]
-        return cls(question=evidence.question, engine=results.engine, hits=hits)
+        return cls(question=evidence.question, asked=evidence.asked, engine=results.engine, hits=hits)
 
 
 class AnswerBody(BaseModel):
     """A whole answer. ``text``: its sentences in a row, or why there is none; ``note``: what else is to be known.
 
     ``nearest``: what was found and read, best first. ``read``, ``transcribed``: passages that were read, and those that
-    were written down for it. ``first_ms``: to the first sentence.
+    were written down for it. ``first_ms``: to the first sentence. ``asked``: the follow-up that was rewritten to
+    ``question``; empty where it stood alone.
     """
 
     question: str
+    asked: str
     is_found: bool
     text: str
     note: str
@@ -102,6 +105,7 @@ class AnswerBody(BaseModel):
         """Return the body of an answer."""
         return cls(
             question=answer.question,
+            asked=answer.asked,
             is_found=answer.is_found,
             text=answer.text,
             note=answer.note,

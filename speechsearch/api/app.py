@@ -5,23 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from starlette.routing import Route
 
 from speechsearch.api.accounts import Accounts
 from speechsearch.api.ask_routes import ask_routes
-from speechsearch.api.bodies import ErrorBody, HealthBody, IndexingBody
+from speechsearch.api.bodies import ErrorBody
 from speechsearch.api.clip_routes import clip_routes
 from speechsearch.api.collection_routes import collection_routes, reindex_routes
+from speechsearch.api.connections import Patience, SlowBodyMiddleware
 from speechsearch.api.doors import doors
 from speechsearch.api.error_responses import add_error_handlers
 from speechsearch.api.export_routes import export_routes
 from speechsearch.api.failures import Failures
 from speechsearch.api.feedback_routes import feedback_routes
-from speechsearch.api.identity import Access, IdentityMiddleware, visitor_of
+from speechsearch.api.health_routes import health_routes
+from speechsearch.api.identity import Access, IdentityMiddleware
 from speechsearch.api.job_routes import job_routes
 from speechsearch.api.login import login_routes
+from speechsearch.api.metrics import metrics_routes
 from speechsearch.api.name_routes import name_routes
+from speechsearch.api.observed import FaultMiddleware, ObservedMiddleware
 from speechsearch.api.openai_errors import add_openai_errors
 from speechsearch.api.openai_routes import openai_routes
 from speechsearch.api.page_policy import PagePolicyMiddleware
@@ -32,7 +36,6 @@ from speechsearch.api.security import Hosts, SecurityMiddleware
 from speechsearch.api.speaker_routes import speaker_routes
 from speechsearch.api.throttle import ThrottleMiddleware
 from speechsearch.api.tools import ToolEndpoint
-from speechsearch.jobs.queue import only_writes_transcripts
 
 if TYPE_CHECKING:
     from speechsearch.jobs.queue import JobQueue
@@ -52,6 +55,7 @@ def create_app(
     jobs: JobQueue | None = None,
     frame_ancestors: Sequence[str] = ("'self'",),
     allowed_hosts: Hosts | None = None,
+    patience: Patience = Patience(),
 ) -> FastAPI:
     """Return the application with all REST routes.
 
@@ -60,6 +64,7 @@ def create_app(
         jobs: takes recordings in; without it there are no routes that add any.
         frame_ancestors: who may show the page in a frame, as words of a Content-Security-Policy.
         allowed_hosts: what the server may be addressed as; anything when None.
+        patience: how long slow clients are waited for.
     """
     settings, tools = service.settings, ToolEndpoint(service, jobs)
     access = access_of(service, is_framed=len(frame_ancestors) > 1)
@@ -77,14 +82,17 @@ def create_app(
     app.add_middleware(PagePolicyMiddleware, frame_ancestors=frame_ancestors)
     app.add_middleware(ThrottleMiddleware, a_minute=settings.limits.searches_a_minute)
     app.add_middleware(IdentityMiddleware, access=access)
+    app.add_middleware(FaultMiddleware, counters=service.counters)
     app.add_middleware(
         SecurityMiddleware,
         frame_ancestors=frame_ancestors,
         allowed_hosts=allowed_hosts,
         open_doors=doors(settings.limits.archive_bytes),
     )
+    app.add_middleware(SlowBodyMiddleware, patience=patience)
     add_openai_errors(app)
-    add_error_handlers(app)
+    app.add_middleware(ObservedMiddleware, counters=service.counters, has_texts=settings.log.texts)
+    add_error_handlers(app, service.counters)
     add_reference(app, access.root_path)
     app.router.routes.append(Route("/mcp", tools))
     app.include_router(login_routes(access, " ".join(frame_ancestors)))
@@ -101,19 +109,8 @@ def create_app(
         app.include_router(openai_routes(service, jobs))
     app.include_router(recording_routes(service))
     app.include_router(speaker_routes(service))
-
-    @app.get("/health")
-    def health(request: Request) -> HealthBody:
-        """Return that the program answers and what it holds for this visitor."""
-        collections, current = service.browse.collections(visitor_of(request)), jobs.current() if jobs else None
-        if current is not None and only_writes_transcripts(*current):
-            current = None
-        return HealthBody(
-            recordings=sum(collection.recordings for collection in collections),
-            passages=sum(collection.passages for collection in collections),
-            indexing=IndexingBody.of(current[1]) if current else None,
-        )
-
+    app.include_router(health_routes(service, jobs))
+    app.include_router(metrics_routes(service))
     return app
 
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from speechsearch.api.answer_bodies import AnswerBody, EvidenceBody, SentenceBody
 from speechsearch.api.bodies import ErrorBody
 from speechsearch.api.identity import visitor_of
-from speechsearch.domain.answers import AnswerEvent, Evidence, Sentence
+from speechsearch.domain.answers import AnswerEvent, Earlier, Evidence, Sentence
 from speechsearch.domain.errors import SpeechSearchError
 from speechsearch.domain.values import Filters, Query
 
@@ -39,7 +39,10 @@ STREAM = {
 
 
 class QuestionBody(BaseModel):
-    """A question, and what it is narrowed to, as in a search; ``engine``: what finds the evidence."""
+    """A question, and what it is narrowed to, as in a search; ``engine``: what finds the evidence.
+
+    ``thread``: earlier questions, the first one first, by which a question that follows them is understood.
+    """
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
@@ -51,6 +54,11 @@ class QuestionBody(BaseModel):
     languages: Several = []
     date_from: Day = Field("", alias="from")
     date_to: Day = Field("", alias="to")
+    thread: Annotated[list[Annotated[str, Field(max_length=1000)]], Field(max_length=20)] = []
+
+    def earlier(self) -> list[Earlier]:
+        """Return what was asked before."""
+        return [Earlier(one) for one in self.thread]
 
     def query(self) -> Query:
         """Return the query."""
@@ -76,7 +84,7 @@ def ask_routes(service: Service) -> APIRouter:
 
         Experimental: of the questions that recordings answer, more than a third are refused; search finds more.
         """
-        asked = (body.query(), visitor_of(request), body.engine)
+        asked = (body.query(), visitor_of(request), body.engine, body.earlier())
         if EVENTS not in request.headers.get("accept", ""):
             return AnswerBody.of(await run_sync(service.ask.whole, *asked, limiter=threads))
         events = service.ask.answer(*asked)

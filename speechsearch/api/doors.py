@@ -38,7 +38,8 @@ OWN = (
     _door(("GET", "POST", "DELETE"), r"/mcp"),
     _door(("GET", "POST"), r"/login"),
     _door(("POST",), r"/logout"),
-    _door(READ, r"/health"),
+    _door(READ, r"/health(/live|/ready)?"),
+    _door(("GET",), r"/metrics"),
     _door(("GET",), r"/v1/models(/[^/]+)?"),
     _door((WEBSOCKET,), r"/api/v1/jobs/[^/]+/events"),
     # In place of Gradio's routes of these names, see question_files.py.

@@ -100,6 +100,8 @@ def run(app: FastAPI, listener: socket.socket) -> int:
     """Answer requests on a listening socket until interrupted; return the exit code."""
     import uvicorn
 
+    from speechsearch.api.connections import TimedProtocol
+
     host, port = listener.getsockname()[:2]
     shown = "localhost" if host in {"0.0.0.0", "::"} else f"[{host}]" if ":" in host else host  # noqa: S104
     print(f"Open http://{shown}:{port} in a browser. Ctrl+C ends the program.", flush=True)
@@ -108,7 +110,10 @@ def run(app: FastAPI, listener: socket.socket) -> int:
     server = uvicorn.Server(
         uvicorn.Config(
             app,
+            http=TimedProtocol,
             log_level="warning",
+            log_config=None,  # its lines are written as all others are
+            access_log=False,
             timeout_graceful_shutdown=3,
             server_header=False,
             forwarded_allow_ips=proxies,

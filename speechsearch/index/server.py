@@ -69,11 +69,15 @@ class ServerIndex:
             self._check()
 
     def upsert(self, points: Sequence[Point]) -> None:
-        """Write points, over older ones of the same id; durable when it returns."""
+        """Write points, over older ones of the same id; durable when it returns.
+
+        With replicas, writes go through one leader: of two writers of one point, all replicas keep the same.
+        """
         prepared = [_server_point(prepared_point(self._specs, point)) for point in points]
         with _server_errors():
             for start in range(0, len(prepared), BATCH_POINTS):
-                self._client.upsert(self._name, prepared[start : start + BATCH_POINTS], wait=True)
+                batch = prepared[start : start + BATCH_POINTS]
+                self._client.upsert(self._name, batch, wait=True, ordering=_strong())
 
     def delete(self, passage_ids: Sequence[str]) -> None:
         """Remove points; unknown ids are ignored."""
@@ -82,7 +86,8 @@ class ServerIndex:
         gone: list[Any] = [canonical_id(passage_id) for passage_id in passage_ids]
         if gone:
             with _server_errors():
-                self._client.delete(self._name, models.PointIdsList(points=gone), wait=True)
+                points = models.PointIdsList(points=gone)
+                self._client.delete(self._name, points, wait=True, ordering=_strong())
 
     def search(
         self, name: str, vector: Vector, limit: int, filters: Filters | None = None, only: Sequence[str] | None = None
@@ -187,6 +192,13 @@ def _server_errors() -> Iterator[None]:
         raise IndexUnavailableError(
             f"The Qdrant server did not do what it was asked: {error!s:.300}", "Is it running, and the URL right?"
         ) from error
+
+
+def _strong() -> Any:
+    """Return the ordering of all writes."""
+    from qdrant_client import models
+
+    return models.WriteOrdering.STRONG
 
 
 def _search_params(spec: Channel) -> Any:

@@ -21,6 +21,7 @@ from speechsearch.domain.values import Audio, Recording, Vector
 from speechsearch.index.vector_index import Payload, Point, VectorIndex
 from speechsearch.library.makers import Makers
 from speechsearch.library.media import DerivedFiles
+from speechsearch.library.media_files import MediaFiles, MediaFolder
 from speechsearch.models.base import EncodedPassage
 from speechsearch.store import Store, StoredPassage
 
@@ -55,13 +56,14 @@ class Library:
     """Everything that is searchable.
 
     Args:
-        data_dir: holds the audio files and what is made from them.
+        data_dir: holds what is made from the audio files, and those themselves.
         store: the source of truth.
         index: for the channels of ``makers``.
         makers: the models.
         segmentation: how recordings are cut.
         limits: what a recording may be.
         heavy: wraps what encodes sound, where it is to run elsewhere.
+        files: where the sound files lie; in the data folder if none are given.
     """
 
     def __init__(
@@ -73,9 +75,9 @@ class Library:
         segmentation: Segmentation,
         limits: Limits,
         heavy: Callable[[Encode], Encode] = lambda work: work,
+        files: MediaFiles | None = None,
     ) -> None:
-        self.media_dir = data_dir / "media"
-        self.media_dir.mkdir(parents=True, exist_ok=True)
+        self.files = files or MediaFolder(data_dir / "media")
         self.derived = DerivedFiles(data_dir / "derived", limits)
         self.store, self.index, self.makers = store, index, makers
         self.segmentation, self.limits = segmentation, limits
@@ -90,8 +92,8 @@ class Library:
         """Grows with every transcript that is written."""
 
     def media(self, recording_id: str) -> Path:
-        """Return where a recording's audio lies. Raises NotFoundError: there is no such recording."""
-        return self.media_dir / self.store.recordings.media_name(recording_id)
+        """Return where a recording's audio lies. Raises NotFoundError: there is no such recording, or it is gone."""
+        return self.files.path(self.store.recordings.media_name(recording_id))
 
     def current_channels(self, recording_id: str) -> set[str]:
         """Return the channels in which the present models made what a recording has."""
@@ -143,13 +145,9 @@ class Library:
         return len(half_done)
 
     def renew(self) -> None:
-        """Have the index hold what the present models made, if other ones made it, or if it was lost.
-
-        A killed process does it again.
-        """
+        """Have the index hold what the present models made, if other ones made it; a killed process does it again."""
         made_by = json.dumps(self.makers.made_by, sort_keys=True)
-        is_lost = next(iter(self.index.ids()), None) is None and self.store.passages.count() > 0
-        if is_lost or self.store.kept_values.get(MAKERS) != made_by:
+        if self.store.kept_values.get(MAKERS) != made_by:
             self.store.journal.mark_done_as_stored()
             self.finish_stored()
             self.store.kept_values.put(MAKERS, made_by)

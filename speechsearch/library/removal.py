@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from speechsearch.domain.errors import ConfigurationError, NotFoundError
+from speechsearch.domain.errors import NotFoundError
 from speechsearch.library.library import Library
-
-log = logging.getLogger(__name__)
-
-MOST_UNFINISHED = 1
-"""A process that is killed leaves one file at most that the database does not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,40 +52,22 @@ def recover(library: Library) -> int:
     """Finish what a killed process left half done and return how many recordings that were.
 
     Raises:
-        ConfigurationError: the database is empty and the folder is not.
+        ConfigurationError: the database has no recordings, and the folder of sound files has.
     """
     store = library.store
-    check_database(library)
+    if next(iter(library.index.ids()), None) is None and store.passages.count():
+        store.journal.mark_done_as_stored()  # the index was lost
     finished = library.finish_stored()
     deleting = store.journal.entries("deleting")
     for entry in deleting:
         _delete(library, entry.recording_id)
-    for unfinished in library.media_dir.glob("*.unfinished"):
-        unfinished.unlink()
     known = {entry.recording_id for entry in store.journal.entries() if entry.state in ("stored", "done")}
-    unknown = [file for file in library.media_dir.iterdir() if file.stem not in known]
-    if len(unknown) > MOST_UNFINISHED:
-        log.warning("%d files in %s are not in the database; they were left there.", len(unknown), library.media_dir)
-        known |= {file.stem for file in unknown}
-    for file in (*library.media_dir.iterdir(), *library.derived.folder.iterdir()):
+    if not library.files.is_shared:
+        library.files.sweep(known)
+    for file in library.derived.folder.iterdir():
         if file.stem not in known:
             file.unlink()
     return finished + len(deleting)
-
-
-def check_database(library: Library) -> None:
-    """Return unless the database of a folder with recordings is empty, as another one would be, or a lost one.
-
-    Raises:
-        ConfigurationError: it is.
-    """
-    files = [file for file in library.media_dir.iterdir() if file.suffix != ".unfinished"]
-    if len(files) > MOST_UNFINISHED and not library.store.journal.entries():
-        raise ConfigurationError(
-            f"The database is empty, but there are {len(files):,} recordings in {library.media_dir}.",
-            "Name their database (SPEECHSEARCH_STORE__URL) or restore it from a backup; if it is lost, move them to"
-            " another place and take them in again.",
-        )
 
 
 def _delete(library: Library, recording_id: str) -> Deleted:
@@ -105,10 +81,9 @@ def _remove(library: Library, recording_ids: Sequence[str]) -> Deleted:
     """Remove recordings from the index and their files from the disk; the database still has them."""
     passages = [one.passage_id for each in recording_ids for one in library.store.passages.of(each)]
     library.index.delete(passages)
-    media_bytes = 0
-    for recording_id in recording_ids:
-        media = library.media(recording_id)
-        media_bytes += media.stat().st_size if media.exists() else 0
-        media.unlink(missing_ok=True)
+    names = [library.store.recordings.media_name(one) for one in recording_ids]
+    media_bytes = sum(library.files.sizes(names))
+    for recording_id, name in zip(recording_ids, names, strict=True):
+        library.files.remove(name)
         library.derived.remove(recording_id)
     return Deleted(len(recording_ids), len(passages), media_bytes)

@@ -15,10 +15,12 @@ from dataclasses import dataclass, replace
 
 from speechsearch.answers.compose import Cited, compose
 from speechsearch.answers.extract import Extract, extract, mention, seconds
+from speechsearch.answers.follow_up import stands_alone
 from speechsearch.answers.phrase import MOST_TOKENS, messages, phrased
 from speechsearch.answers.question_kind import Kind, kind_of, topic_of
 from speechsearch.answers.refuse import BY_SCORE, read_refusal
-from speechsearch.domain.answers import Answer, AnswerEvent, Citation, Evidence, Sentence
+from speechsearch.domain.answers import Answer, AnswerEvent, Citation, Earlier, Evidence, Sentence
+from speechsearch.domain.counters import ASK_SECONDS, Counters
 from speechsearch.domain.errors import (
     CapabilityError,
     DecodeError,
@@ -67,6 +69,7 @@ class Ask:
         search: finds the evidence.
         browse: gives the sound of passages that have no transcript.
         reader: finds what answers in transcripts.
+        counters: count the answers and how long they take.
         language_model: joins quotes to sentences; without one the quotes are the answer.
     """
 
@@ -76,15 +79,21 @@ class Ask:
         search: Search,
         browse: Browse,
         reader: Reader,
+        counters: Counters,
         language_model: LanguageModel | None = None,
     ) -> None:
         self._library, self._search, self._browse, self._reader = library, search, browse, reader
+        self._counters = counters
         self._language_model = language_model
         self._written: OrderedDict[tuple[str, str], Transcript] = OrderedDict()
         self._lock = threading.Lock()
 
-    def answer(self, query: Query, visitor: Visitor = LOCAL, engine: str = "") -> Iterator[AnswerEvent]:
+    def answer(
+        self, query: Query, visitor: Visitor = LOCAL, engine: str = "", thread: Sequence[Earlier] = ()
+    ) -> Iterator[AnswerEvent]:
         """Yield the evidence, the sentences of the answer, and the whole answer, from what the visitor sees.
+
+        ``thread``: what was asked before; a question that follows it is rewritten to one that stands alone.
 
         Raises:
             EmptyQueryError: there is nothing to look for, or nothing was understood of a spoken question.
@@ -92,20 +101,23 @@ class Ask:
             CapabilityError: the question is spoken, and no recogniser is set.
         """
         started = time.perf_counter()
+        query, followed = self._alone(query, thread)
         asked = understood(query)
-        question = asked.text or self._heard(query)
+        question = asked.text or query.text
         kind = kind_of(question)
         wanted = replace(query, top_k=READ_FOR_A_FACT if kind == "fact" else READ_FOR_ALL)
         if kind in ABOUT and asked.text and not asked.has_demands:
             wanted = replace(wanted, text=topic_of(question) or question)
         results = self._search.find(wanted, engine, visitor)
-        yield Evidence(question, results)
+        yield Evidence(question, results, followed)
         read, transcribed = self._read(results.hits, visitor)
         found = self._found(kind, question, read)
         quotes = compose(kind, found) if found else []
         phraser = self._language_model if kind == "fact" and quotes else None
         sentences, note = joined(phraser, question, quotes)
         first_ms = (time.perf_counter() - started) * 1000 if sentences else 0.0
+        outcome = "answered" if sentences else "refused"
+        self._counters.add(ASK_SECONDS, time.perf_counter() - started, outcome=outcome)
         yield from sentences
         yield Answer(
             question,
@@ -121,17 +133,24 @@ class Ask:
             first_ms=first_ms,
             total_ms=(time.perf_counter() - started) * 1000,
             results=results,
+            asked=followed,
         )
 
-    def whole(self, query: Query, visitor: Visitor = LOCAL, engine: str = "") -> Answer:
+    def whole(self, query: Query, visitor: Visitor = LOCAL, engine: str = "", thread: Sequence[Earlier] = ()) -> Answer:
         """Return the whole answer. Raises what ``answer`` does."""
-        *_, last = self.answer(query, visitor, engine)
+        *_, last = self.answer(query, visitor, engine, thread)
         assert isinstance(last, Answer)
         return last
 
+    def _alone(self, query: Query, thread: Sequence[Earlier]) -> tuple[Query, str]:
+        """Return a query with its question in words that stand alone, and those of a follow-up as they were put."""
+        said = query.text.strip() if query.audio is None else self._heard(query)
+        alone = stands_alone(said, thread)
+        return (replace(query, text=said), "") if alone == said else (replace(query, text=alone, audio=None), said)
+
     def _heard(self, query: Query) -> str:
         """Return a spoken question in words."""
-        assert query.audio is not None, "a typed question that is empty was refused"
+        assert query.audio is not None, "only a spoken question is heard"
         recognizer = self._recognizer()
         if recognizer is None:
             raise CapabilityError("A spoken question needs a recogniser to be answered.", "Type it, or set one.")

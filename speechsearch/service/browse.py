@@ -144,10 +144,7 @@ class Browse:
         recording, media_name = self._library.store.recordings.with_media(recording_id)
         if not visitor.sees(recording.collection):
             raise NotFoundError(f"There is no recording {recording_id!r:.80}.")
-        media = self._library.media_dir / media_name
-        if not media.exists():
-            raise NotFoundError("The audio of this recording is gone.", "Run: speechsearch doctor")
-        return recording, media
+        return recording, self._library.files.path(media_name)
 
     def media_bytes(self, recording_id: str, visitor: Visitor = LOCAL) -> int:
         """Return how large a recording's own file is, 0 when it is gone. Raises NotFoundError."""

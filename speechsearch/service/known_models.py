@@ -47,6 +47,7 @@ def used_models(catalog: Catalog, chosen: EngineSettings) -> set[tuple[Task, str
     waiting += [("recognizer", name) for name in chosen.recognizers]
     waiting += [("text encoder", chosen.text_encoder)] if chosen.recognizers else []
     waiting += [("speaker encoder", chosen.speaker_encoder)] if chosen.hears_speakers else []
+    waiting += [("speech language model", chosen.understanding)] if chosen.understanding not in ("", "none") else []
     used: set[tuple[Task, str]] = set()
     while waiting:
         model = waiting.pop()

@@ -10,19 +10,23 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
+from speechsearch.domain.counters import Counters
 from speechsearch.domain.errors import (
     ConfigurationError,
     FingerprintMismatchError,
+    IndexUnavailableError,
     NotFoundError,
     SpeechSearchError,
+    StoreError,
 )
 from speechsearch.domain.folder_lock import DataFolderLock
 from speechsearch.domain.limits import Limits
 from speechsearch.index import VectorIndex, open_index
 from speechsearch.library.library import Library
 from speechsearch.library.makers import Makers
+from speechsearch.library.media_files import media_files
 from speechsearch.library.removal import recover
-from speechsearch.models.base import LanguageModel, Reader, SpeakerEncoder
+from speechsearch.models.base import LanguageModel, Reader, SpeakerEncoder, SpeechLanguageModel
 from speechsearch.models.baseline import Baseline
 from speechsearch.models.catalog import catalog
 from speechsearch.models.chat_endpoint import ChatEndpoint
@@ -49,7 +53,7 @@ from speechsearch.service.settings import Settings, is_on_space, is_on_zero_gpu
 from speechsearch.service.transcription import Transcriber
 from speechsearch.store import Store
 
-Purpose = Literal["use", "check", "rebuild"]
+Purpose = Literal["use", "share", "check", "rebuild"]
 UNPACKED = "work"
 """The folder in the data folder for what is unpacked."""
 
@@ -60,7 +64,8 @@ class Service:
     ``search`` finds passages, ``ask`` answers in sentences, ``browse`` shows what there is, ``manage`` changes it,
     ``export`` takes it out, ``feedback`` keeps judgements, ``speakers`` says who speaks, ``names`` keeps the list of
     names, ``names_heard`` says where they were heard; ``transcriber`` writes down files that are not kept, ``diarizer``
-    says who speaks in them.
+    says who speaks in them, ``understanding`` answers about speech that it hears, if it is set. ``counters`` count what
+    happens.
     """
 
     def __init__(
@@ -68,6 +73,7 @@ class Service:
     ) -> None:
         self.settings, self.loader = settings, loader
         self.store, self.library = store, library
+        self.counters = Counters()
         self._lock = lock
         engines = build_engines(
             engine_cards(),
@@ -85,8 +91,10 @@ class Service:
         self.browse = Browse(settings, library, self._found)
         self.names = MyNames(library, self.browse)
         self.speakers = Speakers(library, self.browse)
-        self.search = Search(library, engines, self.browse, self._found, self.names, self.speakers)
-        self.ask = Ask(library, self.search, self.browse, reader_of(settings, loader), language_model_of(settings))
+        self.search = Search(library, engines, self.browse, self._found, self.names, self.speakers, self.counters)
+        reader, phraser = reader_of(settings, loader), language_model_of(settings)
+        self.ask = Ask(library, self.search, self.browse, reader, self.counters, phraser)
+        self.understanding = understanding_of(settings, loader)
         self.names_heard = NamesHeard(library, self.names, engines, self.search.allowed)
         self.export = Export(library, self.browse, self.speakers)
         self.manage = Manage(library, self.browse)
@@ -108,6 +116,19 @@ class Service:
         with tempfile.TemporaryDirectory(dir=self.data_dir / UNPACKED) as folder:
             yield Path(folder)
 
+    def failing(self) -> list[str]:
+        """Return the parts that do not answer, of "database" and "index"; none when questions can be answered."""
+        failed = []
+        try:
+            self.store.ping()
+        except StoreError:
+            failed.append("database")
+        try:
+            next(self.library.index.ids(), None)
+        except IndexUnavailableError:
+            failed.append("index")
+        return failed
+
     @property
     def limits(self) -> Limits:
         """What a recording may be."""
@@ -117,8 +138,10 @@ class Service:
     def open(cls, settings: Settings, purpose: Purpose = "use", loader: ModelLoader | None = None) -> Service:
         """Open the data folder; to use it, finish also what a killed process left.
 
-        To check it, nothing is changed; to rebuild it, the index is opened empty. ``loader``: one that has models
-        already. What other models made is not searched until the second pass has made it anew.
+        To share database, index and sound files with other processes, what looks left is not finished: they may be at
+        it. The data folder is then one of this process alone. To check it, nothing is changed; to rebuild it, the index
+        is opened empty. ``loader``: one that has models already. What other models made is not searched until the
+        second pass has made it anew.
 
         Raises:
             ConfigurationError: the settings name a model that there is not, or the folder cannot be used.
@@ -147,9 +170,11 @@ class Service:
                 settings.segmentation,
                 settings.limits,
                 heavy=lambda work: on_gpu(work, is_on_zero_gpu()),
+                files=media_files(data_dir, settings.media.url, settings.media.kept_bytes),
             )
-            if purpose == "use":
+            if purpose in ("use", "share"):
                 library.renew()
+            if purpose == "use":
                 recover(library)
                 if (data_dir / UNPACKED).exists():
                     shutil.rmtree(data_dir / UNPACKED)
@@ -252,6 +277,17 @@ def reader_of(settings: Settings, loader: ModelLoader) -> Reader:
     """Return the reader that the settings name. Raises ConfigurationError: there is none of such a name."""
     try:
         return loader.reader(settings.engines.reader)
+    except NotFoundError as error:
+        raise ConfigurationError(error.message, error.hint) from error
+
+
+def understanding_of(settings: Settings, loader: ModelLoader) -> SpeechLanguageModel | None:
+    """Return what answers about speech that it hears; None for nothing. Raises ConfigurationError: there is no such."""
+    name = settings.engines.understanding
+    if name in ("", "none"):
+        return None
+    try:
+        return loader.speech_language_model(name)
     except NotFoundError as error:
         raise ConfigurationError(error.message, error.hint) from error
 

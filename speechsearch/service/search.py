@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from speechsearch import audio
+from speechsearch.domain.counters import SEARCH_SECONDS, Counters
 from speechsearch.domain.errors import CapabilityError, EmptyQueryError
 from speechsearch.domain.question_syntax import Question, read_question
 from speechsearch.domain.values import Audio, Comparison, Coverage, Filters, Hit, Query, Results, SpokenWord
@@ -45,6 +46,7 @@ class Search:
         found: counts what is found.
         names: the list of names, which are heard as they are said to sound.
         speakers: knows whose voices are heard where.
+        counters: count the searches and how long they take.
     """
 
     def __init__(
@@ -55,9 +57,10 @@ class Search:
         found: FoundCounts,
         names: MyNames,
         speakers: Speakers,
+        counters: Counters,
     ) -> None:
         self._library, self._browse, self._found, self._names = library, browse, found, names
-        self._speakers = speakers
+        self._speakers, self._counters = speakers, counters
         self.engines = engines
         self._coverage = CoverageTable(library)
 
@@ -132,7 +135,12 @@ class Search:
         return Comparison(*both)
 
     def _count(self, query: Query, *answers: Results) -> None:
-        """Count the recordings that were found; not where the visitor had chosen them himself."""
+        """Count the searches, and the recordings that were found; these not where the visitor had chosen them."""
+        for results in answers:
+            for stage, spent_ms in (
+                ("encode", results.encode_ms), ("index", results.search_ms), ("all", results.total_ms)
+            ):  # fmt: skip
+                self._counters.add(SEARCH_SECONDS, spent_ms / 1000, engine=results.engine, stage=stage)
         if not query.filters.recording_ids:
             hits = [hit for results in answers for hit in results.hits if hit.is_confident]
             self._found.note(hit.recording.recording_id for hit in hits)

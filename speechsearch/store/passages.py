@@ -54,18 +54,23 @@ class Passages:
         with self._database.reading() as connection:
             return connection.scalar(sa.select(sa.func.count()).select_from(PassageRow)) or 0
 
-    def counts(self) -> dict[str, PassageCount]:
-        """Return recording id -> how many passages it has, for those that have some."""
+    def counts(self, recording_ids: Sequence[str] | None = None) -> dict[str, PassageCount]:
+        """Return recording id -> how many passages it has, for those (of some) that have some."""
         length_s = sa.func.sum(PassageRow.end_s - PassageRow.start_s)
         columns = (RecordingRow.recording_id, RecordingRow.collection, RecordingRow.speaker, RecordingRow.language)
-        statement = (
+        statement: sa.Select[Any] = (
             sa.select(*columns, sa.func.count(), length_s)
             .join(PassageRow, PassageRow.recording_id == RecordingRow.recording_id)
             .group_by(*columns)
             .order_by(RecordingRow.recording_id)
         )
         with self._database.reading() as connection:
-            return {row[0]: PassageCount(*row[1:]) for row in connection.execute(statement)}
+            found: Iterable[sa.Row[Any]] = (
+                connection.execute(statement)
+                if recording_ids is None
+                else rows_of(connection, statement, RecordingRow.recording_id, recording_ids)
+            )
+            return {row[0]: PassageCount(*row[1:]) for row in found}
 
     def ids_with(self, recording_id: str, channel: str) -> set[str]:
         """Return the ids of a recording's passages that have a vector in a channel."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from speechsearch.api.log_lines import write_logs
 from speechsearch.api.server import allowed_hosts, frame_ancestors, listen, run, upload_folder
 from speechsearch.domain.assets import SAMPLES
 from speechsearch.jobs.queue import JobQueue
@@ -34,6 +35,7 @@ def serve_page(settings: Settings, runners: Runners, beside: Beside) -> int:
         SpeechSearchError: the port, the data folder or what it needs cannot be used.
     """
     keep_private()
+    write_logs(settings.log)
     with upload_folder(), listen(settings) as listener:
         from speechsearch.api import create_app
         from speechsearch.ui.page import build_page, mount

@@ -167,7 +167,7 @@ def test_a_lost_database_costs_no_recording(tmp_path: Path, talks: list[Path]) -
         assert take_in(service, *talks[:3]) == ["indexed"] * 3
     media = sorted(path.name for path in (data_dir / "media").iterdir())
     (data_dir / "speechsearch.db").rename(tmp_path / "elsewhere.db")
-    with pytest.raises(ConfigurationError, match=r"The database is empty, but there are 3 recordings"):
+    with pytest.raises(ConfigurationError, match="The database has no recordings, but there are 3 sound files"):
         opened(data_dir)
     assert sorted(path.name for path in (data_dir / "media").iterdir()) == media
     (tmp_path / "elsewhere.db").rename(data_dir / "speechsearch.db")

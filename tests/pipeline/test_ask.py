@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from speechsearch.domain.answers import Answer, Evidence, Sentence
+from speechsearch.domain.answers import Answer, Earlier, Evidence, Sentence
 from speechsearch.domain.errors import CapabilityError, ConfigurationError, EmptyQueryError, NotFoundError
 from speechsearch.domain.limits import Segmentation
 from speechsearch.domain.values import Audio, Filters, Query, Transcript
@@ -197,3 +198,22 @@ def test_an_endpoint_without_an_address_is_refused_when_the_service_opens(fake_s
     engines = fake_settings.engines.model_copy(update={"language_model": "endpoint"})
     with pytest.raises(ConfigurationError, match="SPEECHSEARCH_LANGUAGE_MODEL__URL"):
         Service.open(fake_settings.model_copy(update={"engines": engines}), loader=models)
+
+
+def test_a_follow_up_is_asked_as_it_stands_alone(service: Service) -> None:
+    word = word_in(service)
+    evidence, *_, answer = service.ask.answer(Query("What about it?"), thread=[Earlier(f"Who saw the {word}?")])
+    assert isinstance(evidence, Evidence) and isinstance(answer, Answer)
+    assert evidence.asked == answer.asked == "What about it?"
+    assert evidence.question == answer.question == f"Who saw the {word}?"
+    assert answer.earlier.question == answer.question
+    alone = service.ask.whole(Query(word), thread=[Earlier("Who saw the sea?")])
+    assert (alone.question, alone.asked) == (word, "")
+
+
+def test_a_spoken_follow_up_is_searched_by_its_words(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    word, sound = word_in(service), Audio(np.zeros(16_000, np.float32))
+    monkeypatch.setattr(service.ask, "_heard", lambda query: "And when?")
+    answer = service.ask.whole(Query(audio=sound), thread=[Earlier(f"Why did the {word} stop?")])
+    assert (answer.asked, answer.question) == ("And when?", f"When did the {word} stop?")
+    assert answer.results.question.text == answer.question

@@ -181,6 +181,10 @@ class FakeLoader:
         """The speaker encoder."""
         return self.speakers or FakeSpeakerEncoder()
 
+    def in_memory(self) -> list[Any]:
+        """None has a card."""
+        return []
+
     def release_idle(self, older_than_s: float) -> list[Any]:
         """Nothing is let go of."""
         return []

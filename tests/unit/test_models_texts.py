@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def card(folder: Path) -> ModelCard:
 
 def encoder(folder: Path, card: ModelCard, **changes: object) -> BertTextEncoder:
     files = {file.name: folder / file.name for file in card.files}
-    return load(Located(replace(card, **changes), files, Device(), {}))
+    return load(Located(replace(card, **changes), files, Device, {}))
 
 
 def test_a_prompt_is_words_before_the_text(folder: Path, card: ModelCard) -> None:
@@ -42,8 +43,9 @@ def test_a_prompt_is_words_before_the_text(folder: Path, card: ModelCard) -> Non
 
 
 def test_pooling_is_what_the_card_says(folder: Path, card: ModelCard) -> None:
-    ids = torch.tensor([[2, *encoder(folder, card)._piece_ids("river").tolist(), 3]])
-    states = encoder(folder, card).bert(input_ids=ids).last_hidden_state[0].numpy()
+    network = encoder(folder, card)
+    ids = torch.tensor([network.tokenizer.encode("river").ids])
+    states = network.bert(input_ids=ids).last_hidden_state[0].numpy()
     for pooling, expected in (("cls", states[0]), ("mean", states.mean(0))):
         found = encoder(folder, card, pooling=pooling, passage_prompt="").encode_passages(["river"])[0]
         np.testing.assert_allclose(found, expected / np.linalg.norm(expected), atol=1e-5)
@@ -61,7 +63,25 @@ def test_files_that_do_not_fit_each_other_are_refused(folder: Path, card: ModelC
     (tmp_path / "config.json").write_text('{"hidden_size": 48, "num_attention_heads": 2, "num_hidden_layers": 1}')
     files = {**{file.name: folder / file.name for file in card.files}, "config.json": tmp_path / "config.json"}
     with pytest.raises(ModelUnavailableError, match="text encoder 'tiny-bert' cannot be loaded"):
-        load(Located(card, files, Device(), {}))
+        load(Located(card, files, Device, {}))
+
+
+def test_texts_are_read_as_soft_tokens_are(folder: Path, card: ModelCard) -> None:
+    """ONNX Runtime's graph and PyTorch's network are one encoder."""
+    for pooling in ("cls", "mean"):
+        both = encoder(folder, card, pooling=pooling, passage_prompt="")
+        texts = ["river", "a bridge over it", "x " * 200]
+        ids = [both.tokenizer.encode(text, add_special_tokens=False).ids[:126] for text in texts]
+        soft = both.pool([both.word_embeddings[torch.tensor(one)] for one in ids]).numpy()
+        np.testing.assert_allclose(both.encode_passages(texts), soft, atol=1e-5)
+
+
+def test_a_network_of_another_kind_is_refused(folder: Path, card: ModelCard, tmp_path: Path) -> None:
+    settings = json.loads((folder / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(settings | {"hidden_act": "relu"}))
+    files = {**{file.name: folder / file.name for file in card.files}, "config.json": tmp_path / "config.json"}
+    with pytest.raises(ModelUnavailableError, match="its activation is 'relu', not 'gelu'"):
+        load(Located(card, files, Device, {}))
 
 
 def test_long_texts_are_cut_where_the_network_ends(folder: Path, card: ModelCard) -> None:

@@ -127,3 +127,17 @@ def test_questions_that_take_long_leave_other_routes_their_threads(client, servi
         finally:
             go_on.set()
         assert {one.result(60).status_code for one in answers} == {200}
+
+
+def test_a_follow_up_is_understood_by_the_questions_before(client) -> None:
+    body = client.post(ASK, json={"question": "And when?", "thread": ["Why did the ferry stop?"]}).json()
+    assert (body["asked"], body["question"]) == ("And when?", "When did the ferry stop?")
+    answer = client.post(ASK, json={"question": "And when?", "thread": ["Why did the ferry stop?"]}, headers=EVENTS)
+    (_, evidence), *_, (_, done) = events(answer.text)
+    assert evidence["asked"] == done["asked"] == "And when?" and evidence["question"] == body["question"]
+    assert client.post(ASK, json={"question": QUESTION}).json()["asked"] == ""
+
+
+@pytest.mark.parametrize("thread", ["When?", ["x" * 1001], ["When?"] * 21])
+def test_a_thread_has_its_limits(client, thread) -> None:
+    assert client.post(ASK, json={"question": QUESTION, "thread": thread}).status_code == 422
