@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
@@ -16,6 +16,7 @@ from speechsearch.domain.errors import (
     FingerprintMismatchError,
     IndexUnavailableError,
     NotFoundError,
+    SpeechSearchError,
     StoreError,
 )
 from speechsearch.domain.folder_lock import DataFolderLock
@@ -145,12 +146,11 @@ class Service:
         second pass has made it anew.
 
         Raises:
-            ConfigurationError: the settings name a model that there is not.
+            ConfigurationError: the settings name a model that there is not, or the folder cannot be used.
             DataFolderInUseError: another process works on it.
             FingerprintMismatchError: a server's index is for other channels, or an index is to be checked that is.
         """
         data_dir = settings.data_dir.expanduser().resolve()
-        data_dir.mkdir(parents=True, exist_ok=True)
         if settings.engines.threads:
             import torch
 
@@ -181,20 +181,22 @@ class Service:
                 if (data_dir / UNPACKED).exists():
                     shutil.rmtree(data_dir / UNPACKED)
             return cls(settings, lock, store, library, loader)
-        except BaseException:
+        except BaseException as error:
             for resource in reversed(opened):
                 resource.close()
             lock.release()
+            if isinstance(error, OSError) and not isinstance(error, SpeechSearchError):
+                hint = "Give the user that runs it all rights to what is in the folder, or set another data_dir."
+                raise ConfigurationError(f"The data folder {data_dir} cannot be used: {error}", hint) from error
             raise
 
     def close(self) -> None:
-        """Write everything and let go of the data folder."""
-        try:
+        """Write everything and let go of the data folder, whatever of it fails."""
+        with ExitStack() as last:
+            last.callback(self._lock.release)
+            last.callback(self.store.close)
+            last.callback(self.library.index.close)
             self._found.write()
-        finally:
-            self.library.index.close()
-            self.store.close()
-            self._lock.release()
 
     def __enter__(self) -> Service:
         return self
