@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from pydantic import BaseModel
 
 from speechsearch.api.bodies import HitBody, audio_address, page_address
@@ -17,6 +19,7 @@ class CitationBody(BaseModel):
     """What a sentence stands on: a stretch of a recording, in seconds from its start; the addresses play just that.
 
     ``words_start_s``, ``words_end_s``: the very words that answer. ``likelihood``: the calibrated chance that they do.
+    What was sent with the question has no ``recording_id`` and no addresses.
     """
 
     number: int
@@ -36,11 +39,13 @@ class CitationBody(BaseModel):
     audio_url: str
 
     @classmethod
-    def of(cls, one: Citation) -> CitationBody:
+    def of(cls, one: Citation) -> Self:
         """Return the body of a citation."""
         stretch = Passage(one.passage_id, one.recording_id, Span(one.start_s, one.end_s))
         known = {name: getattr(one, name) for name in cls.model_fields if not name.endswith("_url")}
         known["likelihood"] = None if one.likelihood is None else round(one.likelihood, 4)
+        if not one.recording_id:
+            return cls(**known, page_url="", audio_url="")
         return cls(**known, page_url=page_address(stretch), audio_url=audio_address(stretch))
 
 
@@ -53,7 +58,7 @@ class SentenceBody(BaseModel):
     citations: list[CitationBody]
 
     @classmethod
-    def of(cls, one: Sentence) -> SentenceBody:
+    def of(cls, one: Sentence) -> Self:
         """Return the body of a sentence."""
         citations = [CitationBody.of(cited) for cited in one.citations]
         return cls(text=one.text, kind=one.kind, marked=list(one.marked), citations=citations)
@@ -71,18 +76,19 @@ class QuotesBody(BaseModel):
 
 
 class EvidenceBody(BaseModel):
-    """What is read for the answer, best first."""
+    """What is read for the answer, best first; ``asked``: the follow-up that was rewritten to ``question``."""
 
     question: str
+    asked: str
     engine: str
     hits: list[HitBody]
 
     @classmethod
-    def of(cls, evidence: Evidence) -> EvidenceBody:
+    def of(cls, evidence: Evidence) -> Self:
         """Return the body of the evidence."""
         results = evidence.results
         hits = [HitBody.of(hit) for hit in results.hits]
-        return cls(question=evidence.question, engine=results.engine, hits=hits)
+        return cls(question=evidence.question, asked=evidence.asked, engine=results.engine, hits=hits)
 
 
 class AnswerBody(BaseModel):
@@ -90,10 +96,12 @@ class AnswerBody(BaseModel):
 
     ``nearest``: what was found and read, best first. ``read``, ``transcribed``: passages that were read, and those that
     were written down for it. ``language_model``: who put it into words, "" for quotes; ``sent_to``: the host that the
-    question and the quotes were sent to for that, "" for none. ``first_ms``: to the first quote or sentence.
+    question and the quotes were sent to for that, "" for none. ``first_ms``: to the first quote or sentence. ``asked``:
+    the follow-up that was rewritten to ``question``; empty where it stood alone.
     """
 
     question: str
+    asked: str
     is_found: bool
     text: str
     note: str
@@ -111,10 +119,11 @@ class AnswerBody(BaseModel):
     total_ms: float
 
     @classmethod
-    def of(cls, answer: Answer) -> AnswerBody:
+    def of(cls, answer: Answer) -> Self:
         """Return the body of an answer."""
         return cls(
             question=answer.question,
+            asked=answer.asked,
             is_found=answer.is_found,
             text=answer.text,
             note=answer.note,

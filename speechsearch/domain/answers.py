@@ -47,12 +47,29 @@ class Sentence:
     marked: tuple[tuple[int, int], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A question that was put before in the same thread, and what its answer cited, in order.
+
+    ``words``: the very words that answered. ``titles``, ``speakers``: of the recordings cited.
+    """
+
+    question: str
+    words: tuple[str, ...] = ()
+    titles: tuple[str, ...] = ()
+    speakers: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
-    """What was found and is read for the answer; the first event. ``question``: as it was understood or heard."""
+    """What was found and is read for the answer; the first event. ``question``: as it was understood or heard.
+
+    ``asked``: what was typed or said, where it was a follow-up and ``question`` is what it was rewritten to.
+    """
 
     question: str
     results: Results
+    asked: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,6 +84,7 @@ class Answer:
     """The whole answer; the last event. Without sentences nothing was found, and ``reason`` says so in words.
 
     ``note``: what else is to be known, for example that a language model could not be asked.
+    ``asked``: as in the evidence.
 
     ``likelihood``: the calibrated chance that the first sentence answers; None where that was never measured.
     ``language_model``: who put it into words; empty where it is quotes. ``sent_to``: the host that question and quotes
@@ -88,6 +106,7 @@ class Answer:
     first_ms: float = 0.0
     total_ms: float = 0.0
     results: Results = field(default_factory=lambda: Results("", (), False, 0.0, 0.0))
+    asked: str = ""
 
     @property
     def is_found(self) -> bool:
@@ -106,6 +125,17 @@ class Answer:
         'Nothing was found.'
         """
         return " ".join(one.text for one in self.sentences) or self.reason
+
+    @property
+    def earlier(self) -> Earlier:
+        """What a question that follows is understood by."""
+        cited = [one for sentence in self.sentences for one in sentence.citations]
+        return Earlier(
+            self.question,
+            tuple(one.text[start:end] for one in self.sentences for start, end in one.marked),
+            tuple(dict.fromkeys(one.title for one in cited)),
+            tuple(dict.fromkeys(one.speaker for one in cited if one.speaker)),
+        )
 
 
 AnswerEvent = Evidence | Quotes | Sentence | Answer

@@ -183,3 +183,24 @@ class LanguageModel(Protocol):
         Raises:
             ModelUnavailableError: it cannot be asked.
         """
+
+
+class SpeechLanguageModel(Protocol):
+    """Answers about speech that it hears: the sound goes into a language model as vectors, not as a transcript."""
+
+    @property
+    def name(self) -> str:
+        """The catalog name of the model."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A short text that changes when the same sound and instruction would give another answer."""
+
+    def features_shape(self, sound: Audio) -> tuple[int, int]:
+        """Return how many vectors the language model is given of a sound, and how many numbers each has."""
+
+    def understand(self, sounds: Sequence[Audio], instruction: str, max_tokens: int) -> list[str]:
+        """Return what is answered about each sound, in order; the text is empty where nothing is heard.
+
+        ``instruction``: what is to be done with what is heard, for example "Repeat what is said.".
+        """

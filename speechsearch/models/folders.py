@@ -17,7 +17,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from speechsearch.domain.errors import SpeechSearchError
-from speechsearch.models import language_cards, mini_cards, onnx_asr_cards, transformers_cards, whisper_cards
+from speechsearch.models import (
+    language_cards,
+    mini_cards,
+    onnx_asr_cards,
+    speech_language_cards,
+    transformers_cards,
+    whisper_cards,
+)
 from speechsearch.models.card import ModelCard
 from speechsearch.models.catalog import Catalog
 from speechsearch.models.files import make_private, sha256_of
@@ -115,6 +122,8 @@ def card_of(folder: Path, sha256: Callable[[Path], str] = sha256_of) -> ModelCar
         card = onnx_speaker.card_of_folder(folder.name, folder, sha256)
     elif any(name.endswith(".onnx") for name in names):
         card = onnx_asr_cards.card_of_folder(folder.name, folder, sha256)
+    elif speech_language_cards.CONFIG in names:
+        card = speech_language_cards.card_of_folder(folder.name, folder, sha256)
     elif any(name.endswith(".gguf") for name in names):
         card = language_cards.card_of_gguf(folder.name, folder, sha256)
     elif language_cards.is_language_model(folder / "config.json"):

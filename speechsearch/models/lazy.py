@@ -15,6 +15,7 @@ from speechsearch.models.base import (
     Recognizer,
     SpeakerEncoder,
     SpeechEncoder,
+    SpeechLanguageModel,
     TextEncoder,
     Translator,
 )
@@ -112,6 +113,25 @@ class LazyReader:
         """Return where in each passage the answer may begin and end, in order."""
         with self._slot.use() as model:
             return model.read(question, passages)
+
+
+class LazySpeechLanguageModel:
+    """A speech language model that is loaded when first used."""
+
+    def __init__(self, slot: Slot[SpeechLanguageModel]) -> None:
+        self._slot = slot
+        self.name = slot.card.name
+        self.fingerprint = slot.card.fingerprint
+
+    def features_shape(self, sound: Audio) -> tuple[int, int]:
+        """Return how many vectors the language model is given of a sound, and how many numbers each has."""
+        with self._slot.use() as model:
+            return model.features_shape(sound)
+
+    def understand(self, sounds: Sequence[Audio], instruction: str, max_tokens: int) -> list[str]:
+        """Return what is answered about each sound, in order."""
+        with self._slot.use() as model:
+            return model.understand(sounds, instruction, max_tokens)
 
 
 class LazyLanguageModel:

@@ -6,6 +6,9 @@ knows from the card what can be known without loading.
 
 from __future__ import annotations
 
+import ctypes
+import gc
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,7 +20,15 @@ from typing import Any
 
 from speechsearch.domain.errors import MissingDependencyError
 from speechsearch.domain.packages import package_version
-from speechsearch.models.base import LanguageModel, Reader, Recognizer, SpeakerEncoder, SpeechEncoder, TextEncoder
+from speechsearch.models.base import (
+    LanguageModel,
+    Reader,
+    Recognizer,
+    SpeakerEncoder,
+    SpeechEncoder,
+    SpeechLanguageModel,
+    TextEncoder,
+)
 from speechsearch.models.card import ModelCard, Task
 from speechsearch.models.catalog import Catalog
 from speechsearch.models.device import Device, check_device, choose_device
@@ -28,6 +39,7 @@ from speechsearch.models.lazy import (
     LazyRecognizer,
     LazySpeakerEncoder,
     LazySpeechEncoder,
+    LazySpeechLanguageModel,
     LazyTextEncoder,
 )
 from speechsearch.models.slot import Slot
@@ -40,7 +52,7 @@ class Located:
     Args:
         card: of the model that it makes.
         files: where the card's files lie, by name; their sha256 is checked.
-        device: where the model has to compute, and in which precision.
+        chosen: gives the device; asking for it may import PyTorch.
         needed: the loaded models that the card needs, by name.
         kept: the folder in which what is made of the files may be kept; None where there is none.
         bits: of a language model: 4 to keep its weights in so many, where that is possible.
@@ -48,10 +60,26 @@ class Located:
 
     card: ModelCard
     files: Mapping[str, Path]
-    device: Device
+    chosen: Callable[[], Device]
     needed: Mapping[str, Any]
     kept: Path | None = None
     bits: int = 16
+
+    @property
+    def device(self) -> Device:
+        """Where the model has to compute, and in which precision.
+
+        Raises:
+            ConfigurationError: the device that was asked for is not there.
+        """
+        return self.chosen()
+
+
+def give_back_memory() -> None:
+    """Have the system get back what was let go of: glibc keeps hundreds of megabytes of a large model otherwise."""
+    gc.collect()
+    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
+        trim(0)
 
 
 class ModelLoader:
@@ -114,6 +142,10 @@ class ModelLoader:
         """Return a reader, not loaded yet. Raises NotFoundError."""
         return LazyReader(self._slot("reader", name))
 
+    def speech_language_model(self, name: str) -> SpeechLanguageModel:
+        """Return a speech language model, not loaded yet. Raises NotFoundError."""
+        return LazySpeechLanguageModel(self._slot("speech language model", name))
+
     def language_model(self, name: str) -> LanguageModel:
         """Return a language model, not loaded yet. Raises NotFoundError."""
         return LazyLanguageModel(self._slot("language model", name))
@@ -139,7 +171,7 @@ class ModelLoader:
             package_version(card.package, card.pip_line)
         files = {file.name: self._finder.find(card, file) for file in card.files}
         kept = self._cache_dir / card.name if self._cache_dir else None
-        return Located(card, files, self.device, needed or {}, kept, self._language_model_bits)
+        return Located(card, files, lambda: self.device, needed or {}, kept, self._language_model_bits)
 
     def is_within_reach(self, task: Task, name: str) -> bool:
         """Say whether all files of a model are on this machine, or may be fetched; none is read. Raises NotFoundError.
@@ -150,11 +182,20 @@ class ModelLoader:
         own = all(self._finder.is_within_reach(card, file) for file in card.files)
         return own and all(self.is_within_reach(*needed) for needed in card.needs)
 
+    def in_memory(self) -> list[ModelCard]:
+        """Return the cards of the models that are loaded now."""
+        with self._lock:
+            slots = list(self._slots.values())
+        return [slot.card for slot in slots if slot.is_loaded]
+
     def release_idle(self, older_than_s: float) -> list[ModelCard]:
         """Let go of the models that nobody used for so long and return their cards; used again, they load again."""
         with self._lock:
             slots = list(self._slots.values())
-        return [slot.card for slot in slots if slot.release(older_than_s)]
+        released = [slot.card for slot in slots if slot.release(older_than_s)]
+        if released:
+            give_back_memory()
+        return released
 
     def _slot(self, task: Task, name: str) -> Slot[Any]:
         card = self.catalog.get(task, name)
