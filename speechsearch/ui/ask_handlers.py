@@ -106,7 +106,8 @@ class AskHandlers:
         asking = Asking(self._root, query.text, query.audio is not None)
         yield ["", gr.skip(), gr.skip(), ask_view.waiting(asking), gr.skip()]
         events = self._service.ask.answer(query, visitor, asked.left, thread.turns)
-        evidence, sentences, drawn_s = None, list[Sentence](), time.monotonic()
+        evidence, drawn_s = None, 0.0
+        joined: tuple[Sentence, ...] = ()
         for event in events:
             if isinstance(event, Evidence):
                 evidence = event
@@ -124,7 +125,9 @@ class AskHandlers:
                     drawn_s = time.monotonic()
                     yield [*UNCHANGED[:3], ask_view.partly(evidence, event.sentences, asking), gr.skip()]
             else:
-                sentences.append(event)
+                # Quotes give way to the sentences that a language model joins them to.
+                sentences = event.sentences if isinstance(event, Quotes) else (*joined, event)
+                joined = () if isinstance(event, Quotes) else sentences
                 if evidence and time.monotonic() - drawn_s > OFTEN_S:
                     drawn_s = time.monotonic()
                     yield [*UNCHANGED[:3], ask_view.partly(evidence, sentences, asking), gr.skip()]

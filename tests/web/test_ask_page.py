@@ -17,7 +17,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
-from speechsearch.domain.answers import Answer, Citation, Earlier, Evidence, Sentence
+from speechsearch.domain.answers import Answer, AnswerEvent, Citation, Earlier, Evidence, Quotes, Sentence
 from speechsearch.domain.assets import ASSETS
 from speechsearch.domain.errors import ModelUnavailableError
 from speechsearch.domain.values import Hit, Passage, Query, Recording, Results, Span
@@ -195,6 +195,23 @@ def test_a_spoken_question_is_heard_and_answered(asking: AskHandlers) -> None:
     _, (_, left, *_), *_, last = asking.ask(Asked(audio_path=spoken, top_k=1), Thread(), LOCAL)
     assert "Eleven minutes on the chain ferry" in left and "ss-vote" not in left
     assert "Heard <q>" in last[3] and last[4].turns[0].question
+
+
+def test_quotes_give_way_to_the_sentences_of_a_language_model(asking: AskHandlers, service, monkeypatch) -> None:
+    quotes, joined = Sentence("Quoted.", (citation(1),)), Sentence("Joined.", (citation(1),), "phrased")
+
+    def phrased(query: Query, *asked: object) -> Iterator[AnswerEvent]:
+        results = service.search.find(query)
+        yield Evidence(query.text, results)
+        yield Quotes((quotes,))
+        time.sleep(2 * OFTEN_S)
+        yield joined
+        yield replace(answer(joined), results=results)
+
+    monkeypatch.setattr(service.ask, "answer", phrased)
+    _, _, first, second, last = (update[3] for update in asking.ask(Asked(QUESTION, top_k=1), Thread(), LOCAL))
+    assert "Quoted." in first and "Joined." in second and "Joined." in last
+    assert "Quoted." not in second + last and 'aria-busy="true"' in first
 
 
 @pytest.mark.parametrize(
