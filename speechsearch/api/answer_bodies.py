@@ -120,7 +120,7 @@ class AnswerBody(BaseModel):
             engine=answer.engine,
             reader=answer.reader,
             language_model=answer.language_model,
-            searched_in=searched_in(answer.results),
+            searched_in=searched_in(answer.results) if answer.engine else "",
             read=answer.read,
             transcribed=answer.transcribed,
             first_ms=round(answer.first_ms, 1),

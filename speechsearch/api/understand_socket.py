@@ -92,7 +92,6 @@ class Client:
         self._socket, self._visitor, self._shared = socket, visitor, shared
         self._understand, self._scope = shared.understand, socket.scope
         self._sending = anyio.Lock()
-        self._put, self._asked = anyio.create_memory_object_stream[ClientMessage | Stream](WAITING)
         self._tasks = anyio.create_task_group()
         self._at_work = 0
         self._bytes = bytearray()
@@ -102,6 +101,7 @@ class Client:
 
     async def serve(self) -> None:
         """Answer until the client is gone, or silent for too long."""
+        self._put, self._asked = anyio.create_memory_object_stream[ClientMessage | Stream](WAITING)
         try:
             async with self._tasks, self._put, self._asked:
                 self._tasks.start_soon(self._work)
