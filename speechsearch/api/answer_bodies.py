@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import BaseModel
 
 from speechsearch.api.bodies import HitBody, audio_address, page_address
-from speechsearch.domain.answers import Answer, Citation, Evidence, Sentence, SentenceKind
+from speechsearch.domain.answers import Answer, Citation, Evidence, Quotes, Sentence, SentenceKind
 from speechsearch.domain.searched import searched_in
 from speechsearch.domain.values import Passage, Span
 
@@ -64,6 +64,17 @@ class SentenceBody(BaseModel):
         return cls(text=one.text, kind=one.kind, marked=list(one.marked), citations=citations)
 
 
+class QuotesBody(BaseModel):
+    """What answers, before a language model has put it into words: to be shown until its sentences come."""
+
+    sentences: list[SentenceBody]
+
+    @classmethod
+    def of(cls, quotes: Quotes) -> QuotesBody:
+        """Return the body of quotes."""
+        return cls(sentences=[SentenceBody.of(one) for one in quotes.sentences])
+
+
 class EvidenceBody(BaseModel):
     """What is read for the answer, best first; ``asked``: the follow-up that was rewritten to ``question``."""
 
@@ -84,8 +95,9 @@ class AnswerBody(BaseModel):
     """A whole answer. ``text``: its sentences in a row, or why there is none; ``note``: what else is to be known.
 
     ``nearest``: what was found and read, best first. ``read``, ``transcribed``: passages that were read, and those that
-    were written down for it. ``first_ms``: to the first sentence. ``asked``: the follow-up that was rewritten to
-    ``question``; empty where it stood alone.
+    were written down for it. ``language_model``: who put it into words, "" for quotes; ``sent_to``: the host that the
+    question and the quotes were sent to for that, "" for none. ``first_ms``: to the first quote or sentence. ``asked``:
+    the follow-up that was rewritten to ``question``; empty where it stood alone.
     """
 
     question: str
@@ -99,6 +111,7 @@ class AnswerBody(BaseModel):
     engine: str
     reader: str
     language_model: str
+    sent_to: str
     searched_in: str
     read: int
     transcribed: int
@@ -120,6 +133,7 @@ class AnswerBody(BaseModel):
             engine=answer.engine,
             reader=answer.reader,
             language_model=answer.language_model,
+            sent_to=answer.sent_to,
             searched_in=searched_in(answer.results) if answer.engine else "",
             read=answer.read,
             transcribed=answer.transcribed,

@@ -46,7 +46,7 @@ API_VERSION = "1.0"
 FAILURES_A_MINUTE = 10
 
 _FAILURES: dict[int | str, dict[str, object]] = {
-    status: {"model": ErrorBody} for status in (401, 403, 404, 413, 422, 429, 501, 503)
+    status: {"model": ErrorBody} for status in (401, 403, 404, 408, 409, 413, 422, 429, 500, 501, 503)
 }
 
 
@@ -93,7 +93,8 @@ def create_app(
     )
     app.add_middleware(SlowBodyMiddleware, patience=patience)
     add_openai_errors(app)
-    app.add_middleware(ObservedMiddleware, counters=service.counters, has_texts=settings.log.texts)
+    lines = settings.log
+    app.add_middleware(ObservedMiddleware, counters=service.counters, has_lines=lines.requests, has_texts=lines.texts)
     add_error_handlers(app, service.counters)
     add_reference(app, access.root_path)
     app.router.routes.append(Route("/mcp", tools))

@@ -15,11 +15,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from speechsearch.api.answer_bodies import AnswerBody, EvidenceBody, SentenceBody
+from speechsearch.api.answer_bodies import AnswerBody, EvidenceBody, QuotesBody, SentenceBody
 from speechsearch.api.bodies import ErrorBody
 from speechsearch.api.identity import visitor_of
 from speechsearch.api.search_routes import SPOKEN_QUESTION, Narrowed, spoken
-from speechsearch.domain.answers import AnswerEvent, Earlier, Evidence, Sentence
+from speechsearch.domain.answers import AnswerEvent, Earlier, Evidence, Quotes, Sentence
 from speechsearch.domain.errors import SpeechSearchError
 from speechsearch.domain.values import Filters, Query
 
@@ -34,8 +34,8 @@ Day = Annotated[str, Field(pattern=r"^(\d{4}(-\d{2}(-\d{2})?)?)?$")]
 STREAM: dict[str, Any] = {
     "responses": {
         "200": {
-            "description": "The answer; with `Accept: text/event-stream` the events `evidence`, `sentence` (several), "
-            "`done` or `error`, each with a JSON body.",
+            "description": "The answer; with `Accept: text/event-stream` the events `evidence`, `quotes` (only where a "
+            "language model puts them into words), `sentence` (several), `done` or `error`, each with a JSON body.",
             "content": {EVENTS: {"schema": {"type": "string"}}},
         }
     }
@@ -160,6 +160,8 @@ def streamed(events: Iterator[AnswerEvent]) -> Iterator[str]:
         for event in events:
             if isinstance(event, Evidence):
                 yield written("evidence", EvidenceBody.of(event))
+            elif isinstance(event, Quotes):
+                yield written("quotes", QuotesBody.of(event))
             elif isinstance(event, Sentence):
                 yield written("sentence", SentenceBody.of(event))
             else:

@@ -16,23 +16,22 @@ from dataclasses import dataclass, replace
 from speechsearch.answers.compose import Cited, compose
 from speechsearch.answers.extract import Extract, extract, mention, seconds
 from speechsearch.answers.follow_up import stands_alone
-from speechsearch.answers.phrase import MOST_TOKENS, messages, phrased
 from speechsearch.answers.question_kind import Kind, kind_of, topic_of
 from speechsearch.answers.refuse import BY_SCORE, read_refusal
-from speechsearch.domain.answers import Answer, AnswerEvent, Citation, Earlier, Evidence, Sentence
+from speechsearch.domain.answers import Answer, AnswerEvent, Citation, Earlier, Evidence, Quotes
 from speechsearch.domain.counters import ASK_SECONDS, Counters
 from speechsearch.domain.errors import (
     CapabilityError,
     DecodeError,
     EmptyQueryError,
-    ModelUnavailableError,
     NotFoundError,
 )
 from speechsearch.domain.values import Audio, Hit, Query, Results, Transcript
 from speechsearch.domain.visitors import LOCAL, Visitor, shown_name
 from speechsearch.library.library import Library
-from speechsearch.models.base import LanguageModel, Reader, Recognizer
+from speechsearch.models.base import Reader, Recognizer
 from speechsearch.service.browse import Browse
+from speechsearch.service.phrasing import Phraser
 from speechsearch.service.search import Search, understood
 
 log = logging.getLogger(__name__)
@@ -72,7 +71,7 @@ class Ask:
         browse: gives the sound of passages that have no transcript.
         reader: finds what answers in transcripts.
         counters: count the answers and how long they take.
-        language_model: joins quotes to sentences; without one the quotes are the answer.
+        phraser: joins quotes to sentences; without one the quotes are the answer.
     """
 
     def __init__(
@@ -82,11 +81,10 @@ class Ask:
         browse: Browse,
         reader: Reader,
         counters: Counters,
-        language_model: LanguageModel | None = None,
+        phraser: Phraser | None = None,
     ) -> None:
         self._library, self._search, self._browse, self._reader = library, search, browse, reader
-        self._counters = counters
-        self._language_model = language_model
+        self._counters, self._phraser = counters, phraser
         self._written: OrderedDict[tuple[str, str], Transcript] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -124,12 +122,16 @@ class Ask:
         read = [*sent, *read]
         found = self._found(kind, question, read)
         quotes = compose(kind, found) if found else []
-        phraser = self._language_model if kind == "fact" and quotes else None
-        sentences, note = joined(phraser, question, quotes)
-        first_ms = (time.perf_counter() - started) * 1000 if sentences else 0.0
+        first_ms = (time.perf_counter() - started) * 1000 if quotes else 0.0
+        phraser = self._phraser if kind == "fact" and quotes else None
+        sentences, note = quotes, ""
+        if phraser is None:
+            yield from quotes
+        else:
+            yield Quotes(tuple(quotes))
+            sentences, note = yield from phraser.phrase(question, quotes)
         outcome = "answered" if sentences else "refused"
         self._counters.add(ASK_SECONDS, time.perf_counter() - started, outcome=outcome)
-        yield from sentences
         yield Answer(
             question,
             results.engine,
@@ -138,7 +140,8 @@ class Ask:
             note=note,
             likelihood=found[0].citation.likelihood if found else None,
             reader=self._reader.fingerprint,
-            language_model=phraser.name if phraser and not note else "",
+            language_model=phraser.model.name if phraser and any(one.kind == "phrased" for one in sentences) else "",
+            sent_to=phraser.model.sent_to if phraser else "",
             read=len(read),
             transcribed=transcribed,
             first_ms=first_ms,
@@ -237,17 +240,6 @@ class Ask:
                     )
         cases.sort(key=lambda pair: -pair[0].chance)
         return [one for place, (one, is_confident) in enumerate(cases) if place == 0 or is_confident]
-
-
-def joined(phraser: LanguageModel | None, question: str, quotes: list[Sentence]) -> tuple[list[Sentence], str]:
-    """Return the quotes in a language model's words as far as they say so, and what went wrong."""
-    if phraser is None:
-        return quotes, ""
-    try:
-        written = "".join(phraser.generate(messages(question, quotes), MOST_TOKENS))
-    except ModelUnavailableError as error:
-        return quotes, f"The language model could not be asked, so these are the quotes. {error.message}"
-    return phrased(written, quotes), ""
 
 
 def reason(results: Results, read: Sequence[Read], sent: Sequence[Read]) -> str:
