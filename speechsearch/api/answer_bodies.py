@@ -70,7 +70,7 @@ class QuotesBody(BaseModel):
     sentences: list[SentenceBody]
 
     @classmethod
-    def of(cls, quotes: Quotes) -> QuotesBody:
+    def of(cls, quotes: Quotes) -> Self:
         """Return the body of quotes."""
         return cls(sentences=[SentenceBody.of(one) for one in quotes.sentences])
 

@@ -37,6 +37,7 @@ from speechsearch.api.understand_bodies import (
     Ping,
     Pong,
     ProgressTold,
+    QuotesTold,
     Ready,
     ResultTold,
     SegmentBody,
@@ -50,7 +51,7 @@ from speechsearch.api.understand_bodies import (
 from speechsearch.api.understand_messages import WHAT_TO_SEND, count, heard_told, object_of, parsed
 from speechsearch.api.understand_stream import Stream
 from speechsearch.audio.live import EncodedStream
-from speechsearch.domain.answers import Answer, AnswerEvent, Evidence
+from speechsearch.domain.answers import Answer, AnswerEvent, Evidence, Quotes
 from speechsearch.domain.errors import InputError, SpeechSearchError, TooLargeError, TooManyError
 from speechsearch.domain.progress import Progress
 from speechsearch.domain.segments import Segment
@@ -263,6 +264,8 @@ class Client:
                 told = EvidenceTold.of(event)
             elif isinstance(event, Answer):
                 told = AnswerTold.of(event)
+            elif isinstance(event, Quotes):
+                told = QuotesTold.of(event)
             else:
                 told = SentenceTold.of(event)
             told.id = asked.id

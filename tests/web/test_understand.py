@@ -16,7 +16,14 @@ from starlette.websockets import WebSocketDisconnect
 
 from speechsearch.api import create_app, understand_routes
 from speechsearch.api.sound_buffer import MOST_WAITING_S
-from speechsearch.api.understand_bodies import AnswerTold, ClientMessage, EvidenceTold, SentenceTold, ServerMessage
+from speechsearch.api.understand_bodies import (
+    AnswerTold,
+    ClientMessage,
+    EvidenceTold,
+    QuotesTold,
+    SentenceTold,
+    ServerMessage,
+)
 from speechsearch.domain.assets import SAMPLES
 from speechsearch.domain.limits import Limits
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio, Transcript, Word
@@ -362,7 +369,7 @@ class Hearing:
 
 def test_the_document_lists_every_message_and_its_fields() -> None:
     document = (Path(__file__).parents[2] / "docs" / "understand.md").read_text(encoding="utf-8")
-    own = (EvidenceTold, SentenceTold, AnswerTold)  # as the events of another route, which api.md describes
+    own = (EvidenceTold, QuotesTold, SentenceTold, AnswerTold)  # as the events of another route, which api.md describes
     for model in (*get_args(get_args(ClientMessage)[0]), *get_args(ServerMessage)):
         for kind in get_args(model.model_fields["type"].annotation):
             assert f"| `{kind}`" in document or f", `{kind}`" in document, kind
