@@ -298,6 +298,6 @@ class ErrorTold(Told):
 
 
 ServerMessage = (
-    Pong | ProgressTold | Ready | ModelsLoaded | FinalTold | ResultTold | EvidenceTold | QuotesTold | SentenceTold | AnswerTold
-    | Started | SpeechTold | PartialTold | Ahead | Ended | ErrorTold
+    Pong | ProgressTold | Ready | ModelsLoaded | FinalTold | ResultTold | EvidenceTold | QuotesTold | SentenceTold
+    | AnswerTold | Started | SpeechTold | PartialTold | Ahead | Ended | ErrorTold
 )  # fmt: skip
