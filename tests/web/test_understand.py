@@ -121,6 +121,15 @@ def test_a_sound_may_come_by_id_or_in_binary_frames(socket, client) -> None:
     assert (first["id"], second["id"]) == ("a", "b") and first["transcript"] == second["transcript"]
 
 
+def test_files_that_follow_each_other_are_not_mixed(socket) -> None:
+    for length_s in (2.0, 4.0):
+        socket.send_bytes(wav_of(speech("s015", length_s)))
+        socket.send_json({"type": "transcribe", "id": str(length_s)})
+    for length_s in (2.0, 4.0):
+        (result,) = told(socket, "result")
+        assert result["id"] == str(length_s) and result["duration_s"] == pytest.approx(length_s)
+
+
 def test_another_visitors_upload_is_not_there(client) -> None:
     kept = client.post("/api/v1/understand/sounds", content=OCTOPUS.read_bytes()).json()
     with TestClient(client.app) as other, other.websocket_connect(SOCKET) as socket:
@@ -311,7 +320,8 @@ def test_limits_of_length_number_and_frequency(house) -> None:
     with TestClient(create_app(house)) as client:
         client.get("/health")
         with client.websocket_connect(SOCKET) as socket:
-            assert stream(socket, bytes(6 * 32_000))[-1]["code"] == "too_long"
+            found = stream(socket, pcm(speech("s015", 6.0)))
+            assert found[-1]["code"] == "too_long" and found[-2]["type"] == "speech_ended", "what came before is heard"
             assert stream(socket, bytes(2_000_000), step=2_000_000)[-1]["code"] == "too_large"
             socket.send_json({"type": "start"})
             assert socket.receive_json()["code"] == "too_many"
