@@ -34,8 +34,9 @@ from speechsearch.api.reference import add_reference
 from speechsearch.api.search_routes import search_routes
 from speechsearch.api.security import Hosts, SecurityMiddleware
 from speechsearch.api.speaker_routes import speaker_routes
-from speechsearch.api.throttle import ThrottleMiddleware
+from speechsearch.api.throttle import Throttle, ThrottleMiddleware
 from speechsearch.api.tools import ToolEndpoint
+from speechsearch.api.understand_routes import understand_routes
 
 if TYPE_CHECKING:
     from speechsearch.jobs.queue import JobQueue
@@ -67,6 +68,7 @@ def create_app(
         patience: how long slow clients are waited for.
     """
     settings, tools = service.settings, ToolEndpoint(service, jobs)
+    throttle = Throttle(settings.limits.searches_a_minute)
     access = access_of(service, is_framed=len(frame_ancestors) > 1)
     app = FastAPI(
         title="speechsearch",
@@ -80,7 +82,7 @@ def create_app(
         lifespan=lambda _: tools.running(),
     )
     app.add_middleware(PagePolicyMiddleware, frame_ancestors=frame_ancestors)
-    app.add_middleware(ThrottleMiddleware, a_minute=settings.limits.searches_a_minute)
+    app.add_middleware(ThrottleMiddleware, throttle=throttle)
     app.add_middleware(IdentityMiddleware, access=access)
     app.add_middleware(FaultMiddleware, counters=service.counters)
     app.add_middleware(
@@ -99,6 +101,7 @@ def create_app(
     app.include_router(login_routes(access, " ".join(frame_ancestors)))
     app.include_router(search_routes(service))
     app.include_router(ask_routes(service))
+    app.include_router(understand_routes(service, throttle))
     app.include_router(export_routes(service))
     app.include_router(feedback_routes(service))
     app.include_router(clip_routes(service))

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from speechsearch import audio
 from speechsearch.audio.peaks import Peaks
 from speechsearch.domain.errors import SilentError
+from speechsearch.domain.room import check_room
 from speechsearch.domain.speakers import Turn
 from speechsearch.domain.values import Audio, Passage, Recording, passage_id
 from speechsearch.domain.visitors import shown_name
@@ -58,13 +59,15 @@ def take_in(
 
     Raises:
         DecodeError, TooLongError, TooLargeError, SilentError: the file cannot be used.
+        StoreError: the disk is full.
     """
     with library.writing:
-        there = _already_there(library, recording, described)
-        is_known = _is_known(library, recording)
+        there, is_known = _already_there(library, recording, described), _is_known(library, recording)
+        kept_as = _known_now(library, recording, described)[0] if is_known else recording
     if there is not None:
         return there
-    media_name = media_name_of(recording, path.name)
+    check_room(library.derived.folder)
+    media_name = media_name_of(kept_as, path.name)
     library.files.keep(path, media_name)
     try:
         # Of a long recording this takes minutes, in which others may delete, rename and describe.
@@ -80,12 +83,19 @@ def take_in(
             _forget(library, recording, media_name)
             return IndexOutcome("skipped", 0, heard.duration_s, "It was deleted while it was being encoded anew.")
         if is_known:
-            said = library.store.recordings.described(recording.recording_id)
-            known = library.store.recordings.get(recording.recording_id)
-            recording, described = corrected(known, said, described), {**(said or {}), **described}
+            recording, described = _known_now(library, recording, described)
         recording = replace(recording, duration_s=heard.duration_s)
         save_cut(library, recording, media_name, stored, wants_transcripts, described)
     return IndexOutcome("indexed", len(stored), recording.duration_s, " ".join(heard.notes))
+
+
+def _known_now(
+    library: Library, recording: Recording, described: Mapping[str, str]
+) -> tuple[Recording, Mapping[str, str]]:
+    """Return a recording that is in the library as it is known there, with what is said anew, and all that is said."""
+    said = library.store.recordings.described(recording.recording_id)
+    known = library.store.recordings.get(recording.recording_id)
+    return corrected(known, said, described), {**(said or {}), **described}
 
 
 def _is_known(library: Library, recording: Recording) -> bool:

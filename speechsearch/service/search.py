@@ -33,6 +33,8 @@ LONGEST_QUERY = 2_000
 MOST_HITS = 200
 LOOKED_AT = 500
 """So many of the best passages are looked at where a question demands phrases, or leaves words out."""
+DRAWN_FROM = 20_000
+"""The background is drawn from so many passages at most: to read all ids of an archive would take seconds."""
 NOTHING_THERE = Coverage(0, 0, 0.0, 0.0)
 
 
@@ -306,5 +308,5 @@ class BackgroundSample:
         with self._lock:
             version = self._library.version
             if self._drawn[0] != version:
-                self._drawn = (version, draw_sample(sorted(self._library.store.passages.ids())))
+                self._drawn = (version, draw_sample(self._library.store.passages.first_ids(DRAWN_FROM)))
             return self._drawn[1]
