@@ -139,6 +139,6 @@ def _started(address: str) -> Any:
     return ray
 
 
-def _logged(data: dict[str, Any], **_: Any) -> None:
+def _logged(data: dict[str, Any], ignore_prefix: bool = False) -> None:
     """Log a message of Ray."""
     log.info("Ray: %s", " ".join(data["lines"]))

@@ -263,8 +263,8 @@ def test_what_fails_three_times_is_set_aside_until_it_is_tried_again(settings, t
 def test_what_an_actor_dies_of_is_tried_three_times_at_most(settings, spoken: Path) -> None:
     died = Answer("died", message="The process ended.")
     assert run(settings, spoken / "a.wav", pools=Pools(died, died)) == [("a.wav", "indexed")]
-    assert run(settings, spoken / "b.wav", pools=Pools(died, died, died)) == [("b.wav", "failed")]
-    assert run.messages == ["'b.wav' is set aside: it failed 3 times. The process ended. To try it again: --retry."]
+    assert run(settings, spoken / "b.wav", pools=Pools(*[died] * 4)) == [("b.wav", "failed")]
+    assert run.messages == ["'b.wav' is set aside: it failed 4 times. The process ended. To try it again: --retry."]
 
 
 def test_an_index_that_is_not_reached_is_waited_for_and_counts_as_no_failure(
