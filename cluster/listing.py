@@ -156,7 +156,7 @@ class Tasks:
         """Remove what was put down for a task. Raises StoreError."""
         for address in task.addresses.values():
             if (path := files_at(address)[1]).startswith(self._spool):
-                with address_errors(address):
+                with address_errors(address), suppress(FileNotFoundError):
                     self._files.rm_file(path)
 
     def sweep(self) -> None:

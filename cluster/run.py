@@ -105,7 +105,7 @@ def _first_pass(
             tally.add(result)
             yield result
         if task is not None:
-            tasks.done_with(task)
+            driver.patiently(partial(tasks.done_with, task))
 
 
 def _todo(

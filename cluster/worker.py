@@ -94,7 +94,7 @@ class Worker:
                 if task.place and results[0].state != "duplicate":
                     store.places.keep(task.place, task.version, recording_id)
                 store.leases.release(recording_id, holder)
-            elif self._is_stored(recording_id):  # only the index was not reached
+            elif results[0].code in [one.code for one in UNREACHABLE]:
                 store.leases.give_back(holder)
                 return Answer("lost", recording_id=recording_id, message=results[0].message)
             else:
@@ -143,10 +143,6 @@ class Worker:
         finally:
             is_over.set()
             thread.join()
-
-    def _is_stored(self, recording_id: str) -> bool:
-        entry = self._service.store.journal.entry(recording_id)
-        return entry is not None and entry.state == "stored"
 
     def _remove_media(self, recording_id: str, source: Source) -> None:
         """Remove the sound file of a recording that failed, unless the recording is there all the same."""

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from fsspec.implementations.local import LocalFileSystem
 
 from cluster import driver
 from cluster.run import ingest_on, ingest_on_ray
@@ -291,6 +292,27 @@ def test_an_index_that_is_not_reached_is_waited_for_and_counts_as_no_failure(
             assert [result.state for result in work] == ["unchanged"]  # it was stored, and is in the index now
             with page(settings) as service:
                 assert service.browse.differences() == [] and service.store.leases.entries() == []
+
+
+def test_a_bucket_that_is_not_reached_is_waited_for(settings, spoken: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    media = settings.media.model_copy(update={"url": f"file://{spoken.parent / 'bucket'}"})
+    settings = settings.model_copy(update={"media": media})
+    answers, done, put = [], Worker.do, LocalFileSystem.put_file
+
+    def do(worker: Worker, task: Task, holder: str) -> Answer:
+        answers.append(done(worker, task, holder))
+        return answers[-1]
+
+    def fails_four_times(self, lpath, rpath, *rest, **options):
+        if len(answers) < 4:
+            raise OSError("The network is down.")
+        return put(self, lpath, rpath, *rest, **options)
+
+    monkeypatch.setattr(Worker, "do", do)
+    monkeypatch.setattr(LocalFileSystem, "put_file", fails_four_times)
+    assert run(settings, spoken / "a.wav") == [("a.wav", "indexed")]
+    assert [one.state for one in answers] == ["lost"] * 4 + ["done"]
+    assert "cannot be reached: The network is down" in answers[0].message
 
 
 def test_a_database_that_stays_away_ends_the_run(settings, spoken: Path, monkeypatch: pytest.MonkeyPatch) -> None:
