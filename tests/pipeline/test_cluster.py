@@ -295,7 +295,8 @@ def test_an_index_that_is_not_reached_is_waited_for_and_counts_as_no_failure(
 
 
 def test_a_bucket_that_is_not_reached_is_waited_for(settings, spoken: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    media = settings.media.model_copy(update={"url": f"file://{spoken.parent / 'bucket'}"})
+    bucket = spoken.parent / "bucket"
+    media = settings.media.model_copy(update={"url": f"file://{bucket}"})
     settings = settings.model_copy(update={"media": media})
     answers, done, put = [], Worker.do, LocalFileSystem.put_file
 
@@ -303,16 +304,19 @@ def test_a_bucket_that_is_not_reached_is_waited_for(settings, spoken: Path, monk
         answers.append(done(worker, task, holder))
         return answers[-1]
 
-    def fails_four_times(self, lpath, rpath, *rest, **options):
+    def fails_at_first(self, lpath, rpath, *rest, **options):
+        if len(answers) == 5:
+            bucket.mkdir()
         if len(answers) < 4:
             raise OSError("The network is down.")
         return put(self, lpath, rpath, *rest, **options)
 
     monkeypatch.setattr(Worker, "do", do)
-    monkeypatch.setattr(LocalFileSystem, "put_file", fails_four_times)
+    monkeypatch.setattr(LocalFileSystem, "put_file", fails_at_first)
     assert run(settings, spoken / "a.wav") == [("a.wav", "indexed")]
-    assert [one.state for one in answers] == ["lost"] * 4 + ["done"]
+    assert [one.state for one in answers] == ["lost"] * 5 + ["done"]
     assert "cannot be reached: The network is down" in answers[0].message
+    assert "to keep sound files in" in answers[4].message  # by then the network is there, but no bucket
 
 
 def test_a_database_that_stays_away_ends_the_run(settings, spoken: Path, monkeypatch: pytest.MonkeyPatch) -> None:
