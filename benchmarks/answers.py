@@ -220,8 +220,9 @@ def main(
     if show is not None:
         show.write_text("\n".join(told) + "\n", encoding="utf-8")
     head = (
-        f"{date.today()}, `python -m benchmarks.answers DATA SPOKEN FOLDER --count {count}`, {describe_machine()}; reader "
-        f"{reader.fingerprint}; peak memory {peak_memory_bytes() / 1e6:.0f} MB; {time.perf_counter() - started:.0f} s."
+        f"{date.today()}, `python -m benchmarks.answers DATA SPOKEN FOLDER --count {count}`, {describe_machine()}; "
+        f"reader {reader.fingerprint}; peak memory {peak_memory_bytes() / 1e6:.0f} MB; "
+        f"{time.perf_counter() - started:.0f} s."
     )
     written = "\n\n".join([head, *("\n".join(lines) for lines in [*tables, on_them])])
     before, _, rest = DOCUMENT.read_text(encoding="utf-8").partition(BEGIN)

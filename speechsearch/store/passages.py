@@ -49,10 +49,23 @@ class Passages:
         with self._database.reading() as connection:
             return set(connection.scalars(sa.select(PassageRow.passage_id)))
 
+    def first_ids(self, limit: int) -> list[str]:
+        """Return the ids of at most so many passages, the first in order; ids are hashes, so these are any."""
+        ordered = sa.select(PassageRow.passage_id).order_by(PassageRow.passage_id).limit(limit)
+        with self._database.reading() as connection:
+            return list(connection.scalars(ordered))
+
     def count(self) -> int:
         """Return how many passages there are."""
         with self._database.reading() as connection:
             return connection.scalar(sa.select(sa.func.count()).select_from(PassageRow)) or 0
+
+    def are_in(self, collections: Sequence[str]) -> bool:
+        """Say whether there are any in some collections; unlike a count it takes no longer where there are many."""
+        of_recording = PassageRow.recording_id == RecordingRow.recording_id
+        some = sa.exists().where(of_recording, RecordingRow.collection.in_(collections))
+        with self._database.reading() as connection:
+            return bool(connection.scalar(sa.select(some)))
 
     def counts(self, recording_ids: Sequence[str] | None = None) -> dict[str, PassageCount]:
         """Return recording id -> how many passages it has, for those (of some) that have some."""

@@ -39,7 +39,7 @@ MAY_IMPORT = {
     "jobs": {"domain", "store"},
     "evaluation": {"domain", "audio", "text", "index", "models", "retrieval", "library", "service"},
     "training": {"domain", "audio", "text", "models", "retrieval", "answers", "library", "service", "evaluation"},
-    "api": {"domain", "store", "library", "retrieval", "service", "jobs"},
+    "api": {"domain", "audio", "store", "library", "retrieval", "service", "jobs"},
     "ui": {"domain", "audio", "store", "library", "retrieval", "service", "evaluation", "jobs", "api"},
     "cli": {"domain", "retrieval", "library", "service", "evaluation", "api", "ui"},
 }
