@@ -12,6 +12,7 @@ import json
 import time
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -59,8 +60,9 @@ def listed(names: Sequence[str], limits: Limits, workspace: Path) -> Listed:
 
 def _list_address(found: Listed, url: str, limits: Limits, folder: Path) -> None:
     files, root = files_at(url)
-    with address_errors(url):
-        entries: dict[str, Any] = files.find(root, detail=True)
+    entries: dict[str, Any] = {}
+    with address_errors(url), suppress(FileNotFoundError):
+        entries = files.find(root, detail=True)
     if not entries:
         raise NotFoundError(f"There are no files at {url!r:.200}.", "Check the address, and whether it may be listed.")
     is_file = list(entries) == [root]
@@ -83,8 +85,8 @@ def _list_address(found: Listed, url: str, limits: Limits, folder: Path) -> None
             with address_errors(url):
                 files.get_file(path, str(here))
         else:
-            error = TooLargeError(f"'{inside.name}' has {size:,} bytes; so much is fetched of sound and archives only.")
-            found.rejected.append(Rejected(clean(path, 2 * LONGEST_NAME), error, "skipped"))
+            message = f"'{inside.name}' has {size:,} bytes; so much is fetched of sound and archives only."
+            found.rejected.append(Rejected(clean(path, 2 * LONGEST_NAME), TooLargeError(message), "skipped"))
     found.paths.append(top)
 
 

@@ -23,6 +23,7 @@ from speechsearch.domain.progress import Progress, ProgressCallback
 from speechsearch.service.open import Service
 from speechsearch.service.settings import Settings
 
+TELL_EVERY_S = 20.0
 Finder: TypeAlias = Callable[[Service, Path], tuple[Selection, Listed]]
 """Finds what is to be taken in, with a folder for what is unpacked."""
 
@@ -66,11 +67,22 @@ def ingest_on(
         with start(settings, how, opener) as pool:
             driver = Driver(pool, service.store)
             try:
-                yield from _first_pass(driver, service, tasks, listed, selection, how, progress)
+                yield from _told(service, _first_pass(driver, service, tasks, listed, selection, how, progress))
             finally:
                 tasks.sweep()
             if how.wants_passes:
-                yield from _later_passes(driver, service, progress)
+                yield from _told(service, _later_passes(driver, service, progress))
+
+
+def _told(service: Service, results: Iterator[Result]) -> Generator[Result, None, None]:
+    """Yield results, and tell the page now and then, and at the end, that there is something new."""
+    told_s = time.monotonic()
+    for result in results:
+        yield result
+        if time.monotonic() - told_s > TELL_EVERY_S:
+            service.library.tell_others()
+            told_s = time.monotonic()
+    service.library.tell_others()
 
 
 def _first_pass(

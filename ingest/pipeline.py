@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import logging
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
@@ -159,6 +160,8 @@ def explain(error: Exception, what: str) -> str:
     """Return the text for the user; an error that is not ours is logged with its traceback, and without a name."""
     if isinstance(error, SpeechSearchError):
         return str(error)
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"{what}: the disk is full. Make room and add it again."
     log.error("A source could not be taken in.", exc_info=error)
     # That of the disk would name where things lie.
     reason = error.strerror if isinstance(error, OSError) and error.strerror else clean(error, LONGEST_NAME)

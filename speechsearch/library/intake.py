@@ -11,6 +11,7 @@ from typing import Any, Literal
 from speechsearch import audio
 from speechsearch.audio.peaks import Peaks
 from speechsearch.domain.errors import SilentError
+from speechsearch.domain.room import check_room
 from speechsearch.domain.speakers import Turn
 from speechsearch.domain.values import Audio, Passage, Recording, passage_id
 from speechsearch.domain.visitors import shown_name
@@ -58,6 +59,7 @@ def take_in(
 
     Raises:
         DecodeError, TooLongError, TooLargeError, SilentError: the file cannot be used.
+        StoreError: the disk is full.
     """
     store = library.store
     with library.writing:
@@ -72,6 +74,7 @@ def take_in(
                 return update(library, known, described, passages)
             message = f"Same sound as '{known.title}' in collection '{shown_name(known.collection)}'."
             return IndexOutcome("duplicate", passages, known.duration_s, message)
+        check_room(library.derived.folder)
         if before is not None and is_known:
             said = store.recordings.described(recording.recording_id)
             known = store.recordings.get(recording.recording_id)

@@ -133,7 +133,7 @@ class AskHandlers:
         words = asked.text.strip()[:LONGEST_QUESTION]
         if not words and not asked.audio_path:
             raise EmptyQueryError(*Search.EMPTY)
-        if not any(collection.passages for collection in self._service.browse.collections(visitor)):
+        if not self._service.browse.has_passages(visitor):
             raise EmptyQueryError(*Search.NOTHING_THERE)
         sound = None if words else self._service.search.query_audio(Path(str(asked.audio_path)))
         return Query(words, sound, filters=asked.filters())

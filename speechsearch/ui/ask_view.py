@@ -127,7 +127,7 @@ def chip(cited: Citation, lengths: Mapping[str, Span]) -> str:
         f'<button type="button" class="ss-chip" data-number="{cited.number}" '
         f'data-passage="{escape(cited.passage_id)}" data-from="{cited.start_s - passage.start_s:.2f}" '
         f'data-to="{cited.end_s - passage.start_s:.2f}" data-length="{passage.duration_s:.2f}" '
-        f'aria-label="{label}" title="{label}">{cited.number}</button>'
+        f'aria-label="{label}" title="{label}" aria-pressed="false">{cited.number}</button>'
     )
 
 
