@@ -4,7 +4,7 @@
 
 DATA: the data for training and tests; human readers of it that were held out are written down. SPOKEN, FOLDER: as
 ``benchmarks.answers`` takes them; literal answers are asked for in the 15 s around them. MODELS, NAME: the folder of
-models, and the one that ``train_understand`` made. Writes the tables of docs/understanding.md.
+models, and the one that ``train_understand`` made. Writes the tables of docs/speech-language-model.md.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from speechsearch.training.answer_sets import SpokenSet
 from speechsearch.training.spoken_questions import AUDIO, SpokenQuestion, read_questions
 from speechsearch.training.understand_data import ASK, REPEAT, plain, read_as_heard, read_sound, utterances
 
-DOCUMENT = Path(__file__).parents[1] / "docs" / "understanding.md"
+DOCUMENT = Path(__file__).parents[1] / "docs" / "speech-language-model.md"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 AROUND_S = 15.0
 MOST_ANSWER_TOKENS = 24
