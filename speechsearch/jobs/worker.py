@@ -10,6 +10,7 @@ killed process left; it is taken up again, but not a third time.
 from __future__ import annotations
 
 import logging
+import math
 import shutil
 import threading
 import time
@@ -23,7 +24,7 @@ from speechsearch.domain.counters import FILES, SOUND_SECONDS, TASKS, Counters
 from speechsearch.domain.errors import SpeechSearchError
 from speechsearch.domain.progress import Progress, ProgressCallback
 from speechsearch.store import Job, JobFile, JobState
-from speechsearch.store.jobs import Jobs, time_ago
+from speechsearch.store.jobs import Jobs
 
 log = logging.getLogger(__name__)
 
@@ -158,12 +159,12 @@ class Worker:
 
     def _work(self) -> None:
         """Do jobs until told to stop; an error of the database or the disk is logged, and tried again."""
-        swept_at = ""
+        swept_s = -math.inf  # not by the clock, which may be set back
         while not self._is_stopping:
             self._wake.clear()
             try:
-                if swept_at < time_ago(SWEEP_EVERY_S):
-                    swept_at = time_ago()
+                if time.monotonic() - swept_s > SWEEP_EVERY_S:
+                    swept_s = time.monotonic()
                     self._sweep()
                 job = self._take()
                 if job is not None:

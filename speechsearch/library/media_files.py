@@ -6,6 +6,7 @@ file is fetched first and kept for a while, so that a player that jumps about in
 
 from __future__ import annotations
 
+import logging
 import shutil
 import threading
 import time
@@ -13,10 +14,14 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from speechsearch.domain.errors import ConfigurationError, NotFoundError
+from speechsearch.domain.errors import ConfigurationError, NotFoundError, StoreError
 from speechsearch.library.addresses import address_errors, files_at, is_address
 
+log = logging.getLogger(__name__)
+
 UNFINISHED = ".unfinished"
+MOST_LEFT = 1
+"""So many files that the database does not know a killed process may leave."""
 LISTED_FOR_S = 60.0
 """So long a bucket's list of files counts: sizes are shown, and nothing else goes by them."""
 
@@ -61,7 +66,11 @@ class MediaFolder:
         """Copy a file to the others."""
         if not (self.folder / name).exists():
             unfinished = self.folder / (name + UNFINISHED)
-            shutil.copyfile(path, unfinished)
+            try:
+                shutil.copyfile(path, unfinished)
+            except BaseException:
+                unfinished.unlink(missing_ok=True)  # on a full disk, the database needs the room to say so
+                raise
             unfinished.replace(self.folder / name)
 
     def path(self, name: str) -> Path:
@@ -81,10 +90,25 @@ class MediaFolder:
         return [found.stat().st_size if (found := self.folder / name).exists() else 0 for name in names]
 
     def sweep(self, known: Collection[str]) -> None:
-        """Remove what a killed process left, and files of no recording."""
-        for file in self.folder.iterdir():
-            if file.is_file() and (file.name.endswith(UNFINISHED) or file.stem not in known):
-                file.unlink()
+        """Remove what a killed process left, which is one file of no recording at most; where there are more, none.
+
+        Raises:
+            ConfigurationError: there are more, and no recordings: it is the database that is lost, or another's.
+        """
+        files = [file for file in self.folder.iterdir() if file.is_file()]
+        unfinished = [file for file in files if file.name.endswith(UNFINISHED)]
+        unknown = [file for file in files if file not in unfinished and file.stem not in known]
+        if len(unknown) > MOST_LEFT:
+            if not known:
+                raise ConfigurationError(
+                    f"The database has no recordings, but there are {len(unknown):,} sound files in {self.folder}.",
+                    "Name their database (SPEECHSEARCH_STORE__URL) or restore it from a backup; if it is lost, move"
+                    " them to another place and take them in again.",
+                )
+            log.warning("%d files in %s belong to no recording; they stay.", len(unknown), self.folder)
+            unknown = []
+        for file in (*unfinished, *unknown):
+            file.unlink()
 
 
 class MediaBucket:
@@ -113,9 +137,12 @@ class MediaBucket:
         """Copy a file to the others, and keep it here: it is read next."""
         shutil.copyfile(path, self.folder / (name + UNFINISHED))
         (self.folder / (name + UNFINISHED)).replace(self.folder / name)
-        with address_errors(self._root):
-            if not self._files.exists(self._at(name)):
-                self._files.put_file(str(path), self._at(name))
+        try:
+            with address_errors(self._root):
+                if not self._files.exists(self._at(name)):
+                    self._files.put_file(str(path), self._at(name))
+        except FileNotFoundError as error:
+            raise StoreError(f"There is no {self._root!r:.200} to keep sound files in.", "Make the bucket.") from error
         self._make_room(name)
 
     def path(self, name: str) -> Path:

@@ -49,8 +49,14 @@ def delete_collection(library: Library, name: str) -> Deleted:
 
 
 def recover(library: Library) -> int:
-    """Finish what a killed process left half done and return how many recordings that were."""
+    """Finish what a killed process left half done and return how many recordings that were.
+
+    Raises:
+        ConfigurationError: the database has no recordings, and the folder of sound files has.
+    """
     store = library.store
+    if next(iter(library.index.ids()), None) is None and store.passages.count():
+        store.journal.mark_done_as_stored()  # the index was lost
     finished = library.finish_stored()
     deleting = store.journal.entries("deleting")
     for entry in deleting:

@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from speechsearch import audio
-from speechsearch.domain.counters import SEARCH_SECONDS, Counters
-from speechsearch.domain.errors import CapabilityError, EmptyQueryError
+from speechsearch.domain.counters import SEARCH_SECONDS, SEARCHES_REFUSED, Counters
+from speechsearch.domain.errors import CapabilityError, EmptyQueryError, SpeechSearchError
 from speechsearch.domain.question_syntax import Question, read_question
 from speechsearch.domain.values import Audio, Comparison, Coverage, Filters, Hit, Query, Results, SpokenWord
 from speechsearch.domain.visitors import LOCAL, Visitor
@@ -91,6 +91,14 @@ class Search:
         return results
 
     def _find(self, query: Query, engine_name: str, visitor: Visitor) -> Results:
+        """Return what ``find`` does; only what is refused is counted."""
+        try:
+            return self._answered(query, engine_name, visitor)
+        except SpeechSearchError as error:
+            self._counters.add(SEARCHES_REFUSED, code=error.code)
+            raise
+
+    def _answered(self, query: Query, engine_name: str, visitor: Visitor) -> Results:
         """Return what ``find`` does, and count nothing."""
         started = time.perf_counter()
         engine_name = engine_name or self.default()

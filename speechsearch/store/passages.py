@@ -71,17 +71,18 @@ class Passages:
         """Return recording id -> how many passages it has, for those (of some) that have some."""
         length_s = sa.func.sum(PassageRow.end_s - PassageRow.start_s)
         columns = (RecordingRow.recording_id, RecordingRow.collection, RecordingRow.speaker, RecordingRow.language)
-        statement: sa.Select[Any] = (
+        statement = (
             sa.select(*columns, sa.func.count(), length_s)
             .join(PassageRow, PassageRow.recording_id == RecordingRow.recording_id)
             .group_by(*columns)
             .order_by(RecordingRow.recording_id)
         )
         with self._database.reading() as connection:
-            found: Iterable[sa.Row[Any]] = (
+            some: Any = statement
+            found: Iterable[Any] = (
                 connection.execute(statement)
                 if recording_ids is None
-                else rows_of(connection, statement, RecordingRow.recording_id, recording_ids)
+                else rows_of(connection, some, RecordingRow.recording_id, recording_ids)
             )
             return {row[0]: PassageCount(*row[1:]) for row in found}
 

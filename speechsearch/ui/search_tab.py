@@ -184,8 +184,8 @@ def build(handlers: SearchHandlers, asking: AskHandlers) -> gr.Dataset:
             )
         with gr.Accordion(Search.FILTERS, open=False, elem_classes="ss-extra", elem_id="narrow") as narrow:
             top_k, *narrowing = _narrowing()
-    message = gr.HTML(elem_id="message", apply_default_css=False, js_on_load=None)
     answer = gr.HTML(elem_id="answer", apply_default_css=False, js_on_load=None)
+    message = gr.HTML(elem_id="message", apply_default_css=False, js_on_load=None)
     with gr.Row(elem_id="columns"):
         left, left_html = _column(handlers, "left", handlers.left)
         right, right_html = _column(handlers, "right", handlers.right)

@@ -183,8 +183,10 @@ def killed(
     pieces: int = 6,
     on_postgresql: Cluster | None = None,
     has_real_models: bool = False,
-) -> Outcome:
-    """Kill ``kills`` times, in series of ROUNDS; raises AssertionError where anything is lost, or there twice.
+) -> Iterator[Outcome]:
+    """Kill ``kills`` times, in series of ROUNDS, and yield after each what was done so far.
+
+    Raises AssertionError where anything is lost, or there twice.
 
     ``folder``: where all of it happens, empty. ``on_postgresql``: a server that runs, and is crashed, too.
     """
@@ -224,7 +226,7 @@ def killed(
             for part, value in expected.items():
                 assert found[part] == value, f"{part} differ after series {outcome.series}"
         outcome.series += 1
-    return outcome
+        yield outcome
 
 
 def points(began_s: dict[str, float], count: int, chance: random.Random) -> list[tuple[str, float]]:

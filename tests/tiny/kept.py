@@ -11,6 +11,7 @@ import numpy as np
 
 from speechsearch.domain.values import Query
 from speechsearch.service.open import Service
+from tests.conftest import copy_data
 from tests.tiny.postgresql import Databases
 
 
@@ -20,7 +21,7 @@ def copied(data_dir: Path, database: str = "", databases: Databases | None = Non
     copy = data_dir.parent / "copy"
     shutil.rmtree(copy, ignore_errors=True)
     if data_dir.exists():
-        shutil.copytree(data_dir, copy)
+        copy_data(data_dir, copy)
     try:
         with databases.one(database) if databases and database else nullcontext("") as url:
             yield copy, url
@@ -70,7 +71,7 @@ def contents(service: Service) -> dict[str, object]:
         },
         "transcripts": transcripts_of(service),
         "encodings": store.passages.encodings(),
-        "media": sorted(path.name for path in service.library.files.folder.iterdir()),
+        "media": sorted(path.name for path in service.library.files.folder.iterdir() if path.is_file()),
         "journal": sorted((entry.recording_id, entry.state) for entry in store.journal.entries()),
     }
 

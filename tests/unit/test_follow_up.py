@@ -93,7 +93,7 @@ def test_what_would_get_too_long_stays() -> None:
 
 def test_any_words_in_any_order_are_taken() -> None:
     words = (
-        "who when what about and the second one it his he there that Ann Forth of in did was ? ! , ' -x \"y\" ing \u202e"
+        'who when what about and the second one it his he there that Ann Forth of in did was ? ! , \' -x "y" ing \u202e'
     ).split()
     drawn = random.Random(1)
     for _ in range(2000):

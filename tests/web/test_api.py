@@ -15,8 +15,6 @@ from speechsearch.domain import errors
 from speechsearch.domain.values import Query
 from speechsearch.domain.visitors import private
 
-pytestmark = pytest.mark.both_databases
-
 QUESTION = "Why is octopus blood blue?"
 
 

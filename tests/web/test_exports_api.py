@@ -12,8 +12,6 @@ from fastapi.testclient import TestClient
 
 from speechsearch.api import create_app
 
-pytestmark = pytest.mark.both_databases
-
 QUESTION = "Why is octopus blood blue?"
 
 

@@ -20,8 +20,6 @@ from speechsearch.domain.values import Filters, Query, Recording
 from speechsearch.domain.visitors import Visitor
 from speechsearch.ui.recording_tab import panel_routes
 
-pytestmark = pytest.mark.both_databases
-
 OWNER, READER, ANN = Visitor("own", is_owner=True, may_add=True), Visitor("rob"), Visitor("ann", may_add=True)
 QUESTION = "Why is octopus blood blue?"
 
