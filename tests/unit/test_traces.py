@@ -21,7 +21,8 @@ QUESTION = "Where is the zinnwaldite of Bohuslava?"
 
 def traces(folder: Path, words: list[bytes]) -> dict[str, list[bytes]]:
     """Return which files of a folder hold which of the words."""
-    files = [file for file in folder.rglob("*") if file.is_file()]
+    # Edge makes the next file of its log beside, under a name of the moment.
+    files = [file for file in folder.rglob("*") if file.is_file() and not file.name.startswith("tmp-open-")]
     found = {str(file.relative_to(folder)): [word for word in words if word in file.read_bytes()] for file in files}
     return {name: words for name, words in found.items() if words}
 
@@ -134,8 +135,9 @@ def test_segments_and_log_are_made_anew_in_their_place(tmp_path: Path, count: in
     words = [part for one in ids[:3] for part in (one.encode(), uuid.UUID(one).bytes)]
     assert traces(tmp_path, words)
     index.delete(ids[:3])
-    assert traces(tmp_path, words) == {} and sorted(index.ids()) == ids[3:]
+    assert sorted(index.ids()) == ids[3:]
     index.close()
+    assert traces(tmp_path, words) == {}
     (tmp_path / rewrite.SHARD / rewrite.LOG).rename(tmp_path / rewrite.OLD)
     again = EdgeIndex((Channel("dense", "dense", 8),), tmp_path, exact_points=300)
     assert sorted(again.ids()) == ids[3:] and not (tmp_path / rewrite.OLD).exists()
