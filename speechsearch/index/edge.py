@@ -23,12 +23,15 @@ from speechsearch.domain.folder_lock import DataFolderLock
 from speechsearch.domain.room import check_room, has_room
 from speechsearch.domain.values import Channel, Filters, ScoredPassage, SparseVector, Vector
 from speechsearch.index.edge_rewrite import (
+    BATCH_POINTS,
     DRAFT,
     REWRITTEN_AT_ONCE,
     SHARD,
     TRACES,
+    copy_points,
     finish_replacing,
     forget_deleted,
+    replace_shard,
 )
 from speechsearch.index.prepare import (
     best_of,
@@ -42,7 +45,6 @@ from speechsearch.index.prepare import (
 )
 from speechsearch.index.vector_index import FILTER_FIELDS, REBUILD_HINT, Point
 
-BATCH_POINTS = 500
 OVERSAMPLING = 2.0
 ANY_DELETED = 1e-9
 """A share of deleted points that no segment is below as soon as it has one."""
@@ -99,7 +101,7 @@ class EdgeIndex:
 
     def delete(self, passage_ids: Sequence[str]) -> None:
         """Remove points; unknown ids are ignored."""
-        from qdrant_edge import CountRequest, UpdateOperation
+        from qdrant_edge import UpdateOperation
 
         gone: list[Any] = [canonical_id(passage_id) for passage_id in passage_ids]
         if not gone:
@@ -109,7 +111,7 @@ class EdgeIndex:
             with self._opened() as shard:
                 shard.update(UpdateOperation.delete_points(gone))
                 shard.flush()
-                is_small = shard.count(CountRequest(exact=False)) <= REWRITTEN_AT_ONCE
+                is_small = self._is_small()
             if is_small:
                 self._rewrite()
 
@@ -167,21 +169,43 @@ class EdgeIndex:
             self._folder_lock.release()
 
     def _rewrite(self) -> None:
-        """Have nothing left in the files if something was deleted; searches wait for it.
+        """Have nothing left in the files if something was deleted; searches go on where there is little.
 
         Without room for that, the next time does it: deleting must be possible on a full disk.
         """
         traces = self._path / TRACES
         if not traces.exists() or not has_room(self._path):
             return
-        with self._shard_lock, _edge_errors(self._path):
-            self._shard.flush()
-            self._shard.close()
-            try:
-                forget_deleted(self._path, _edge_config(self._specs, self._exact_points, ANY_DELETED))
-            finally:
-                self._shard = self._open()
+        with _edge_errors(self._path):
+            if self._is_small():
+                self._copy()
+            else:
+                with self._shard_lock:
+                    self._shard.flush()
+                    self._shard.close()
+                    try:
+                        forget_deleted(self._path, _edge_config(self._specs, self._exact_points, ANY_DELETED))
+                    finally:
+                        self._shard = self._open()
             traces.unlink()
+
+    def _copy(self) -> None:
+        """Copy what there is into a new shard that takes the place of this one."""
+        draft = self._new_draft()
+        try:
+            copy_points(self._shard, draft, self._specs)
+            draft.flush()
+        finally:
+            draft.close()
+        with self._shard_lock:
+            self._shard.close()
+            replace_shard(self._path)
+            self._shard = self._open()
+
+    def _is_small(self) -> bool:
+        from qdrant_edge import CountRequest
+
+        return bool(self._shard.count(CountRequest(exact=False)) <= REWRITTEN_AT_ONCE)
 
     @contextmanager
     def _opened(self) -> Iterator[Any]:

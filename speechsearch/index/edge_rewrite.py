@@ -1,21 +1,56 @@
-"""Nothing deleted is left in the files of a shard of Qdrant Edge: its segments are made anew, its log is begun anew.
+"""Nothing deleted is left in the files of a shard of Qdrant Edge, which keeps it in its log and segments as it likes.
 
-Edge keeps what was deleted in both for as long as it likes. A file beside the shard says that there is something to
+A small shard is copied into a new one that takes its place while searches go on. Of a large one Edge makes the segments
+anew, which is many times as fast, and its log is begun anew; document frequencies then count what is overwritten later
+until the next time, as they do after every optimisation. A file beside the shard says that there is something to
 forget; it is removed last, so after a kill at any point the next process begins again.
 """
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from speechsearch.domain.values import Channel
 
 TRACES = "deleted"
 SHARD, DRAFT, OLD = "shard", "shard.draft", "shard.old"
 LOG = "wal"
+BATCH_POINTS = 500
 MOST_ROUNDS = 10
 REWRITTEN_AT_ONCE = 5_000
-"""Up to this many points a deletion takes the moment that it takes; beyond, it is done when the index is closed."""
+"""Up to this many points a deletion takes the second that it takes; beyond, it is done when the index is closed."""
+
+
+def copy_points(source: Any, target: Any, specs: Sequence[Channel]) -> int:
+    """Copy all points of a shard into another one and return how many that were."""
+    from qdrant_edge import Point, ScrollRequest, UpdateOperation
+
+    names = {spec.name for spec in specs}
+    offset, copied = None, 0
+    while True:
+        wanted = ScrollRequest(offset=offset, limit=BATCH_POINTS, with_payload=True, with_vector=True)
+        records, offset = source.scroll(wanted)
+        points = [
+            Point(
+                record.id, {name: one for name, one in (record.vector or {}).items() if name in names}, record.payload
+            )
+            for record in records
+        ]
+        if points:
+            target.update(UpdateOperation.upsert_points(points))
+        copied += len(points)
+        if offset is None:
+            return copied
+
+
+def replace_shard(folder: Path) -> None:
+    """Put the finished draft in the shard's place and delete the old one."""
+    shutil.rmtree(folder / OLD, ignore_errors=True)
+    (folder / SHARD).rename(folder / OLD)
+    finish_replacing(folder)
 
 
 def forget_deleted(folder: Path, config: Any) -> None:
@@ -40,7 +75,7 @@ def forget_deleted(folder: Path, config: Any) -> None:
 
 
 def finish_replacing(folder: Path) -> None:
-    """Remove what a killed process left of an old log, or finish what an older version was replacing."""
+    """Go on where a killed process left ``replace_shard`` or ``forget_deleted``; do nothing where there is nothing."""
     if (folder / OLD).exists():
         if not (folder / SHARD).exists():
             (folder / DRAFT).rename(folder / SHARD)

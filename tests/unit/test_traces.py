@@ -124,7 +124,9 @@ def test_a_kill_while_the_shard_is_replaced_loses_nothing(service: Service, sett
 
 
 @pytest.mark.parametrize("count", [40, 700])
-def test_segments_and_log_are_made_anew_in_their_place(tmp_path: Path, count: int) -> None:
+def test_segments_and_log_of_a_large_shard_are_made_anew(
+    tmp_path: Path, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of few points and of quantised ones; killed after the log was taken away, nothing is lost."""
     ids = sorted(str(uuid.uuid5(uuid.NAMESPACE_URL, str(number))) for number in range(count))
     vectors = np.random.default_rng(1).standard_normal((count, 8)).astype(np.float32)
@@ -134,6 +136,7 @@ def test_segments_and_log_are_made_anew_in_their_place(tmp_path: Path, count: in
     index.optimize()
     words = [part for one in ids[:3] for part in (one.encode(), uuid.UUID(one).bytes)]
     assert traces(tmp_path, words)
+    monkeypatch.setattr("speechsearch.index.edge.REWRITTEN_AT_ONCE", 2)
     index.delete(ids[:3])
     assert sorted(index.ids()) == ids[3:]
     index.close()
