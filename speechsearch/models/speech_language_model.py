@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from speechsearch.domain.errors import ModelUnavailableError
 from speechsearch.domain.values import Audio
 from speechsearch.models.base import Message
-from speechsearch.models.causal_lm import CausalNetwork, check_length, open_files
-from speechsearch.models.conversation import prompt_of
+from speechsearch.models.causal_lm import CausalNetwork, open_files
+from speechsearch.models.conversation import check_length, prompt_of
 from speechsearch.models.load import Located
 from speechsearch.models.mini.encoder import MiniSpeechEncoder
 from speechsearch.models.mini.packed import unpacked
