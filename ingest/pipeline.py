@@ -37,7 +37,7 @@ class Outcome(Protocol):
     """What became of a recording."""
 
     @property
-    def state(self) -> Literal["indexed", "updated", "unchanged", "duplicate"]: ...  # noqa: D102
+    def state(self) -> Literal["indexed", "updated", "unchanged", "duplicate", "skipped"]: ...  # noqa: D102
     @property
     def passages(self) -> int: ...  # noqa: D102
     @property
