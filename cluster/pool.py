@@ -75,7 +75,7 @@ class RayPool:
             log.error("An actor failed: %s", error)
             answer = Answer("died", message=f"{type(error.cause).__name__}: {error.cause}")
         except self._ray.exceptions.RayError as error:
-            log.warning("An actor ended: %s", error)
+            log.warning("An actor ended: %s", str(error).partition("\n")[0])
             self._ray.kill(actor)
             actor, answer = self._actor(), Answer("died", message=DIED)
         self._idle.append(actor)
@@ -98,7 +98,7 @@ class RayPool:
                     if number == STARTS:
                         hint = "Ray's logs have more (/tmp/ray/session_latest/logs on each machine)."
                         raise ConfigurationError(f"Ray's actors do not start: {error!s:.1000}", hint) from error
-                    log.warning("An actor did not start: %s", error)
+                    log.warning("An actor did not start: %s", str(error).partition("\n")[0])
                     actors.append(self._actor())
         return actors
 
@@ -139,6 +139,6 @@ def _started(address: str) -> Any:
     return ray
 
 
-def _logged(data: dict[str, Any], **_: Any) -> None:
+def _logged(data: dict[str, Any], ignore_prefix: bool = False) -> None:
     """Log a message of Ray."""
     log.info("Ray: %s", " ".join(data["lines"]))

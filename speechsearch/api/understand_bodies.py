@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from speechsearch.api.answer_bodies import AnswerBody, EvidenceBody, SentenceBody
+from speechsearch.api.answer_bodies import AnswerBody, EvidenceBody, QuotesBody, SentenceBody
 from speechsearch.api.ask_routes import Day, QuestionBody, Several
 from speechsearch.domain.errors import SpeechSearchError
 from speechsearch.domain.segments import Segment
@@ -224,6 +224,12 @@ class EvidenceTold(EvidenceBody, Told):
     type: Literal["evidence"] = "evidence"
 
 
+class QuotesTold(QuotesBody, Told):
+    """What a language model is about to join, where one is set: the sentences that follow are its."""
+
+    type: Literal["quotes"] = "quotes"
+
+
 class SentenceTold(SentenceBody, Told):
     """A sentence of the answer; what it cites of what was sent has no recording_id."""
 
@@ -292,6 +298,6 @@ class ErrorTold(Told):
 
 
 ServerMessage = (
-    Pong | ProgressTold | Ready | ModelsLoaded | FinalTold | ResultTold | EvidenceTold | SentenceTold | AnswerTold
-    | Started | SpeechTold | PartialTold | Ahead | Ended | ErrorTold
+    Pong | ProgressTold | Ready | ModelsLoaded | FinalTold | ResultTold | EvidenceTold | QuotesTold | SentenceTold
+    | AnswerTold | Started | SpeechTold | PartialTold | Ahead | Ended | ErrorTold
 )  # fmt: skip

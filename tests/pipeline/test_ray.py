@@ -167,6 +167,7 @@ def test_what_kills_its_actor_is_set_aside_and_the_rest_is_done(
     (folder / "poison.wav").unlink()
     with Service.open(settings, loader=models()) as service:
         (left,) = service.store.leases.entries()
-        assert left.tries == 3
+        entry = service.store.journal.entry(left.recording_id)
+        assert left.tries == 3 and entry.state == "failed" and "set aside" in entry.message
         service.store.recordings.delete(left.recording_id)
     assert kept(settings) == expected

@@ -166,7 +166,7 @@ def test_scaled_positions_are_not_left_to_ctranslate2(tmp_path: Path) -> None:
 def located(folder: Path, home: Path | None, **changes: Any) -> Located:
     """The files of a folder, as a loader finds them."""
     card = card_of(folder)
-    return Located(card, {file.name: folder / file.name for file in card.files}, CPU, {}, home, **changes)
+    return Located(card, {file.name: folder / file.name for file in card.files}, lambda: CPU, {}, home, **changes)
 
 
 def test_a_model_is_made_once_in_a_process_of_its_own_and_anew_when_it_is_not_whole(
