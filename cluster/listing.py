@@ -12,7 +12,8 @@ import json
 import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -59,8 +60,9 @@ def listed(names: Sequence[str], limits: Limits, workspace: Path) -> Listed:
 
 def _list_address(found: Listed, url: str, limits: Limits, folder: Path) -> None:
     files, root = files_at(url)
-    with address_errors(url):
-        entries: dict[str, Any] = files.find(root, detail=True)
+    entries: dict[str, Any] = {}
+    with address_errors(url), suppress(FileNotFoundError):
+        entries = files.find(root, detail=True)
     if not entries:
         raise NotFoundError(f"There are no files at {url!r:.200}.", "Check the address, and whether it may be listed.")
     is_file = list(entries) == [root]
@@ -83,8 +85,8 @@ def _list_address(found: Listed, url: str, limits: Limits, folder: Path) -> None
             with address_errors(url):
                 files.get_file(path, str(here))
         else:
-            error = TooLargeError(f"'{inside.name}' has {size:,} bytes; so much is fetched of sound and archives only.")
-            found.rejected.append(Rejected(clean(path, 2 * LONGEST_NAME), error, "skipped"))
+            message = f"'{inside.name}' has {size:,} bytes; so much is fetched of sound and archives only."
+            found.rejected.append(Rejected(clean(path, 2 * LONGEST_NAME), TooLargeError(message), "skipped"))
     found.paths.append(top)
 
 
@@ -125,15 +127,16 @@ class Tasks:
         paths = (source.path, *(one.path for one in source.beside))
         addresses = {one: self._listed.addresses[one] for one in paths if one in self._listed.addresses}
         if self.is_here_only(source.path):
-            return Task(source.name, source, addresses)
+            return Task(source.name, source, addresses, is_retried=self._how.is_retried)
         place = addresses.get(source.path) or str(source.path.resolve())
         try:
             versions = [self._listed.versions.get(one) or _version(one) for one in paths]
         except OSError:  # it is gone, or may not be read: the actor says so
-            return Task(source.name, source, addresses)
+            return Task(source.name, source, addresses, is_retried=self._how.is_retried)
         how = [self._how.collection, self._how.wants_transcripts, self._fingerprint]
         told = [versions, asdict(source.description), how]
-        return Task(source.name, source, addresses, place, hashlib.sha256(json.dumps(told).encode()).hexdigest())
+        version = hashlib.sha256(json.dumps(told).encode()).hexdigest()
+        return Task(source.name, source, addresses, place, version, is_retried=self._how.is_retried)
 
     def spool(self, task: Task) -> Task:
         """Return a task with what exists here only put where the actors reach it. Raises StoreError."""
@@ -147,13 +150,13 @@ class Tasks:
                     self._files.put_file(str(path), at)
                 addresses[path] = str(self._files.unstrip_protocol(at))
                 self._spooled += 1
-        return Task(task.name, source, addresses, task.place, task.version)
+        return replace(task, addresses=addresses)
 
     def done_with(self, task: Task) -> None:
         """Remove what was put down for a task. Raises StoreError."""
         for address in task.addresses.values():
             if (path := files_at(address)[1]).startswith(self._spool):
-                with address_errors(address):
+                with address_errors(address), suppress(FileNotFoundError):
                     self._files.rm_file(path)
 
     def sweep(self) -> None:

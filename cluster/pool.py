@@ -16,7 +16,7 @@ from speechsearch.service.settings import Settings
 
 log = logging.getLogger(__name__)
 
-START_S = 600.0
+START_S, STARTS, CLOSE_S = 600.0, 3, 60.0
 DIED = "The process that worked on it ended: killed, out of memory, or by a fault of a library."
 
 
@@ -35,11 +35,7 @@ class RayPool:
         self._running: dict[Any, tuple[str, Any]] = {}
         try:
             self.size = self._room()
-            self._idle = [self._actor() for _ in range(self.size)]
-            self._ray.get([one.ready.remote() for one in self._idle], timeout=START_S)
-        except (self._ray.exceptions.RayError, TimeoutError) as error:
-            self._ray.shutdown()
-            raise ConfigurationError(f"Ray's actors did not start: {error!s:.2000}", "See its logs.") from error
+            self._idle = self._ready([self._actor() for _ in range(self.size)])
         except BaseException:
             self._ray.shutdown()
             raise
@@ -50,8 +46,8 @@ class RayPool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None:
-            self._ray.get([one.close.remote() for one in self._idle])
+        if error is None:  # wait: one that dies now has nothing left to do
+            self._ray.wait([one.close.remote() for one in self._idle], num_returns=len(self._idle), timeout=CLOSE_S)
         self._ray.shutdown()
 
     @property
@@ -79,11 +75,32 @@ class RayPool:
             log.error("An actor failed: %s", error)
             answer = Answer("died", message=f"{type(error.cause).__name__}: {error.cause}")
         except self._ray.exceptions.RayError as error:
-            log.warning("An actor ended: %s", error)
+            log.warning("An actor ended: %s", str(error).partition("\n")[0])
             self._ray.kill(actor)
             actor, answer = self._actor(), Answer("died", message=DIED)
         self._idle.append(actor)
         return holder, answer
+
+    def _ready(self, actors: list[Any]) -> list[Any]:
+        """Return actors when all are ready; those that die meanwhile are replaced.
+
+        Raises:
+            ConfigurationError: again and again.
+        """
+        for number in range(1, STARTS + 1):
+            asked = {one.ready.remote(): one for one in actors}
+            actors = []
+            for ref, actor in asked.items():
+                try:
+                    self._ray.get(ref, timeout=START_S)
+                    actors.append(actor)
+                except self._ray.exceptions.RayError as error:
+                    if number == STARTS:
+                        hint = "Ray's logs have more (/tmp/ray/session_latest/logs on each machine)."
+                        raise ConfigurationError(f"Ray's actors do not start: {error!s:.1000}", hint) from error
+                    log.warning("An actor did not start: %s", str(error).partition("\n")[0])
+                    actors.append(self._actor())
+        return actors
 
     def _actor(self) -> Any:
         chosen = self._settings.cluster
@@ -111,10 +128,17 @@ def _started(address: str) -> Any:
         import ray
     except ImportError as error:
         raise MissingDependencyError("Ray is not installed.", "pip install -r requirements-cluster.txt") from error
-    local = {} if address else {"include_dashboard": False, "object_store_memory": 100 * 2**20}
+    local: dict[str, Any] = {} if address else {"include_dashboard": False, "object_store_memory": 100 * 2**20}
     try:
         ray.init(address=address or None, log_to_driver=False, logging_level=logging.ERROR, **local)
     except (ConnectionError, ValueError, RuntimeError) as error:
         hint = "See `ray status` there, or leave --address out: then Ray runs on this machine."
         raise ConfigurationError(f"There is no Ray cluster at {address!r:.200}: {error!s:.300}", hint) from error
+    # Ray prints what happened to its processes to the standard output, where a command's results go.
+    ray._private.worker.print_to_stdstream = _logged
     return ray
+
+
+def _logged(data: dict[str, Any], ignore_prefix: bool = False) -> None:
+    """Log a message of Ray."""
+    log.info("Ray: %s", " ".join(data["lines"]))

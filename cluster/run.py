@@ -23,6 +23,7 @@ from speechsearch.domain.progress import Progress, ProgressCallback
 from speechsearch.service.open import Service
 from speechsearch.service.settings import Settings
 
+TELL_EVERY_S = 20.0
 Finder: TypeAlias = Callable[[Service, Path], tuple[Selection, Listed]]
 """Finds what is to be taken in, with a folder for what is unpacked."""
 
@@ -66,11 +67,22 @@ def ingest_on(
         with start(settings, how, opener) as pool:
             driver = Driver(pool, service.store)
             try:
-                yield from _first_pass(driver, service, tasks, listed, selection, how, progress)
+                yield from _told(service, _first_pass(driver, service, tasks, listed, selection, how, progress))
             finally:
                 tasks.sweep()
             if how.wants_passes:
-                yield from _later_passes(driver, service, progress)
+                yield from _told(service, _later_passes(driver, service, how, progress))
+
+
+def _told(service: Service, results: Iterator[Result]) -> Generator[Result, None, None]:
+    """Yield results, and tell the page now and then, and at the end, that there is something new."""
+    told_s = time.monotonic()
+    for result in results:
+        yield result
+        if time.monotonic() - told_s > TELL_EVERY_S:
+            service.library.tell_others()
+            told_s = time.monotonic()
+    service.library.tell_others()
 
 
 def _first_pass(
@@ -93,7 +105,7 @@ def _first_pass(
             tally.add(result)
             yield result
         if task is not None:
-            tasks.done_with(task)
+            driver.patiently(partial(tasks.done_with, task))
 
 
 def _todo(
@@ -137,12 +149,19 @@ def _of(driver: Driver, service: Service, tasks: Tasks, source: Source, how: How
     yield driver.patiently(lambda: tasks.spool(task))
 
 
-def _later_passes(driver: Driver, service: Service, progress: ProgressCallback | None) -> Generator[Result, None, None]:
+def _later_passes(
+    driver: Driver, service: Service, how: How, progress: ProgressCallback | None
+) -> Generator[Result, None, None]:
     """Make what recordings still lack, each in one actor, and yield what could not be made."""
     missing = dict.fromkeys(one.recording_id for one in service.manage.missing())
     titles = {one.recording_id: one.title for one in service.store.recordings.find() if one.recording_id in missing}
+
+    def task_of(recording_id: str) -> Task:
+        title = titles.get(recording_id, recording_id[:12])
+        return Task(title, recording_id=recording_id, is_retried=how.is_retried)
+
     tally = Tally("passes", len(missing), progress)
-    for task, results in driver.work(Task(titles.get(one, one[:12]), recording_id=one) for one in missing):
+    for task, results in driver.work(task_of(one) for one in missing):
         assert task is not None, "there are no results among the tasks"
         tally.add(results[0] if results else FileResult(task.name, "indexed"))
         yield from results

@@ -8,7 +8,6 @@ Exit codes: 0 done; 1 done, but some files failed, or ``check``, ``doctor`` or `
 from __future__ import annotations
 
 import json
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -27,7 +26,21 @@ from speechsearch import (
     cli_speakers,
     cli_speech,
 )
-from speechsearch.cli_shared import Json, clear_progress, opened, put, show_progress
+from speechsearch.cli_shared import (
+    From,
+    InCollection,
+    InLanguages,
+    Json,
+    OfSpeakers,
+    Spoken,
+    To,
+    clear_progress,
+    filters_of,
+    opened,
+    put,
+    query_of,
+    show_progress,
+)
 from speechsearch.domain.errors import (
     DataFolderInUseError,
     IndexUnavailableError,
@@ -41,7 +54,7 @@ from speechsearch.domain.times import clock
 
 if TYPE_CHECKING:
     from speechsearch.domain.progress import ProgressCallback
-    from speechsearch.domain.values import Filters, Query, Results
+    from speechsearch.domain.values import Results
     from speechsearch.library.second_pass import Unmade
     from speechsearch.service.open import Service
 
@@ -54,13 +67,6 @@ app = typer.Typer(
 SHORTEST_PASSWORD = 8
 Question = Annotated[str, typer.Argument(help=f"What to look for; not needed with --audio. {SYNTAX}")]
 TopK = Annotated[int, typer.Option("--top-k", "-k", min=1, max=200, help="How many answers.")]
-InCollection = Annotated[str, typer.Option("--collection", "-c", help="Search only this collection.")]
-OfSpeakers = Annotated[list[str], typer.Option("--speaker", help="Only this speaker; can be given several times.")]
-InLanguages = Annotated[list[str], typer.Option("--language", help="Only this language; can be given several times.")]
-From = Annotated[str, typer.Option("--from", help="Only recordings from this date on: 2019, 2019-03 or 2019-03-04.")]
-To = Annotated[str, typer.Option("--to", help="Only recordings up to this date, all of it included.")]
-DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?", re.ASCII)
-Spoken = Annotated[Path | None, typer.Option("--audio", help="A spoken question instead of a typed one.")]
 
 
 def exit_code(error: SpeechSearchError) -> int:
@@ -78,23 +84,6 @@ def put_results(as_json: bool, *results: Results, document: Any = None) -> None:
         put(document or results[0])
     else:
         print("\n\n".join("\n".join(lines(one)) for one in results))
-
-
-def query_of(service: Service, text: str, spoken: Path | None, top_k: int, filters: Filters) -> Query:
-    """Return the query of a command's arguments."""
-    from speechsearch.domain.values import Query
-
-    return Query(text, service.search.query_audio(spoken) if spoken else None, top_k, filters)
-
-
-def filters_of(collection: str, speaker: list[str], language: list[str], date_from: str, date_to: str) -> Filters:
-    """Return what a command's options narrow its search to."""
-    from speechsearch.domain.values import Filters
-
-    for date in (date_from, date_to):
-        if date and not DATE.fullmatch(date):
-            raise InputError(f"{date!r:.60} is not a date.", "Write it as 2019, 2019-03 or 2019-03-04.")
-    return Filters((collection,) if collection else (), (), tuple(speaker), tuple(language), date_from, date_to)
 
 
 cli_ask.add_commands(app)
@@ -125,7 +114,7 @@ def search(
     """Find passages that answer a QUESTION."""
     filters = filters_of(collection, speaker, language, date_from, date_to)
     with opened() as service:
-        results = service.search.find(query_of(service, question, audio, top_k, filters), engine)
+        results = service.search.find(query_of(service, question, audio, filters, top_k), engine)
     put_results(as_json, results)
 
 
@@ -146,7 +135,7 @@ def compare(
     """Put a QUESTION to two engines."""
     filters = filters_of(collection, speaker, language, date_from, date_to)
     with opened() as service:
-        comparison = service.search.compare(query_of(service, question, audio, top_k, filters), left, right or None)
+        comparison = service.search.compare(query_of(service, question, audio, filters, top_k), left, right or None)
     put_results(as_json, comparison.left, comparison.right, document=comparison)
 
 

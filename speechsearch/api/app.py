@@ -34,8 +34,9 @@ from speechsearch.api.reference import add_reference
 from speechsearch.api.search_routes import search_routes
 from speechsearch.api.security import Hosts, SecurityMiddleware
 from speechsearch.api.speaker_routes import speaker_routes
-from speechsearch.api.throttle import ThrottleMiddleware
+from speechsearch.api.throttle import Throttle, ThrottleMiddleware
 from speechsearch.api.tools import ToolEndpoint
+from speechsearch.api.understand_routes import understand_routes
 
 if TYPE_CHECKING:
     from speechsearch.jobs.queue import JobQueue
@@ -45,7 +46,7 @@ API_VERSION = "1.0"
 FAILURES_A_MINUTE = 10
 
 _FAILURES: dict[int | str, dict[str, object]] = {
-    status: {"model": ErrorBody} for status in (401, 403, 404, 413, 422, 429, 501, 503)
+    status: {"model": ErrorBody} for status in (401, 403, 404, 408, 409, 413, 422, 429, 500, 501, 503)
 }
 
 
@@ -67,6 +68,7 @@ def create_app(
         patience: how long slow clients are waited for.
     """
     settings, tools = service.settings, ToolEndpoint(service, jobs)
+    throttle = Throttle(settings.limits.searches_a_minute)
     access = access_of(service, is_framed=len(frame_ancestors) > 1)
     app = FastAPI(
         title="speechsearch",
@@ -80,7 +82,7 @@ def create_app(
         lifespan=lambda _: tools.running(),
     )
     app.add_middleware(PagePolicyMiddleware, frame_ancestors=frame_ancestors)
-    app.add_middleware(ThrottleMiddleware, a_minute=settings.limits.searches_a_minute)
+    app.add_middleware(ThrottleMiddleware, throttle=throttle)
     app.add_middleware(IdentityMiddleware, access=access)
     app.add_middleware(FaultMiddleware, counters=service.counters)
     app.add_middleware(
@@ -91,13 +93,15 @@ def create_app(
     )
     app.add_middleware(SlowBodyMiddleware, patience=patience)
     add_openai_errors(app)
-    app.add_middleware(ObservedMiddleware, counters=service.counters, has_texts=settings.log.texts)
+    lines = settings.log
+    app.add_middleware(ObservedMiddleware, counters=service.counters, has_lines=lines.requests, has_texts=lines.texts)
     add_error_handlers(app, service.counters)
     add_reference(app, access.root_path)
     app.router.routes.append(Route("/mcp", tools))
     app.include_router(login_routes(access, " ".join(frame_ancestors)))
     app.include_router(search_routes(service))
     app.include_router(ask_routes(service))
+    app.include_router(understand_routes(service, throttle))
     app.include_router(export_routes(service))
     app.include_router(feedback_routes(service))
     app.include_router(clip_routes(service))

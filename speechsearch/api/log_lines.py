@@ -13,6 +13,7 @@ import re
 import secrets
 import sys
 import traceback
+from asyncio import CancelledError
 from collections.abc import Iterator
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -120,9 +121,15 @@ class PageTraceback:
         logging.getLogger(__name__).error("An event of the page failed.", exc_info=sys.exc_info())
 
 
+def is_told(record: logging.LogRecord) -> bool:
+    """Say whether a record is worth a line: the server's on each request that its end has broken off is not."""
+    return not (record.exc_info and isinstance(record.exc_info[1], CancelledError))
+
+
 def write_logs(settings: LogSettings) -> None:
     """Have everything that is logged in this process written to the terminal as the settings want it."""
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(is_told)
     handler.setFormatter(LineFormatter(settings.format == "json", settings.texts))
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-    logging.getLogger("speechsearch").setLevel(logging.INFO if settings.requests else logging.WARNING)
+    logging.getLogger("speechsearch").setLevel(logging.INFO)

@@ -16,7 +16,7 @@ from speechsearch.domain.counters import ERRORS, OTHERS, REQUEST_SECONDS, REQUES
 log = logging.getLogger(__name__)
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-STREAMS = ("/queue/data", "/heartbeat/{session_hash}", "/mcp")
+STREAMS = ("/gradio_api/queue/data", "/gradio_api/heartbeat/{session_hash}", "/mcp")
 """Routes whose answers last as long as somebody listens."""
 UNEXPECTED = "unexpected"
 
@@ -35,11 +35,13 @@ class ObservedMiddleware:
     """Gives every request an id, which its answer carries as X-Request-Id, and counts it.
 
     Args:
-        has_texts: whether a line of the log may have the whole address, with what is asked.
+        has_lines: whether each has a line in the log.
+        has_texts: whether that may have the whole address, with what is asked.
     """
 
-    def __init__(self, app: ASGIApp, counters: Counters, has_texts: bool = False) -> None:
-        self.app, self._counters, self._has_texts = app, counters, has_texts
+    def __init__(self, app: ASGIApp, counters: Counters, has_lines: bool = False, has_texts: bool = False) -> None:
+        self.app, self._counters = app, counters
+        self._has_lines, self._has_texts = has_lines, has_texts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request or WebSocket."""
@@ -70,6 +72,8 @@ class ObservedMiddleware:
         self._counters.add(REQUESTS, method=method, route=route, status=status)
         if scope["type"] == "http" and route not in STREAMS:
             self._counters.add(REQUEST_SECONDS, spent_s, route=route)
+        if not self._has_lines:
+            return
         fields = {"method": method, "route": route, "status": status, "ms": round(spent_s * 1000, 1)}
         if self._has_texts:
             fields["address"] = f"{scope['path']}?{scope['query_string'].decode('latin-1')}"

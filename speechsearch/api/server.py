@@ -7,7 +7,7 @@ import shutil
 import signal
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 UPLOADS = "speechsearch-uploads-"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+KEPT_S = 75
+"""How long a connection without requests is kept: longer than proxies and clients keep theirs, so that none of them
+sends a request into one that is just being closed."""
 PRIVATE_NETWORKS = ["127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"]
 """Where the proxy of a Space is; the visitor's address is the last one that it adds to X-Forwarded-For."""
 
@@ -96,15 +99,15 @@ def listen(settings: Settings) -> socket.socket:
         ) from error
 
 
-def run(app: FastAPI, listener: socket.socket) -> int:
-    """Answer requests on a listening socket until interrupted; return the exit code."""
+def run(app: FastAPI, listener: socket.socket, say: Callable[[str], None]) -> int:
+    """Answer requests on a listening socket until interrupted; return the exit code. ``say``: gets two lines."""
     import uvicorn
 
     from speechsearch.api.connections import TimedProtocol
 
     host, port = listener.getsockname()[:2]
     shown = "localhost" if host in {"0.0.0.0", "::"} else f"[{host}]" if ":" in host else host  # noqa: S104
-    print(f"Open http://{shown}:{port} in a browser. Ctrl+C ends the program.", flush=True)
+    say(f"Open http://{shown}:{port} in a browser. Ctrl+C ends the program.")
     # None: FORWARDED_ALLOW_IPS names the proxies that are believed, and without it those of this machine are.
     proxies = PRIVATE_NETWORKS if is_on_space() else None
     server = uvicorn.Server(
@@ -115,6 +118,7 @@ def run(app: FastAPI, listener: socket.socket) -> int:
             log_config=None,  # its lines are written as all others are
             access_log=False,
             timeout_graceful_shutdown=3,
+            timeout_keep_alive=KEPT_S,
             server_header=False,
             forwarded_allow_ips=proxies,
         )
@@ -122,5 +126,5 @@ def run(app: FastAPI, listener: socket.socket) -> int:
     try:
         server.run(sockets=[listener])
     except KeyboardInterrupt:
-        print("Ended.", flush=True)
+        say("Ended.")
     return 0

@@ -73,6 +73,13 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Quotes:
+    """What answers, before a language model has put it into words; shown until its sentences come."""
+
+    sentences: tuple[Sentence, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Answer:
     """The whole answer; the last event. Without sentences nothing was found, and ``reason`` says so in words.
 
@@ -80,8 +87,9 @@ class Answer:
     ``asked``: as in the evidence.
 
     ``likelihood``: the calibrated chance that the first sentence answers; None where that was never measured.
-    ``language_model``: who put it into words; empty where it is quotes. ``transcribed``: so many passages were written
-    down for it. ``first_ms``, ``total_ms``: from the question to the first sentence, and to the end.
+    ``language_model``: who put it into words; empty where it is quotes. ``sent_to``: the host that question and quotes
+    were sent to for that; empty where they stayed on this machine. ``transcribed``: so many passages were written
+    down for it. ``first_ms``, ``total_ms``: from the question to the first quote or sentence, and to the end.
     """
 
     question: str
@@ -92,6 +100,7 @@ class Answer:
     likelihood: float | None = None
     reader: str = ""
     language_model: str = ""
+    sent_to: str = ""
     read: int = 0
     transcribed: int = 0
     first_ms: float = 0.0
@@ -129,5 +138,6 @@ class Answer:
         )
 
 
-AnswerEvent = Evidence | Sentence | Answer
-"""What a question is answered with, in order: the evidence, sentence by sentence, and the whole."""
+AnswerEvent = Evidence | Quotes | Sentence | Answer
+"""What a question is answered with, in order: the evidence, the quotes if a language model is to put them into words,
+sentence by sentence, and the whole."""

@@ -29,13 +29,14 @@ class Measure:
 
 REQUESTS = Measure("requests", "Requests that were answered, by route and status.", ("method", "route", "status"))
 REQUEST_SECONDS = Measure("request_seconds", "From a request to the end of its answer.", ("route",), SECONDS)
-ERRORS = Measure("errors", "Errors that somebody was told, by code; 'unexpected' are faults.", ("code",))
+ERRORS = Measure("errors", "Errors that programs were told, by code; 'unexpected' are faults.", ("code",))
 SEARCH_SECONDS = Measure(
     "search_seconds",
     "How long a search took: its question is encoded, the index is searched, or all.",
     ("engine", "stage"),
     SECONDS,
 )
+SEARCHES_REFUSED = Measure("searches_refused", "Searches that ended with an error, by its code.", ("code",))
 ASK_SECONDS = Measure(
     "ask_seconds",
     "How long a question took to be answered in sentences, or refused.",
@@ -60,10 +61,10 @@ class Counters:
     """Counts, from any thread.
 
     >>> counters = Counters()
-    >>> for spent_s in (0.004, 0.2): counters.add(REQUEST_SECONDS, spent_s, route="/health")
+    >>> for spent_s in (0.004, 0.246): counters.add(REQUEST_SECONDS, spent_s, route="/health")
     >>> kept = counters.read()[REQUEST_SECONDS]["/health",]
     >>> kept.count, kept.total, kept.within[:7]
-    (2, 0.204, [1, 0, 0, 0, 0, 1, 0])
+    (2, 0.25, [1, 0, 0, 0, 0, 1, 0])
     """
 
     def __init__(self) -> None:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+import time
+import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
@@ -28,8 +30,10 @@ from speechsearch.store import Store, StoredPassage
 FORMAT = "3"
 """Part of the fingerprint of a cut; raised when the same settings would give other passages."""
 POINTS_A_WRITE = 256
-MAKERS = "makers"
-"""Under this key the store keeps which models made what is in the index."""
+MAKERS, CHANGED = "makers", "changed"
+"""Under these keys the store keeps which models made what is in the index, and that something was changed."""
+LOOKS_EVERY_S = 2.0
+"""So often a process asks whether others have changed something."""
 
 Encode = Callable[[Sequence[Audio]], list[EncodedPassage]]
 
@@ -86,10 +90,27 @@ class Library:
         """Changes when the same file would be cut otherwise."""
         self.writing = threading.RLock()
         """Held while something is changed."""
-        self.version = 0
-        """Grows with every change of recordings, passages or channels of sound."""
+        self._version, self._told, self._looked_s = 0, "", -LOOKS_EVERY_S
         self.transcripts_version = 0
         """Grows with every transcript that is written."""
+
+    @property
+    def version(self) -> int:
+        """Grows with every change of recordings, passages or channels of sound, those that others tell of too."""
+        if self.files.is_shared and time.monotonic() - self._looked_s > LOOKS_EVERY_S:
+            self._looked_s = time.monotonic()
+            told = self.store.kept_values.get(CHANGED) or ""
+            self._version += told != self._told
+            self._told = told
+        return self._version
+
+    @version.setter
+    def version(self, version: int) -> None:
+        self._version = version
+
+    def tell_others(self) -> None:
+        """Tell the processes that share database and index that something was changed."""
+        self.store.kept_values.put(CHANGED, uuid.uuid4().hex)
 
     def media(self, recording_id: str) -> Path:
         """Return where a recording's audio lies. Raises NotFoundError: there is no such recording, or it is gone."""

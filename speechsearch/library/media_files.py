@@ -14,7 +14,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from speechsearch.domain.errors import ConfigurationError, NotFoundError
+from speechsearch.domain.errors import ConfigurationError, NotFoundError, StoreError
 from speechsearch.library.addresses import address_errors, files_at, is_address
 
 log = logging.getLogger(__name__)
@@ -137,9 +137,12 @@ class MediaBucket:
         """Copy a file to the others, and keep it here: it is read next."""
         shutil.copyfile(path, self.folder / (name + UNFINISHED))
         (self.folder / (name + UNFINISHED)).replace(self.folder / name)
-        with address_errors(self._root):
-            if not self._files.exists(self._at(name)):
-                self._files.put_file(str(path), self._at(name))
+        try:
+            with address_errors(self._root):
+                if not self._files.exists(self._at(name)):
+                    self._files.put_file(str(path), self._at(name))
+        except FileNotFoundError as error:
+            raise StoreError(f"There is no {self._root!r:.200} to keep sound files in.", "Make the bucket.") from error
         self._make_room(name)
 
     def path(self, name: str) -> Path:

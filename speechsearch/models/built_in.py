@@ -94,7 +94,7 @@ MINI_READER = ModelCard(
     files=(
         ModelFile(
             "model.safetensors",
-            "1321c86b7a81a44180d1d7480e29aeb716255a709ad05df876ee0d8e05191ca2",
+            "590603f9378219159ecc9cadc6eeb06f6ab3ecc2692229aa79a00082ba460319",
             (Shipped("reader/model.safetensors"),),
         ),
     ),

@@ -74,6 +74,8 @@ class Ctranslate2LanguageModel:
         return str(self._tokenizer.decode(tokens, skip_special_tokens=True))
 
     def _tokens(self, prompt: list[int], max_tokens: int) -> Generator[int]:
+        if max_tokens < 1:
+            return
         ends = self._made.ends
         steps = self._generator.generate_tokens(
             self._tokenizer.convert_ids_to_tokens(prompt), max_length=max_tokens, sampling_topk=1, end_token=list(ends)

@@ -77,10 +77,22 @@ def open_gguf(path: Path, dtype: torch.dtype) -> tuple[Any, Any]:
         metadata, _ = read_gguf_metadata(str(path))
         return _network(path, metadata, dtype), _tokenizer(path, metadata)
     except FAULTS as error:
-        raise ModelUnavailableError(
-            f"{path} is no language model that can be read: {error}.",
-            "GGUF files of the architectures llama, qwen2 and qwen3 are.",
-        ) from error
+        raise _unreadable(path, error) from error
+
+
+def has_scaled_positions(path: Path) -> bool:
+    """Return whether a file's rotary positions have factors. Raises ModelUnavailableError: it cannot be read."""
+    try:
+        return any(info.name == ROTARY for info in GgufHeader.from_file(str(path)).tensors)
+    except FAULTS as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> ModelUnavailableError:
+    return ModelUnavailableError(
+        f"{path} is no language model that can be read: {str(error).rstrip('.') or type(error).__name__}.",
+        "GGUF files of the architectures llama, qwen2 and qwen3 are; not in Q5_0 and Q5_1.",
+    )
 
 
 def config_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,6 +107,9 @@ def config_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
         raise ValueError(f"its architecture is {architecture!r:.40}")
     if metadata.get(f"{architecture}.expert_count"):
         raise ValueError("it is a mixture of experts")
+    scaled = metadata.get(f"{architecture}.rope.scaling.type", "none")
+    if scaled != "none":
+        raise ValueError(f"its rotary positions are scaled by {scaled!r:.40}")
     config = {name: metadata[f"{architecture}.{key}"] for name, key in NUMBERS.items()}
     head_dim = metadata.get(f"{architecture}.rope.dimension_count") or metadata.get(
         f"{architecture}.attention.key_length"

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from speechsearch.domain.errors import ModelUnavailableError
 from speechsearch.models.card import ModelCard, ModelFile, Packaged, Part
@@ -36,13 +35,13 @@ SMOLLM2 = ModelCard(
 )
 
 
-def is_language_model(config: Mapping[str, Any]) -> bool:
-    """Return whether a checkpoint's ``config.json`` is of a network that writes on from text.
-
-    >>> [is_language_model({"architectures": [name]}) for name in ("Qwen3ForCausalLM", "Wav2Vec2ForCTC")]
-    [True, False]
-    """
-    return str((list(config.get("architectures") or ()) or [""])[0]).endswith(NETWORK)
+def is_language_model(path: Path) -> bool:
+    """Return whether a checkpoint's ``config.json`` is of a network that writes on from text; it may be missing."""
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        return str(config["architectures"][0]).endswith(NETWORK)
+    except (OSError, ValueError, TypeError, LookupError):
+        return False
 
 
 def card_of_gguf(name: str, folder: Path, sha256: Callable[[Path], str] = sha256_of) -> ModelCard:
@@ -59,7 +58,7 @@ def card_of_gguf(name: str, folder: Path, sha256: Callable[[Path], str] = sha256
             f"{folder} has {len(found)} GGUF files instead of one.",
             "Put one there; parts of a file are joined by llama.cpp's gguf-split.",
         )
-    return _card(name, (ModelFile(found[0].name, sha256(found[0])),), found[0].stat().st_size, "a GGUF file")
+    return _card(name, (ModelFile(found[0].name, sha256(found[0])),), found[0].stat().st_size, "GGUF")
 
 
 def card_of_checkpoint(name: str, folder: Path, sha256: Callable[[Path], str] = sha256_of) -> ModelCard:
@@ -78,11 +77,8 @@ def card_of_checkpoint(name: str, folder: Path, sha256: Callable[[Path], str] = 
             "Save it with transformers' save_pretrained.",
         )
     files.sort(key=lambda path: path not in weights)
-    kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
     size_bytes = sum(path.stat().st_size for path in files)
-    return _card(
-        name, tuple(ModelFile(path.name, sha256(path)) for path in files), size_bytes, f"{kind} of transformers"
-    )
+    return _card(name, tuple(ModelFile(path.name, sha256(path)) for path in files), size_bytes, "transformers")
 
 
 def _card(name: str, files: tuple[ModelFile, ...], size_bytes: int, what: str) -> ModelCard:
@@ -91,7 +87,7 @@ def _card(name: str, files: tuple[ModelFile, ...], size_bytes: int, what: str) -
         name=name,
         task="language model",
         factory=FACTORY,
-        summary=f"{what}, of your folder",
+        summary=f"language model ({what}), of your folder",
         licence="unknown",
         download_mb=size_mb,
         memory_mb=size_mb,

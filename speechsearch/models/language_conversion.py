@@ -48,16 +48,23 @@ class Converted:
 
 
 def is_convertible(files: Mapping[str, Path]) -> bool:
-    """Return whether CTranslate2 can compute a model of such files: every GGUF file that is read, and some checkpoints.
+    """Return whether CTranslate2 computes a model of such files as it was trained.
+
+    Not one whose rotary positions are scaled, as Llama 3.1's and 3.2's are: CTranslate2 4.8.5 reads the scale and does
+    not use it.
 
     Raises:
-        ModelUnavailableError: its ``config.json`` is no JSON object.
+        ModelUnavailableError: a file cannot be read.
     """
     if "config.json" not in files:
-        return True
+        from speechsearch.models.gguf_file import has_scaled_positions
+
+        return not has_scaled_positions(next(iter(files.values())))
     try:
         config = json.loads(files["config.json"].read_text(encoding="utf-8"))
-        return config.get("model_type") in LOADERS and "quantization_config" not in config
+        positions = config.get("rope_parameters") or config.get("rope_scaling") or {}
+        kind = positions.get("rope_type") or positions.get("type") or "default"
+        return config.get("model_type") in LOADERS and kind == "default" and "quantization_config" not in config
     except (OSError, ValueError, AttributeError) as error:
         raise ModelUnavailableError(f"{files['config.json']} cannot be read: {error}.", "Install it again.") from error
 
@@ -108,16 +115,20 @@ def _make(located: Located, home: Path, folder: Path) -> None:
     with TemporaryDirectory(prefix=UNFINISHED, dir=home) as work:
         made = Path(work) / "made"
         files = {name: str(path.resolve()) for name, path in located.files.items()}
-        task = json.dumps({"name": located.card.name, "files": files, "target": str(made)})
-        command = [sys.executable, "-c", BOOT, json.dumps(sys.path), task]
-        ended = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-        if ended.returncode:
-            reason = ended.stdout.strip() or ended.stderr.strip()[-TAIL_LETTERS:] or f"it ended with {ended.returncode}"
-            raise ModelUnavailableError(
-                f"The language model '{located.card.name}' cannot be converted for CTranslate2: {reason}",
-                "Converting takes about five times the memory of its files.",
-            )
+        _in_own_process({"name": located.card.name, "files": files, "target": str(made)})
         made.rename(folder)
+
+
+def _in_own_process(task: dict[str, Any]) -> None:
+    """Have a process do a task. Raises ModelUnavailableError with the reason that it gives."""
+    command = [sys.executable, "-c", BOOT, json.dumps(sys.path), json.dumps(task)]
+    ended = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    if ended.returncode:
+        reason = ended.stdout.strip() or ended.stderr.strip()[-TAIL_LETTERS:] or f"it ended with {ended.returncode}"
+        raise ModelUnavailableError(
+            f"The language model '{task['name']}' cannot be converted for CTranslate2: {reason}",
+            "Converting takes about five times the memory of its files.",
+        )
 
 
 def serve(task: str) -> None:

@@ -61,6 +61,10 @@ class Browse:
         """Return the collections that the visitor sees and how much is in each."""
         return [one for one in self._library.store.collections.summaries() if visitor.sees(one.name)]
 
+    def has_passages(self, visitor: Visitor = LOCAL) -> bool:
+        """Say whether there is anything that the visitor can search."""
+        return self._library.store.passages.are_in(self._seen(visitor))
+
     def facets(self, visitor: Visitor = LOCAL) -> dict[str, list[str]]:
         """Return what a search can be narrowed to: collections, ``speakers``, languages and dates, sorted."""
         seen, store = self._seen(visitor), self._library.store

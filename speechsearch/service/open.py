@@ -21,13 +21,14 @@ from speechsearch.domain.errors import (
 )
 from speechsearch.domain.folder_lock import DataFolderLock
 from speechsearch.domain.limits import Limits
-from speechsearch.index import VectorIndex, open_index
+from speechsearch.index import Layout, VectorIndex, open_index
 from speechsearch.library.library import Library
 from speechsearch.library.makers import Makers
 from speechsearch.library.media_files import media_files
 from speechsearch.library.removal import recover
 from speechsearch.models.base import LanguageModel, Reader, SpeakerEncoder, SpeechLanguageModel
 from speechsearch.models.baseline import Baseline
+from speechsearch.models.card import Task
 from speechsearch.models.catalog import catalog
 from speechsearch.models.chat_endpoint import ChatEndpoint
 from speechsearch.models.device import on_gpu
@@ -48,9 +49,11 @@ from speechsearch.service.model_files import ModelFiles
 from speechsearch.service.my_names import MyNames
 from speechsearch.service.names_heard import NamesHeard
 from speechsearch.service.people import Speakers
+from speechsearch.service.phrasing import Phraser
 from speechsearch.service.search import BackgroundSample, Search
-from speechsearch.service.settings import Settings, is_on_space, is_on_zero_gpu
+from speechsearch.service.settings import ENDPOINT, Settings, default_recognizer, is_on_space, is_on_zero_gpu
 from speechsearch.service.transcription import Transcriber
+from speechsearch.service.understanding import Understand
 from speechsearch.store import Store
 
 Purpose = Literal["use", "share", "check", "rebuild"]
@@ -61,11 +64,10 @@ UNPACKED = "work"
 class Service:
     """One open data folder. Use as a context manager.
 
-    ``search`` finds passages, ``ask`` answers in sentences, ``browse`` shows what there is, ``manage`` changes it,
-    ``export`` takes it out, ``feedback`` keeps judgements, ``speakers`` says who speaks, ``names`` keeps the list of
-    names, ``names_heard`` says where they were heard; ``transcriber`` writes down files that are not kept, ``diarizer``
-    says who speaks in them, ``understanding`` answers about speech that it hears, if it is set. ``counters`` count what
-    happens.
+    ``search`` finds passages, ``ask`` answers in sentences, ``understand`` does so about sound that is sent, ``browse``
+    shows what there is, ``manage`` changes it, ``export`` takes it out, ``feedback`` keeps judgements, ``speakers``
+    says who speaks, ``names`` keeps the list of names, ``names_heard`` says where they were heard; ``transcriber``
+    writes down files that are not kept, ``diarizer`` says who speaks in them. ``counters`` count what happens.
     """
 
     def __init__(
@@ -92,9 +94,9 @@ class Service:
         self.names = MyNames(library, self.browse)
         self.speakers = Speakers(library, self.browse)
         self.search = Search(library, engines, self.browse, self._found, self.names, self.speakers, self.counters)
-        reader, phraser = reader_of(settings, loader), language_model_of(settings)
+        reader, phraser = reader_of(settings, loader), phraser_of(settings, loader)
         self.ask = Ask(library, self.search, self.browse, reader, self.counters, phraser)
-        self.understanding = understanding_of(settings, loader)
+        self.understand = understand_of(settings, loader, self.ask)
         self.names_heard = NamesHeard(library, self.names, engines, self.search.allowed)
         self.export = Export(library, self.browse, self.speakers)
         self.manage = Manage(library, self.browse)
@@ -209,7 +211,15 @@ def new_loader(settings: Settings) -> ModelLoader:
     """Return a loader of models as the settings want it."""
     chosen, folder = settings.models, models_folder(settings)
     known, kept = known_catalog(settings).catalog, kept_models(settings)
-    return ModelLoader(known, folder, may_download(settings), chosen.device, chosen.dtype, kept)
+    return ModelLoader(
+        known,
+        folder,
+        may_download(settings),
+        chosen.device,
+        chosen.dtype,
+        kept,
+        language_model_bits=settings.language_model.bits,
+    )
 
 
 def known_catalog(settings: Settings) -> FolderCatalog:
@@ -281,6 +291,23 @@ def reader_of(settings: Settings, loader: ModelLoader) -> Reader:
         raise ConfigurationError(error.message, error.hint) from error
 
 
+def understand_of(settings: Settings, loader: ModelLoader, ask: Ask) -> Understand:
+    """Return what understands sound that is sent; by the first recogniser of the settings that hears.
+
+    Raises:
+        ConfigurationError: there is no speech language model of the settings' name.
+    """
+    engines = settings.engines
+    models: list[tuple[Task, str]] = [
+        ("recognizer", default_recognizer(engines)), ("speech encoder", engines.encoder),
+        ("text encoder", engines.text_encoder), ("reader", engines.reader),
+    ]  # fmt: skip
+    speech_model = understanding_of(settings, loader)
+    if speech_model is not None:
+        models.append(("speech language model", speech_model.name))
+    return Understand(loader, models, ask, settings.segmentation, settings.limits, speech_model)
+
+
 def understanding_of(settings: Settings, loader: ModelLoader) -> SpeechLanguageModel | None:
     """Return what answers about speech that it hears; None for nothing. Raises ConfigurationError: there is no such."""
     name = settings.engines.understanding
@@ -292,10 +319,25 @@ def understanding_of(settings: Settings, loader: ModelLoader) -> SpeechLanguageM
         raise ConfigurationError(error.message, error.hint) from error
 
 
-def language_model_of(settings: Settings) -> LanguageModel | None:
-    """Return what phrases answers; None for nothing. Raises ConfigurationError: an endpoint without its address."""
-    chosen = settings.language_model
-    if settings.engines.language_model == "none":
+def phraser_of(settings: Settings, loader: ModelLoader) -> Phraser | None:
+    """Return what puts answers into words; None for nothing.
+
+    Raises:
+        ConfigurationError: there is no model of such a name, or an endpoint's address is missing.
+    """
+    model = language_model_of(settings, loader)
+    return Phraser(model, settings.language_model.timeout_s) if model else None
+
+
+def language_model_of(settings: Settings, loader: ModelLoader) -> LanguageModel | None:
+    """Return the language model that the settings name; None for nothing. Raises ConfigurationError."""
+    chosen, name = settings.language_model, settings.engines.own_language_model
+    if name:
+        try:
+            return loader.language_model(name)
+        except NotFoundError as error:
+            raise ConfigurationError(error.message, f"{error.hint} Or none, or {ENDPOINT} for a server.") from error
+    if settings.engines.language_model != ENDPOINT:
         return None
     if not chosen.url or not chosen.model:
         raise ConfigurationError(
@@ -311,6 +353,7 @@ def index_of(settings: Settings, data_dir: Path, store: Store, makers: Makers, p
     The embedded one is made anew from the database where it was made for other channels; a server's may be somebody
     else's, so only a rebuild replaces it.
     """
+    chosen = settings.index
 
     def opened(is_new: bool) -> VectorIndex:
         if is_new:
@@ -318,15 +361,16 @@ def index_of(settings: Settings, data_dir: Path, store: Store, makers: Makers, p
         return open_index(
             makers.channels,
             path=data_dir / "index",
-            url=settings.index.url,
-            api_key=settings.index.api_key.get_secret_value(),
-            name=settings.index.name,
+            url=chosen.url,
+            api_key=chosen.api_key.get_secret_value(),
+            name=chosen.name,
             is_new=is_new,
+            layout=Layout(chosen.on_disk, chosen.shards, chosen.replicas, chosen.hnsw_m),
         )
 
     try:
         return opened(is_new=purpose == "rebuild")
     except FingerprintMismatchError:
-        if settings.index.url or purpose != "use":
+        if chosen.url or purpose != "use":
             raise
         return opened(is_new=True)

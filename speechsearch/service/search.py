@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from speechsearch import audio
-from speechsearch.domain.counters import SEARCH_SECONDS, Counters
-from speechsearch.domain.errors import CapabilityError, EmptyQueryError
+from speechsearch.domain.counters import SEARCH_SECONDS, SEARCHES_REFUSED, Counters
+from speechsearch.domain.errors import CapabilityError, EmptyQueryError, SpeechSearchError
 from speechsearch.domain.question_syntax import Question, read_question
 from speechsearch.domain.values import Audio, Comparison, Coverage, Filters, Hit, Query, Results, SpokenWord
 from speechsearch.domain.visitors import LOCAL, Visitor
@@ -33,6 +33,8 @@ LONGEST_QUERY = 2_000
 MOST_HITS = 200
 LOOKED_AT = 500
 """So many of the best passages are looked at where a question demands phrases, or leaves words out."""
+DRAWN_FROM = 20_000
+"""The background is drawn from so many passages at most: to read all ids of an archive would take seconds."""
 NOTHING_THERE = Coverage(0, 0, 0.0, 0.0)
 
 
@@ -89,6 +91,14 @@ class Search:
         return results
 
     def _find(self, query: Query, engine_name: str, visitor: Visitor) -> Results:
+        """Return what ``find`` does; only what is refused is counted."""
+        try:
+            return self._answered(query, engine_name, visitor)
+        except SpeechSearchError as error:
+            self._counters.add(SEARCHES_REFUSED, code=error.code)
+            raise
+
+    def _answered(self, query: Query, engine_name: str, visitor: Visitor) -> Results:
         """Return what ``find`` does, and count nothing."""
         started = time.perf_counter()
         engine_name = engine_name or self.default()
@@ -298,5 +308,5 @@ class BackgroundSample:
         with self._lock:
             version = self._library.version
             if self._drawn[0] != version:
-                self._drawn = (version, draw_sample(sorted(self._library.store.passages.ids())))
+                self._drawn = (version, draw_sample(self._library.store.passages.first_ids(DRAWN_FROM)))
             return self._drawn[1]

@@ -18,6 +18,8 @@ from speechsearch.domain.limits import Group, Limits, Segmentation
 from speechsearch.library.backup import checked_folder
 
 PREFIX = "SPEECHSEARCH_"
+ENDPOINT = "endpoint"
+"""Stands for a language model's server where else a model of the catalog is named."""
 TEST_VARIABLES = frozenset({"SPEECHSEARCH_TEST_QDRANT_URL", "SPEECHSEARCH_TEST_DATABASE_URL"})
 
 
@@ -98,11 +100,19 @@ class WebhookSettings(Group):
 
 
 class IndexSettings(Group):
-    """Where the vectors live: a folder (Qdrant Edge) unless a Qdrant server's URL is set."""
+    """Where the vectors live: a folder (Qdrant Edge) unless a Qdrant server's URL is set.
+
+    The others count when a collection is made there: ``on_disk`` leaves only int8 copies of the vectors in memory,
+    ``shards`` and ``replicas`` spread it over a cluster, ``hnsw_m`` (16, say) makes a graph to search in place of all.
+    """
 
     url: str = ""
     api_key: SecretStr = SecretStr("")
     name: str = "speechsearch"
+    on_disk: bool = False
+    shards: int = Field(1, ge=1)
+    replicas: int = Field(1, ge=1)
+    hnsw_m: int = Field(0, ge=0)
 
 
 class StoreSettings(Group):
@@ -140,9 +150,9 @@ class EngineSettings(Group):
     ``recognizer``: the baseline's; several with commas between are kept side by side and compared, the first is the
     baseline; "none" for no transcripts at all. ``text_encoder``: the baseline's, for transcripts and questions to them;
     the adapter's own comes with the speech encoder. ``speaker_encoder``: hears who speaks; "none" keeps no voices.
-    ``reader``: finds the words that answer a question. ``language_model``: what joins them to sentences: nothing, or a
-    server ("endpoint"). ``understanding``: answers about speech that it hears, without a transcript; the name of a
-    folder that ``training/train_understand.py`` made, experimental; "none" for nothing.
+    ``reader``: finds the words that answer a question. ``language_model``: joins quotes to sentences: "none", a model
+    of the catalog, or a server ("endpoint"). ``understanding``: answers about speech that it hears, without a
+    transcript; the name of a folder that ``training/train_understand.py`` made, experimental; "none" for nothing.
     """
 
     encoder: str = "mini"
@@ -150,9 +160,14 @@ class EngineSettings(Group):
     text_encoder: str = "all-MiniLM-L6-v2"
     speaker_encoder: str = "ge2e"
     reader: str = "mini-reader"
-    language_model: Literal["none", "endpoint"] = "none"
+    language_model: str = "none"
     understanding: str = "none"
     threads: int = Field(0, ge=0, description="CPU threads; 0 takes all")
+
+    @property
+    def own_language_model(self) -> str:
+        """The language model of the catalog; "" where there is none, or it is a server's."""
+        return "" if self.language_model in ("", "none", ENDPOINT) else self.language_model
 
     @property
     def hears_speakers(self) -> bool:
@@ -171,14 +186,18 @@ class EngineSettings(Group):
 
 
 class LanguageModelSettings(Group):
-    """A server with OpenAI's chat completions that joins the quotes of an answer; used if the engines name "endpoint".
+    """What joins the quotes of an answer: a server with OpenAI's chat completions, if the engines name "endpoint".
 
     ``url``: up to and with its version, for example http://127.0.0.1:8080/v1. What is quoted is sent there.
+    ``bits``: of a model of this machine on CUDA: 4 keeps its weights in so many (bitsandbytes). ``timeout_s``: after so
+    long the quotes are the answer.
     """
 
     url: str = Field("", pattern=r"^(https?://\S+)?$")
     api_key: SecretStr = SecretStr("")
     model: str = ""
+    bits: Literal[4, 16] = 16
+    timeout_s: float = Field(10.0, gt=0)
 
 
 class ModelSettings(Group):

@@ -88,7 +88,7 @@ class Leases:
 
     def held(self, recording_ids: list[str]) -> set[str]:
         """Return which of some recordings somebody works on now."""
-        statement: sa.Select[Any] = sa.select(LeaseRow.recording_id, LeaseRow.expires_s)
+        statement = sa.select(LeaseRow.__table__)
         with self._database.reading() as connection:
             now_s = _now_s(connection)
             found = rows_of(connection, statement, LeaseRow.recording_id, recording_ids)

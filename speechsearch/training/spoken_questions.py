@@ -1,8 +1,8 @@
 """Recipe: speak texts as recordings, with questions whose answers' times are known: to fit and to measure answers.
 
-``python -m speechsearch.training.spoken_questions DATA OUT --split val`` (or ``test``) writes OUT/audio/*.flac, sections
-of FairytaleQA's part and paragraphs of SQuAD pairs that the reader was not trained on, and OUT/questions.jsonl. Taken in
-with ``python -m speechsearch ingest OUT/audio -c spoken --wait``, they are asked as anybody asks.
+``python -m speechsearch.training.spoken_questions DATA OUT --split val`` (or ``test``) writes OUT/audio/*.flac, texts
+of FairytaleQA's part and paragraphs of SQuAD pairs that the reader was not trained on, and OUT/questions.jsonl. Taken
+in with ``python -m speechsearch ingest OUT/audio -c spoken --wait``, they are asked as anybody asks.
 """
 
 from __future__ import annotations

@@ -8,11 +8,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import gradio as gr
 
-from speechsearch.domain.answers import Answer, Earlier, Evidence, Sentence
+from speechsearch.domain.answers import Answer, Earlier, Evidence, Quotes, Sentence
 from speechsearch.domain.errors import EmptyQueryError, SpeechSearchError
 from speechsearch.domain.values import Query
 from speechsearch.domain.visitors import Visitor
@@ -23,14 +22,12 @@ from speechsearch.ui.texts import Search
 
 if TYPE_CHECKING:
     from speechsearch.service.open import Service
-    from speechsearch.service.settings import Settings
     from speechsearch.ui.search_tab import SearchHandlers
 
 OFTEN_S = 0.1
 """The page is not drawn more often than that while sentences come."""
 LONGEST_THREAD = 6
 MOST_PAGES = 1000
-HERE = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +103,11 @@ class AskHandlers:
 
     def _answered(self, asked: Asked, thread: Thread, visitor: Visitor) -> Iterator[Update]:
         query = self._query(asked, visitor)
-        asking = Asking(self._root, query.text, query.audio is not None, sent_to(self._service.settings))
+        asking = Asking(self._root, query.text, query.audio is not None)
         yield ["", gr.skip(), gr.skip(), ask_view.waiting(asking), gr.skip()]
         events = self._service.ask.answer(query, visitor, asked.left, thread.turns)
-        evidence, sentences, drawn_s = None, list[Sentence](), time.monotonic()
+        evidence, drawn_s = None, 0.0
+        joined: tuple[Sentence, ...] = ()
         for event in events:
             if isinstance(event, Evidence):
                 evidence = event
@@ -122,8 +120,14 @@ class AskHandlers:
                 turns = (*thread.turns, event.earlier)[-LONGEST_THREAD:]
                 shown = ask_view.whole(event, self._search.engines, asking)
                 yield [*UNCHANGED[:3], shown, Thread(turns, is_shown=True)]
+            elif isinstance(event, Quotes):
+                if evidence:
+                    drawn_s = time.monotonic()
+                    yield [*UNCHANGED[:3], ask_view.partly(evidence, event.sentences, asking), gr.skip()]
             else:
-                sentences.append(event)
+                # Quotes give way to the sentences that a language model joins them to.
+                sentences = event.sentences if isinstance(event, Quotes) else (*joined, event)
+                joined = () if isinstance(event, Quotes) else sentences
                 if evidence and time.monotonic() - drawn_s > OFTEN_S:
                     drawn_s = time.monotonic()
                     yield [*UNCHANGED[:3], ask_view.partly(evidence, sentences, asking), gr.skip()]
@@ -133,13 +137,7 @@ class AskHandlers:
         words = asked.text.strip()[:LONGEST_QUESTION]
         if not words and not asked.audio_path:
             raise EmptyQueryError(*Search.EMPTY)
-        if not any(collection.passages for collection in self._service.browse.collections(visitor)):
+        if not self._service.browse.has_passages(visitor):
             raise EmptyQueryError(*Search.NOTHING_THERE)
         sound = None if words else self._service.search.query_audio(Path(str(asked.audio_path)))
         return Query(words, sound, filters=asked.filters())
-
-
-def sent_to(settings: Settings) -> str:
-    """Return the host of another server that is sent what a language model joins; empty where nothing is sent."""
-    host = urlsplit(settings.language_model.url).hostname or ""
-    return host if settings.engines.language_model == "endpoint" and host not in HERE else ""

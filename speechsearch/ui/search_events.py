@@ -71,7 +71,6 @@ def bind(handlers: SearchHandlers, asking: AskHandlers, parts: Parts) -> None:
         return row[0]
 
     inputs, outputs = [thread, *parts.controls], [*parts.shown, thread]
-    answering: dict[str, Any] = {**QUIET, "concurrency_id": "answers", "concurrency_limit": AT_ONCE}
 
     def search(listener: Any, function: Callable[[Asked, Visitor], Shown]) -> None:
         columns = parts.shown[1:3]
@@ -79,7 +78,9 @@ def bind(handlers: SearchHandlers, asking: AskHandlers, parts: Parts) -> None:
         event.then(None, parts.controls, None, js=SHOWN, **QUIET)
 
     def ask(listener: Any, function: Callable[[Asked, Thread, Visitor], Iterator[Update]]) -> None:
-        event = listener(growing(function), inputs, outputs, trigger_mode="multiple", **answering)
+        event = listener(
+            growing(function), inputs, outputs, trigger_mode="multiple", concurrency_limit=AT_ONCE, **QUIET
+        )
         event.then(None, parts.controls, None, js=SHOWN, **QUIET)
 
     search(text.submit, handlers.typed)
@@ -100,4 +101,4 @@ def bind(handlers: SearchHandlers, asking: AskHandlers, parts: Parts) -> None:
     parts.narrow.expand(narrowed, None, filters, queue=False, **QUIET)
     if (page := gr.context.Context.root_block) is not None:
         loaded = [text, top_k, left, right, *filters, *outputs]
-        page.load(load, text, loaded, **answering).then(None, parts.controls, None, js=SHOWN, **QUIET)
+        page.load(load, text, loaded, **QUIET).then(None, parts.controls, None, js=SHOWN, **QUIET)

@@ -120,7 +120,7 @@ class SearchHandlers:
 
     def compare(self, asked: Asked, sound: Audio | None, visitor: Visitor) -> Shown:
         """Return both engines' answers to words or to a sound. Raises what a search does."""
-        if not any(collection.passages for collection in self._service.browse.collections(visitor)):
+        if not self._service.browse.has_passages(visitor):
             raise EmptyQueryError(*Search.NOTHING_THERE)
         query = Query(text=asked.text, audio=sound, top_k=int(asked.top_k), filters=asked.filters())
         found = self._service.search.compare(query, asked.left, asked.right, visitor)
@@ -184,8 +184,8 @@ def build(handlers: SearchHandlers, asking: AskHandlers) -> gr.Dataset:
             )
         with gr.Accordion(Search.FILTERS, open=False, elem_classes="ss-extra", elem_id="narrow") as narrow:
             top_k, *narrowing = _narrowing()
-    message = gr.HTML(elem_id="message", apply_default_css=False, js_on_load=None)
     answer = gr.HTML(elem_id="answer", apply_default_css=False, js_on_load=None)
+    message = gr.HTML(elem_id="message", apply_default_css=False, js_on_load=None)
     with gr.Row(elem_id="columns"):
         left, left_html = _column(handlers, "left", handlers.left)
         right, right_html = _column(handlers, "right", handlers.right)

@@ -71,7 +71,7 @@ def contents(service: Service) -> dict[str, object]:
         },
         "transcripts": transcripts_of(service),
         "encodings": store.passages.encodings(),
-        "media": sorted(path.name for path in service.library.files.folder.iterdir()),
+        "media": sorted(path.name for path in service.library.files.folder.iterdir() if path.is_file()),
         "journal": sorted((entry.recording_id, entry.state) for entry in store.journal.entries()),
     }
 

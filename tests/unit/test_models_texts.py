@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 import torch
 
+from speechsearch.domain.assets import SAMPLES
 from speechsearch.domain.errors import CapabilityError, EmptyQueryError, ModelUnavailableError
 from speechsearch.domain.values import Audio, Query
 from speechsearch.models.bert import BertTextEncoder, load
 from speechsearch.models.card import ModelCard
 from speechsearch.models.device import Device
-from speechsearch.models.load import Located
+from speechsearch.models.load import Located, ModelLoader
 from speechsearch.models.transcripts import TranscriptEncoder
 from tests.tiny import bert
 
@@ -74,6 +75,26 @@ def test_texts_are_read_as_soft_tokens_are(folder: Path, card: ModelCard) -> Non
         ids = [both.tokenizer.encode(text, add_special_tokens=False).ids[:126] for text in texts]
         soft = both.pool([both.word_embeddings[torch.tensor(one)] for one in ids]).numpy()
         np.testing.assert_allclose(both.encode_passages(texts), soft, atol=1e-5)
+
+
+def test_rankings_of_the_samples_are_those_of_pytorch(loader: ModelLoader) -> None:
+    """No library is encoded again, so vectors of both must be of one kind: the same ten passages, in the same order."""
+    encoder = loader.model("text encoder", "all-MiniLM-L6-v2")
+    read = {
+        name: [json.loads(line)["text"] for line in (SAMPLES / name).read_text(encoding="utf-8").splitlines()]
+        for name in ("questions.jsonl", "transcripts.jsonl")
+    }
+    asked, said = read["questions.jsonl"][::5], read["transcripts.jsonl"][::2]
+    ids = [encoder.tokenizer.encode(text, add_special_tokens=False).ids for text in (*asked, *said)]
+    with torch.inference_mode():
+        before = encoder.pool([encoder.word_embeddings[torch.tensor(one)] for one in ids]).numpy()
+    now = np.concatenate([encoder.encode_queries(asked), encoder.encode_passages(said)])
+    assert (before * now).sum(1).min() > 0.99999
+    best = [
+        (-vectors[: len(asked)] @ passages.T).argsort(1)[:, :10]
+        for vectors, passages in ((before, before[len(asked) :]), (now, before[len(asked) :]))
+    ]
+    np.testing.assert_array_equal(*best)
 
 
 def test_a_network_of_another_kind_is_refused(folder: Path, card: ModelCard, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
@@ -66,21 +67,23 @@ def app_of(service: Service) -> Any:
     def fails(given: str) -> str:
         raise KeyError(given)
 
-    with gr.Blocks() as page:
-        box = gr.Textbox()
-        box.submit(fails, box, box, api_name="fails")
-        box.change(fails, gr.Dropdown(["a"]), box, api_name="chosen")
-    jobs = JobQueue(service, {"files": lambda job, report: iter(())})
-    return mount(create_app(service, jobs=jobs), page, service, jobs)
+    async def build() -> Any:  # inside a loop, because Gradio leaves one open where there is none
+        with gr.Blocks() as page:
+            box = gr.Textbox()
+            box.submit(fails, box, box, api_name="fails")
+            box.change(fails, gr.Dropdown(["a"]), box, api_name="chosen")
+        jobs = JobQueue(service, {"files": lambda job, report: iter(())})
+        return mount(create_app(service, jobs=jobs), page, service, jobs)
+
+    return asyncio.run(build())
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("form", ["text", "json"])
 def test_no_door_writes_what_was_sent(
-    service: Service, watch: Watch, form: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: Any
+    service: Service, watch: Watch, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: Any
 ) -> None:
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
-    written = watch(format=form, requests=True)
+    written = watch(format="json", requests=True)
 
     def broken(*given: object, **more: object) -> Any:
         raise RuntimeError(f"failed at {given} {more}")
@@ -90,10 +93,11 @@ def test_no_door_writes_what_was_sent(
     app = app_of(service)
     sent = 0
     with TestClient(app, raise_server_exceptions=False) as client:
-        for key in (f"{SECRET}:wrong {SECRET}", f"{SECRET}:{PASSWORD}"):
+        routes = sorted((one for one in all_routes(app) if one.is_ours), key=lambda one: (one.path, one.method))
+        for key, asked in ((f"{SECRET}:{PASSWORD}", routes), (f"{SECRET}:wrong {SECRET}", routes[::20])):
             headers = {"authorization": f"Bearer {key}", "x-request-id": HOSTILE.encode("unicode_escape").decode()}
-            for route in sorted(all_routes(app), key=lambda one: (one.path, one.method)):
-                if not route.is_ours or route.method == "WEBSOCKET":
+            for route in asked:
+                if route.method == "WEBSOCKET":
                     continue
                 values = dict.fromkeys(re.findall(r"\{(\w+)", route.path), SECRET)
                 client.request(
@@ -112,14 +116,13 @@ def test_no_door_writes_what_was_sent(
                 client.get("/gradio_api/queue/data", params={"session_hash": "s"}, headers=headers)
             client.post("/login", data={"username": SECRET, "password": PASSWORD + "!"})
     shown = written.getvalue() + "".join(capfd.readouterr())
-    assert sent > 100
+    assert sent > 80
     assert SECRET.lower() not in shown.lower() and "forged" not in shown
     assert shown.count("RuntimeError") >= 2, "the fault itself is in the log"
     assert shown.count("KeyError") >= 1, "and that of the page's event"
-    if form == "json":
-        lines = [json.loads(line) for line in written.getvalue().splitlines()]
-        assert all(one["request_id"] for one in lines if one["message"] == "request")
-        assert {"time", "level", "logger", "message", "route", "status", "ms", "method"} <= set(lines[0])
+    lines = [json.loads(line) for line in written.getvalue().splitlines()]
+    assert all(one["request_id"] for one in lines if one["message"] == "request")
+    assert {"time", "level", "logger", "message", "route", "status", "ms", "method"} <= set(lines[0])
 
 
 def body_of(path: str, method: str) -> dict[str, Any]:
@@ -146,6 +149,8 @@ def test_a_fault_is_answered_with_the_id_under_which_the_log_has_it(
     service: Service, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written = watch(format="json")
+    quiet = service.settings.model_copy(update={"log": LogSettings()})
+    monkeypatch.setattr(service, "settings", quiet)
 
     def broken(*_: object) -> None:
         raise RuntimeError(SECRET) from NotFoundError(f"There is no collection '{SECRET}'.")
@@ -164,15 +169,14 @@ def test_a_fault_is_answered_with_the_id_under_which_the_log_has_it(
     assert "collection_routes.py" in line["traceback"] and "broken" in line["traceback"]
 
 
-def test_texts_are_written_where_the_settings_say_so(service: Service, watch: Watch) -> None:
+def test_texts_are_written_where_the_settings_say_so(
+    service: Service, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
     written = watch(requests=True, texts=True)
-    texts = service.settings.model_copy(update={"log": LogSettings(texts=True)})
-    before, service.settings = service.settings, texts
-    try:
-        client = TestClient(create_app(service))
-        client.get("/api/v1/search", params={"q": "bees and\nferries"}, auth=(SECRET, PASSWORD))
-    finally:
-        service.settings = before
+    texts = service.settings.model_copy(update={"log": LogSettings(requests=True, texts=True)})
+    monkeypatch.setattr(service, "settings", texts)
+    client = TestClient(create_app(service))
+    client.get("/api/v1/search", params={"q": "bees and\nferries"}, auth=(SECRET, PASSWORD))
     (line,) = written.getvalue().splitlines()
     assert "/api/v1/search?q=bees+and%0Aferries" in line
     assert SECRET not in line, "names and passwords of logins are never written"
@@ -192,3 +196,9 @@ def test_a_line_is_one_line() -> None:
     for is_json in (False, True):
         assert len(LineFormatter(is_json, has_texts=True).format(record).splitlines()) == 1
     assert "\x1b" not in LineFormatter(False, has_texts=True).format(record)
+
+
+def test_what_the_servers_end_breaks_off_is_no_error(watch: Watch) -> None:
+    written = watch()
+    logging.getLogger("uvicorn.error").error("Exception in ASGI application", exc_info=asyncio.CancelledError())
+    assert written.getvalue() == ""

@@ -82,6 +82,7 @@ def test_searches_answers_errors_and_requests_are_counted(client: TestClient) ->
     asked = sum(more("ask_seconds_count", outcome=outcome) for outcome in ("answered", "refused"))
     assert asked == 1
     assert more("errors_total", code="not_found") == 1
+    assert more("searches_refused_total", code="not_found") == 1
     assert more("requests_total", method="GET", route="/api/v1/search", status="200") == 1
     assert more("requests_total", method="GET", route="/api/v1/search", status="404") == 1
     assert more("request_seconds_count", route="/api/v1/search") == 2

@@ -101,7 +101,7 @@ def is_cut_off(connection: socket.socket) -> bool:
     return True
 
 
-@pytest.mark.parametrize("head", [b"", b"GET /health/live HTTP/1.1\r\nHost: local", b"G"])
+@pytest.mark.parametrize("head", [b"", b"GET /health/live HTTP/1.1\r\nHost: local"])
 def test_who_does_not_finish_the_head_of_a_request_is_cut_off(house: House, head: bytes) -> None:
     with house.connect() as connection:
         connection.sendall(head)
@@ -118,7 +118,7 @@ def test_a_slow_second_request_on_a_kept_connection_is_cut_off(house: House) -> 
         assert is_cut_off(connection)
 
 
-@pytest.mark.parametrize("path", ["/api/v1/ask", "/api/v1/recordings", "/api/v1/search", "/v1/audio/transcriptions"])
+@pytest.mark.parametrize("path", ["/api/v1/ask", "/api/v1/recordings", "/v1/audio/transcriptions"])
 def test_who_does_not_send_the_body_is_answered_408(house: House, path: str) -> None:
     form = b"Content-Type: multipart/form-data; boundary=b" if "a/" not in path else b"Content-Type: application/json"
     head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000\r\n".encode() + form + b"\r\n\r\n--b"

@@ -43,12 +43,12 @@ const play = async (chip) => {
   const mine = (playing = { chip, sound });
   light(chip);
   sound.currentTime = Number(chip.dataset.from);
-  chip.classList.add("ss-playing");
+  chip.ariaPressed = "true";
   try {
     await sound.play();
     return await ended(sound, Number(chip.dataset.to), () => playing === mine);
   } finally {
-    chip.classList.remove("ss-playing");
+    chip.ariaPressed = "false";
     if (playing === mine) playing = null;
   }
 };
@@ -126,11 +126,11 @@ window.speechsearch.judged = () => {
 };
 
 const actions = {
-  "ss-chip": (answer, chip) => (chip.classList.contains("ss-playing") ? playing?.sound.pause() : ((round = null), play(chip))),
+  "ss-chip": (answer, chip) => (chip.ariaPressed === "true" ? playing?.sound.pause() : ((round = null), play(chip))),
   "ss-a-play": (answer, button) => playAll(button),
   "ss-a-copy": copy,
   "ss-a-vote": vote,
-  "ss-nearest": () => cards().length ? goTo(cards()[0]) : document.querySelector("#columns").scrollIntoView(),
+  "ss-nearest": () => goTo(document.querySelector("#left .ss-hit, #right .ss-hit")),
   "ss-as-typed": () => document.querySelector("#ask-alone").click(),
 };
 document.addEventListener("click", (event) => {
