@@ -76,7 +76,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shared:
-    """What all clients share. ``turns.piece``: is held for each step of anybody's work, in the order they came."""
+    """What all clients share. ``turns.piece``: is held for each step of anybody's work, in the order they came.
+
+    ``decoders``: threads in which sound is decoded.
+    """
 
     understand: Understand
     sounds: SentSounds
@@ -308,7 +311,8 @@ class Client:
     async def _written(self, content: bytes | None, language: str | None) -> Sent:
         """Return a sound with what is said in it, or that of before; it is the one asked about from now on."""
         if content is not None:
-            sound = await run_sync(self._understand.sound, content, self._visitor)
+            decoders = self._shared.decoders  # the threads of their own: all other routes need the others
+            sound = await run_sync(self._understand.sound, content, self._visitor, limiter=decoders)
             begin = partial(self._understand.segments, sound, language)
             self._sent = Sent(sound, tuple(await self._all(begin)))
         if self._sent is None:
