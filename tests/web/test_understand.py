@@ -173,7 +173,14 @@ def test_what_cannot_be_done_is_said_and_the_next_message_is_answered(socket, me
 
 def test_a_stream_is_written_down_while_it_comes_in(socket) -> None:
     sound = np.concatenate([speech("s015", 9.0), np.zeros(2 * SAMPLE_RATE_HZ, np.float32), speech("s004", 5.0)])
-    found = stream(socket, pcm(sound), id="s")
+    data, found = pcm(sound), []
+    socket.send_json({"type": "start", "id": "s"})
+    for place in range(2):  # after each part it is waited for a guess, so that the two can agree
+        socket.send_bytes(data[place * 96_000 : (place + 1) * 96_000])
+        found += told(socket, "partial")
+    socket.send_bytes(data[2 * 96_000 :])
+    socket.send_json({"type": "end"})
+    found += told(socket, "ended")
     assert {one["id"] for one in found} == {"s"}
     kinds = [one["type"] for one in found if one["type"] != "ahead"]
     assert kinds[:2] == ["started", "speech_began"] and kinds[-1] == "ended" and kinds[-2] == "speech_ended"
