@@ -11,6 +11,7 @@ from typing import Any
 from cluster.shared import Opener
 from cluster.tasks import Answer, How, Task
 from cluster.worker import Worker
+from ingest.sources import clean
 from speechsearch.domain.errors import ConfigurationError, MissingDependencyError
 from speechsearch.service.settings import Settings
 
@@ -73,7 +74,7 @@ class RayPool:
             answer: Answer = self._ray.get(done[0])
         except self._ray.exceptions.RayTaskError as error:
             log.error("An actor failed: %s", error)
-            answer = Answer("died", message=f"{type(error.cause).__name__}: {error.cause}")
+            answer = Answer("died", message=f"{type(error.cause).__name__}: {clean(error.cause)}")
         except self._ray.exceptions.RayError as error:
             log.warning("An actor ended: %s", str(error).partition("\n")[0])
             self._ray.kill(actor)
