@@ -120,14 +120,21 @@ def resident_bytes() -> int:
 
 
 @app.command()
-def long(hours: float = 3.0, where: Where = None) -> None:
-    """Take in one long file with the usual models, and say how much memory came on top of theirs."""
+def long(
+    hours: float = 3.0,
+    fakes: Annotated[bool, typer.Option(help="Fakes for models: reading and cutting alone.")] = False,
+    where: Where = None,
+) -> None:
+    """Take in one long file, and say how much memory came on top of the loaded models'."""
     with tempfile.TemporaryDirectory(dir=where) as lent:
-        folder = Path(lent)
+        folder, models = Path(lent), FakeLoader()
         long_recording(folder / "short.opus", 1.0)
         duration_s = long_recording(folder / "long.opus", 60 * hours)
         settings = Settings(data_dir=folder / "data", engines=EngineSettings(recognizer="none", threads=1))
-        with Service.open(settings) as service, service.workspace() as workspace:
+        opened = (
+            Service.open(fake_settings(folder / "data", models), loader=models) if fakes else Service.open(settings)
+        )
+        with opened as service, service.workspace() as workspace:
             for path in (folder / "short.opus", folder / "long.opus"):
                 before_bytes, started_s = resident_bytes(), time.monotonic()
                 watch = damaging.Memory(psutil.Process().pid)
@@ -138,7 +145,7 @@ def long(hours: float = 3.0, where: Where = None) -> None:
     most_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     put_row(
         "long",
-        f"{duration_s / 3600:.1f} h, {(result.passages):,} passages",
+        f"{duration_s / 3600:.1f} h, {result.passages:,} passages, {'fakes' if fakes else 'real models'}",
         f"{before_bytes / MEGABYTE:.0f}",
         f"{(most_bytes - before_bytes) / MEGABYTE:.0f}",
         f"{(watch.most_bytes - before_bytes) / MEGABYTE:.0f}",
