@@ -25,11 +25,12 @@ from speechsearch.evaluation.metrics import word_error_rate
 from speechsearch.models.base import Message
 from speechsearch.models.causal_lm import TransformersLanguageModel
 from speechsearch.models.load import ModelLoader
+from speechsearch.models.speech_language_cards import ABOUT_IT, WRITE_DOWN
 from speechsearch.service.open import Service, known_catalog
 from speechsearch.service.settings import ModelSettings, Settings
 from speechsearch.training.answer_sets import SpokenSet
 from speechsearch.training.spoken_questions import AUDIO, SpokenQuestion, read_questions
-from speechsearch.training.understand_data import ASK, REPEAT, plain, read_as_heard, read_sound, utterances
+from speechsearch.training.understand_data import plain, read_as_heard, read_sound, utterances
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "speech-language-model.md"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
@@ -57,11 +58,11 @@ def written_down(loader: ModelLoader, name: str, data: Path, most: int) -> list[
 
     def heard(sound: Audio, text: str) -> str:
         vectors, _ = model.features_shape(sound)
-        return str(model.understand([sound], REPEAT, round(vectors * TOKENS_A_VECTOR) + 4)[0])
+        return str(model.understand([sound], WRITE_DOWN, round(vectors * TOKENS_A_VECTOR) + 4)[0])
 
     def read(sound: Audio, text: str) -> str:
         vectors = read_as_heard(text_encoder, text)
-        return str(model.answer(vectors, REPEAT, round(len(vectors) * TOKENS_A_VECTOR) + 4))
+        return str(model.answer(vectors, WRITE_DOWN, round(len(vectors) * TOKENS_A_VECTOR) + 4))
 
     def recognised(recognizer: str) -> Callable[[Audio, str], str]:
         return lambda sound, text: loader.recognizer(recognizer).transcribe([sound], "en")[0].text
@@ -101,7 +102,7 @@ def answered(
     for one in asked:
         (times_s, *_) = spoken.times_s(one)
         sound = cut_around(read_sound(sounds / f"{one.recording}.flac"), *times_s)
-        instruction = ASK.format(one.question)
+        instruction = ABOUT_IT.format(one.question)
         said = loader.recognizer("whisper-base").transcribe([sound], "en")[0].text
         message = Message("user", f"{instruction}\n{said}")
         answers = (

@@ -89,6 +89,8 @@ class Transcribe(WithContext):
 class UnderstandAsked(WithContext):
     """A question about the sound just sent; answered by ``evidence``, ``sentence`` (several) and ``answer``.
 
+    Where a language model puts the answer into words, ``quotes`` come before its sentences.
+
     The collections that the context names are searched, too.
     """
 

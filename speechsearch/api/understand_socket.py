@@ -76,7 +76,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shared:
-    """What all clients share. ``turns.piece``: is held for each step of anybody's work, in the order they came."""
+    """What all clients share. ``turns.piece``: is held for each step of anybody's work, in the order they came.
+
+    ``decoders``: threads in which sound is decoded.
+    """
 
     understand: Understand
     sounds: SentSounds
@@ -252,11 +255,12 @@ class Client:
 
     async def _transcribe(self, asked: Transcribe, content: bytes | None) -> None:
         sent = await self._written(await self._content(asked, content), asked.language)
-        shape = await self._step(self._understand.features_shape, sent.sound)
+        shapes = await self._all(partial(self._understand.features_shapes, sent.sound))
         begin = partial(self._understand.respond, sent.text, asked.told(), asked.query(), self._visitor, asked.engine)
         model = self._understand.speech_model
         if model:
-            answer, response = None, await self._step(self._understand.reply, sent.sound, asked.told())
+            replies = await self._all(partial(self._understand.reply, sent.sound, asked.told()))
+            answer, response = None, " ".join(filter(None, replies))
         else:
             events = await self._all(begin)
             answer = events[-1] if events and isinstance(events[-1], Answer) else None
@@ -265,7 +269,7 @@ class Client:
             id=asked.id,
             transcript=sent.text,
             response=response,
-            speech_features_shape=shape,
+            speech_features_shape=(1, sum(count for count, _ in shapes), max((one for _, one in shapes), default=0)),
             model=f"{model} (experimental)" if model else CASCADE,
             duration_s=round(sent.sound.duration_s, 3),
             segments=[SegmentBody.of(one) for one in sent.segments],
@@ -280,8 +284,6 @@ class Client:
 
         async def tell(event: AnswerEvent) -> None:
             told: Told
-            if isinstance(event, Quotes):
-                return  # its sentences come, as soon as they are checked
             if isinstance(event, Evidence):
                 told = EvidenceTold.of(event)
             elif isinstance(event, Answer):
@@ -299,7 +301,7 @@ class Client:
         """Return the bytes of the sound that a message is about; None: that of before."""
         if asked.audio is not None:
             try:
-                return base64.b64decode(asked.audio, validate=True)
+                return await run_sync(partial(base64.b64decode, asked.audio, validate=True))
             except (binascii.Error, ValueError) as error:
                 raise InputError("'audio' is not base64.", WHAT_TO_SEND) from error
         if asked.upload_id is not None:
@@ -309,7 +311,8 @@ class Client:
     async def _written(self, content: bytes | None, language: str | None) -> Sent:
         """Return a sound with what is said in it, or that of before; it is the one asked about from now on."""
         if content is not None:
-            sound = await run_sync(self._understand.sound, content, self._visitor)
+            decoders = self._shared.decoders  # the threads of their own: all other routes need the others
+            sound = await run_sync(self._understand.sound, content, self._visitor, limiter=decoders)
             begin = partial(self._understand.segments, sound, language)
             self._sent = Sent(sound, tuple(await self._all(begin)))
         if self._sent is None:
@@ -371,7 +374,3 @@ class Client:
 
         await self._each(begin, keep)
         return found
-
-    async def _step(self, function: Callable[..., T], *arguments: object) -> T:
-        async with self._shared.turns.piece:
-            return await run_sync(function, *arguments)

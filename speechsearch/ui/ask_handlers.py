@@ -122,10 +122,6 @@ class AskHandlers:
                 turns = (*thread.turns, event.earlier)[-LONGEST_THREAD:]
                 shown = ask_view.whole(event, self._search.engines, asking)
                 yield [*UNCHANGED[:3], shown, Thread(turns, is_shown=True)]
-            elif isinstance(event, Quotes):
-                if evidence:
-                    drawn_s = time.monotonic()
-                    yield [*UNCHANGED[:3], ask_view.partly(evidence, event.sentences, asking), gr.skip()]
             else:
                 # Quotes give way to the sentences that a language model joins them to.
                 sentences = event.sentences if isinstance(event, Quotes) else (*joined, event)

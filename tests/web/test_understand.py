@@ -6,6 +6,7 @@ import base64
 import json
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
@@ -24,6 +25,7 @@ from speechsearch.api.understand_bodies import (
     SentenceTold,
     ServerMessage,
 )
+from speechsearch.domain.answers import Answer, AnswerEvent, Quotes, Sentence
 from speechsearch.domain.assets import SAMPLES
 from speechsearch.domain.limits import Limits
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio, Transcript, Word
@@ -363,6 +365,23 @@ def test_a_speech_language_model_replies_in_place_of_the_cascade(socket, house, 
         (result,) = told(socket, "result")
         assert result["response"].endswith(response) and result["model"] == "hearing (experimental)"
         assert result["speech_features_shape"] == [1, 7 * len(result["segments"]), 16]
+
+
+def test_quotes_come_before_the_sentences_of_a_language_model(socket, house, monkeypatch) -> None:
+    quote, joined = Sentence("Quoted.", ()), Sentence("Joined.", (), "phrased")
+
+    def answered(*_: Any, **__: Any) -> Iterator[AnswerEvent]:
+        yield Quotes((quote,))
+        yield joined
+        yield Answer("Why?", "all", (joined,))
+
+    monkeypatch.setattr(house.ask, "answer", answered)
+    socket.send_json({"type": "transcribe", "audio": base64_of()})
+    told(socket, "result")
+    socket.send_json({"type": "understand", "question": "Why?", "id": "q"})
+    quotes, sentence, answer = told(socket, "answer")
+    assert (quotes["type"], quotes["id"], quotes["sentences"][0]["text"]) == ("quotes", "q", "Quoted.")
+    assert (sentence["text"], answer["text"]) == ("Joined.", "Joined.")
 
 
 class Hearing:
