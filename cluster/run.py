@@ -8,7 +8,6 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TypeAlias
 
 from cluster.driver import Driver, Pool, Result
@@ -60,9 +59,9 @@ def ingest_on(
 ) -> Generator[Result, None, None]:
     """Take in recordings with a pool of actors; see ``ingest_on_ray``. ``opener``: opens everybody's service."""
     settings = settings.model_copy(update={"data_dir": settings.data_dir.expanduser().resolve()})
-    with own_settings(settings) as own, opener(own) as service, TemporaryDirectory(dir=own.data_dir) as workspace:
-        selection, listed = find(service, Path(workspace))
-        tasks = Tasks(listed, Path(workspace), settings.media.url, how, service.library.fingerprint)
+    with own_settings(settings) as own, opener(own) as service, service.workspace() as workspace:
+        selection, listed = find(service, workspace)
+        tasks = Tasks(listed, workspace, settings.media.url, how, service.library.fingerprint)
         tasks.sweep()
         with start(settings, how, opener) as pool:
             driver = Driver(pool, service.store)

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from cluster.shared import Opener, open_shared, own_settings
 from cluster.tasks import Answer, How, Task, set_aside
@@ -44,8 +43,6 @@ class Worker:
         self._open = ExitStack()
         own = self._open.enter_context(own_settings(settings))
         self._service = self._open.enter_context(opener(own))
-        self._work = own.data_dir / "work"
-        self._work.mkdir()
 
     def ready(self) -> bool:
         """Say that the service is open."""
@@ -67,9 +64,9 @@ class Worker:
     def _take_in(self, task: Task, source: Source, holder: str) -> Answer:
         store, how = self._service.store, self._how
         collection = source.description.collection or how.collection
-        with TemporaryDirectory(dir=self._work) as folder:
+        with self._service.workspace() as folder:
             try:
-                source = fetched(source, task, Path(folder))
+                source = fetched(source, task, folder)
                 recording_id = recording_id_of(source, collection)
             except UNREACHABLE:
                 raise
@@ -91,7 +88,7 @@ class Worker:
                 results = tuple(found)
                 self._service.library.derived.remove(recording_id)
             if results[0].state != "failed":
-                if task.place and results[0].state != "duplicate":
+                if task.place and results[0].state not in ("duplicate", "skipped"):
                     store.places.keep(task.place, task.version, recording_id)
                 store.leases.release(recording_id, holder)
             elif results[0].code in [one.code for one in UNREACHABLE]:
