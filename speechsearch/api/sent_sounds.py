@@ -32,12 +32,7 @@ class Kept:
 
 
 class SentSounds:
-    """The sounds of all visitors, by random ids.
-
-    >>> sounds, ann = SentSounds(), Visitor("ann")
-    >>> sounds.content(sounds.keep(b"RIFF", ann), ann)
-    b'RIFF'
-    """
+    """The sounds of all visitors, by random ids."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._lock = clock, threading.Lock()
@@ -51,7 +46,8 @@ class SentSounds:
         """
         with self._lock:
             now_s = self._clock()
-            self._kept = {name: one for name, one in self._kept.items() if now_s - one.came_s < KEPT_S}
+            for name in [name for name, one in self._kept.items() if now_s - one.came_s >= KEPT_S]:
+                self._kept.pop(name).file.close()
             here_bytes = sum(one.size_bytes for one in self._kept.values() if one.address == visitor.address)
             if here_bytes + len(content) > ADDRESS_BYTES:
                 raise TooManyError("Too many sounds were sent from this address.", "Try again later.")
@@ -61,7 +57,7 @@ class SentSounds:
                 if held_bytes + len(content) <= VISITOR_BYTES:
                     break
                 held_bytes -= one.size_bytes
-                del self._kept[name]
+                self._kept.pop(name).file.close()
             file = tempfile.TemporaryFile()
             file.write(content)
             upload_id = secrets.token_hex(16)
