@@ -132,7 +132,7 @@ def ask_routes(service: Service) -> APIRouter:
         """Answer a question from the recordings, every sentence with what it cites, or say that nothing was found.
 
         The question is typed, in JSON, or spoken, in any format that recordings may have.
-        Experimental: of the questions that recordings answer, more than a third are refused; search finds more.
+        Experimental: of the questions that recordings answer, a fifth to a half are refused; search finds more.
         """
         query, engine, thread = await run_sync(asked_of, given, limiter=threads)
         asked = (query, visitor_of(request), engine, thread)

@@ -23,14 +23,12 @@ from speechsearch.domain.folder_lock import DataFolderLock
 from speechsearch.domain.room import check_room, has_room
 from speechsearch.domain.values import Channel, Filters, ScoredPassage, SparseVector, Vector
 from speechsearch.index.edge_rewrite import (
-    BATCH_POINTS,
     DRAFT,
     REWRITTEN_AT_ONCE,
     SHARD,
     TRACES,
-    copy_points,
     finish_replacing,
-    replace_shard,
+    forget_deleted,
 )
 from speechsearch.index.prepare import (
     best_of,
@@ -44,7 +42,10 @@ from speechsearch.index.prepare import (
 )
 from speechsearch.index.vector_index import FILTER_FIELDS, REBUILD_HINT, Point
 
+BATCH_POINTS = 500
 OVERSAMPLING = 2.0
+ANY_DELETED = 1e-9
+"""A share of deleted points that no segment is below as soon as it has one."""
 SPECS_FILE = "vectors.json"
 
 
@@ -166,23 +167,19 @@ class EdgeIndex:
             self._folder_lock.release()
 
     def _rewrite(self) -> None:
-        """Copy what there is into a new shard if something was deleted; searches go on until it takes the place.
+        """Have nothing left in the files if something was deleted; searches wait for it.
 
         Without room for that, the next time does it: deleting must be possible on a full disk.
         """
         traces = self._path / TRACES
         if not traces.exists() or not has_room(self._path):
             return
-        with _edge_errors(self._path):
-            draft = self._new_draft()
+        with self._shard_lock, _edge_errors(self._path):
+            self._shard.flush()
+            self._shard.close()
             try:
-                copy_points(self._shard, draft, self._specs)
-                draft.flush()
+                forget_deleted(self._path, _edge_config(self._specs, self._exact_points, ANY_DELETED))
             finally:
-                draft.close()
-            with self._shard_lock:
-                self._shard.close()
-                replace_shard(self._path)
                 self._shard = self._open()
             traces.unlink()
 
@@ -247,8 +244,11 @@ def _edge_errors(path: Path) -> Iterator[None]:
         raise IndexUnavailableError(f"The index in {path} cannot be used: {error}", REBUILD_HINT) from error
 
 
-def _edge_config(specs: Sequence[Channel], exact_points: int) -> Any:
-    """Return the shard's configuration: int8 without a graph for segments above ``exact_points``."""
+def _edge_config(specs: Sequence[Channel], exact_points: int, most_deleted: float | None = None) -> Any:
+    """Return the shard's configuration: int8 without a graph for segments above ``exact_points``.
+
+    ``most_deleted``: from which share of deleted points on a segment is made anew; Edge's own if None.
+    """
     import qdrant_edge as edge
 
     widest_dim = max((spec.dim for spec in specs if spec.kind == "dense"), default=1)
@@ -264,7 +264,10 @@ def _edge_config(specs: Sequence[Channel], exact_points: int) -> Any:
         hnsw_config=edge.HnswIndexConfig(m=0, ef_construct=100, full_scan_threshold=10),
         quantization_config=edge.ScalarQuantizationConfig(edge.ScalarType.Int8, quantile=0.99, always_ram=True),
         optimizers=edge.EdgeOptimizersConfig(
-            indexing_threshold=max(1, exact_points * widest_dim * 4 // 1024), default_segment_number=1
+            indexing_threshold=max(1, exact_points * widest_dim * 4 // 1024),
+            default_segment_number=1,
+            deleted_threshold=most_deleted,
+            vacuum_min_vector_number=None if most_deleted is None else 1,
         ),
         wal_enabled=True,
     )

@@ -1,57 +1,46 @@
-"""A shard of Qdrant Edge copied into a new one that takes its place, so that nothing deleted is left in its files.
+"""Nothing deleted is left in the files of a shard of Qdrant Edge: its segments are made anew, its log is begun anew.
 
-Edge keeps what was deleted in its log and its segments for as long as it likes. A file beside the shard says that
-there is something to forget; it is removed last, so a process killed at any point leaves the old shard or the new one,
-and the next one begins again.
+Edge keeps what was deleted in both for as long as it likes. A file beside the shard says that there is something to
+forget; it is removed last, so after a kill at any point the next process begins again.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from speechsearch.domain.values import Channel
-
 TRACES = "deleted"
 SHARD, DRAFT, OLD = "shard", "shard.draft", "shard.old"
-BATCH_POINTS = 500
+LOG = "wal"
+MOST_ROUNDS = 10
 REWRITTEN_AT_ONCE = 5_000
-"""Up to this many points a deletion takes the second that it takes; beyond, the index is rewritten at its closing."""
+"""Up to this many points a deletion takes the moment that it takes; beyond, it is done when the index is closed."""
 
 
-def copy_points(source: Any, target: Any, specs: Sequence[Channel]) -> int:
-    """Copy all points of a shard into another one and return how many that were."""
-    from qdrant_edge import Point, ScrollRequest, UpdateOperation
+def forget_deleted(folder: Path, config: Any) -> None:
+    """Make the segments of a closed shard anew without what was deleted, and its log an empty one.
 
-    names = {spec.name for spec in specs}
-    offset, copied = None, 0
-    while True:
-        wanted = ScrollRequest(offset=offset, limit=BATCH_POINTS, with_payload=True, with_vector=True)
-        records, offset = source.scroll(wanted)
-        points = [
-            Point(
-                record.id, {name: one for name, one in (record.vector or {}).items() if name in names}, record.payload
-            )
-            for record in records
-        ]
-        if points:
-            target.update(UpdateOperation.upsert_points(points))
-        copied += len(points)
-        if offset is None:
-            return copied
+    ``config``: one by which a segment is made anew as soon as anything in it is deleted.
+    """
+    from qdrant_edge import EdgeShard
 
-
-def replace_shard(folder: Path) -> None:
-    """Put the finished draft in the shard's place and delete the old one."""
+    shard = EdgeShard.load(str(folder / SHARD), config)
+    try:
+        for _ in range(MOST_ROUNDS):
+            if not shard.optimize():
+                break
+        shard.flush()
+    finally:
+        shard.close()
+    # All of the log is in the segments now. It goes at once or not at all; a shard without one begins a new one.
     shutil.rmtree(folder / OLD, ignore_errors=True)
-    (folder / SHARD).rename(folder / OLD)
-    finish_replacing(folder)
+    (folder / SHARD / LOG).rename(folder / OLD)
+    shutil.rmtree(folder / OLD)
 
 
 def finish_replacing(folder: Path) -> None:
-    """Go on where a killed process left ``replace_shard``; do nothing where there is nothing to do."""
+    """Remove what a killed process left of an old log, or finish what an older version was replacing."""
     if (folder / OLD).exists():
         if not (folder / SHARD).exists():
             (folder / DRAFT).rename(folder / SHARD)

@@ -36,6 +36,9 @@ class IndexOutcome:
     message: str = ""
 
 
+DELETED = IndexOutcome("skipped", 0, 0.0, "It was deleted while it was being encoded anew.")
+
+
 @dataclass(slots=True)
 class Heard:
     """What decoding a recording has told: how long it is, and what of its file was left out."""
@@ -62,10 +65,10 @@ def take_in(
         StoreError: the disk is full.
     """
     with library.writing:
-        there, is_known = _already_there(library, recording, described), _is_known(library, recording)
+        if (there := _already_there(library, recording, described)) is not None:
+            return there
+        is_known = _is_known(library, recording)
         kept_as = _known_now(library, recording, described)[0] if is_known else recording
-    if there is not None:
-        return there
     check_room(library.derived.folder)
     media_name = media_name_of(kept_as, path.name)
     library.files.keep(path, media_name)
@@ -74,14 +77,16 @@ def take_in(
         heard, media = Heard(), library.files.path(media_name)
         stored = list(encoded(library, recording, media, on_passages, heard))
         library.derived.playable(recording, media)  # whoever listens first need not wait
-    except BaseException:
+    except BaseException as error:
+        if is_known and isinstance(error, Exception) and not _is_known(library, recording):
+            return DELETED  # and its sound with it
         if not is_known:
             _forget(library, recording, media_name)
         raise
     with library.writing:
         if is_known and not _is_known(library, recording):
             _forget(library, recording, media_name)
-            return IndexOutcome("skipped", 0, heard.duration_s, "It was deleted while it was being encoded anew.")
+            return DELETED
         if is_known:
             recording, described = _known_now(library, recording, described)
         recording = replace(recording, duration_s=heard.duration_s)

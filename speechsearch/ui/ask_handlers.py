@@ -114,7 +114,9 @@ class AskHandlers:
                 if event.asked:
                     query = replace(query, text=event.question, audio=None)
                 asking = replace(asking, question=query.text or event.question)
-                columns = self._search.compare(replace(asked, text=query.text), query.audio, visitor)
+                searched = event.results.question  # of "how many recordings mention bees" the bees
+                words = query.text if searched.has_demands else searched.text
+                columns = self._search.compare(replace(asked, text=words), query.audio, visitor)
                 yield [*columns, ask_view.waiting(asking, event), gr.skip()]
             elif isinstance(event, Answer):
                 turns = (*thread.turns, event.earlier)[-LONGEST_THREAD:]

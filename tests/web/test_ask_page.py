@@ -190,6 +190,14 @@ def test_a_follow_up_is_asked_of_what_it_stands_for(asking: AskHandlers) -> None
     assert len(last[4].turns) == LONGEST_THREAD
 
 
+def test_the_columns_show_what_was_searched_for_a_count(asking: AskHandlers) -> None:
+    _, (_, left, *_), *_, last = asking.ask(Asked("How many recordings mention the ferry?", top_k=1), Thread(), LOCAL)
+    assert 'data-question="ferry"' in left and "Eleven minutes on the chain ferry" in left
+    assert 'data-question="How many recordings mention the ferry?"' in last[3]
+    _, (_, left, *_), *_, last = asking.ask(Asked("ferry -octopus", top_k=1), Thread(), LOCAL)
+    assert 'data-question="ferry -octopus"' in left and 'data-question="ferry -octopus"' in last[3]
+
+
 def test_a_spoken_question_is_heard_and_answered(asking: AskHandlers) -> None:
     spoken = str(ASSETS / "samples" / "audio" / "s004.opus")
     _, (_, left, *_), *_, last = asking.ask(Asked(audio_path=spoken, top_k=1), Thread(), LOCAL)
