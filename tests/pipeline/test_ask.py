@@ -18,6 +18,7 @@ from speechsearch.domain.errors import CapabilityError, ConfigurationError, Empt
 from speechsearch.domain.limits import Segmentation
 from speechsearch.domain.values import Audio, Filters, Query, Transcript
 from speechsearch.domain.visitors import Visitor, private
+from speechsearch.models.chat_endpoint import ChatEndpoint
 from speechsearch.service.open import Service
 from speechsearch.service.settings import LanguageModelSettings
 from tests.tiny.fakes import FakeLoader, FakeRecognizer, open_fakes, take_in
@@ -233,6 +234,11 @@ def test_an_endpoint_without_an_address_is_refused_when_the_service_opens(fake_s
     engines = fake_settings.engines.model_copy(update={"language_model": "endpoint"})
     with pytest.raises(ConfigurationError, match="SPEECHSEARCH_LANGUAGE_MODEL__URL"):
         Service.open(fake_settings.model_copy(update={"engines": engines}), loader=models)
+
+
+def test_an_address_that_is_none_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        ChatEndpoint("http://[::1", "", "m")
 
 
 def test_a_follow_up_is_asked_as_it_stands_alone(service: Service) -> None:

@@ -19,6 +19,7 @@ class Writer:
     pieces: Sequence[str] = WRITTEN
     waits_at: int = -1
     fails_at: int = -1
+    failure: Exception = field(default_factory=lambda: ModelUnavailableError("The server is gone."))
     sent_to: str = ""
     name: str = "writer"
     may_go_on: threading.Event = field(default_factory=threading.Event)
@@ -33,7 +34,7 @@ class Writer:
                 if number == self.waits_at:
                     assert self.may_go_on.wait(30)
                 if number == self.fails_at:
-                    raise ModelUnavailableError("The server is gone.")
+                    raise self.failure
                 yield piece
         finally:
             self.is_closed.set()

@@ -52,6 +52,8 @@ def test_what_takes_too_long_ends_with_what_was_said_or_the_quotes(at: int, expe
 def test_a_model_that_fails_leaves_what_was_said_or_the_quotes(at: int, expected: list[str]) -> None:
     sentences, note = told(Phraser(Writer(fails_at=at), 30))
     assert [one.text for one in sentences] == expected and note.endswith("The server is gone.")
+    sentences, note = told(Phraser(Writer(fails_at=at, failure=RuntimeError("out of memory")), 30))
+    assert [one.text for one in sentences] == expected and note.endswith("these are the quotes.")
 
 
 def test_who_leaves_in_the_midst_stops_the_model() -> None:
