@@ -6,6 +6,7 @@ import secrets
 import tempfile
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO
@@ -37,6 +38,7 @@ class SentSounds:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._lock = clock, threading.Lock()
         self._kept: dict[str, Kept] = {}
+        weakref.finalize(self, close_all, self._kept)
 
     def keep(self, content: bytes, visitor: Visitor) -> str:
         """Return the id of a sound that is kept from now on; the visitor's oldest go where there is no room.
@@ -76,3 +78,9 @@ class SentSounds:
                 )
             kept.file.seek(0)
             return kept.file.read()
+
+
+def close_all(kept: dict[str, Kept]) -> None:
+    """Close the files of sounds."""
+    for one in kept.values():
+        one.file.close()
