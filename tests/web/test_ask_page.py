@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import re
-import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
-from fastapi import FastAPI
 
 from speechsearch.domain.answers import Answer, AnswerEvent, Citation, Earlier, Evidence, Quotes, Sentence
 from speechsearch.domain.assets import ASSETS
@@ -38,6 +34,7 @@ from speechsearch.ui.ask_view import Asking
 from speechsearch.ui.asked import Asked
 from speechsearch.ui.search_tab import SearchHandlers
 from tests.conftest import HOSTILE
+from tests.tiny.served import served
 from tests.web.whole import whole_app
 
 QUESTION = "What did Wojciechowski say about the ferry and the bridge?"
@@ -271,24 +268,6 @@ def test_an_address_asks(asking: AskHandlers) -> None:
     assert searched[0] == "ferry" and len(searched) == 14
     (typed,) = asking.load(address, "whal", LOCAL)
     assert all("value" not in update for update in typed)
-
-
-@contextmanager
-def served(app: FastAPI) -> Iterator[str]:
-    """Serve an application on a free port; gives its address."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    try:
-        while not server.started:
-            assert thread.is_alive()
-            time.sleep(0.05)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(30)
-        listener.close()
 
 
 @pytest.mark.filterwarnings("ignore")
