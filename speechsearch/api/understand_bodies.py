@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from speechsearch.api.answer_bodies import AnswerBody, EvidenceBody, QuotesBody, SentenceBody
-from speechsearch.api.ask_routes import Day, QuestionBody, Several
+from speechsearch.api.ask_routes import NarrowedBody
 from speechsearch.domain.errors import SpeechSearchError
 from speechsearch.domain.segments import Segment
 from speechsearch.domain.values import Query, Word
@@ -16,18 +16,10 @@ Language = Annotated[str | None, Field(max_length=35, description="what is spoke
 Engine = Annotated[str, Field(max_length=80, description="what finds the evidence")]
 
 
-class ContextBody(BaseModel):
+class ContextBody(NarrowedBody):
     """What is known besides: ``text`` is read as the sound is; ``collections`` and the rest narrow what is searched."""
 
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
-
     text: str = Field("", max_length=20_000)
-    collections: Several = []
-    recordings: Several = []
-    speakers: Several = []
-    languages: Several = []
-    date_from: Day = Field("", alias="from")
-    date_to: Day = Field("", alias="to")
 
 
 Context = Annotated[
@@ -67,10 +59,7 @@ class WithContext(Asked):
 
     def query(self, question: str = "") -> Query:
         """Return a question with what it is narrowed to."""
-        if isinstance(self.context, str):
-            return QuestionBody(question=question).query()
-        narrowed = self.context.model_dump(by_alias=True, exclude={"text"})
-        return QuestionBody(question=question, **narrowed).query()
+        return Query(question) if isinstance(self.context, str) else Query(question, filters=self.context.filters())
 
 
 class Transcribe(WithContext):
