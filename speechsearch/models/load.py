@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -56,6 +57,7 @@ class Located:
         needed: the loaded models that the card needs, by name.
         kept: the folder in which what is made of the files may be kept; None where there is none.
         bits: of a language model: 4 to keep its weights in so many, where that is possible.
+        threads: so many may compute at once on the processor, in models that do not ask PyTorch.
     """
 
     card: ModelCard
@@ -64,6 +66,7 @@ class Located:
     needed: Mapping[str, Any]
     kept: Path | None = None
     bits: int = 16
+    threads: int = 1
 
     @property
     def device(self) -> Device:
@@ -95,11 +98,13 @@ class ModelLoader:
         cache_dir: Path | None = None,
         language_model_bits: int = 16,
         clock: Callable[[], float] = time.monotonic,
+        threads: int = 0,
     ) -> None:
         """``folder``, ``may_download``, ``cache_dir``: where files are looked for, as ``FileFinder`` takes them.
 
         ``language_model_bits``: 4 or 16.
         ``device``: auto, cpu, cuda or mps; ``dtype``: auto, float32, bfloat16 or float16. ``clock``: seconds.
+        ``threads``: of the processor that models may take; 0: all.
 
         Raises:
             ConfigurationError: there is no such device or precision.
@@ -110,6 +115,7 @@ class ModelLoader:
         self._wanted = (device, dtype)
         self._cache_dir, self._language_model_bits = cache_dir, language_model_bits
         self._clock = clock
+        self._threads = threads or os.cpu_count() or 1
         self._slots: dict[tuple[Task, str], Slot[Any]] = {}
         self._lock = Lock()
 
@@ -171,7 +177,7 @@ class ModelLoader:
             package_version(card.package, card.pip_line)
         files = {file.name: self._finder.find(card, file) for file in card.files}
         kept = self._cache_dir / card.name if self._cache_dir else None
-        return Located(card, files, lambda: self.device, needed or {}, kept, self._language_model_bits)
+        return Located(card, files, lambda: self.device, needed or {}, kept, self._language_model_bits, self._threads)
 
     def is_within_reach(self, task: Task, name: str) -> bool:
         """Say whether all files of a model are on this machine, or may be fetched; none is read. Raises NotFoundError.

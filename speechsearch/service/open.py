@@ -219,6 +219,7 @@ def new_loader(settings: Settings) -> ModelLoader:
         chosen.dtype,
         kept,
         language_model_bits=settings.language_model.bits,
+        threads=settings.engines.threads,
     )
 
 
