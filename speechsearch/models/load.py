@@ -19,6 +19,7 @@ from threading import Lock
 from typing import Any
 
 from speechsearch.domain.errors import MissingDependencyError
+from speechsearch.domain.importing import IMPORTING
 from speechsearch.domain.packages import package_version
 from speechsearch.models.base import (
     LanguageModel,
@@ -120,7 +121,8 @@ class ModelLoader:
         Raises:
             ConfigurationError: the device that was asked for is not there.
         """
-        return choose_device(*self._wanted)
+        with IMPORTING:
+            return choose_device(*self._wanted)
 
     def speech_encoder(self, name: str) -> SpeechEncoder:
         """Return a speech encoder, not loaded yet. Raises NotFoundError."""
@@ -214,7 +216,8 @@ class ModelLoader:
         located = self.located(card, needed)
         module, _, function = card.factory.partition(":")
         try:
-            factory = getattr(import_module(module), function)
+            with IMPORTING:
+                factory = getattr(import_module(module), function)
         except ImportError as error:
             raise MissingDependencyError(
                 f"The {card.task} '{card.name}' cannot be imported: {error}.",
