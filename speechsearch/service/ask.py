@@ -53,7 +53,10 @@ NO_TEXT = (
     "The passages found have no transcript yet, and no recogniser is set that could make one "
     "(SPEECHSEARCH_ENGINES__RECOGNIZER)."
 )
-BUSY = "The passages found have no transcript yet, and those of others who ask are being written down. Ask again in a moment."
+BUSY = (
+    "The passages found have no transcript yet, and those of others who ask are being written down. "
+    "Ask again in a moment."
+)
 UNSEARCHED = Results("", (), False, 0.0, 0.0)
 
 

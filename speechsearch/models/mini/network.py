@@ -37,6 +37,7 @@ MOST_RECENT = 32
 
 
 def one_core() -> None:
+    """Have this thread compute alone, and after those that somebody waits for."""
     make_way()
     torch.set_num_threads(1)
 
