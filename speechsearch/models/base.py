@@ -135,6 +135,32 @@ class SpeakerEncoder(Protocol):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class AudioTokens:
+    """A sound as codes, (quantizers, frames) int16: the first quantizer's are the coarsest.
+
+    ``codebook_size``: codes are 0 up to it. ``frame_hz``: frames a second; the last may stand for less sound.
+    """
+
+    codes: NDArray[np.int16]
+    codebook_size: int
+    frame_hz: float
+
+
+class AudioTokenizer(Protocol):
+    """Turns sounds into codes of a neural codec."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A short text that changes when the same sound would give other codes."""
+
+    def tokenize(self, sounds: Sequence[Audio]) -> list[AudioTokens]:
+        """Return the codes of each sound, in order; a sound alone gives what it gives beside others.
+
+        Every sound has at least one frame.
+        """
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class ReadPassage:
     """A passage as a reader has read it for a question, piece by piece: ``offsets`` (pieces, 2) int32, in characters.
 

@@ -12,7 +12,7 @@ from speechsearch.domain.errors import CapabilityError, ConfigurationError
 from speechsearch.domain.packages import package_version
 from speechsearch.domain.values import Channel
 
-Task = Literal["speech encoder", "text encoder", "recognizer", "speaker encoder", "reader"]
+Task = Literal["speech encoder", "text encoder", "recognizer", "speaker encoder", "reader", "audio tokenizer"]
 Pooling = Literal["mean", "cls", "last"]
 
 

@@ -7,6 +7,8 @@ from typing import cast
 
 from speechsearch.domain.values import Audio, Channel, FloatMatrix, Query, SpokenWord, Transcript, Vector
 from speechsearch.models.base import (
+    AudioTokenizer,
+    AudioTokens,
     EncodedPassage,
     Reader,
     ReadPassage,
@@ -110,3 +112,16 @@ class LazyReader:
         """Return where in each passage the answer may begin and end, in order."""
         with self._slot.use() as model:
             return model.read(question, passages)
+
+
+class LazyAudioTokenizer:
+    """An audio tokenizer that is loaded when first used."""
+
+    def __init__(self, slot: Slot[AudioTokenizer]) -> None:
+        self._slot = slot
+        self.fingerprint = slot.card.fingerprint
+
+    def tokenize(self, sounds: Sequence[Audio]) -> list[AudioTokens]:
+        """Return the codes of each sound, in order."""
+        with self._slot.use() as model:
+            return model.tokenize(sounds)

@@ -17,12 +17,19 @@ from typing import Any
 
 from speechsearch.domain.errors import MissingDependencyError
 from speechsearch.domain.packages import package_version
-from speechsearch.models.base import Reader, Recognizer, SpeakerEncoder, SpeechEncoder, TextEncoder
+from speechsearch.models.base import AudioTokenizer, Reader, Recognizer, SpeakerEncoder, SpeechEncoder, TextEncoder
 from speechsearch.models.card import ModelCard, Task
 from speechsearch.models.catalog import Catalog
 from speechsearch.models.device import Device, check_device, choose_device
 from speechsearch.models.files import FileFinder
-from speechsearch.models.lazy import LazyReader, LazyRecognizer, LazySpeakerEncoder, LazySpeechEncoder, LazyTextEncoder
+from speechsearch.models.lazy import (
+    LazyAudioTokenizer,
+    LazyReader,
+    LazyRecognizer,
+    LazySpeakerEncoder,
+    LazySpeechEncoder,
+    LazyTextEncoder,
+)
 from speechsearch.models.slot import Slot
 
 
@@ -99,6 +106,10 @@ class ModelLoader:
     def reader(self, name: str) -> Reader:
         """Return a reader, not loaded yet. Raises NotFoundError."""
         return LazyReader(self._slot("reader", name))
+
+    def audio_tokenizer(self, name: str) -> AudioTokenizer:
+        """Return an audio tokenizer, not loaded yet. Raises NotFoundError."""
+        return LazyAudioTokenizer(self._slot("audio tokenizer", name))
 
     def model(self, task: Task, name: str) -> Any:
         """Return a model itself, loaded, for recipes and measurements that need more than its protocol.
