@@ -1,7 +1,8 @@
-"""Measure answers, on questions that were not in training: ``python -m benchmarks.answers DATA FOLDER``.
+"""Measure answers, on questions that were not in training: ``python -m benchmarks.answers DATA SPOKEN FOLDER``.
 
-DATA: the data for training and tests (FairytaleQA's test part, the last tenth of the SQuAD pairs). FOLDER: a data
-folder with the samples in "samples" and their transcripts. Writes the tables of docs/answers.md.
+DATA: the data for training and tests (FairytaleQA's test part, the last tenth of the SQuAD pairs). SPOKEN: what
+``python -m speechsearch.training.spoken_questions DATA SPOKEN --split test`` wrote. FOLDER: a data folder with its
+sound in "spoken" and with the samples in "samples", both with their transcripts. Writes the tables of docs/answers.md.
 
 EM and F1 as SQuAD has them (without articles and punctuation). A sentence "plays the answer" where the stretch that it
 cites covers at least half of the time in which the reference is said; the very words also where the two overlap by
@@ -22,6 +23,8 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from benchmarks.answer_scores import Scores, compared, is_played, is_played_exactly, likeliest, row, times
+from benchmarks.spoken_answers import lines, measure
 from speechsearch.answers.check import support
 from speechsearch.answers.extract import extract, seconds
 from speechsearch.domain.answers import Answer
@@ -31,62 +34,29 @@ from speechsearch.evaluation.machine import describe_machine, peak_memory_bytes
 from speechsearch.models.base import Reader
 from speechsearch.service.open import Service, new_loader
 from speechsearch.service.settings import EngineSettings, Settings
-from speechsearch.text.sentences import sentences
 from speechsearch.training.answer_sets import parts_of
 from speechsearch.training.reader_data import (
     PAIRS_TUNED_SHARE,
     Asked,
     Example,
+    Section,
     answer_spans,
     as_recognised,
     f1,
     fairytale_questions,
     sentence_questions,
-    words_of,
 )
+from speechsearch.training.spoken_questions import read_questions
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "answers.md"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
-ARTICLES = ("a", "an", "the")
-PLAYED = 0.5
-
-
-def compared(text: str) -> list[str]:
-    """Return the words by which EM and F1 compare.
-
-    >>> compared("The 'old' Bridge.")
-    ['old', 'bridge']
-    """
-    return [word for word, _, _ in words_of(text) if word not in ARTICLES]
-
-
-@dataclass
-class Scores:
-    """EM, F1 and whatever else is counted, of one way of answering."""
-
-    exact: list[bool] = field(default_factory=list)
-    f1: list[float] = field(default_factory=list)
-
-    def add(self, found: str, wanted: str) -> None:
-        """Count an answer against its reference."""
-        self.exact.append(compared(found) == compared(wanted))
-        self.f1.append(f1(compared(found), compared(wanted)))
-
-    def row(self, name: str) -> str:
-        """Return a line of the table."""
-        return f"| {name} | {len(self.f1)} | {np.mean(self.exact):.3f} | {np.mean(self.f1):.3f} |"
+KINDS = ("FairytaleQA test, spoken, asked of its story", "SQuAD pairs, held out, spoken, asked of everything")
 
 
 def read_section(reader: Reader, asked: Asked, is_recognised: bool) -> str:
     """Return what the reader finds in a question's own section, read in passages; the likeliest span."""
-    best, found = -np.inf, ""
     parts = [Example(asked.question, part.text) for part in parts_of(asked.section)]
-    texts = [(as_recognised(part) if is_recognised else part).text for part in parts]
-    for text, read in zip(texts, reader.read(asked.question, texts), strict=True):
-        one = extract(asked.question, text, read)
-        if one is not None and one.score > best:
-            best, found = one.score, text[slice(*one.span)]
-    return found
+    return likeliest(reader, asked.question, [(as_recognised(one) if is_recognised else one).text for one in parts])
 
 
 def on_tales(reader: Reader, data: Path, count: int) -> list[str]:
@@ -157,15 +127,8 @@ def on_samples(service: Service, reader: Reader) -> tuple[list[str], list[str]]:
 
 def in_gold(reader: Reader, question: dict[str, Any], texts: Sequence[str]) -> str:
     """Return the likeliest span of the gold transcripts of the right recordings, read in passages."""
-    best, words = -np.inf, ""
-    for text in texts:
-        places = sentences(text)
-        parts = [text[places[at][0] : places[min(at + 4, len(places)) - 1][1]] for at in range(0, len(places), 4)]
-        for part, read in zip(parts, reader.read(question["text"], parts), strict=True):
-            one = extract(question["text"], part, read)
-            if one is not None and one.score > best:
-                best, words = one.score, part[slice(*one.span)]
-    return words
+    sections = [Section("", "", "test", text) for text in texts]
+    return likeliest(reader, question["text"], [part.text for one in sections for part in parts_of(one)])
 
 
 def count(found: Spoken, service: Service, answer: Answer, question: dict[str, Any], names: dict[str, str]) -> None:
@@ -194,20 +157,8 @@ def count(found: Spoken, service: Service, answer: Answer, question: dict[str, A
         found.is_played.append(False)
         found.is_played_exactly.append(False)
     elif gold is not None:
-        played = overlap(gold, (cited.start_s, cited.end_s))
-        words = (cited.words_start_s, cited.words_end_s)
-        together = max(gold[1], words[1]) - min(gold[0], words[0])
-        found.is_played.append(played / max(1e-6, gold[1] - gold[0]) >= PLAYED)
-        found.is_played_exactly.append(overlap(gold, words) / max(1e-6, together) >= PLAYED)
-
-
-def overlap(one: tuple[float, float], other: tuple[float, float]) -> float:
-    """Return how many seconds two stretches have in common.
-
-    >>> overlap((0.0, 3.0), (1.0, 5.0)), overlap((0.0, 1.0), (2.0, 3.0))
-    (2.0, 0.0)
-    """
-    return max(0.0, min(one[1], other[1]) - max(one[0], other[0]))
+        found.is_played.append(is_played(gold, (cited.start_s, cited.end_s)))
+        found.is_played_exactly.append(is_played_exactly(gold, (cited.words_start_s, cited.words_end_s)))
 
 
 def gold_times(service: Service, question: str, wanted: str, passage_id: str) -> tuple[float, float] | None:
@@ -227,12 +178,6 @@ def gold_times(service: Service, question: str, wanted: str, passage_id: str) ->
 def spoken_lines(found: Spoken) -> list[str]:
     """Return the tables of the spoken samples."""
     supported, words = map(sum, zip(*found.supported, strict=True)) if found.supported else (0, 0)
-
-    def row(name: str, values: Sequence[float]) -> str:
-        return f"| {name} | {len(values)} | {np.mean(values):.3f} |" if values else f"| {name} | 0 | - |"
-
-    def times(name: str, values: Sequence[float]) -> str:
-        return f"| {name} | {len(values)} | {np.median(values):.0f} / {np.quantile(values, 0.95):.0f} ms |"
 
     return [
         "| samples, spoken | n | EM | F1 |",
@@ -257,6 +202,7 @@ def spoken_lines(found: Spoken) -> list[str]:
 
 def main(
     data: Path,
+    spoken: Path,
     folder: Path,
     count: int = 300,
     show: Annotated[Path | None, typer.Option(help="Write every answer here.")] = None,
@@ -268,14 +214,17 @@ def main(
     reader = loader.reader(settings.engines.reader)
     tables = [on_tales(reader, data, count)]
     with Service.open(settings, loader=loader) as service:
-        spoken, told = on_samples(service, reader)
+        kinds = measure(service, reader, read_questions(spoken), "spoken")
+        tables += [lines(name, one) for name, one in zip(KINDS, kinds, strict=True)]
+        on_them, told = on_samples(service, reader)
     if show is not None:
         show.write_text("\n".join(told) + "\n", encoding="utf-8")
     head = (
-        f"{date.today()}, `python -m benchmarks.answers DATA FOLDER --count {count}`, {describe_machine()}; reader "
-        f"{reader.fingerprint}; peak memory {peak_memory_bytes() / 1e6:.0f} MB; {time.perf_counter() - started:.0f} s."
+        f"{date.today()}, `python -m benchmarks.answers DATA SPOKEN FOLDER --count {count}`, {describe_machine()}; "
+        f"reader {reader.fingerprint}; peak memory {peak_memory_bytes() / 1e6:.0f} MB; "
+        f"{time.perf_counter() - started:.0f} s."
     )
-    written = "\n\n".join([head, *("\n".join(lines) for lines in [*tables, spoken])])
+    written = "\n\n".join([head, *("\n".join(lines) for lines in [*tables, on_them])])
     before, _, rest = DOCUMENT.read_text(encoding="utf-8").partition(BEGIN)
     DOCUMENT.write_text(f"{before}{BEGIN}\n{written}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
     print(written)

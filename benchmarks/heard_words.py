@@ -27,6 +27,7 @@ from speechsearch.retrieval.spotting import losses_of
 from speechsearch.service.open import new_loader
 from speechsearch.service.settings import Settings
 from speechsearch.text.common import ranks
+from speechsearch.text.keywords import joined
 from speechsearch.text.spoken import spoken_words
 from speechsearch.text.words import STOP_WORDS
 
@@ -78,7 +79,7 @@ def cases_of(folder: Path, encoder: SpeechEncoder, rng: random.Random) -> list[C
     texts = [spoken_words(row["text"]) for row in rows]
     chosen = [(place, *one) for place, text in enumerate(texts) if len(text) > 5 for one in drawn(text, rng)]
     units = [as_one(" ".join(words), encoder.pronounce) for _, words, _ in chosen]
-    losses = losses_of(units, [track for track in tracks if track is not None])
+    losses = losses_of(units, joined([track for track in tracks if track is not None]))
     return [
         Case(words, min(map(len, unit.pronunciations)), float(losses[row, column]), has(texts[row], words), is_near)
         for column, ((place, words, is_near), unit) in enumerate(zip(chosen, units, strict=True))

@@ -26,7 +26,9 @@ from speechsearch.domain.values import Channel, Passage, PhonemeTrack, Recording
 from speechsearch.index import EdgeIndex, Point
 from speechsearch.retrieval.fused import draw_sample
 from speechsearch.retrieval.spotting import CANDIDATES, KeptTracks, losses_of
+from speechsearch.service.search import DRAWN_FROM
 from speechsearch.store import Store, StoredPassage
+from speechsearch.text.keywords import joined
 
 Made = TypeVar("Made")
 SPEC = Channel("phonetic", "sparse", has_idf=True)
@@ -66,16 +68,17 @@ def main(passages: int = 100_000, questions: int = 100, seed: int = 1) -> None:
         with closing(store), closing(EdgeIndex((SPEC,), Path(folder) / "index")) as index:
             fill(store, index, random, passages)
             words = partial(drawn_words, random)
-            losses_of(words(), [track(random)])  # compiled when first used
+            losses_of(words(), joined([track(random)]))  # compiled when first used
             spent: dict[str, list[float]] = {}
-            background = list(store.passages.tracks(draw_sample(store.passages.ids())).values())  # kept by a program
+            sample = draw_sample(store.passages.first_ids(DRAWN_FROM))
+            background = joined(list(store.passages.tracks(sample).values()))  # kept by a program
             for _ in range(questions):
                 kept = KeptTracks(store.passages.tracks)
                 found = timed(spent, "3-grams", partial(index.search, SPEC.name, sparse(random, 20), CANDIDATES))
                 tracks = timed(spent, "read the tracks", partial(kept, [one.passage_id for one in found]))
                 asked = words()
                 timed(spent, "how rare the words are", partial(losses_of, asked, background))
-                timed(spent, "keyword score", partial(losses_of, asked, list(tracks.values())))
+                timed(spent, "keyword score", partial(losses_of, asked, joined(list(tracks.values()))))
             size = (Path(folder) / "speechsearch.db").stat().st_size / passages / LENGTH_S
     print(
         f"{passages} passages of {LENGTH_S:.0f} s, n = {questions} questions of {WORDS} words, {CANDIDATES} candidates"

@@ -1,4 +1,4 @@
-"""Make the pictures of docs/images from a running program: one of each tab, who speaks, and the search on a phone.
+"""Make the pictures of docs/images from a running program: each tab, an answer, who speaks, the search on a phone.
 
 For the pictures of who speaks, a conversation of two samples is added to the program where it has none.
 
@@ -29,6 +29,7 @@ FLAGS = [
 ]
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 QUESTION = "What did Wojciechowski say about the ferry and the bridge?"
+ASKED = "Why is octopus blood blue?"
 FOUND = "#left .ss-hit"
 CONVERSATION, LONGEST_WAIT_S = "conversation", 600.0
 
@@ -37,6 +38,13 @@ def search(page: Page) -> None:
     """Wait for the answers that the address asks for."""
     page.wait_for_selector(FOUND)
     page.wait_for_timeout(1200)
+
+
+def ask(page: Page) -> None:
+    """Ask for an answer, and play what it cites."""
+    page.goto(f"{origin(page)}/?ask={ASKED}")
+    page.locator(".ss-answer .ss-chip").first.click()
+    page.wait_for_timeout(2500)
 
 
 def recording(page: Page) -> None:
@@ -112,6 +120,7 @@ def compare(page: Page) -> None:
 SHOTS: dict[str, tuple[Callable[[Page], None], int, int]] = {
     "search": (search, 1280, 1100),
     "phone": (search, 390, 844),
+    "ask": (ask, 1280, 900),
     "recording": (recording, 1280, 900),
     "voices": (voices, 1280, 1100),
     "speakers": (speakers, 1280, 900),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bz2
 import copy
+import errno
 import lzma
 import re
 import stat
@@ -106,7 +107,7 @@ def errors_of(name: str) -> Iterator[None]:
     except SpeechSearchError:
         raise
     except OSError as error:
-        if error.errno is not None:
+        if error.errno not in (None, errno.EINVAL):  # an archive may say that something lies before its beginning
             raise
         raise ArchiveError(f"'{name}' is damaged: {error}") from error
     except (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import logging
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
@@ -156,10 +157,12 @@ def recording_id_of(source: Source, collection: str) -> str:
 
 
 def explain(error: Exception, what: str) -> str:
-    """Return the text for the user; an error that is not ours is logged with its traceback."""
+    """Return the text for the user; an error that is not ours is logged with its traceback, and without a name."""
     if isinstance(error, SpeechSearchError):
         return str(error)
-    log.error("%s", what, exc_info=error)
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"{what}: the disk is full. Make room and add it again."
+    log.error("A source could not be taken in.", exc_info=error)
     # That of the disk would name where things lie.
     reason = error.strerror if isinstance(error, OSError) and error.strerror else clean(error, LONGEST_NAME)
     return f"{what}: {type(error).__name__}: {reason} (the log has more)."

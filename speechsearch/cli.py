@@ -8,10 +8,7 @@ Exit codes: 0 done; 1 done, but some files failed, or ``check``, ``doctor`` or `
 from __future__ import annotations
 
 import json
-import re
 import sys
-import tempfile
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,13 +19,28 @@ from speechsearch import (
     cli_diarize,
     cli_edit,
     cli_exchange,
+    cli_ingest,
     cli_models,
     cli_names,
     cli_quantize,
     cli_speakers,
     cli_speech,
 )
-from speechsearch.cli_shared import Json, clear_progress, opened, put, show_progress
+from speechsearch.cli_shared import (
+    From,
+    InCollection,
+    InLanguages,
+    Json,
+    OfSpeakers,
+    Spoken,
+    To,
+    clear_progress,
+    filters_of,
+    opened,
+    put,
+    query_of,
+    show_progress,
+)
 from speechsearch.domain.errors import (
     DataFolderInUseError,
     IndexUnavailableError,
@@ -41,9 +53,8 @@ from speechsearch.domain.question_syntax import SYNTAX
 from speechsearch.domain.times import clock
 
 if TYPE_CHECKING:
-    from ingest.pipeline import FileResult
     from speechsearch.domain.progress import ProgressCallback
-    from speechsearch.domain.values import Filters, Query, Results
+    from speechsearch.domain.values import Results
     from speechsearch.library.second_pass import Unmade
     from speechsearch.service.open import Service
 
@@ -56,13 +67,6 @@ app = typer.Typer(
 SHORTEST_PASSWORD = 8
 Question = Annotated[str, typer.Argument(help=f"What to look for; not needed with --audio. {SYNTAX}")]
 TopK = Annotated[int, typer.Option("--top-k", "-k", min=1, max=200, help="How many answers.")]
-InCollection = Annotated[str, typer.Option("--collection", "-c", help="Search only this collection.")]
-OfSpeakers = Annotated[list[str], typer.Option("--speaker", help="Only this speaker; can be given several times.")]
-InLanguages = Annotated[list[str], typer.Option("--language", help="Only this language; can be given several times.")]
-From = Annotated[str, typer.Option("--from", help="Only recordings from this date on: 2019, 2019-03 or 2019-03-04.")]
-To = Annotated[str, typer.Option("--to", help="Only recordings up to this date, all of it included.")]
-DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?", re.ASCII)
-Spoken = Annotated[Path | None, typer.Option("--audio", help="A spoken question instead of a typed one.")]
 
 
 def exit_code(error: SpeechSearchError) -> int:
@@ -82,27 +86,11 @@ def put_results(as_json: bool, *results: Results, document: Any = None) -> None:
         print("\n\n".join("\n".join(lines(one)) for one in results))
 
 
-def query_of(service: Service, text: str, spoken: Path | None, top_k: int, filters: Filters) -> Query:
-    """Return the query of a command's arguments."""
-    from speechsearch.domain.values import Query
-
-    return Query(text, service.search.query_audio(spoken) if spoken else None, top_k, filters)
-
-
-def filters_of(collection: str, speaker: list[str], language: list[str], date_from: str, date_to: str) -> Filters:
-    """Return what a command's options narrow its search to."""
-    from speechsearch.domain.values import Filters
-
-    for date in (date_from, date_to):
-        if date and not DATE.fullmatch(date):
-            raise InputError(f"{date!r:.60} is not a date.", "Write it as 2019, 2019-03 or 2019-03-04.")
-    return Filters((collection,) if collection else (), (), tuple(speaker), tuple(language), date_from, date_to)
-
-
 cli_ask.add_commands(app)
 cli_diarize.add_commands(app)
 cli_edit.add_commands(app)
 cli_exchange.add_commands(app)
+cli_ingest.add_commands(app)
 cli_models.add_commands(app)
 cli_names.add_commands(app)
 cli_quantize.add_commands(app)
@@ -126,7 +114,7 @@ def search(
     """Find passages that answer a QUESTION."""
     filters = filters_of(collection, speaker, language, date_from, date_to)
     with opened() as service:
-        results = service.search.find(query_of(service, question, audio, top_k, filters), engine)
+        results = service.search.find(query_of(service, question, audio, filters, top_k), engine)
     put_results(as_json, results)
 
 
@@ -147,68 +135,8 @@ def compare(
     """Put a QUESTION to two engines."""
     filters = filters_of(collection, speaker, language, date_from, date_to)
     with opened() as service:
-        comparison = service.search.compare(query_of(service, question, audio, top_k, filters), left, right or None)
+        comparison = service.search.compare(query_of(service, question, audio, filters, top_k), left, right or None)
     put_results(as_json, comparison.left, comparison.right, document=comparison)
-
-
-@app.command()
-def ingest(
-    paths: Annotated[list[Path] | None, typer.Argument(help="Files, folders, zip and tar archives.")] = None,
-    collection: Annotated[str, typer.Option("--collection", "-c")] = "recordings",
-    dataset: Annotated[str, typer.Option(help="A hub dataset's name or a local one's folder.")] = "",
-    feed: Annotated[str, typer.Option(help="The address of a podcast's RSS feed.")] = "",
-    split: str = "train",
-    audio_column: str = "",
-    limit: Annotated[int, typer.Option(min=0)] = 0,
-    wait: Annotated[bool, typer.Option(help="Also make the transcripts, and wait for them.")] = False,
-    no_transcripts: Annotated[bool, typer.Option("--no-transcripts", help="Never make transcripts of these.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Make recordings searchable: files, folders, zip and tar archives, a --dataset or a podcast's --feed.
-
-    They are searchable by their sound as soon as each is done. Transcripts, which the baseline searches, are made
-    afterwards by the running page, or now with --wait.
-    """
-    from ingest.discover import discover
-    from ingest.feeds import new_episodes
-    from ingest.hub import dataset_sources
-    from ingest.pipeline import run
-
-    if [bool(paths), bool(dataset), bool(feed)].count(True) != 1:
-        hint = "For example: python -m speechsearch ingest talks/"
-        raise InputError("Name files and folders, or a dataset, or a feed.", hint)
-    with opened() as service, tempfile.TemporaryDirectory() as workspace:
-        work, limits = Path(workspace), service.limits
-        if dataset:
-            column, most = audio_column or None, limit or None
-            found = dataset_sources(
-                dataset, split=split, audio_column=column, limit=most, workspace=work, limits=limits
-            )
-        elif feed:
-            found = new_episodes(service, feed, collection, work, limit or None)
-        else:
-            found = discover(paths or [], limits, work)
-        results: list[FileResult | Unmade] = []
-        progress = None if as_json else show_progress
-        for result in run(
-            service.manage, found, collection=collection, progress=progress, wants_transcripts=not no_transcripts
-        ):
-            results.append(result)
-            if not as_json:
-                about = f"{result.passages} passages  " if result.passages else ""
-                print(f"\r\033[K{result.state:>10}  {result.name}  {about}{result.message}".rstrip())
-        if not as_json and results:
-            print(f"{', '.join(f'{number} {state}' for state, number in Counter(r.state for r in results).items())}.")
-        if wait:
-            results += catch_up(service, progress)
-        elif not as_json and (missing := service.manage.missing()):
-            passages = sum(one.passages for one in missing if one.maker == missing[0].maker)
-            print(
-                f"{passages} passages wait for the second pass (transcripts, who speaks): the page does it, or --wait."
-            )
-    if as_json:
-        put(results)
-    raise typer.Exit(1 if any(result.state == "failed" for result in results) else 0)
 
 
 def catch_up(service: Service, progress: ProgressCallback | None) -> list[Unmade]:

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from speechsearch.cli_shared import Json, opened, put
+from speechsearch.cli_shared import (
+    From,
+    InCollection,
+    InLanguages,
+    Json,
+    OfSpeakers,
+    Spoken,
+    To,
+    filters_of,
+    opened,
+    put,
+    query_of,
+)
 from speechsearch.domain.times import clock
 
 if TYPE_CHECKING:
@@ -23,20 +34,21 @@ def add_commands(app: typer.Typer) -> None:
 def ask(
     question: Annotated[str, typer.Argument(help="What you want to know; not needed with --audio.")] = "",
     engine: Annotated[str, typer.Option(help="What finds the evidence; without it, the page's first choice.")] = "",
-    collection: Annotated[str, typer.Option("--collection", "-c", help="Ask only this collection.")] = "",
-    audio: Annotated[Path | None, typer.Option("--audio", help="A spoken question instead of a typed one.")] = None,
+    collection: InCollection = "",
+    speaker: OfSpeakers = [],  # noqa: B006 (typer copies defaults)
+    language: InLanguages = [],  # noqa: B006
+    date_from: From = "",
+    date_to: To = "",
+    audio: Spoken = None,
     as_json: Json = False,
 ) -> None:
     """Answer a QUESTION in sentences that recordings say, each with the second at which it is said (experimental).
 
     The reader behind it is under-trained: of the questions that recordings answer, it refuses more than a third.
     """
-    from speechsearch.domain.values import Filters, Query
-
+    filters = filters_of(collection, speaker, language, date_from, date_to)
     with opened() as service:
-        spoken = service.search.query_audio(audio) if audio else None
-        filters = Filters((collection,) if collection else ())
-        found = service.ask.whole(Query(question, spoken, filters=filters), engine=engine)
+        found = service.ask.whole(query_of(service, question, audio, filters), engine=engine)
     if as_json:
         put(found)
     else:
@@ -53,6 +65,8 @@ def lines(answer: Answer) -> Iterator[str]:
             yield f"      {hit.recording.title}  {clock(hit.passage.span.start_s)}-{clock(hit.passage.span.end_s)}"
     yield ""
     yield from (cited(one) for sentence in answer.sentences for one in sentence.citations)
+    if answer.sent_to:
+        yield f"      The question and the quotes were sent to {answer.sent_to}."
     if answer.note:
         yield f"      {answer.note}"
     written = f", {answer.transcribed} written down now" if answer.transcribed else ""

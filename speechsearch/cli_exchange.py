@@ -71,8 +71,8 @@ def _take_in(watched: Watch, ready: Ready, collection: str, *, wants_transcripts
     """Take in what is ready and make what it lacks; print what became of each file."""
     from ingest.pipeline import run
 
-    with opened() as service, tempfile.TemporaryDirectory() as workspace:
-        found = watched.selection(ready, service.limits, Path(workspace))
+    with opened() as service, service.workspace() as workspace:
+        found = watched.selection(ready, service.limits, workspace)
         for result in run(service.manage, found, collection=collection, wants_transcripts=wants_transcripts):
             line = f"{result.state:>10}  {result.name}  {result.passages} passages  {result.message}"
             print(line.rstrip(), flush=True)

@@ -15,6 +15,7 @@ import pytest
 from filelock import FileLock
 
 from speechsearch.domain.assets import SAMPLES
+from tests.tiny.postgresql import Databases, copy_tables, postgresql
 
 os.environ.setdefault("SPEECHSEARCH_ENGINES__RECOGNIZER", "mini")
 """Before settings are read, here and in the processes that tests start: Whisper takes ten times as long."""
@@ -24,6 +25,7 @@ os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // WOR
 CHOSEN = ("s004", "s015", "s027", "s031", "s051", "s060", "s066")
 HOSTILE = "<script>alert(1)</script> \"quoted\" 'single' ${document.title} {{value}} \u202eדוגמה"
 HOSTILE_FILE = "s066"
+DATABASE = "speechsearch.db"
 
 
 def copy_data(source: Path, target: Path) -> Path:
@@ -136,13 +138,52 @@ def make_library(folder: Path, loader, chosen_files: Path, workspace: Path) -> N
     unfinished.rename(folder)
 
 
+@pytest.fixture(scope="session")
+def databases() -> Iterator[Databases]:
+    """The databases of a PostgreSQL server that runs for the session."""
+    with postgresql() as found:
+        if found is None:
+            pytest.skip("PostgreSQL is not installed, and SPEECHSEARCH_TEST_DATABASE_URL names no server")
+        yield found
+
+
+@pytest.fixture(scope="session")
+def server_library(databases: Databases, library_folder: Path) -> Iterator[str]:
+    """A database of the PostgreSQL server with what the data folder's holds."""
+    from speechsearch.store import Store
+
+    with databases.one() as url:
+        Store(url).close()
+        copy_tables(f"sqlite:///{library_folder / DATABASE}", url)
+        yield url
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what is marked so on both databases."""
+    if "settings" in metafunc.fixturenames and metafunc.definition.get_closest_marker("both_databases"):
+        metafunc.parametrize("database", ["sqlite", "postgresql"], indirect=True)
+
+
 @pytest.fixture
-def settings(library_folder: Path, tmp_path: Path):
+def database(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a database of the test's own on the PostgreSQL server; empty for SQLite in the data folder."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        yield ""
+        return
+    databases, library = map(request.getfixturevalue, ("databases", "server_library"))
+    with databases.one(library) as url:
+        yield url
+
+
+@pytest.fixture
+def settings(library_folder: Path, tmp_path: Path, database: str):
     """Settings of a data folder of the test's own, with the seven samples."""
     from speechsearch.service.settings import Settings
 
     copy_data(library_folder, tmp_path / "data")
-    return Settings(data_dir=tmp_path / "data")
+    if database:
+        (tmp_path / "data" / DATABASE).unlink()
+    return Settings(data_dir=tmp_path / "data", store={"url": database})
 
 
 @pytest.fixture

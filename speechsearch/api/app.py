@@ -5,23 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from starlette.routing import Route
 
 from speechsearch.api.accounts import Accounts
 from speechsearch.api.ask_routes import ask_routes
-from speechsearch.api.bodies import ErrorBody, HealthBody, IndexingBody
+from speechsearch.api.bodies import ErrorBody
 from speechsearch.api.clip_routes import clip_routes
 from speechsearch.api.collection_routes import collection_routes, reindex_routes
+from speechsearch.api.connections import Patience, SlowBodyMiddleware
 from speechsearch.api.doors import doors
 from speechsearch.api.error_responses import add_error_handlers
 from speechsearch.api.export_routes import export_routes
 from speechsearch.api.failures import Failures
 from speechsearch.api.feedback_routes import feedback_routes
-from speechsearch.api.identity import Access, IdentityMiddleware, visitor_of
+from speechsearch.api.health_routes import health_routes
+from speechsearch.api.identity import Access, IdentityMiddleware
 from speechsearch.api.job_routes import job_routes
 from speechsearch.api.login import login_routes
+from speechsearch.api.metrics import metrics_routes
 from speechsearch.api.name_routes import name_routes
+from speechsearch.api.observed import FaultMiddleware, ObservedMiddleware
 from speechsearch.api.openai_errors import add_openai_errors
 from speechsearch.api.openai_routes import openai_routes
 from speechsearch.api.page_policy import PagePolicyMiddleware
@@ -30,9 +34,9 @@ from speechsearch.api.reference import add_reference
 from speechsearch.api.search_routes import search_routes
 from speechsearch.api.security import Hosts, SecurityMiddleware
 from speechsearch.api.speaker_routes import speaker_routes
-from speechsearch.api.throttle import ThrottleMiddleware
+from speechsearch.api.throttle import Throttle, ThrottleMiddleware
 from speechsearch.api.tools import ToolEndpoint
-from speechsearch.jobs.queue import only_writes_transcripts
+from speechsearch.api.understand_routes import understand_routes
 
 if TYPE_CHECKING:
     from speechsearch.jobs.queue import JobQueue
@@ -42,7 +46,7 @@ API_VERSION = "1.0"
 FAILURES_A_MINUTE = 10
 
 _FAILURES: dict[int | str, dict[str, object]] = {
-    status: {"model": ErrorBody} for status in (401, 403, 404, 413, 422, 429, 501, 503)
+    status: {"model": ErrorBody} for status in (401, 403, 404, 408, 409, 413, 422, 429, 500, 501, 503)
 }
 
 
@@ -52,6 +56,7 @@ def create_app(
     jobs: JobQueue | None = None,
     frame_ancestors: Sequence[str] = ("'self'",),
     allowed_hosts: Hosts | None = None,
+    patience: Patience = Patience(),
 ) -> FastAPI:
     """Return the application with all REST routes.
 
@@ -60,8 +65,10 @@ def create_app(
         jobs: takes recordings in; without it there are no routes that add any.
         frame_ancestors: who may show the page in a frame, as words of a Content-Security-Policy.
         allowed_hosts: what the server may be addressed as; anything when None.
+        patience: how long slow clients are waited for.
     """
     settings, tools = service.settings, ToolEndpoint(service, jobs)
+    throttle = Throttle(settings.limits.searches_a_minute)
     access = access_of(service, is_framed=len(frame_ancestors) > 1)
     app = FastAPI(
         title="speechsearch",
@@ -75,21 +82,26 @@ def create_app(
         lifespan=lambda _: tools.running(),
     )
     app.add_middleware(PagePolicyMiddleware, frame_ancestors=frame_ancestors)
-    app.add_middleware(ThrottleMiddleware, a_minute=settings.limits.searches_a_minute)
+    app.add_middleware(ThrottleMiddleware, throttle=throttle)
     app.add_middleware(IdentityMiddleware, access=access)
+    app.add_middleware(FaultMiddleware, counters=service.counters)
     app.add_middleware(
         SecurityMiddleware,
         frame_ancestors=frame_ancestors,
         allowed_hosts=allowed_hosts,
         open_doors=doors(settings.limits.archive_bytes),
     )
+    app.add_middleware(SlowBodyMiddleware, patience=patience)
     add_openai_errors(app)
-    add_error_handlers(app)
+    lines = settings.log
+    app.add_middleware(ObservedMiddleware, counters=service.counters, has_lines=lines.requests, has_texts=lines.texts)
+    add_error_handlers(app, service.counters)
     add_reference(app, access.root_path)
     app.router.routes.append(Route("/mcp", tools))
     app.include_router(login_routes(access, " ".join(frame_ancestors)))
     app.include_router(search_routes(service))
     app.include_router(ask_routes(service))
+    app.include_router(understand_routes(service, throttle))
     app.include_router(export_routes(service))
     app.include_router(feedback_routes(service))
     app.include_router(clip_routes(service))
@@ -101,19 +113,8 @@ def create_app(
         app.include_router(openai_routes(service, jobs))
     app.include_router(recording_routes(service))
     app.include_router(speaker_routes(service))
-
-    @app.get("/health")
-    def health(request: Request) -> HealthBody:
-        """Return that the program answers and what it holds for this visitor."""
-        collections, current = service.browse.collections(visitor_of(request)), jobs.current() if jobs else None
-        if current is not None and only_writes_transcripts(*current):
-            current = None
-        return HealthBody(
-            recordings=sum(collection.recordings for collection in collections),
-            passages=sum(collection.passages for collection in collections),
-            indexing=IndexingBody.of(current[1]) if current else None,
-        )
-
+    app.include_router(health_routes(service, jobs))
+    app.include_router(metrics_routes(service))
     return app
 
 

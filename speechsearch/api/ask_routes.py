@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
+from fastapi import Query as Parameter
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from speechsearch.api.answer_bodies import AnswerBody, EvidenceBody, SentenceBody
+from speechsearch.api.answer_bodies import AnswerBody, EvidenceBody, QuotesBody, SentenceBody
 from speechsearch.api.bodies import ErrorBody
 from speechsearch.api.identity import visitor_of
-from speechsearch.domain.answers import AnswerEvent, Evidence, Sentence
+from speechsearch.api.search_routes import SPOKEN_QUESTION, Narrowed, spoken
+from speechsearch.domain.answers import AnswerEvent, Earlier, Evidence, Quotes, Sentence
 from speechsearch.domain.errors import SpeechSearchError
 from speechsearch.domain.values import Filters, Query
 
@@ -27,11 +31,11 @@ AT_ONCE = 4
 """So many questions are answered at once; others wait without a thread, which all other routes need."""
 Several = Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=50)]
 Day = Annotated[str, Field(pattern=r"^(\d{4}(-\d{2}(-\d{2})?)?)?$")]
-STREAM = {
+STREAM: dict[str, Any] = {
     "responses": {
         "200": {
-            "description": "The answer; with `Accept: text/event-stream` the events `evidence`, `sentence` (several), "
-            "`done` or `error`, each with a JSON body.",
+            "description": "The answer; with `Accept: text/event-stream` the events `evidence`, `quotes` (only where a "
+            "language model puts them into words), `sentence` (several), `done` or `error`, each with a JSON body.",
             "content": {EVENTS: {"schema": {"type": "string"}}},
         }
     }
@@ -39,7 +43,10 @@ STREAM = {
 
 
 class QuestionBody(BaseModel):
-    """A question, and what it is narrowed to, as in a search; ``engine``: what finds the evidence."""
+    """A question, and what it is narrowed to, as in a search; ``engine``: what finds the evidence.
+
+    ``thread``: earlier questions, the first one first, by which a question that follows them is understood.
+    """
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
@@ -51,6 +58,11 @@ class QuestionBody(BaseModel):
     languages: Several = []
     date_from: Day = Field("", alias="from")
     date_to: Day = Field("", alias="to")
+    thread: Annotated[list[Annotated[str, Field(max_length=1000)]], Field(max_length=20)] = []
+
+    def earlier(self) -> list[Earlier]:
+        """Return what was asked before."""
+        return [Earlier(one) for one in self.thread]
 
     def query(self) -> Query:
         """Return the query."""
@@ -65,18 +77,65 @@ class QuestionBody(BaseModel):
         return Query(self.question, filters=filters)
 
 
+SPOKEN = SPOKEN_QUESTION["requestBody"]
+QUESTION: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "description": "The question as JSON; or spoken, and narrowed by the parameters of the address. "
+        + SPOKEN["description"],
+        "content": {"application/json": {"schema": QuestionBody.model_json_schema()}, **SPOKEN["content"]},
+    }
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Put:
+    """A question that was put: its JSON, or the sound of it and what it is narrowed to."""
+
+    body: QuestionBody | None
+    sound: bytes
+    filters: Filters
+    engine: str
+
+
+async def put(
+    request: Request,
+    filters: Narrowed,
+    engine: Annotated[str, Parameter(max_length=80, description="of a spoken question: what finds the evidence")] = "",
+) -> Put:
+    """Return the question of a request.
+
+    Raises:
+        RequestValidationError, InputError: it is none.
+    """
+    kind = request.headers.get("content-type", "application/json")
+    if "json" not in kind.lower():
+        return Put(None, await spoken(request), filters, engine)
+    try:
+        return Put(QuestionBody.model_validate_json(await request.body()), b"", filters, engine)
+    except ValidationError as error:
+        raise RequestValidationError(error.errors(include_url=False, include_context=False)) from error
+
+
 def ask_routes(service: Service) -> APIRouter:
     """Return the route below ``/api/v1`` that answers questions."""
     router = APIRouter(prefix="/api/v1", tags=["answers"])
     threads = CapacityLimiter(AT_ONCE)
 
-    @router.post("/ask", response_model=AnswerBody, openapi_extra=STREAM)
-    async def ask(request: Request, body: QuestionBody) -> AnswerBody | StreamingResponse:
+    def asked_of(put: Put) -> tuple[Query, str, list[Earlier]]:
+        if put.body is not None:
+            return put.body.query(), put.body.engine, put.body.earlier()
+        return Query(audio=service.search.query_audio(put.sound), filters=put.filters), put.engine, []
+
+    @router.post("/ask", response_model=AnswerBody, openapi_extra={**QUESTION, **STREAM})
+    async def ask(request: Request, given: Annotated[Put, Depends(put)]) -> AnswerBody | StreamingResponse:
         """Answer a question from the recordings, every sentence with what it cites, or say that nothing was found.
 
+        The question is typed, in JSON, or spoken, in any format that recordings may have.
         Experimental: of the questions that recordings answer, more than a third are refused; search finds more.
         """
-        asked = (body.query(), visitor_of(request), body.engine)
+        query, engine, thread = await run_sync(asked_of, given, limiter=threads)
+        asked = (query, visitor_of(request), engine, thread)
         if EVENTS not in request.headers.get("accept", ""):
             return AnswerBody.of(await run_sync(service.ask.whole, *asked, limiter=threads))
         events = service.ask.answer(*asked)
@@ -101,6 +160,8 @@ def streamed(events: Iterator[AnswerEvent]) -> Iterator[str]:
         for event in events:
             if isinstance(event, Evidence):
                 yield written("evidence", EvidenceBody.of(event))
+            elif isinstance(event, Quotes):
+                yield written("quotes", QuotesBody.of(event))
             elif isinstance(event, Sentence):
                 yield written("sentence", SentenceBody.of(event))
             else:

@@ -328,9 +328,12 @@ class IndexingBody(BaseModel):
 
 
 class HealthBody(BaseModel):
-    """That the program answers, what it holds, and what it is indexing; writing transcripts is not said here."""
+    """That the program answers; to those who may search also what it holds, and what it is indexing.
+
+    Writing transcripts is not said here.
+    """
 
     status: str = "ok"
-    recordings: int
-    passages: int
+    recordings: int | None = None
+    passages: int | None = None
     indexing: IndexingBody | None = None

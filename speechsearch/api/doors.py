@@ -38,9 +38,11 @@ OWN = (
     _door(("GET", "POST", "DELETE"), r"/mcp"),
     _door(("GET", "POST"), r"/login"),
     _door(("POST",), r"/logout"),
-    _door(READ, r"/health"),
+    _door(READ, r"/health(/live|/ready)?"),
+    _door(("GET",), r"/metrics"),
     _door(("GET",), r"/v1/models(/[^/]+)?"),
     _door((WEBSOCKET,), r"/api/v1/jobs/[^/]+/events"),
+    _door((WEBSOCKET,), r"/ws/understand"),
     # In place of Gradio's routes of these names, see question_files.py.
     _door(("POST",), r"/gradio_api/upload", LONGEST_QUESTION_BYTES + FORM_BYTES),
     _door(("GET",), r"/gradio_api/upload_progress"),
@@ -60,7 +62,8 @@ GRADIO = (
 def doors(upload_bytes: int) -> tuple[Door, ...]:
     """Return all doors; ``upload_bytes``: how long the files of one request may be together that brings recordings."""
     sound = r"/api/v1/recordings|/v1/audio/(transcriptions|translations)"
-    return (_door(("POST",), sound, max(upload_bytes, LONGEST_BODY_BYTES) + FORM_BYTES), *OWN, *GRADIO)
+    sent = _door(("POST",), r"/api/v1/understand/sounds", LONGEST_QUESTION_BYTES + FORM_BYTES)
+    return (sent, _door(("POST",), sound, max(upload_bytes, LONGEST_BODY_BYTES) + FORM_BYTES), *OWN, *GRADIO)
 
 
 def door_of(method: str, path: str, among: Iterable[Door]) -> Door | None:

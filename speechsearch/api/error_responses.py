@@ -7,6 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from speechsearch.api.bodies import ErrorBody
+from speechsearch.domain.counters import ERRORS, Counters
 from speechsearch.domain.errors import (
     CapabilityError,
     DataFolderInUseError,
@@ -53,11 +54,6 @@ def _answer(status: int, body: ErrorBody) -> JSONResponse:
     return JSONResponse(body.model_dump(), status_code=status)
 
 
-async def _on_our_error(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, SpeechSearchError)
-    return _answer(status_of(error), ErrorBody(code=error.code, message=error.message, hint=error.hint))
-
-
 async def _on_invalid_request(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
@@ -65,7 +61,13 @@ async def _on_invalid_request(request: Request, error: Exception) -> JSONRespons
     return _answer(422, ErrorBody(code="input", message=f"{name}: {first['msg']}.", hint="See /api/openapi.json."))
 
 
-def add_error_handlers(app: FastAPI) -> None:
+def add_error_handlers(app: FastAPI, counters: Counters) -> None:
     """Make every error of ours, and every request that does not fit its route, a JSON body of the same form."""
-    app.add_exception_handler(SpeechSearchError, _on_our_error)
+
+    async def on_our_error(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, SpeechSearchError)
+        counters.add(ERRORS, code=error.code)
+        return _answer(status_of(error), ErrorBody(code=error.code, message=error.message, hint=error.hint))
+
+    app.add_exception_handler(SpeechSearchError, on_our_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)

@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from speechsearch.api.accounts import Accounts
 from speechsearch.api.failures import Failures
+from speechsearch.api.security import host_name
 from speechsearch.domain.visitors import Visitor
 
 log = logging.getLogger(__name__)
@@ -78,6 +79,23 @@ def address_of(scope: Scope) -> str:
     if address.ipv4_mapped is not None:
         return str(address.ipv4_mapped)
     return str(ipaddress.IPv6Network((int(address), 64), strict=False))
+
+
+def is_at_machine(scope: Scope) -> bool:
+    """Say whether a request comes from this machine itself, and is not passed on by a proxy on it.
+
+    >>> here = {"client": ("127.0.0.1", 5000), "headers": [(b"host", b"localhost:7860")]}
+    >>> passed_on = {**here, "headers": [*here["headers"], (b"x-forwarded-for", b"127.0.0.1")]}
+    >>> is_at_machine(here), is_at_machine(passed_on), is_at_machine({**here, "client": ("10.0.0.7", 5000)})
+    (True, False, False)
+    """
+    headers = Headers(scope=scope)
+    try:
+        is_loopback = ipaddress.ip_address(scope["client"][0] if scope.get("client") else "").is_loopback
+    except ValueError:
+        return False
+    is_direct = not any(name in headers for name in ("x-forwarded-for", "forwarded", "via", "x-real-ip"))
+    return is_loopback and is_direct and host_name(headers.get("host", "")) in ("localhost", "127.0.0.1", "[::1]")
 
 
 def counted_as(scope: Scope) -> str:
@@ -177,7 +195,10 @@ async def _refuse(response: Response, scope: Scope, receive: Receive, send: Send
 
 
 def _is_open(scope: Scope) -> bool:
-    return scope["type"] == "http" and scope["path"].rstrip("/") in ("/login", "/logout")
+    if scope["type"] != "http":
+        return False
+    is_watched = scope["path"] == "/metrics" and is_at_machine(scope)
+    return is_watched or scope["path"].rstrip("/") in ("/login", "/logout", "/health/live", "/health/ready")
 
 
 def _unauthorized(message: str, is_program: bool) -> Response:

@@ -26,17 +26,20 @@ class RateLimit:
         self._left: dict[str, tuple[float, float]] = {}  # key: permits and when they were counted
         self._lock = threading.Lock()
 
-    def wait_s(self, key: str) -> float:
-        """Take a permit and return 0; when there is none, take nothing and return how long to wait, in seconds."""
+    def wait_s(self, key: str, weight: float = 1.0) -> float:
+        """Take a permit and return 0; when there is none, take nothing and return how long to wait, in seconds.
+
+        ``weight``: so many permits, or all that there may be.
+        """
         with self._lock:
-            now_s = self._clock()
+            now_s, weight = self._clock(), min(weight, self._capacity)
             permits = self._permits(key, now_s)
-            if permits >= 1.0 - 1e-9:
-                self._left[key] = (permits - 1.0, now_s)
+            if permits >= weight - 1e-9:
+                self._left[key] = (permits - weight, now_s)
                 if len(self._left) > MOST_KEYS:
                     self._forget(now_s)
                 return 0.0
-            return (1.0 - permits) / self._a_second
+            return (weight - permits) / self._a_second
 
     def give_back(self, key: str) -> None:
         """Return a permit that was taken for nothing."""

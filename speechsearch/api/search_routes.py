@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi import Query as Parameter
@@ -32,7 +32,7 @@ Day = Annotated[
 ]
 ONE_FILE = Limits(archive_files=1, free_disk_bytes=0)
 """Of a spoken question; the security middleware limits its bytes."""
-SPOKEN_QUESTION = {
+SPOKEN_QUESTION: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "description": "Sound in any format that recordings may have, as the body or as the field `audio` of a form.",

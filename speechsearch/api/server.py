@@ -7,7 +7,7 @@ import shutil
 import signal
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -96,19 +96,24 @@ def listen(settings: Settings) -> socket.socket:
         ) from error
 
 
-def run(app: FastAPI, listener: socket.socket) -> int:
-    """Answer requests on a listening socket until interrupted; return the exit code."""
+def run(app: FastAPI, listener: socket.socket, say: Callable[[str], None]) -> int:
+    """Answer requests on a listening socket until interrupted; return the exit code. ``say``: gets two lines."""
     import uvicorn
+
+    from speechsearch.api.connections import TimedProtocol
 
     host, port = listener.getsockname()[:2]
     shown = "localhost" if host in {"0.0.0.0", "::"} else f"[{host}]" if ":" in host else host  # noqa: S104
-    print(f"Open http://{shown}:{port} in a browser. Ctrl+C ends the program.", flush=True)
+    say(f"Open http://{shown}:{port} in a browser. Ctrl+C ends the program.")
     # None: FORWARDED_ALLOW_IPS names the proxies that are believed, and without it those of this machine are.
     proxies = PRIVATE_NETWORKS if is_on_space() else None
     server = uvicorn.Server(
         uvicorn.Config(
             app,
+            http=TimedProtocol,
             log_level="warning",
+            log_config=None,  # its lines are written as all others are
+            access_log=False,
             timeout_graceful_shutdown=3,
             server_header=False,
             forwarded_allow_ips=proxies,
@@ -117,5 +122,5 @@ def run(app: FastAPI, listener: socket.socket) -> int:
     try:
         server.run(sockets=[listener])
     except KeyboardInterrupt:
-        print("Ended.", flush=True)
+        say("Ended.")
     return 0

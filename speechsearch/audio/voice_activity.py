@@ -47,18 +47,33 @@ def speech_probabilities(blocks: Iterable[Audio]) -> Iterator[NDArray[np.float32
     The last window is filled up with silence. One ONNX run handles all windows of a block; its recurrent state goes on
     to the next block, so the values do not depend on how the sound is divided.
     """
-    session = _session()
-    hidden = cell = np.zeros(STATE_SHAPE, np.float32)
-    rest = np.zeros(CONTEXT_SAMPLES, np.float32)
+    detector = SpeechDetector()
     for samples in _then_padding(blocks):
-        samples = np.concatenate([rest, samples])
-        count = (len(samples) - CONTEXT_SAMPLES) // WINDOW_SAMPLES
-        if count:
-            views = np.lib.stride_tricks.sliding_window_view(samples, CONTEXT_SAMPLES + WINDOW_SAMPLES)
-            windows = np.ascontiguousarray(views[::WINDOW_SAMPLES][:count])
-            found, hidden, cell = session.run(["speech_probs", "hn", "cn"], {"input": windows, "h": hidden, "c": cell})
+        found = detector.hear(samples)
+        if len(found):
             yield found
-        rest = samples[count * WINDOW_SAMPLES :]
+
+
+class SpeechDetector:
+    """Says how likely speech is, window by window, while the sound still comes in."""
+
+    def __init__(self) -> None:
+        self._hidden = self._cell = np.zeros(STATE_SHAPE, np.float32)
+        self._rest = np.zeros(CONTEXT_SAMPLES, np.float32)
+
+    def hear(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the probabilities of the windows that are whole by now, (windows,) float32, of samples (n,)."""
+        samples = np.concatenate([self._rest, samples])
+        count = (len(samples) - CONTEXT_SAMPLES) // WINDOW_SAMPLES
+        self._rest = samples[count * WINDOW_SAMPLES :]
+        if not count:
+            return np.zeros(0, np.float32)
+        views = np.lib.stride_tricks.sliding_window_view(samples, CONTEXT_SAMPLES + WINDOW_SAMPLES)
+        windows = np.ascontiguousarray(views[::WINDOW_SAMPLES][:count])
+        state = {"h": self._hidden, "c": self._cell}
+        found: NDArray[np.float32]
+        found, self._hidden, self._cell = _session().run(["speech_probs", "hn", "cn"], {"input": windows, **state})
+        return found
 
 
 def _then_padding(blocks: Iterable[Audio]) -> Iterator[NDArray[np.float32]]:

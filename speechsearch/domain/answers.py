@@ -47,12 +47,36 @@ class Sentence:
     marked: tuple[tuple[int, int], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A question that was put before in the same thread, and what its answer cited, in order.
+
+    ``words``: the very words that answered. ``titles``, ``speakers``: of the recordings cited.
+    """
+
+    question: str
+    words: tuple[str, ...] = ()
+    titles: tuple[str, ...] = ()
+    speakers: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
-    """What was found and is read for the answer; the first event. ``question``: as it was understood or heard."""
+    """What was found and is read for the answer; the first event. ``question``: as it was understood or heard.
+
+    ``asked``: what was typed or said, where it was a follow-up and ``question`` is what it was rewritten to.
+    """
 
     question: str
     results: Results
+    asked: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Quotes:
+    """What answers, before a language model has put it into words; shown until its sentences come."""
+
+    sentences: tuple[Sentence, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,10 +84,12 @@ class Answer:
     """The whole answer; the last event. Without sentences nothing was found, and ``reason`` says so in words.
 
     ``note``: what else is to be known, for example that a language model could not be asked.
+    ``asked``: as in the evidence.
 
     ``likelihood``: the calibrated chance that the first sentence answers; None where that was never measured.
-    ``language_model``: who put it into words; empty where it is quotes. ``transcribed``: so many passages were written
-    down for it. ``first_ms``, ``total_ms``: from the question to the first sentence, and to the end.
+    ``language_model``: who put it into words; empty where it is quotes. ``sent_to``: the host that question and quotes
+    were sent to for that; empty where they stayed on this machine. ``transcribed``: so many passages were written
+    down for it. ``first_ms``, ``total_ms``: from the question to the first quote or sentence, and to the end.
     """
 
     question: str
@@ -74,11 +100,13 @@ class Answer:
     likelihood: float | None = None
     reader: str = ""
     language_model: str = ""
+    sent_to: str = ""
     read: int = 0
     transcribed: int = 0
     first_ms: float = 0.0
     total_ms: float = 0.0
     results: Results = field(default_factory=lambda: Results("", (), False, 0.0, 0.0))
+    asked: str = ""
 
     @property
     def is_found(self) -> bool:
@@ -98,6 +126,18 @@ class Answer:
         """
         return " ".join(one.text for one in self.sentences) or self.reason
 
+    @property
+    def earlier(self) -> Earlier:
+        """What a question that follows is understood by."""
+        cited = [one for sentence in self.sentences for one in sentence.citations]
+        return Earlier(
+            self.question,
+            tuple(one.text[start:end] for one in self.sentences for start, end in one.marked),
+            tuple(dict.fromkeys(one.title for one in cited)),
+            tuple(dict.fromkeys(one.speaker for one in cited if one.speaker)),
+        )
 
-AnswerEvent = Evidence | Sentence | Answer
-"""What a question is answered with, in order: the evidence, sentence by sentence, and the whole."""
+
+AnswerEvent = Evidence | Quotes | Sentence | Answer
+"""What a question is answered with, in order: the evidence, the quotes if a language model is to put them into words,
+sentence by sentence, and the whole."""

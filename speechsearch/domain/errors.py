@@ -18,7 +18,7 @@ SpeechSearchError
 ├── IndexUnavailableError (RuntimeError) the vector index cannot be opened or reached
 │   └── FingerprintMismatchError         it was made with another model
 ├── DataFolderInUseError (RuntimeError)  another process works on the data folder
-├── StoreError (RuntimeError)            the database cannot be used
+├── StoreError (RuntimeError)            the database, or where sound files lie, cannot be used
 └── CapabilityError (NotImplementedError) this backend cannot do that
 """
 
@@ -142,7 +142,7 @@ class DataFolderInUseError(SpeechSearchError, RuntimeError):
 
 
 class StoreError(SpeechSearchError, RuntimeError):
-    """The database cannot be used."""
+    """The database, or where sound files lie, cannot be used."""
 
     code = "store"
 

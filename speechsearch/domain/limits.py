@@ -33,6 +33,7 @@ class Limits(Group):
     archive_bytes: int = Field(8_000_000_000, gt=0)
     archive_ratio: float = Field(200.0, gt=1)
     query_audio_s: float = Field(60.0, gt=0)
+    sent_audio_s: float = Field(600.0, gt=0, description="sound that may be sent over /ws/understand at once")
     visitor_duration_s: float = Field(3600.0, gt=0, description="speech that one visitor's own collections may hold")
     visitor_hours: float = Field(24.0, gt=0, description="how long a visitor's own collections are kept")
     waiting_bytes: int = Field(

@@ -20,6 +20,7 @@ from speechsearch.domain.errors import (
     SpeechSearchError,
 )
 from speechsearch.domain.folder_lock import DataFolderLock
+from speechsearch.domain.room import check_room, has_room
 from speechsearch.domain.values import Channel, Filters, ScoredPassage, SparseVector, Vector
 from speechsearch.index.edge_rewrite import (
     BATCH_POINTS,
@@ -54,6 +55,7 @@ class EdgeIndex:
         FingerprintMismatchError: the folder's index has other named vectors.
         DataFolderInUseError: another process uses the folder.
         ConfigurationError, IndexUnavailableError: the folder cannot be used.
+        StoreError: the disk is full.
     """
 
     def __init__(self, specs: Sequence[Channel], path: Path, exact_points: int = 50_000, is_new: bool = False) -> None:
@@ -84,6 +86,7 @@ class EdgeIndex:
 
         prepared = [_edge_point(prepared_point(self._specs, point)) for point in points]
         with self._write_lock, self._opened() as shard:
+            check_room(self._path)
             for start in range(0, len(prepared), BATCH_POINTS):
                 shard.update(UpdateOperation.upsert_points(prepared[start : start + BATCH_POINTS]))
             shard.flush()
@@ -151,19 +154,24 @@ class EdgeIndex:
             return bool(shard.optimize())
 
     def close(self) -> None:
-        """Write everything and let go of the folder."""
-        with self._write_lock, _edge_errors(self._path):
-            if self._is_open:
-                self._rewrite()
-                self._is_open = False
-                self._shard.flush()
-                self._shard.close()
-        self._folder_lock.release()
+        """Write everything and let go of the folder. Raises IndexUnavailableError, having let go of it all the same."""
+        try:
+            with self._write_lock, _edge_errors(self._path):
+                if self._is_open:
+                    self._rewrite()
+                    self._is_open = False
+                    self._shard.flush()
+                    self._shard.close()
+        finally:
+            self._folder_lock.release()
 
     def _rewrite(self) -> None:
-        """Copy what there is into a new shard if something was deleted; searches go on until it takes the place."""
+        """Copy what there is into a new shard if something was deleted; searches go on until it takes the place.
+
+        Without room for that, the next time does it: deleting must be possible on a full disk.
+        """
         traces = self._path / TRACES
-        if not traces.exists():
+        if not traces.exists() or not has_room(self._path):
             return
         with _edge_errors(self._path):
             draft = self._new_draft()
@@ -190,6 +198,7 @@ class EdgeIndex:
         """Return the folder's shard; make it when there is none."""
         from qdrant_edge import EdgeShard
 
+        check_room(self._path)
         finish_replacing(self._path)
         folder, specs_file = self._path / SHARD, self._path / SPECS_FILE
         if folder.exists():

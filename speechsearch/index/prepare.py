@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -15,6 +16,7 @@ from speechsearch.domain.errors import InputError
 from speechsearch.domain.values import Channel, ScoredPassage, SparseVector, Vector
 from speechsearch.index.vector_index import LARGEST_LIMIT, Payload, Point
 
+CANONICAL = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 TIE_MARGIN = 16
 """How many points more than asked for are fetched, so that ties at the last rank can be broken by id."""
 
@@ -38,6 +40,8 @@ def canonical_id(passage_id: str) -> str:
     >>> canonical_id("D469FBFB-B469-59BD-B109-0AA052084B09")
     'd469fbfb-b469-59bd-b109-0aa052084b09'
     """
+    if isinstance(passage_id, str) and CANONICAL.fullmatch(passage_id):
+        return passage_id
     try:
         return str(uuid.UUID(passage_id))
     except (ValueError, AttributeError, TypeError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from speechsearch.domain.errors import FingerprintMismatchError, IndexUnavailableError, SpeechSearchError
@@ -42,6 +43,21 @@ def connect(url: str, api_key: str = "") -> QdrantClient:
         raise IndexUnavailableError(f"{url!r:.200} is no URL of a Qdrant server: {error}") from error
 
 
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a collection is laid out when it is made; an existing one stays as it is.
+
+    ``on_disk``: vectors are read from the disk, only their int8 copies stay in memory. ``shards``, ``replicas``: over
+    the nodes of a cluster. ``hnsw_m``: links of a point in the graph by which large collections are searched; 0: none,
+    every point is compared.
+    """
+
+    on_disk: bool = False
+    shards: int = 1
+    replicas: int = 1
+    hnsw_m: int = 0
+
+
 class ServerIndex:
     """A vector index on a Qdrant server; see ``VectorIndex``. ``is_new`` drops what the collection held.
 
@@ -57,6 +73,7 @@ class ServerIndex:
         name: str = "speechsearch",
         exact_points: int = 50_000,
         is_new: bool = False,
+        layout: Layout = Layout(),
     ) -> None:
         self._specs = tuple(specs)
         self._client = client
@@ -65,15 +82,19 @@ class ServerIndex:
             if is_new:
                 client.delete_collection(name)
             if not client.collection_exists(name):
-                self._create(exact_points)
+                self._create(exact_points, layout)
             self._check()
 
     def upsert(self, points: Sequence[Point]) -> None:
-        """Write points, over older ones of the same id; durable when it returns."""
+        """Write points, over older ones of the same id; durable when it returns.
+
+        With replicas, writes go through one leader: of two writers of one point, all replicas keep the same.
+        """
         prepared = [_server_point(prepared_point(self._specs, point)) for point in points]
         with _server_errors():
             for start in range(0, len(prepared), BATCH_POINTS):
-                self._client.upsert(self._name, prepared[start : start + BATCH_POINTS], wait=True)
+                batch = prepared[start : start + BATCH_POINTS]
+                self._client.upsert(self._name, batch, wait=True, ordering=_strong())
 
     def delete(self, passage_ids: Sequence[str]) -> None:
         """Remove points; unknown ids are ignored."""
@@ -82,7 +103,8 @@ class ServerIndex:
         gone: list[Any] = [canonical_id(passage_id) for passage_id in passage_ids]
         if gone:
             with _server_errors():
-                self._client.delete(self._name, models.PointIdsList(points=gone), wait=True)
+                points = models.PointIdsList(points=gone)
+                self._client.delete(self._name, points, wait=True, ordering=_strong())
 
     def search(
         self, name: str, vector: Vector, limit: int, filters: Filters | None = None, only: Sequence[str] | None = None
@@ -126,30 +148,42 @@ class ServerIndex:
         with _server_errors():
             self._client.close()
 
-    def _create(self, exact_points: int) -> None:
-        """Make the collection with its payload indexes."""
+    def _create(self, exact_points: int, layout: Layout) -> None:
+        """Make the collection with its payload indexes; another process may just have done so."""
         from qdrant_client import models
+        from qdrant_client.http.exceptions import UnexpectedResponse
 
         dense = [spec for spec in self._specs if spec.kind == "dense"]
         widest_dim = max((spec.dim for spec in dense), default=1)
-        self._client.create_collection(
-            self._name,
-            vectors_config={
-                spec.name: models.VectorParams(size=spec.dim, distance=models.Distance.DOT) for spec in dense
-            },
-            sparse_vectors_config={
-                spec.name: models.SparseVectorParams(modifier=models.Modifier.IDF if spec.has_idf else None)
-                for spec in self._specs
-                if spec.kind == "sparse"
-            },
-            hnsw_config=models.HnswConfigDiff(m=0),
-            quantization_config=models.ScalarQuantization(
-                scalar=models.ScalarQuantizationConfig(type=models.ScalarType.INT8, quantile=0.99, always_ram=True)
-            ),
-            optimizers_config=models.OptimizersConfigDiff(
-                indexing_threshold=max(1, exact_points * widest_dim * 4 // 1024)
-            ),
-        )
+        try:
+            self._client.create_collection(
+                self._name,
+                vectors_config={
+                    spec.name: models.VectorParams(size=spec.dim, distance=models.Distance.DOT, on_disk=layout.on_disk)
+                    for spec in dense
+                },
+                sparse_vectors_config={
+                    spec.name: models.SparseVectorParams(
+                        modifier=models.Modifier.IDF if spec.has_idf else None,
+                        index=models.SparseIndexParams(on_disk=layout.on_disk),
+                    )
+                    for spec in self._specs
+                    if spec.kind == "sparse"
+                },
+                shard_number=layout.shards,
+                replication_factor=layout.replicas,
+                write_consistency_factor=layout.replicas // 2 + 1,
+                hnsw_config=models.HnswConfigDiff(m=layout.hnsw_m),
+                quantization_config=models.ScalarQuantization(
+                    scalar=models.ScalarQuantizationConfig(type=models.ScalarType.INT8, quantile=0.99, always_ram=True)
+                ),
+                optimizers_config=models.OptimizersConfigDiff(
+                    indexing_threshold=max(1, exact_points * widest_dim * 4 // 1024)
+                ),
+            )
+        except UnexpectedResponse:
+            if not self._client.collection_exists(self._name):
+                raise
         for field in FILTER_FIELDS:
             self._client.create_payload_index(self._name, field, models.PayloadSchemaType.KEYWORD, wait=True)
 
@@ -187,6 +221,13 @@ def _server_errors() -> Iterator[None]:
         raise IndexUnavailableError(
             f"The Qdrant server did not do what it was asked: {error!s:.300}", "Is it running, and the URL right?"
         ) from error
+
+
+def _strong() -> Any:
+    """Return the ordering of all writes."""
+    from qdrant_client import models
+
+    return models.WriteOrdering.STRONG
 
 
 def _search_params(spec: Channel) -> Any:

@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from speechsearch.domain.counters import Counters
 from speechsearch.domain.errors import InputError, NotAllowedError, NotFoundError, StoreError, TooManyError
 from speechsearch.domain.limits import Limits
 from speechsearch.domain.progress import Progress
@@ -66,6 +67,10 @@ class Host(Protocol):
     def manage(self) -> Keeper:
         """What changes the library."""
 
+    @property
+    def counters(self) -> Counters:
+        """Count what happens."""
+
     def release_idle(self) -> None:
         """Let go of models that nobody has used for a while."""
 
@@ -85,7 +90,7 @@ class JobQueue:
         self.folder = service.data_dir / "jobs"
         self._store = service.store.jobs
         self.quotas = Quotas(lambda: service.limits)
-        self.worker = Worker(self._store, self.folder, runners, self.sweep, say, (CATCH_UP,))
+        self.worker = Worker(self._store, self.folder, runners, self.sweep, say, service.counters, (CATCH_UP,))
         self.on_done = self.worker.on_done
         self.on_done.append(self._after)
 

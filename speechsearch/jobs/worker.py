@@ -10,6 +10,7 @@ killed process left; it is taken up again, but not a third time.
 from __future__ import annotations
 
 import logging
+import math
 import shutil
 import threading
 import time
@@ -19,11 +20,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Protocol
 
+from speechsearch.domain.counters import FILES, SOUND_SECONDS, TASKS, Counters
 from speechsearch.domain.errors import SpeechSearchError
 from speechsearch.domain.progress import Progress, ProgressCallback
-from speechsearch.domain.visitors import shown_name
 from speechsearch.store import Job, JobFile, JobState
-from speechsearch.store.jobs import Jobs, time_ago
+from speechsearch.store.jobs import Jobs
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ MOST_CRASHES = 2
 RETRY_S = 10.0
 TURN_S = 120.0
 """How long a job goes on while another visitor waits; a new turn reads again what the last one had unpacked."""
+TAKEN_IN = ("indexed", "updated")
 WAITING = Progress("wait", "", 0, 0)
 
 
@@ -70,6 +72,7 @@ class Worker:
         runners: what to do for each kind of job.
         sweep: called at the start and every ten minutes, between two jobs.
         say: gets a line for the terminal when a job begins and when it ends.
+        counters: count files, sound and tasks.
         background: the kinds that are done when nothing else is to be done.
     """
 
@@ -80,6 +83,7 @@ class Worker:
         runners: Mapping[str, Runner],
         sweep: Callable[[], None],
         say: Callable[[str], None],
+        counters: Counters,
         background: Collection[str] = (),
     ) -> None:
         self.runners, self._background = runners, background
@@ -88,6 +92,7 @@ class Worker:
         self.on_done: list[Callable[[Job], None]] = []
         """Called in the worker's thread with every job that has ended after some work."""
         self._store, self._folder, self._sweep, self._say = store, folder, sweep, say
+        self._counters = counters
         self._wake = threading.Event()
         self._current: tuple[Job, Progress] | None = None
         self._is_interrupted = self._is_stopping = self._has_rivals = False
@@ -154,12 +159,12 @@ class Worker:
 
     def _work(self) -> None:
         """Do jobs until told to stop; an error of the database or the disk is logged, and tried again."""
-        swept_at = ""
+        swept_s = -math.inf  # not by the clock, which may be set back
         while not self._is_stopping:
             self._wake.clear()
             try:
-                if swept_at < time_ago(SWEEP_EVERY_S):
-                    swept_at = time_ago()
+                if time.monotonic() - swept_s > SWEEP_EVERY_S:
+                    swept_s = time.monotonic()
                     self._sweep()
                 job = self._take()
                 if job is not None:
@@ -194,7 +199,7 @@ class Worker:
     def _run(self, job: Job) -> None:
         state: JobState | None = None
         message = ""
-        what = f"Task {job.kind} '{shown_name(job.collection)}'"
+        what = f"Task {job.kind} {job.job_id[:8]}"
         self._say(f"{what} has begun.")
         seen: Counter[str] = Counter()
         try:
@@ -206,6 +211,9 @@ class Worker:
                         name, outcome.state, outcome.passages, outcome.duration_s, outcome.message, outcome.recording_id
                     )
                     self._store.set_file(job.job_id, kept)
+                    self._counters.add(FILES, state=outcome.state)
+                    if outcome.state in TAKEN_IN:
+                        self._counters.add(SOUND_SECONDS, outcome.duration_s)
                     self._stop_when_asked()
                     self._stop_after_turn(job, seen.total())
             state = "done"
@@ -232,6 +240,7 @@ class Worker:
                 del self._reached[job.job_id]
             self._current = None
         if ended is not None and ended.has_ended:
+            self._counters.add(TASKS, kind=ended.kind, state=ended.state)
             for call in self.on_done:
                 try:
                     call(ended)

@@ -17,7 +17,7 @@ import json
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path, PurePath
+from pathlib import PurePath
 
 from speechsearch.domain.captions import GIVEN, Caption, Given, as_captions
 from speechsearch.domain.errors import NotFoundError
@@ -74,10 +74,10 @@ def bag_files(library: Library, collection: str) -> Generator[tuple[str, Iterato
     rows: list[dict[str, str]] = []
     used: set[str] = set()
     for recording in library.store.recordings.find(collection):
-        media = library.media(recording.recording_id)
+        media = PurePath(library.store.recordings.media_name(recording.recording_id))
         name = free_name(file_name_of(recording, media), used)
         rows.append(metadata_row(recording, f"audio/{name}"))
-        yield _counted(payload, f"data/audio/{name}", _content(media, recording))
+        yield _counted(payload, f"data/audio/{name}", _content(library, recording))
         for path, text in _texts(library, recording, name):
             yield _counted(payload, f"data/{path}", [text.encode()])
     yield _counted(payload, "data/metadata.csv", [metadata_csv(rows).encode()])
@@ -97,15 +97,17 @@ def _late(text: Callable[[], str]) -> Iterator[bytes]:
     yield text().encode()
 
 
-def _content(media: Path, recording: Recording) -> Iterator[bytes]:
-    if not media.exists():
-        raise NotFoundError(f"The audio of '{recording.title}' is gone.", "Run: speechsearch doctor")
+def _content(library: Library, recording: Recording) -> Iterator[bytes]:
+    try:
+        media = library.media(recording.recording_id)
+    except NotFoundError as error:
+        raise NotFoundError(f"The audio of '{recording.title}' is gone.", "Run: speechsearch doctor") from error
     with media.open("rb") as stream:
         while chunk := stream.read(CHUNK_BYTES):
             yield chunk
 
 
-def file_name_of(recording: Recording, media: Path) -> str:
+def file_name_of(recording: Recording, media: PurePath) -> str:
     """Return a safe name for a recording's file: the one it came with as far as that can be."""
     came_as, suffix = recording.file_name or recording.title, media.suffix
     stem, own = came_as[: len(came_as) - len(suffix)], came_as[len(came_as) - len(suffix) :]

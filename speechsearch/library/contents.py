@@ -115,7 +115,7 @@ def contents_of(library: Library, collection: str, words: str = "", page: int = 
 def media_sizes(library: Library, collection: str) -> dict[str, int]:
     """Return recording id -> bytes of its audio file."""
     names = library.store.recordings.media_names(collection)
-    return {recording_id: bytes_below(library.media_dir / name) for recording_id, name in names.items()}
+    return dict(zip(names, library.files.sizes(list(names.values())), strict=True))
 
 
 def _states(

@@ -15,6 +15,8 @@ from speechsearch.store.records import PassageCount
 
 LONGEST_KEPT_S = 2.0
 """While transcripts are being written, counting again for every question would cost more than the question."""
+SLOW_S, PATIENCE = 1.0, 20
+"""Where counting takes longer, in an archive, it is done again after so many times as long at the earliest."""
 MOST_KEPT = 64
 
 
@@ -36,11 +38,14 @@ class Counted:
 
     version: tuple[int, int]
     at_s: float
+    took_s: float
     recordings: dict[str, PassageCount]
     made: dict[tuple[str, str], int]
     heard: frozenset[str]
     spoken: dict[tuple[str, ...], dict[str, Share]] = field(default_factory=dict)
     """What some speakers say, by the keys under which the index has it; kept, because a question is asked twice."""
+    covered: dict[tuple[tuple[str, ...], Filters], Coverage] = field(default_factory=dict)
+    """What was asked for before: going through all recordings for every question would take the longer, the more."""
 
 
 class CoverageTable:
@@ -54,6 +59,17 @@ class CoverageTable:
     def of(self, channels: Sequence[str], filters: Filters) -> Coverage:
         """Return how much of what filters allow (dates left aside) has vectors in all of the channels."""
         counted = self._current()
+        key = (tuple(channels), filters)
+        kept = counted.covered.get(key)
+        if kept is None:
+            kept = self._count(counted, channels, filters)
+            if len(counted.covered) >= MOST_KEPT:
+                counted.covered.clear()
+            counted.covered[key] = kept
+        return kept
+
+    def _count(self, counted: Counted, channels: Sequence[str], filters: Filters) -> Coverage:
+        """Return what ``of`` does, counted now."""
         spoken = self._spoken(counted, filters.speakers) if filters.speakers else None
         passages = of_passages = 0
         duration_s = of_duration_s = 0.0
@@ -117,11 +133,16 @@ class CoverageTable:
                 if one.fingerprint == made_by.get(one.channel)
             }
             heard = frozenset(library.store.voices.heard())
-            self._counted = Counted(version, now_s, library.store.passages.counts(), made, heard)
+            recordings = library.store.passages.counts()
+            done_s = time.monotonic()
+            self._counted = Counted(version, done_s, done_s - now_s, recordings, made, heard)
             return self._counted
 
     def _is_fresh(self, kept: Counted, version: tuple[int, int], now_s: float) -> bool:
-        return kept.version[0] == version[0] and now_s - kept.at_s < LONGEST_KEPT_S
+        """Say whether what was counted before a change still serves: counting is to take a small part of the time."""
+        age_s = now_s - kept.at_s
+        is_slow = kept.took_s > SLOW_S and age_s < PATIENCE * kept.took_s
+        return is_slow or (kept.version[0] == version[0] and age_s < LONGEST_KEPT_S)
 
 
 def fits(recording_id: str, count: PassageCount, filters: Filters) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
@@ -12,6 +11,7 @@ from typing import Any, Literal
 from speechsearch import audio
 from speechsearch.audio.peaks import Peaks
 from speechsearch.domain.errors import SilentError
+from speechsearch.domain.room import check_room
 from speechsearch.domain.speakers import Turn
 from speechsearch.domain.values import Audio, Passage, Recording, passage_id
 from speechsearch.domain.visitors import shown_name
@@ -59,6 +59,7 @@ def take_in(
 
     Raises:
         DecodeError, TooLongError, TooLargeError, SilentError: the file cannot be used.
+        StoreError: the disk is full.
     """
     store = library.store
     with library.writing:
@@ -73,20 +74,23 @@ def take_in(
                 return update(library, known, described, passages)
             message = f"Same sound as '{known.title}' in collection '{shown_name(known.collection)}'."
             return IndexOutcome("duplicate", passages, known.duration_s, message)
+        check_room(library.derived.folder)
         if before is not None and is_known:
             said = store.recordings.described(recording.recording_id)
             known = store.recordings.get(recording.recording_id)
             recording = replace(corrected(known, said, described), duration_s=recording.duration_s)
             described = {**(said or {}), **described}
-        media_name = copy_media(library, path, recording)
+        media_name = media_name_of(recording, path.name)
+        library.files.keep(path, media_name)
         try:
-            heard = Heard()
-            stored = list(encoded(library, recording, library.media_dir / media_name, on_passages, heard))
+            heard, media = Heard(), library.files.path(media_name)
+            stored = list(encoded(library, recording, media, on_passages, heard))
             recording = replace(recording, duration_s=heard.duration_s)
-            library.derived.playable(recording, library.media_dir / media_name)  # whoever listens first need not wait
+            library.derived.playable(recording, media)  # whoever listens first need not wait
         except BaseException:
             if not is_known:
-                (library.media_dir / media_name).unlink(missing_ok=True)
+                if not library.files.is_shared:  # another process may just have taken it in
+                    library.files.remove(media_name)
                 library.derived.remove(recording.recording_id)
             raise
         save_cut(library, recording, media_name, stored, wants_transcripts, described)
@@ -155,15 +159,14 @@ def save_cut(
     library.version += 1
 
 
-def copy_media(library: Library, path: Path, recording: Recording) -> str:
-    """Copy the file into the media folder under its hash and return its name there."""
-    suffix = PurePath(recording.file_name or path.name).suffix.lower()
-    name = recording.recording_id + (suffix if suffix[1:].isalnum() and len(suffix) <= 6 else "")
-    if not (library.media_dir / name).exists():
-        unfinished = library.media_dir / f"{name}.unfinished"
-        shutil.copyfile(path, unfinished)
-        unfinished.replace(library.media_dir / name)
-    return name
+def media_name_of(recording: Recording, file_name: str) -> str:
+    """Return the name of a recording's sound file among the media: its id, with the ending of the file.
+
+    >>> media_name_of(Recording("ab", "talks", "Bees", 9.0, "bees.MP3"), "0.mp3")
+    'ab.mp3'
+    """
+    suffix = PurePath(recording.file_name or file_name).suffix.lower()
+    return recording.recording_id + (suffix if suffix[1:].isalnum() and len(suffix) <= 6 else "")
 
 
 def encoded(

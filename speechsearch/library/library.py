@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+import time
+import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
@@ -21,14 +23,17 @@ from speechsearch.domain.values import Audio, Recording, Vector
 from speechsearch.index.vector_index import Payload, Point, VectorIndex
 from speechsearch.library.makers import Makers
 from speechsearch.library.media import DerivedFiles
+from speechsearch.library.media_files import MediaFiles, MediaFolder
 from speechsearch.models.base import EncodedPassage
 from speechsearch.store import Store, StoredPassage
 
 FORMAT = "3"
 """Part of the fingerprint of a cut; raised when the same settings would give other passages."""
 POINTS_A_WRITE = 256
-MAKERS = "makers"
-"""Under this key the store keeps which models made what is in the index."""
+MAKERS, CHANGED = "makers", "changed"
+"""Under these keys the store keeps which models made what is in the index, and that something was changed."""
+LOOKS_EVERY_S = 2.0
+"""So often a process asks whether others have changed something."""
 
 Encode = Callable[[Sequence[Audio]], list[EncodedPassage]]
 
@@ -55,13 +60,14 @@ class Library:
     """Everything that is searchable.
 
     Args:
-        data_dir: holds the audio files and what is made from them.
+        data_dir: holds what is made from the audio files, and those themselves.
         store: the source of truth.
         index: for the channels of ``makers``.
         makers: the models.
         segmentation: how recordings are cut.
         limits: what a recording may be.
         heavy: wraps what encodes sound, where it is to run elsewhere.
+        files: where the sound files lie; in the data folder if none are given.
     """
 
     def __init__(
@@ -73,9 +79,9 @@ class Library:
         segmentation: Segmentation,
         limits: Limits,
         heavy: Callable[[Encode], Encode] = lambda work: work,
+        files: MediaFiles | None = None,
     ) -> None:
-        self.media_dir = data_dir / "media"
-        self.media_dir.mkdir(parents=True, exist_ok=True)
+        self.files = files or MediaFolder(data_dir / "media")
         self.derived = DerivedFiles(data_dir / "derived", limits)
         self.store, self.index, self.makers = store, index, makers
         self.segmentation, self.limits = segmentation, limits
@@ -84,14 +90,31 @@ class Library:
         """Changes when the same file would be cut otherwise."""
         self.writing = threading.RLock()
         """Held while something is changed."""
-        self.version = 0
-        """Grows with every change of recordings, passages or channels of sound."""
+        self._version, self._told, self._looked_s = 0, "", -LOOKS_EVERY_S
         self.transcripts_version = 0
         """Grows with every transcript that is written."""
 
+    @property
+    def version(self) -> int:
+        """Grows with every change of recordings, passages or channels of sound, those that others tell of too."""
+        if self.files.is_shared and time.monotonic() - self._looked_s > LOOKS_EVERY_S:
+            self._looked_s = time.monotonic()
+            told = self.store.kept_values.get(CHANGED) or ""
+            self._version += told != self._told
+            self._told = told
+        return self._version
+
+    @version.setter
+    def version(self, version: int) -> None:
+        self._version = version
+
+    def tell_others(self) -> None:
+        """Tell the processes that share database and index that something was changed."""
+        self.store.kept_values.put(CHANGED, uuid.uuid4().hex)
+
     def media(self, recording_id: str) -> Path:
-        """Return where a recording's audio lies. Raises NotFoundError: there is no such recording."""
-        return self.media_dir / self.store.recordings.media_name(recording_id)
+        """Return where a recording's audio lies. Raises NotFoundError: there is no such recording, or it is gone."""
+        return self.files.path(self.store.recordings.media_name(recording_id))
 
     def current_channels(self, recording_id: str) -> set[str]:
         """Return the channels in which the present models made what a recording has."""

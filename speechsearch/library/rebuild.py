@@ -29,7 +29,7 @@ def rebuild(library: Library, progress: ProgressCallback | None = None) -> int:
                 continue  # deleted meanwhile
             if entry.fingerprint != library.fingerprint:
                 heard = Heard()
-                stored = list(encoded(library, recording, library.media_dir / media_name, heard_of=heard))
+                stored = list(encoded(library, recording, library.files.path(media_name), heard_of=heard))
                 recording = replace(recording, duration_s=heard.duration_s)
                 wants_transcripts = entry.recording_id in store.transcripts.wanted()
                 save_cut(library, recording, media_name, stored, wants_transcripts)
@@ -60,7 +60,7 @@ def differences(library: Library) -> list[str]:
         if entry.state in ("stored", "deleting"):
             found.append(f"{name.capitalize()} is half done: {entry.state}.")
         elif entry.state == "done":
-            if not library.media(entry.recording_id).exists():
+            if not any(library.files.sizes([store.recordings.media_name(entry.recording_id)])):
                 found.append(f"The audio of {name} is gone.")
             if entry.fingerprint != library.fingerprint:
                 found.append(f"{name.capitalize()} was cut with other settings.")

@@ -49,16 +49,22 @@ def delete_collection(library: Library, name: str) -> Deleted:
 
 
 def recover(library: Library) -> int:
-    """Finish what a killed process left half done and return how many recordings that were."""
+    """Finish what a killed process left half done and return how many recordings that were.
+
+    Raises:
+        ConfigurationError: the database has no recordings, and the folder of sound files has.
+    """
     store = library.store
+    if next(iter(library.index.ids()), None) is None and store.passages.count():
+        store.journal.mark_done_as_stored()  # the index was lost
     finished = library.finish_stored()
     deleting = store.journal.entries("deleting")
     for entry in deleting:
         _delete(library, entry.recording_id)
-    for unfinished in library.media_dir.glob("*.unfinished"):
-        unfinished.unlink()
     known = {entry.recording_id for entry in store.journal.entries() if entry.state in ("stored", "done")}
-    for file in (*library.media_dir.iterdir(), *library.derived.folder.iterdir()):
+    if not library.files.is_shared:
+        library.files.sweep(known)
+    for file in library.derived.folder.iterdir():
         if file.stem not in known:
             file.unlink()
     return finished + len(deleting)
@@ -75,10 +81,9 @@ def _remove(library: Library, recording_ids: Sequence[str]) -> Deleted:
     """Remove recordings from the index and their files from the disk; the database still has them."""
     passages = [one.passage_id for each in recording_ids for one in library.store.passages.of(each)]
     library.index.delete(passages)
-    media_bytes = 0
-    for recording_id in recording_ids:
-        media = library.media(recording_id)
-        media_bytes += media.stat().st_size if media.exists() else 0
-        media.unlink(missing_ok=True)
+    names = [library.store.recordings.media_name(one) for one in recording_ids]
+    media_bytes = sum(library.files.sizes(names))
+    for recording_id, name in zip(recording_ids, names, strict=True):
+        library.files.remove(name)
         library.derived.remove(recording_id)
     return Deleted(len(recording_ids), len(passages), media_bytes)

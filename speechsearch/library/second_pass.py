@@ -67,18 +67,19 @@ class SecondPass:
     def __init__(self, library: Library) -> None:
         self._library = library
 
-    def missing(self) -> list[Missing]:
-        """Return what is to be made: the sound of all recordings first, then one recogniser after the other.
+    def missing(self, recording_ids: Sequence[str] | None = None) -> list[Missing]:
+        """Return what is to be made (of some recordings): all their sound first, then one recogniser after the other.
 
         Last comes who speaks.
         """
         store, makers = self._library.store, self._library.makers
         made_by = makers.made_by
         made: dict[tuple[str, str], int] = {}
-        for one in store.passages.encodings():
+        for one in store.passages.encodings(recording_ids):
             if one.fingerprint == made_by.get(one.channel):
                 made[one.recording_id, one.channel] = one.passages
-        counts, wanted, given = store.passages.counts(), store.transcripts.wanted(), store.given.with_captions()
+        counts = store.passages.counts(recording_ids)
+        wanted, given = store.transcripts.wanted(), store.given.with_captions()
         tasks = [
             (SOUND, tuple(makers.of_sound), counts.keys()),
             *((one.name, tuple(one.made_by), given if one.is_given else wanted) for one in makers.baselines),
@@ -95,12 +96,14 @@ class SecondPass:
             found += [Missing(one, SPEAKERS, counts[one].passages) for one in unheard]
         return found
 
-    def run(self, progress: ProgressCallback | None = None) -> Generator[Unmade, None, int]:
-        """Make all that is missing; yield what could not be made, and return how many passages were worked on.
+    def run(
+        self, progress: ProgressCallback | None = None, recording_ids: Sequence[str] | None = None
+    ) -> Generator[Unmade, None, int]:
+        """Make all that is missing (of some recordings); yield what could not be made.
 
-        ``progress`` may raise to halt it.
+        Return how many passages were worked on. ``progress`` may raise to halt it.
         """
-        tasks = deque(self.missing())
+        tasks = deque(self.missing(recording_ids))
         meter = PassMeter(sum(one.passages for one in tasks), progress)
         unusable: set[str] = set()
         while tasks:

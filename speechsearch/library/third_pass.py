@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from speechsearch import audio
 from speechsearch.diarization import SAME_PERSON, diarize
@@ -41,7 +42,7 @@ def hear_speakers(library: Library, recording_id: str, on_sound: OnSound) -> Non
     recording, before = store.recordings.get(recording_id), store.voices.turns(recording_id)
     diarization = diarize(sound_of(library, recording, on_sound), encoder.encode)
     recut = cut_anew(library, recording, before, diarization.turns)
-    with library.writing:
+    with library.writing, alone(library):
         if store.journal.entry(recording_id) is None:
             return  # deleted meanwhile
         recording = store.recordings.get(recording_id)
@@ -54,6 +55,11 @@ def hear_speakers(library: Library, recording_id: str, on_sound: OnSound) -> Non
         library.index.delete(store.voices.save(recording_id, owner_of(recording.collection), heard, cut))
         library.finish([recording_id])
         library.transcripts_version += 1
+
+
+def alone(library: Library) -> AbstractContextManager[None]:
+    """Have a block run in one process at a time, where several share the database: speakers are found by all voices."""
+    return library.store.leases.alone() if library.files.is_shared else nullcontext()
 
 
 def sound_of(library: Library, recording: Recording, on_sound: OnSound) -> Iterator[tuple[Audio, ...]]:

@@ -199,9 +199,34 @@ class LanguageModel(Protocol):
     def name(self) -> str:
         """What people read: which model it is."""
 
+    @property
+    def sent_to(self) -> str:
+        """The host that what it is told is sent to; empty where it stays on this machine."""
+
     def generate(self, messages: Sequence[Message], max_tokens: int, stop: Sequence[str] = ()) -> Iterator[str]:
         """Yield the text that it writes, piece by piece, up to so many tokens or one of the texts to stop at.
 
         Raises:
             ModelUnavailableError: it cannot be asked.
+        """
+
+
+class SpeechLanguageModel(Protocol):
+    """Answers about speech that it hears: the sound goes into a language model as vectors, not as a transcript."""
+
+    @property
+    def name(self) -> str:
+        """The catalog name of the model."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A short text that changes when the same sound and instruction would give another answer."""
+
+    def features_shape(self, sound: Audio) -> tuple[int, int]:
+        """Return how many vectors the language model is given of a sound, and how many numbers each has."""
+
+    def understand(self, sounds: Sequence[Audio], instruction: str, max_tokens: int) -> list[str]:
+        """Return what is answered about each sound, in order; the text is empty where nothing is heard.
+
+        ``instruction``: what is to be done with what is heard, for example "Repeat what is said.".
         """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from speechsearch.domain.values import Channel
 from speechsearch.models import given
 from speechsearch.models.card import ModelCard, ModelFile, OnHub, Packaged, Part, Shipped
+from speechsearch.models.language_cards import SMOLLM2
 from speechsearch.models.onnx_asr_cards import ONNX_ASR
 from speechsearch.models.pocketsphinx import MOST_ACTIVE_HMMS
 from speechsearch.models.transformers_cards import QWEN3_ASR
@@ -93,7 +94,7 @@ MINI_READER = ModelCard(
     files=(
         ModelFile(
             "model.safetensors",
-            "1321c86b7a81a44180d1d7480e29aeb716255a709ad05df876ee0d8e05191ca2",
+            "590603f9378219159ecc9cadc6eeb06f6ab3ecc2692229aa79a00082ba460319",
             (Shipped("reader/model.safetensors"),),
         ),
     ),
@@ -159,5 +160,5 @@ WESPEAKER_RESNET34 = ModelCard(
 
 CARDS = (
     MINI, ALL_MINILM_L6_V2, MINI_RECOGNIZER, MINI_READER, POCKETSPHINX, *WHISPER, *ONNX_ASR, *QWEN3_ASR, given.CARD,
-    GE2E, WESPEAKER_RESNET34,
+    GE2E, WESPEAKER_RESNET34, SMOLLM2,
 )  # fmt: skip

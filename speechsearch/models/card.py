@@ -12,7 +12,16 @@ from speechsearch.domain.errors import CapabilityError, ConfigurationError
 from speechsearch.domain.packages import package_version
 from speechsearch.domain.values import Channel
 
-Task = Literal["speech encoder", "text encoder", "recognizer", "speaker encoder", "reader", "audio tokenizer"]
+Task = Literal[
+    "speech encoder",
+    "text encoder",
+    "recognizer",
+    "speaker encoder",
+    "reader",
+    "language model",
+    "speech language model",
+    "audio tokenizer",
+]
 Pooling = Literal["mean", "cls", "last"]
 
 

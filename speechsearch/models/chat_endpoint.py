@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -21,7 +23,7 @@ class ChatEndpoint:
 
     def __init__(self, url: str, api_key: str, model: str) -> None:
         """``url``: up to and with the version, for example http://127.0.0.1:8080/v1."""
-        self.name = model
+        self.name, self.sent_to = model, elsewhere(url)
         self._url, self._api_key = f"{url.rstrip('/')}/chat/completions", api_key
 
     def generate(self, messages: Sequence[Message], max_tokens: int, stop: Sequence[str] = ()) -> Iterator[str]:
@@ -50,6 +52,20 @@ class ChatEndpoint:
                 f"The language model '{self.name}' cannot be asked: {type(error).__name__}{status}.",
                 "Look at SPEECHSEARCH_LANGUAGE_MODEL__URL and its server.",
             ) from error
+
+
+def elsewhere(url: str) -> str:
+    """Return the host of an address; "" where that is this machine.
+
+    >>> elsewhere("https://api.example.org/v1"), elsewhere("http://127.0.0.1:8080/v1"), elsewhere("http://[::1]/")
+    ('api.example.org', '', '')
+    """
+    host = urlsplit(url).hostname or ""
+    try:
+        is_here = ip_address(host).is_loopback
+    except ValueError:
+        is_here = host == "localhost" or host.endswith(".localhost")
+    return "" if is_here else host
 
 
 def _piece(written: str) -> str:

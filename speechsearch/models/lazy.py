@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import cast
 
 from speechsearch.domain.values import Audio, Channel, FloatMatrix, Query, SpokenWord, Transcript, Vector
@@ -10,11 +10,14 @@ from speechsearch.models.base import (
     AudioTokenizer,
     AudioTokens,
     EncodedPassage,
+    LanguageModel,
+    Message,
     Reader,
     ReadPassage,
     Recognizer,
     SpeakerEncoder,
     SpeechEncoder,
+    SpeechLanguageModel,
     TextEncoder,
     Translator,
 )
@@ -125,3 +128,37 @@ class LazyAudioTokenizer:
         """Return the codes of each sound, in order."""
         with self._slot.use() as model:
             return model.tokenize(sounds)
+
+
+class LazySpeechLanguageModel:
+    """A speech language model that is loaded when first used."""
+
+    def __init__(self, slot: Slot[SpeechLanguageModel]) -> None:
+        self._slot = slot
+        self.name = slot.card.name
+        self.fingerprint = slot.card.fingerprint
+
+    def features_shape(self, sound: Audio) -> tuple[int, int]:
+        """Return how many vectors the language model is given of a sound, and how many numbers each has."""
+        with self._slot.use() as model:
+            return model.features_shape(sound)
+
+    def understand(self, sounds: Sequence[Audio], instruction: str, max_tokens: int) -> list[str]:
+        """Return what is answered about each sound, in order."""
+        with self._slot.use() as model:
+            return model.understand(sounds, instruction, max_tokens)
+
+
+class LazyLanguageModel:
+    """A language model of this machine that is loaded when first used, and stays as long as it is writing."""
+
+    sent_to = ""
+
+    def __init__(self, slot: Slot[LanguageModel]) -> None:
+        self._slot = slot
+        self.name = slot.card.name
+
+    def generate(self, messages: Sequence[Message], max_tokens: int, stop: Sequence[str] = ()) -> Iterator[str]:
+        """Yield the text that it writes, piece by piece. Raises ModelUnavailableError."""
+        with self._slot.use() as model:
+            yield from model.generate(messages, max_tokens, stop)

@@ -6,6 +6,9 @@ knows from the card what can be known without loading.
 
 from __future__ import annotations
 
+import ctypes
+import gc
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,17 +20,28 @@ from typing import Any
 
 from speechsearch.domain.errors import MissingDependencyError
 from speechsearch.domain.packages import package_version
-from speechsearch.models.base import AudioTokenizer, Reader, Recognizer, SpeakerEncoder, SpeechEncoder, TextEncoder
+from speechsearch.models.base import (
+    AudioTokenizer,
+    LanguageModel,
+    Reader,
+    Recognizer,
+    SpeakerEncoder,
+    SpeechEncoder,
+    SpeechLanguageModel,
+    TextEncoder,
+)
 from speechsearch.models.card import ModelCard, Task
 from speechsearch.models.catalog import Catalog
 from speechsearch.models.device import Device, check_device, choose_device
 from speechsearch.models.files import FileFinder
 from speechsearch.models.lazy import (
     LazyAudioTokenizer,
+    LazyLanguageModel,
     LazyReader,
     LazyRecognizer,
     LazySpeakerEncoder,
     LazySpeechEncoder,
+    LazySpeechLanguageModel,
     LazyTextEncoder,
 )
 from speechsearch.models.slot import Slot
@@ -40,14 +54,34 @@ class Located:
     Args:
         card: of the model that it makes.
         files: where the card's files lie, by name; their sha256 is checked.
-        device: where the model has to compute, and in which precision.
+        chosen: gives the device; asking for it may import PyTorch.
         needed: the loaded models that the card needs, by name.
+        kept: the folder in which what is made of the files may be kept; None where there is none.
+        bits: of a language model: 4 to keep its weights in so many, where that is possible.
     """
 
     card: ModelCard
     files: Mapping[str, Path]
-    device: Device
+    chosen: Callable[[], Device]
     needed: Mapping[str, Any]
+    kept: Path | None = None
+    bits: int = 16
+
+    @property
+    def device(self) -> Device:
+        """Where the model has to compute, and in which precision.
+
+        Raises:
+            ConfigurationError: the device that was asked for is not there.
+        """
+        return self.chosen()
+
+
+def give_back_memory() -> None:
+    """Have the system get back what was let go of: glibc keeps hundreds of megabytes of a large model otherwise."""
+    gc.collect()
+    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
+        trim(0)
 
 
 class ModelLoader:
@@ -61,10 +95,12 @@ class ModelLoader:
         device: str = "auto",
         dtype: str = "auto",
         cache_dir: Path | None = None,
+        language_model_bits: int = 16,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """``folder``, ``may_download``, ``cache_dir``: where files are looked for, as ``FileFinder`` takes them.
 
+        ``language_model_bits``: 4 or 16.
         ``device``: auto, cpu, cuda or mps; ``dtype``: auto, float32, bfloat16 or float16. ``clock``: seconds.
 
         Raises:
@@ -74,6 +110,7 @@ class ModelLoader:
         self.catalog = catalog
         self._finder = FileFinder(folder, cache_dir, may_download)
         self._wanted = (device, dtype)
+        self._cache_dir, self._language_model_bits = cache_dir, language_model_bits
         self._clock = clock
         self._slots: dict[tuple[Task, str], Slot[Any]] = {}
         self._lock = Lock()
@@ -111,6 +148,14 @@ class ModelLoader:
         """Return an audio tokenizer, not loaded yet. Raises NotFoundError."""
         return LazyAudioTokenizer(self._slot("audio tokenizer", name))
 
+    def speech_language_model(self, name: str) -> SpeechLanguageModel:
+        """Return a speech language model, not loaded yet. Raises NotFoundError."""
+        return LazySpeechLanguageModel(self._slot("speech language model", name))
+
+    def language_model(self, name: str) -> LanguageModel:
+        """Return a language model, not loaded yet. Raises NotFoundError."""
+        return LazyLanguageModel(self._slot("language model", name))
+
     def model(self, task: Task, name: str) -> Any:
         """Return a model itself, loaded, for recipes and measurements that need more than its protocol.
 
@@ -121,6 +166,19 @@ class ModelLoader:
         with self._slot(task, name).use() as model:
             return model
 
+    def located(self, card: ModelCard, needed: Mapping[str, Any] | None = None) -> Located:
+        """Return what a card's factory gets, its files found and checked, for what is built upon them.
+
+        Raises:
+            MissingDependencyError: its package or its files are not installed.
+            ModelUnavailableError: a file is not the one that the card names.
+        """
+        if card.package:
+            package_version(card.package, card.pip_line)
+        files = {file.name: self._finder.find(card, file) for file in card.files}
+        kept = self._cache_dir / card.name if self._cache_dir else None
+        return Located(card, files, lambda: self.device, needed or {}, kept, self._language_model_bits)
+
     def is_within_reach(self, task: Task, name: str) -> bool:
         """Say whether all files of a model are on this machine, or may be fetched; none is read. Raises NotFoundError.
 
@@ -130,11 +188,20 @@ class ModelLoader:
         own = all(self._finder.is_within_reach(card, file) for file in card.files)
         return own and all(self.is_within_reach(*needed) for needed in card.needs)
 
+    def in_memory(self) -> list[ModelCard]:
+        """Return the cards of the models that are loaded now."""
+        with self._lock:
+            slots = list(self._slots.values())
+        return [slot.card for slot in slots if slot.is_loaded]
+
     def release_idle(self, older_than_s: float) -> list[ModelCard]:
         """Let go of the models that nobody used for so long and return their cards; used again, they load again."""
         with self._lock:
             slots = list(self._slots.values())
-        return [slot.card for slot in slots if slot.release(older_than_s)]
+        released = [slot.card for slot in slots if slot.release(older_than_s)]
+        if released:
+            give_back_memory()
+        return released
 
     def _slot(self, task: Task, name: str) -> Slot[Any]:
         card = self.catalog.get(task, name)
@@ -150,9 +217,7 @@ class ModelLoader:
             MissingDependencyError: its package or its files are not installed.
             ModelUnavailableError: a file is not the one that the card names.
         """
-        if card.package:
-            package_version(card.package, card.pip_line)
-        files = {file.name: self._finder.find(card, file) for file in card.files}
+        located = self.located(card, needed)
         module, _, function = card.factory.partition(":")
         try:
             factory = getattr(import_module(module), function)
@@ -161,4 +226,4 @@ class ModelLoader:
                 f"The {card.task} '{card.name}' cannot be imported: {error}.",
                 "Install it again.",
             ) from error
-        return factory(Located(card, files, self.device, needed))
+        return factory(located)

@@ -99,8 +99,7 @@ def _mini(card: ModelCard, source: Path, numbers: str, made: Path) -> None:
     import torch
     from safetensors.torch import load_file, save_file
 
-    from speechsearch.models.mini.network import CONFIG, WEIGHTS
-    from speechsearch.models.mini.packed import LARGE, packed, unpacked
+    from speechsearch.models.mini.packed import CONFIG, LARGE, WEIGHTS, packed, unpacked
 
     tensors = load_file(source / WEIGHTS)
     kinds = {

@@ -61,6 +61,11 @@ class Slot(Generic[Model]):
                     self._users -= 1
                     self._used_s = self._clock()
 
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the model is in memory; not asked under the lock, which is held while it loads."""
+        return self._model is not None
+
     def release(self, older_than_s: float) -> bool:
         """Let go of the model if nobody has used it for so long; say whether there was one to let go of."""
         with self._lock:

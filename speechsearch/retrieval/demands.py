@@ -14,6 +14,7 @@ from speechsearch.domain.errors import EmptyQueryError
 from speechsearch.domain.question_syntax import Question
 from speechsearch.domain.values import PhonemeTrack, Query, SpokenWord
 from speechsearch.retrieval.spotting import Pronounce, losses_of
+from speechsearch.text.keywords import joined
 from speechsearch.text.spellings import keys, places, readings, several_ways
 from speechsearch.text.words import content_words
 
@@ -180,5 +181,5 @@ def heard_in(one: SpokenWord, passage_ids: Sequence[str], tracks: Mapping[str, P
     ids = [passage_id for passage_id in passage_ids if passage_id in tracks]
     if not ids or not one.pronunciations:
         return set()
-    losses = losses_of([one], [tracks[passage_id] for passage_id in ids])[:, 0].tolist()
+    losses = losses_of([one], joined([tracks[passage_id] for passage_id in ids]))[:, 0].tolist()
     return {passage_id for passage_id, loss in zip(ids, losses, strict=True) if loss <= allowance(one)}

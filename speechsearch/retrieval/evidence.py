@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from speechsearch.domain.values import PhonemeTrack, SpokenWord, Word
 from speechsearch.retrieval import demands
@@ -73,14 +74,20 @@ def marks(text: str, transcript: str, phrases: Sequence[str] = ()) -> tuple[tupl
     >>> marks("NASA", "the N.A.S.A. budget"), marks("the red sun", "The red sun.", ["the red sun"])
     (((4, 11),), ((0, 11),))
     """
-    sought = {stem(word) for word in spoken_words(text) if word not in STOP_WORDS}
+    sought, ways = _sought(text)
     found = [
         match.span()
         for match in TRANSCRIBED.finditer(transcript)
         if any(stem(word) in sought for word in spoken_words(match.group()))
     ]
-    rows = (*phrases, *(" ".join(way) for usual, others in several_ways(text) for way in (usual, *others)))
-    return merged([*found, *(place for one in rows for place in places(one, transcript))])
+    return merged([*found, *(place for one in (*phrases, *ways) for place in places(one, transcript))])
+
+
+@lru_cache(maxsize=64)
+def _sought(text: str) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Return the stems of a question's words, and its numbers and acronyms in all ways in which they are written."""
+    stems = frozenset(stem(word) for word in spoken_words(text) if word not in STOP_WORDS)
+    return stems, tuple(" ".join(way) for usual, others in several_ways(text) for way in (usual, *others))
 
 
 def merged(stretches: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:

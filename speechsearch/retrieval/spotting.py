@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 from speechsearch.domain.errors import EmptyQueryError
 from speechsearch.domain.values import ChannelRank, PhonemeTrack, Query, SpokenWord
 from speechsearch.retrieval.retriever import RankedPassage, Ranking, Retriever
-from speechsearch.text.keywords import WORST, best_places, joined, least_losses
+from speechsearch.text.keywords import WORST, Tracks, best_places, joined, least_losses
 from speechsearch.text.words import STOP_WORDS
 
 NAME = "keywords"
-KEPT_QUERIES = 4
+KEPT_QUERIES = 64
 """A fused engine asks twice with the same query: for the best passages, then for the scores of some."""
 CANDIDATES = 200
 MOST_WORDS = 24
@@ -52,7 +52,8 @@ class KeptTracks:
         """Return passage id -> track, for those that have one."""
         with self._lock:
             found = {one: self._kept[one] for one in passage_ids if one in self._kept}
-        read = self._read([one for one in passage_ids if one not in found])
+        missing = [one for one in passage_ids if one not in found]
+        read = self._read(missing) if missing else {}
         with self._lock:
             for one in (*found, *read):
                 self._kept[one] = found[one] if one in found else read[one]
@@ -112,16 +113,27 @@ class KeywordRetriever:
         self.name, self.first = name, first
         self._pronounce, self._tracks, self._sample = pronounce, tracks, sample
         self._known = lru_cache(KEPT_QUERIES)(self._begun)
+        self._drawn: tuple[Sequence[str], list[str], Tracks] = ((), [], joined([]))
 
     def _begun(self, query: Query) -> tuple[list[SpokenWord], NDArray[np.float32], dict[str, float]]:
         """Return a new question's words, their shares (words,), and the scores of the background by passage id."""
         words = content(with_sounds(self._pronounce(query), query.sounds))
         if not words:
             return [], np.zeros(0, np.float32), {}
-        background = self._tracks(self._sample())
-        heard = chances(judged(losses_of(words, list(background.values())), words, list(background)))
+        ids, tracks = self._background()
+        heard = chances(judged(losses_of(words, tracks), words, ids))
         shares = shares_of(heard)
-        return words, shares, dict(zip(background, (heard * shares).sum(1).tolist(), strict=True))
+        return words, shares, dict(zip(ids, (heard * shares).sum(1).tolist(), strict=True))
+
+    def _background(self) -> tuple[list[str], Tracks]:
+        """Return the ids and tracks of the background, which is the same for many questions."""
+        sample = self._sample()
+        drawn, ids, tracks = self._drawn
+        if drawn != sample:
+            found = self._tracks(sample)
+            ids, tracks = list(found), joined(list(found.values()))
+            self._drawn = sample, ids, tracks
+        return ids, tracks
 
     def retrieve(self, query: Query, limit: int) -> Ranking:
         """Return at most ``limit`` passages, best first. Raises EmptyQueryError."""
@@ -145,16 +157,16 @@ class KeywordRetriever:
         if not words:
             raise EmptyQueryError("Nothing in the question can be pronounced.", "Use words of letters or digits.")
         tracks = self._tracks([one for one in passage_ids if one not in known])
-        heard = chances(judged(losses_of(words, list(tracks.values())), words, list(tracks)))
+        heard = chances(judged(losses_of(words, joined(list(tracks.values()))), words, list(tracks)))
         known.update(zip(tracks, (heard * shares).sum(1).tolist(), strict=True))
         return {one: known[one] for one in passage_ids if one in known}
 
 
-def losses_of(words: Sequence[SpokenWord], tracks: Sequence[PhonemeTrack]) -> NDArray[np.float32]:
+def losses_of(words: Sequence[SpokenWord], tracks: Tracks) -> NDArray[np.float32]:
     """Return how little each word loses in each track, nats a phoneme, (tracks, words) float32."""
     ways = [one for word in words for one in word.pronunciations]
     firsts = np.cumsum([0, *(len(word.pronunciations) for word in words)])[:-1]
-    return np.minimum.reduceat(least_losses(ways, joined(tracks)), firsts, axis=1)
+    return np.minimum.reduceat(least_losses(ways, tracks), firsts, axis=1)
 
 
 def judged(losses: NDArray[np.float32], words: Sequence[SpokenWord], passage_ids: Sequence[str]) -> NDArray[np.float32]:

@@ -15,22 +15,23 @@ from dataclasses import dataclass, replace
 
 from speechsearch.answers.compose import Cited, compose
 from speechsearch.answers.extract import Extract, extract, mention, seconds
-from speechsearch.answers.phrase import MOST_TOKENS, messages, phrased
+from speechsearch.answers.follow_up import stands_alone
 from speechsearch.answers.question_kind import Kind, kind_of, topic_of
 from speechsearch.answers.refuse import BY_SCORE, read_refusal
-from speechsearch.domain.answers import Answer, AnswerEvent, Citation, Evidence, Sentence
+from speechsearch.domain.answers import Answer, AnswerEvent, Citation, Earlier, Evidence, Quotes
+from speechsearch.domain.counters import ASK_SECONDS, Counters
 from speechsearch.domain.errors import (
     CapabilityError,
     DecodeError,
     EmptyQueryError,
-    ModelUnavailableError,
     NotFoundError,
 )
-from speechsearch.domain.values import Audio, Hit, Query, Transcript
+from speechsearch.domain.values import Audio, Hit, Query, Results, Transcript
 from speechsearch.domain.visitors import LOCAL, Visitor, shown_name
 from speechsearch.library.library import Library
-from speechsearch.models.base import LanguageModel, Reader, Recognizer
+from speechsearch.models.base import Reader, Recognizer
 from speechsearch.service.browse import Browse
+from speechsearch.service.phrasing import Phraser
 from speechsearch.service.search import Search, understood
 
 log = logging.getLogger(__name__)
@@ -45,10 +46,12 @@ ABOUT: tuple[Kind, ...] = ("count", "recordings", "speakers")
 """Questions about recordings rather than about what is said in them: searched and listed by their topic."""
 NOTHING = "I found nothing in these recordings about that."
 NOT_SURE = "I found nothing in these recordings that surely answers that. The nearest passages are listed."
+NOT_SENT = "What you sent does not surely answer that."
 NO_TEXT = (
     "The passages found have no transcript yet, and no recogniser is set that could make one "
     "(SPEECHSEARCH_ENGINES__RECOGNIZER)."
 )
+UNSEARCHED = Results("", (), False, 0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,8 @@ class Ask:
         search: finds the evidence.
         browse: gives the sound of passages that have no transcript.
         reader: finds what answers in transcripts.
-        language_model: joins quotes to sentences; without one the quotes are the answer.
+        counters: count the answers and how long they take.
+        phraser: joins quotes to sentences; without one the quotes are the answer.
     """
 
     def __init__(
@@ -76,15 +80,28 @@ class Ask:
         search: Search,
         browse: Browse,
         reader: Reader,
-        language_model: LanguageModel | None = None,
+        counters: Counters,
+        phraser: Phraser | None = None,
     ) -> None:
         self._library, self._search, self._browse, self._reader = library, search, browse, reader
-        self._language_model = language_model
+        self._counters, self._phraser = counters, phraser
         self._written: OrderedDict[tuple[str, str], Transcript] = OrderedDict()
         self._lock = threading.Lock()
 
-    def answer(self, query: Query, visitor: Visitor = LOCAL, engine: str = "") -> Iterator[AnswerEvent]:
+    def answer(
+        self,
+        query: Query,
+        visitor: Visitor = LOCAL,
+        engine: str = "",
+        thread: Sequence[Earlier] = (),
+        *,
+        sent: Sequence[Read] = (),
+        is_searched: bool = True,
+    ) -> Iterator[AnswerEvent]:
         """Yield the evidence, the sentences of the answer, and the whole answer, from what the visitor sees.
+
+        ``thread``: what was asked before; a question that follows it is rewritten to one that stands alone. ``sent``:
+        what the visitor sent with the question, which is read, too; then the recordings need not be searched.
 
         Raises:
             EmptyQueryError: there is nothing to look for, or nothing was understood of a spoken question.
@@ -92,46 +109,62 @@ class Ask:
             CapabilityError: the question is spoken, and no recogniser is set.
         """
         started = time.perf_counter()
+        query, followed = self._alone(query, thread)
         asked = understood(query)
-        question = asked.text or self._heard(query)
+        question = asked.text or query.text
         kind = kind_of(question)
         wanted = replace(query, top_k=READ_FOR_A_FACT if kind == "fact" else READ_FOR_ALL)
         if kind in ABOUT and asked.text and not asked.has_demands:
             wanted = replace(wanted, text=topic_of(question) or question)
-        results = self._search.find(wanted, engine, visitor)
-        yield Evidence(question, results)
+        results = self._search.find(wanted, engine, visitor) if is_searched else UNSEARCHED
+        yield Evidence(question, results, followed)
         read, transcribed = self._read(results.hits, visitor)
+        read = [*sent, *read]
         found = self._found(kind, question, read)
         quotes = compose(kind, found) if found else []
-        phraser = self._language_model if kind == "fact" and quotes else None
-        sentences, note = joined(phraser, question, quotes)
-        first_ms = (time.perf_counter() - started) * 1000 if sentences else 0.0
-        yield from sentences
+        first_ms = (time.perf_counter() - started) * 1000 if quotes else 0.0
+        phraser = self._phraser if kind == "fact" and quotes else None
+        sentences, note = quotes, ""
+        if phraser is None:
+            yield from quotes
+        else:
+            yield Quotes(tuple(quotes))
+            sentences, note = yield from phraser.phrase(question, quotes)
+        outcome = "answered" if sentences else "refused"
+        self._counters.add(ASK_SECONDS, time.perf_counter() - started, outcome=outcome)
         yield Answer(
             question,
             results.engine,
             tuple(sentences),
-            reason="" if sentences else NOTHING if not results.hits else NOT_SURE if read else NO_TEXT,
+            reason="" if sentences else reason(results, read, sent),
             note=note,
             likelihood=found[0].citation.likelihood if found else None,
             reader=self._reader.fingerprint,
-            language_model=phraser.name if phraser and not note else "",
+            language_model=phraser.model.name if phraser and any(one.kind == "phrased" for one in sentences) else "",
+            sent_to=phraser.model.sent_to if phraser else "",
             read=len(read),
             transcribed=transcribed,
             first_ms=first_ms,
             total_ms=(time.perf_counter() - started) * 1000,
             results=results,
+            asked=followed,
         )
 
-    def whole(self, query: Query, visitor: Visitor = LOCAL, engine: str = "") -> Answer:
+    def whole(self, query: Query, visitor: Visitor = LOCAL, engine: str = "", thread: Sequence[Earlier] = ()) -> Answer:
         """Return the whole answer. Raises what ``answer`` does."""
-        *_, last = self.answer(query, visitor, engine)
+        *_, last = self.answer(query, visitor, engine, thread)
         assert isinstance(last, Answer)
         return last
 
+    def _alone(self, query: Query, thread: Sequence[Earlier]) -> tuple[Query, str]:
+        """Return a query with its question in words that stand alone, and those of a follow-up as they were put."""
+        said = query.text.strip() if query.audio is None else self._heard(query)
+        alone = stands_alone(said, thread)
+        return (replace(query, text=said), "") if alone == said else (replace(query, text=alone, audio=None), said)
+
     def _heard(self, query: Query) -> str:
         """Return a spoken question in words."""
-        assert query.audio is not None, "a typed question that is empty was refused"
+        assert query.audio is not None, "only a spoken question is heard"
         recognizer = self._recognizer()
         if recognizer is None:
             raise CapabilityError("A spoken question needs a recogniser to be answered.", "Type it, or set one.")
@@ -194,12 +227,11 @@ class Ask:
             likely = [(one, found, one.hit.likelihood) for one, found in extracts if found]
             return [cited(one, found, chance or 0.0, chance) for one, found, chance in likely]
         fitted = read_refusal(self._reader.fingerprint)
-        is_calibrated = all(one.hit.likelihood is not None for one in read)
-        refusal = fitted if fitted and is_calibrated else BY_SCORE
         texts = [one.transcript.text for one in read]
         cases = []
         for one, seen in zip(read, self._reader.read(question, texts), strict=True):
             found = extract(question, one.transcript.text, seen)
+            refusal = fitted if fitted and one.hit.likelihood is not None else BY_SCORE
             if found is not None:
                 chance = refusal.chance(found, one.hit.likelihood)
                 if chance >= refusal.threshold:
@@ -210,15 +242,15 @@ class Ask:
         return [one for place, (one, is_confident) in enumerate(cases) if place == 0 or is_confident]
 
 
-def joined(phraser: LanguageModel | None, question: str, quotes: list[Sentence]) -> tuple[list[Sentence], str]:
-    """Return the quotes in a language model's words as far as they say so, and what went wrong."""
-    if phraser is None:
-        return quotes, ""
-    try:
-        written = "".join(phraser.generate(messages(question, quotes), MOST_TOKENS))
-    except ModelUnavailableError as error:
-        return quotes, f"The language model could not be asked, so these are the quotes. {error.message}"
-    return phrased(written, quotes), ""
+def reason(results: Results, read: Sequence[Read], sent: Sequence[Read]) -> str:
+    """Return why a question has no answer.
+
+    >>> reason(UNSEARCHED, [], [])
+    'I found nothing in these recordings about that.'
+    """
+    if not results.hits:
+        return NOT_SENT if sent else NOTHING
+    return NOT_SURE if read else NO_TEXT
 
 
 def heard_in(hit: Hit) -> str:

@@ -61,6 +61,10 @@ class Browse:
         """Return the collections that the visitor sees and how much is in each."""
         return [one for one in self._library.store.collections.summaries() if visitor.sees(one.name)]
 
+    def has_passages(self, visitor: Visitor = LOCAL) -> bool:
+        """Say whether there is anything that the visitor can search."""
+        return self._library.store.passages.are_in(self._seen(visitor))
+
     def facets(self, visitor: Visitor = LOCAL) -> dict[str, list[str]]:
         """Return what a search can be narrowed to: collections, ``speakers``, languages and dates, sorted."""
         seen, store = self._seen(visitor), self._library.store
@@ -144,10 +148,7 @@ class Browse:
         recording, media_name = self._library.store.recordings.with_media(recording_id)
         if not visitor.sees(recording.collection):
             raise NotFoundError(f"There is no recording {recording_id!r:.80}.")
-        media = self._library.media_dir / media_name
-        if not media.exists():
-            raise NotFoundError("The audio of this recording is gone.", "Run: speechsearch doctor")
-        return recording, media
+        return recording, self._library.files.path(media_name)
 
     def media_bytes(self, recording_id: str, visitor: Visitor = LOCAL) -> int:
         """Return how large a recording's own file is, 0 when it is gone. Raises NotFoundError."""

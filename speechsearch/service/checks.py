@@ -19,7 +19,7 @@ from speechsearch.library.backup import DATABASE
 from speechsearch.models.device import choose_device
 from speechsearch.service.known_models import used_models
 from speechsearch.service.open import Service, may_download, model_files
-from speechsearch.service.settings import Settings
+from speechsearch.service.settings import ENDPOINT, Settings
 from speechsearch.service.surroundings import warnings
 
 BESIDES_MODELS_MB = 700
@@ -154,7 +154,7 @@ def _network(settings: Settings, reach: bool) -> Iterator[Check]:
         settings.index.url: "index",
         settings.store.url.get_secret_value(): "database",
         settings.webhooks.url: "webhooks",
-        settings.language_model.url: "answers" if settings.engines.language_model == "endpoint" else "",
+        settings.language_model.url: "answers" if settings.engines.language_model == ENDPOINT else "",
     }
     hosts = [f"{host} ({what})" for url, what in asked.items() if what and (host := urlsplit(url).hostname)]
     mode = "The hub's offline mode is on. " if constants.HF_HUB_OFFLINE else ""

@@ -46,7 +46,9 @@ def used_models(catalog: Catalog, chosen: EngineSettings) -> set[tuple[Task, str
     waiting: list[tuple[Task, str]] = [("speech encoder", chosen.encoder), ("reader", chosen.reader)]
     waiting += [("recognizer", name) for name in chosen.recognizers]
     waiting += [("text encoder", chosen.text_encoder)] if chosen.recognizers else []
+    waiting += [("language model", chosen.own_language_model)] if chosen.own_language_model else []
     waiting += [("speaker encoder", chosen.speaker_encoder)] if chosen.hears_speakers else []
+    waiting += [("speech language model", chosen.understanding)] if chosen.understanding not in ("", "none") else []
     used: set[tuple[Task, str]] = set()
     while waiting:
         model = waiting.pop()

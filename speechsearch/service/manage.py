@@ -197,9 +197,11 @@ class Manage:
         """Make the index anew from the database, and return its number of passages; see ``rebuild.rebuild``."""
         return rebuild(self._library, progress)
 
-    def catch_up(self, progress: ProgressCallback | None = None) -> Generator[Unmade, None, int]:
-        """Make what recordings still lack: transcripts, and what changed models made; see ``SecondPass.run``."""
-        return SecondPass(self._library).run(progress)
+    def catch_up(
+        self, progress: ProgressCallback | None = None, recording_ids: Sequence[str] | None = None
+    ) -> Generator[Unmade, None, int]:
+        """Make what recordings (some) still lack: transcripts, what changed models made; see ``SecondPass.run``."""
+        return SecondPass(self._library).run(progress, recording_ids)
 
     def missing(self) -> list[Missing]:
         """Return what recordings still lack."""

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
+from speechsearch.domain.counters import Counters
 from speechsearch.domain.errors import (
     ConfigurationError,
     FingerprintMismatchError,
+    IndexUnavailableError,
     NotFoundError,
+    SpeechSearchError,
+    StoreError,
 )
 from speechsearch.domain.folder_lock import DataFolderLock
 from speechsearch.domain.limits import Limits
-from speechsearch.index import VectorIndex, open_index
+from speechsearch.index import Layout, VectorIndex, open_index
 from speechsearch.library.library import Library
 from speechsearch.library.makers import Makers
+from speechsearch.library.media_files import media_files
 from speechsearch.library.removal import recover
-from speechsearch.models.base import LanguageModel, Reader, SpeakerEncoder
+from speechsearch.models.base import LanguageModel, Reader, SpeakerEncoder, SpeechLanguageModel
 from speechsearch.models.baseline import Baseline
+from speechsearch.models.card import Task
 from speechsearch.models.catalog import catalog
 from speechsearch.models.chat_endpoint import ChatEndpoint
 from speechsearch.models.device import on_gpu
@@ -39,22 +49,26 @@ from speechsearch.service.model_files import ModelFiles
 from speechsearch.service.my_names import MyNames
 from speechsearch.service.names_heard import NamesHeard
 from speechsearch.service.people import Speakers
+from speechsearch.service.phrasing import Phraser
 from speechsearch.service.search import BackgroundSample, Search
-from speechsearch.service.settings import Settings, is_on_space, is_on_zero_gpu
+from speechsearch.service.settings import ENDPOINT, Settings, default_recognizer, is_on_space, is_on_zero_gpu
 from speechsearch.service.tokens import Tokens
 from speechsearch.service.transcription import Transcriber
+from speechsearch.service.understanding import Understand
 from speechsearch.store import Store
 
-Purpose = Literal["use", "check", "rebuild"]
+Purpose = Literal["use", "share", "check", "rebuild"]
+UNPACKED = "work"
+"""The folder in the data folder for what is unpacked."""
 
 
 class Service:
     """One open data folder. Use as a context manager.
 
-    ``search`` finds passages, ``ask`` answers in sentences, ``browse`` shows what there is, ``manage`` changes it,
-    ``export`` takes it out, ``feedback`` keeps judgements, ``speakers`` says who speaks, ``names`` keeps the list of
-    names, ``names_heard`` says where they were heard; ``transcriber`` writes down files that are not kept, ``diarizer``
-    says who speaks in them.
+    ``search`` finds passages, ``ask`` answers in sentences, ``understand`` does so about sound that is sent, ``browse``
+    shows what there is, ``manage`` changes it, ``export`` takes it out, ``feedback`` keeps judgements, ``speakers``
+    says who speaks, ``names`` keeps the list of names, ``names_heard`` says where they were heard; ``transcriber``
+    writes down files that are not kept, ``diarizer`` says who speaks in them. ``counters`` count what happens.
     """
 
     def __init__(
@@ -62,6 +76,7 @@ class Service:
     ) -> None:
         self.settings, self.loader = settings, loader
         self.store, self.library = store, library
+        self.counters = Counters()
         self._lock = lock
         engines = build_engines(
             engine_cards(),
@@ -79,8 +94,10 @@ class Service:
         self.browse = Browse(settings, library, self._found)
         self.names = MyNames(library, self.browse)
         self.speakers = Speakers(library, self.browse)
-        self.search = Search(library, engines, self.browse, self._found, self.names, self.speakers)
-        self.ask = Ask(library, self.search, self.browse, reader_of(settings, loader), language_model_of(settings))
+        self.search = Search(library, engines, self.browse, self._found, self.names, self.speakers, self.counters)
+        reader, phraser = reader_of(settings, loader), phraser_of(settings, loader)
+        self.ask = Ask(library, self.search, self.browse, reader, self.counters, phraser)
+        self.understand = understand_of(settings, loader, self.ask)
         self.names_heard = NamesHeard(library, self.names, engines, self.search.allowed)
         self.export = Export(library, self.browse, self.speakers)
         self.manage = Manage(library, self.browse)
@@ -95,6 +112,26 @@ class Service:
         """Let go of models that nobody has used for a while; used again, they load again."""
         self.loader.release_idle(self.settings.models.idle_minutes * 60)
 
+    @contextmanager
+    def workspace(self) -> Iterator[Path]:
+        """Lend an empty folder for what is unpacked; what a killed process left in one goes at the next opening."""
+        (self.data_dir / UNPACKED).mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self.data_dir / UNPACKED) as folder:
+            yield Path(folder)
+
+    def failing(self) -> list[str]:
+        """Return the parts that do not answer, of "database" and "index"; none when questions can be answered."""
+        failed = []
+        try:
+            self.store.ping()
+        except StoreError:
+            failed.append("database")
+        try:
+            next(self.library.index.ids(), None)
+        except IndexUnavailableError:
+            failed.append("index")
+        return failed
+
     @property
     def limits(self) -> Limits:
         """What a recording may be."""
@@ -104,16 +141,17 @@ class Service:
     def open(cls, settings: Settings, purpose: Purpose = "use", loader: ModelLoader | None = None) -> Service:
         """Open the data folder; to use it, finish also what a killed process left.
 
-        To check it, nothing is changed; to rebuild it, the index is opened empty. ``loader``: one that has models
-        already. What other models made is not searched until the second pass has made it anew.
+        To share database, index and sound files with other processes, what looks left is not finished: they may be at
+        it. The data folder is then one of this process alone. To check it, nothing is changed; to rebuild it, the index
+        is opened empty. ``loader``: one that has models already. What other models made is not searched until the
+        second pass has made it anew.
 
         Raises:
-            ConfigurationError: the settings name a model that there is not.
+            ConfigurationError: the settings name a model that there is not, or the folder cannot be used.
             DataFolderInUseError: another process works on it.
             FingerprintMismatchError: a server's index is for other channels, or an index is to be checked that is.
         """
         data_dir = settings.data_dir.expanduser().resolve()
-        data_dir.mkdir(parents=True, exist_ok=True)
         if settings.engines.threads:
             import torch
 
@@ -135,25 +173,31 @@ class Service:
                 settings.segmentation,
                 settings.limits,
                 heavy=lambda work: on_gpu(work, is_on_zero_gpu()),
+                files=media_files(data_dir, settings.media.url, settings.media.kept_bytes),
             )
-            if purpose == "use":
+            if purpose in ("use", "share"):
                 library.renew()
+            if purpose == "use":
                 recover(library)
+                if (data_dir / UNPACKED).exists():
+                    shutil.rmtree(data_dir / UNPACKED)
             return cls(settings, lock, store, library, loader)
-        except BaseException:
+        except BaseException as error:
             for resource in reversed(opened):
                 resource.close()
             lock.release()
+            if isinstance(error, OSError) and not isinstance(error, SpeechSearchError):
+                hint = "Give the user that runs it all rights to what is in the folder, or set another data_dir."
+                raise ConfigurationError(f"The data folder {data_dir} cannot be used: {error}", hint) from error
             raise
 
     def close(self) -> None:
-        """Write everything and let go of the data folder."""
-        try:
+        """Write everything and let go of the data folder, whatever of it fails."""
+        with ExitStack() as last:
+            last.callback(self._lock.release)
+            last.callback(self.store.close)
+            last.callback(self.library.index.close)
             self._found.write()
-        finally:
-            self.library.index.close()
-            self.store.close()
-            self._lock.release()
 
     def __enter__(self) -> Service:
         return self
@@ -168,7 +212,15 @@ def new_loader(settings: Settings) -> ModelLoader:
     """Return a loader of models as the settings want it."""
     chosen, folder = settings.models, models_folder(settings)
     known, kept = known_catalog(settings).catalog, kept_models(settings)
-    return ModelLoader(known, folder, may_download(settings), chosen.device, chosen.dtype, kept)
+    return ModelLoader(
+        known,
+        folder,
+        may_download(settings),
+        chosen.device,
+        chosen.dtype,
+        kept,
+        language_model_bits=settings.language_model.bits,
+    )
 
 
 def known_catalog(settings: Settings) -> FolderCatalog:
@@ -245,10 +297,53 @@ def reader_of(settings: Settings, loader: ModelLoader) -> Reader:
         raise ConfigurationError(error.message, error.hint) from error
 
 
-def language_model_of(settings: Settings) -> LanguageModel | None:
-    """Return what phrases answers; None for nothing. Raises ConfigurationError: an endpoint without its address."""
-    chosen = settings.language_model
-    if settings.engines.language_model == "none":
+def understand_of(settings: Settings, loader: ModelLoader, ask: Ask) -> Understand:
+    """Return what understands sound that is sent; by the first recogniser of the settings that hears.
+
+    Raises:
+        ConfigurationError: there is no speech language model of the settings' name.
+    """
+    engines = settings.engines
+    models: list[tuple[Task, str]] = [
+        ("recognizer", default_recognizer(engines)), ("speech encoder", engines.encoder),
+        ("text encoder", engines.text_encoder), ("reader", engines.reader),
+    ]  # fmt: skip
+    speech_model = understanding_of(settings, loader)
+    if speech_model is not None:
+        models.append(("speech language model", speech_model.name))
+    return Understand(loader, models, ask, settings.segmentation, settings.limits, speech_model)
+
+
+def understanding_of(settings: Settings, loader: ModelLoader) -> SpeechLanguageModel | None:
+    """Return what answers about speech that it hears; None for nothing. Raises ConfigurationError: there is no such."""
+    name = settings.engines.understanding
+    if name in ("", "none"):
+        return None
+    try:
+        return loader.speech_language_model(name)
+    except NotFoundError as error:
+        raise ConfigurationError(error.message, error.hint) from error
+
+
+def phraser_of(settings: Settings, loader: ModelLoader) -> Phraser | None:
+    """Return what puts answers into words; None for nothing.
+
+    Raises:
+        ConfigurationError: there is no model of such a name, or an endpoint's address is missing.
+    """
+    model = language_model_of(settings, loader)
+    return Phraser(model, settings.language_model.timeout_s) if model else None
+
+
+def language_model_of(settings: Settings, loader: ModelLoader) -> LanguageModel | None:
+    """Return the language model that the settings name; None for nothing. Raises ConfigurationError."""
+    chosen, name = settings.language_model, settings.engines.own_language_model
+    if name:
+        try:
+            return loader.language_model(name)
+        except NotFoundError as error:
+            raise ConfigurationError(error.message, f"{error.hint} Or none, or {ENDPOINT} for a server.") from error
+    if settings.engines.language_model != ENDPOINT:
         return None
     if not chosen.url or not chosen.model:
         raise ConfigurationError(
@@ -264,6 +359,7 @@ def index_of(settings: Settings, data_dir: Path, store: Store, makers: Makers, p
     The embedded one is made anew from the database where it was made for other channels; a server's may be somebody
     else's, so only a rebuild replaces it.
     """
+    chosen = settings.index
 
     def opened(is_new: bool) -> VectorIndex:
         if is_new:
@@ -271,15 +367,16 @@ def index_of(settings: Settings, data_dir: Path, store: Store, makers: Makers, p
         return open_index(
             makers.channels,
             path=data_dir / "index",
-            url=settings.index.url,
-            api_key=settings.index.api_key.get_secret_value(),
-            name=settings.index.name,
+            url=chosen.url,
+            api_key=chosen.api_key.get_secret_value(),
+            name=chosen.name,
             is_new=is_new,
+            layout=Layout(chosen.on_disk, chosen.shards, chosen.replicas, chosen.hnsw_m),
         )
 
     try:
         return opened(is_new=purpose == "rebuild")
     except FingerprintMismatchError:
-        if settings.index.url or purpose != "use":
+        if chosen.url or purpose != "use":
             raise
         return opened(is_new=True)

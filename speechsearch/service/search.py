@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from speechsearch import audio
-from speechsearch.domain.errors import CapabilityError, EmptyQueryError
+from speechsearch.domain.counters import SEARCH_SECONDS, SEARCHES_REFUSED, Counters
+from speechsearch.domain.errors import CapabilityError, EmptyQueryError, SpeechSearchError
 from speechsearch.domain.question_syntax import Question, read_question
 from speechsearch.domain.values import Audio, Comparison, Coverage, Filters, Hit, Query, Results, SpokenWord
 from speechsearch.domain.visitors import LOCAL, Visitor
@@ -32,6 +33,8 @@ LONGEST_QUERY = 2_000
 MOST_HITS = 200
 LOOKED_AT = 500
 """So many of the best passages are looked at where a question demands phrases, or leaves words out."""
+DRAWN_FROM = 20_000
+"""The background is drawn from so many passages at most: to read all ids of an archive would take seconds."""
 NOTHING_THERE = Coverage(0, 0, 0.0, 0.0)
 
 
@@ -45,6 +48,7 @@ class Search:
         found: counts what is found.
         names: the list of names, which are heard as they are said to sound.
         speakers: knows whose voices are heard where.
+        counters: count the searches and how long they take.
     """
 
     def __init__(
@@ -55,9 +59,10 @@ class Search:
         found: FoundCounts,
         names: MyNames,
         speakers: Speakers,
+        counters: Counters,
     ) -> None:
         self._library, self._browse, self._found, self._names = library, browse, found, names
-        self._speakers = speakers
+        self._speakers, self._counters = speakers, counters
         self.engines = engines
         self._coverage = CoverageTable(library)
 
@@ -86,6 +91,14 @@ class Search:
         return results
 
     def _find(self, query: Query, engine_name: str, visitor: Visitor) -> Results:
+        """Return what ``find`` does; only what is refused is counted."""
+        try:
+            return self._answered(query, engine_name, visitor)
+        except SpeechSearchError as error:
+            self._counters.add(SEARCHES_REFUSED, code=error.code)
+            raise
+
+    def _answered(self, query: Query, engine_name: str, visitor: Visitor) -> Results:
         """Return what ``find`` does, and count nothing."""
         started = time.perf_counter()
         engine_name = engine_name or self.default()
@@ -132,7 +145,12 @@ class Search:
         return Comparison(*both)
 
     def _count(self, query: Query, *answers: Results) -> None:
-        """Count the recordings that were found; not where the visitor had chosen them himself."""
+        """Count the searches, and the recordings that were found; these not where the visitor had chosen them."""
+        for results in answers:
+            for stage, spent_ms in (
+                ("encode", results.encode_ms), ("index", results.search_ms), ("all", results.total_ms)
+            ):  # fmt: skip
+                self._counters.add(SEARCH_SECONDS, spent_ms / 1000, engine=results.engine, stage=stage)
         if not query.filters.recording_ids:
             hits = [hit for results in answers for hit in results.hits if hit.is_confident]
             self._found.note(hit.recording.recording_id for hit in hits)
@@ -290,5 +308,5 @@ class BackgroundSample:
         with self._lock:
             version = self._library.version
             if self._drawn[0] != version:
-                self._drawn = (version, draw_sample(sorted(self._library.store.passages.ids())))
+                self._drawn = (version, draw_sample(self._library.store.passages.first_ids(DRAWN_FROM)))
             return self._drawn[1]

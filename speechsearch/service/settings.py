@@ -18,6 +18,8 @@ from speechsearch.domain.limits import Group, Limits, Segmentation
 from speechsearch.library.backup import checked_folder
 
 PREFIX = "SPEECHSEARCH_"
+ENDPOINT = "endpoint"
+"""Stands for a language model's server where else a model of the catalog is named."""
 TEST_VARIABLES = frozenset({"SPEECHSEARCH_TEST_QDRANT_URL", "SPEECHSEARCH_TEST_DATABASE_URL"})
 
 
@@ -47,6 +49,18 @@ class AuthSettings(Group):
     users: dict[str, SecretStr] = Field(default_factory=dict)
     visitors: Literal["none", "read"] = "none"
     session_hours: float = Field(24 * 14, gt=0)
+
+
+class LogSettings(Group):
+    """What is written to the terminal: lines of text, or of JSON.
+
+    ``requests``: a line for every request, too. ``texts``: also what was asked and what errors quote, such as
+    questions, names and addresses; without it there is none of that in any line.
+    """
+
+    format: Literal["text", "json"] = "text"
+    requests: bool = False
+    texts: bool = False
 
 
 class BackupSettings(Group):
@@ -86,11 +100,19 @@ class WebhookSettings(Group):
 
 
 class IndexSettings(Group):
-    """Where the vectors live: a folder (Qdrant Edge) unless a Qdrant server's URL is set."""
+    """Where the vectors live: a folder (Qdrant Edge) unless a Qdrant server's URL is set.
+
+    The others count when a collection is made there: ``on_disk`` leaves only int8 copies of the vectors in memory,
+    ``shards`` and ``replicas`` spread it over a cluster, ``hnsw_m`` (16, say) makes a graph to search in place of all.
+    """
 
     url: str = ""
     api_key: SecretStr = SecretStr("")
     name: str = "speechsearch"
+    on_disk: bool = False
+    shards: int = Field(1, ge=1)
+    replicas: int = Field(1, ge=1)
+    hnsw_m: int = Field(0, ge=0)
 
 
 class StoreSettings(Group):
@@ -99,14 +121,38 @@ class StoreSettings(Group):
     url: SecretStr = SecretStr("")
 
 
+class MediaSettings(Group):
+    """Where sound files are kept: in the data folder unless another folder, or a bucket (s3://...), is named.
+
+    ``kept_bytes``: how much of a bucket may lie in the data folder, so that what is listened to is fetched once.
+    """
+
+    url: str = ""
+    kept_bytes: int = Field(10_000_000_000, gt=0)
+
+
+class ClusterSettings(Group):
+    """How ``ingest --on ray`` works.
+
+    ``actors``: how many take in recordings at once, 0 for as many as the cluster has room for; ``cpus`` and ``gpus``
+    that each has. ``lease_s``: for so long a recording is one actor's; another takes it when it is not renewed.
+    """
+
+    actors: int = Field(0, ge=0)
+    cpus: int = Field(1, ge=1)
+    gpus: float = Field(0.0, ge=0)
+    lease_s: float = Field(60.0, gt=0)
+
+
 class EngineSettings(Group):
     """Which models make the library searchable, by their names in the catalog (``speechsearch models``).
 
     ``recognizer``: the baseline's; several with commas between are kept side by side and compared, the first is the
     baseline; "none" for no transcripts at all. ``text_encoder``: the baseline's, for transcripts and questions to them;
     the adapter's own comes with the speech encoder. ``speaker_encoder``: hears who speaks; "none" keeps no voices.
-    ``reader``: finds the words that answer a question. ``language_model``: what joins them to sentences: nothing, or a
-    server ("endpoint").
+    ``reader``: finds the words that answer a question. ``language_model``: joins quotes to sentences: "none", a model
+    of the catalog, or a server ("endpoint"). ``understanding``: answers about speech that it hears, without a
+    transcript; the name of a folder that ``training/train_understand.py`` made, experimental; "none" for nothing.
     """
 
     encoder: str = "mini"
@@ -114,8 +160,14 @@ class EngineSettings(Group):
     text_encoder: str = "all-MiniLM-L6-v2"
     speaker_encoder: str = "ge2e"
     reader: str = "mini-reader"
-    language_model: Literal["none", "endpoint"] = "none"
+    language_model: str = "none"
+    understanding: str = "none"
     threads: int = Field(0, ge=0, description="CPU threads; 0 takes all")
+
+    @property
+    def own_language_model(self) -> str:
+        """The language model of the catalog; "" where there is none, or it is a server's."""
+        return "" if self.language_model in ("", "none", ENDPOINT) else self.language_model
 
     @property
     def hears_speakers(self) -> bool:
@@ -134,14 +186,18 @@ class EngineSettings(Group):
 
 
 class LanguageModelSettings(Group):
-    """A server with OpenAI's chat completions that joins the quotes of an answer; used if the engines name "endpoint".
+    """What joins the quotes of an answer: a server with OpenAI's chat completions, if the engines name "endpoint".
 
     ``url``: up to and with its version, for example http://127.0.0.1:8080/v1. What is quoted is sent there.
+    ``bits``: of a model of this machine on CUDA: 4 keeps its weights in so many (bitsandbytes). ``timeout_s``: after so
+    long the quotes are the answer.
     """
 
     url: str = Field("", pattern=r"^(https?://\S+)?$")
     api_key: SecretStr = SecretStr("")
     model: str = ""
+    bits: Literal[4, 16] = 16
+    timeout_s: float = Field(10.0, gt=0)
 
 
 class ModelSettings(Group):
@@ -172,12 +228,15 @@ class Settings(BaseSettings):
     data_dir: Path = Path("data")
     server: ServerSettings = ServerSettings()
     auth: AuthSettings = AuthSettings()
+    log: LogSettings = LogSettings()
     backup: BackupSettings = BackupSettings()
     watch: WatchSettings = WatchSettings()
     network: NetworkSettings = NetworkSettings()
     webhooks: WebhookSettings = WebhookSettings()
     index: IndexSettings = IndexSettings()
     store: StoreSettings = StoreSettings()
+    media: MediaSettings = MediaSettings()
+    cluster: ClusterSettings = ClusterSettings()
     segmentation: Segmentation = Segmentation()
     limits: Limits = Limits()
     engines: EngineSettings = EngineSettings()

@@ -199,8 +199,10 @@ class Webhooks:
                 "POST", self._url, content=body, headers=headers, follow_redirects=False
             ) as answer:
                 return "" if answer.is_success else f"status {answer.status_code}"
-        except (httpx.HTTPError, FetchError) as error:
+        except httpx.HTTPError as error:
             return str(error) or type(error).__name__
+        except FetchError as error:
+            return error.code  # its text names the address, which may be a secret
 
 
 @contextmanager

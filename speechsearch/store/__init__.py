@@ -1,6 +1,7 @@
 """The database: recordings, passages, vectors, transcripts and the journal. It is the source of truth."""
 
 from speechsearch.store.records import (
+    Claim,
     CollectionSummary,
     Encoding,
     Job,
@@ -9,6 +10,7 @@ from speechsearch.store.records import (
     JournalEntry,
     JournalState,
     Judgement,
+    LeaseEntry,
     Move,
     StoredPassage,
     StoredVoice,
@@ -16,6 +18,7 @@ from speechsearch.store.records import (
 from speechsearch.store.store import Store
 
 __all__ = [
-    "CollectionSummary", "Encoding", "Job", "JobFile", "JobState", "JournalEntry", "JournalState", "Judgement", "Move",
+    "Claim", "CollectionSummary", "Encoding", "Job", "JobFile", "JobState", "JournalEntry", "JournalState", "Judgement",
+    "LeaseEntry", "Move",
     "Store", "StoredPassage", "StoredVoice",
 ]  # fmt: skip

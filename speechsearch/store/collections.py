@@ -9,7 +9,7 @@ from speechsearch.store.database import Database, upsert
 from speechsearch.store.journal import mark_stored
 from speechsearch.store.records import ENDED, CollectionSummary
 from speechsearch.store.rows import checked_name, collection_row
-from speechsearch.store.tables import CollectionRow, JobFileRow, JobRow, JournalRow, PassageRow, RecordingRow
+from speechsearch.store.tables import CollectionRow, JobFileRow, JobRow, JournalRow, LeaseRow, PassageRow, RecordingRow
 from speechsearch.store.voices import drop_voiceless
 
 
@@ -112,7 +112,8 @@ class Collections:
             gone = sorted(connection.scalars(sa.select(PassageRow.passage_id).where(of_collection)))
             mentions = (JournalRow.collection == name) | JournalRow.recording_id.in_(in_collection)
             connection.execute(sa.delete(JournalRow).where(mentions))
-            connection.execute(sa.delete(JobFileRow).where(JobFileRow.recording_id.in_(in_collection)))
+            for table in (JobFileRow, LeaseRow):
+                connection.execute(sa.delete(table).where(table.recording_id.in_(in_collection)))
             ended = (JobRow.collection == name) & JobRow.state.in_(ENDED)
             connection.execute(sa.delete(JobRow).where(ended))
             connection.execute(sa.delete(CollectionRow).where(CollectionRow.name == name))

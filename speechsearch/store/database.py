@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import portalocker
 import sqlalchemy as sa
 
 from speechsearch.domain.errors import (
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-MIGRATION_LOCK = 7_112_026
+MIGRATION_LOCK, ALONE_LOCK = 7_112_026, 7_112_027
 BUSY_TIMEOUT_S = 30
 BATCH_IDS = 500
 """How many ids go into one statement; SQLite may allow as few as 999."""
@@ -61,6 +62,18 @@ class Database:
             connection = connection.execution_options(is_writing=True)
             with connection.begin():
                 yield connection
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Have a block run in one process at a time: a server keeps a lock for that, a file beside a SQLite file."""
+        if self._engine.dialect.name == "postgresql":
+            with self.reading() as connection:
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(ALONE_LOCK)))
+                yield
+        else:
+            with open(f"{self._engine.url.database}.lock", "a") as file:
+                portalocker.lock(file, portalocker.LockFlags.EXCLUSIVE)
+                yield
 
     def forget(self) -> None:
         """Have nothing of what was deleted left in the log beside a SQLite file; a server sees to that itself.

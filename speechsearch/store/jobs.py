@@ -83,6 +83,12 @@ class Jobs:
         with self._database.reading() as connection:
             return connection.scalar(statement) or 0
 
+    def counts(self) -> dict[str, int]:
+        """Return state -> how many jobs are in it, of the states that some are in."""
+        statement = sa.select(JobRow.state, sa.func.count()).group_by(JobRow.state)
+        with self._database.reading() as connection:
+            return {row[0]: row[1] for row in connection.execute(statement)}
+
     def set_state(self, job_id: str, state: JobState, message: str = "") -> None:
         """Write how far a job is; an empty message leaves the known one. An unknown job is no error."""
         values: dict[str, str] = {"state": state, "updated_at": time_ago()}

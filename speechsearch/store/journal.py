@@ -35,6 +35,12 @@ class Journal:
         with self._database.reading() as connection:
             return [JournalEntry(*row) for row in connection.execute(statement)]
 
+    def counts(self) -> dict[str, int]:
+        """Return state -> how many recordings are in it, of the states that some are in."""
+        statement = sa.select(JournalRow.state, sa.func.count()).group_by(JournalRow.state)
+        with self._database.reading() as connection:
+            return {row[0]: row[1] for row in connection.execute(statement)}
+
     def mark(
         self, recording_id: str, state: JournalState, message: str = "", file_name: str = "", collection: str = ""
     ) -> None:

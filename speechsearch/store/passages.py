@@ -49,13 +49,26 @@ class Passages:
         with self._database.reading() as connection:
             return set(connection.scalars(sa.select(PassageRow.passage_id)))
 
+    def first_ids(self, limit: int) -> list[str]:
+        """Return the ids of at most so many passages, the first in order; ids are hashes, so these are any."""
+        ordered = sa.select(PassageRow.passage_id).order_by(PassageRow.passage_id).limit(limit)
+        with self._database.reading() as connection:
+            return list(connection.scalars(ordered))
+
     def count(self) -> int:
         """Return how many passages there are."""
         with self._database.reading() as connection:
             return connection.scalar(sa.select(sa.func.count()).select_from(PassageRow)) or 0
 
-    def counts(self) -> dict[str, PassageCount]:
-        """Return recording id -> how many passages it has, for those that have some."""
+    def are_in(self, collections: Sequence[str]) -> bool:
+        """Say whether there are any in some collections; unlike a count it takes no longer where there are many."""
+        of_recording = PassageRow.recording_id == RecordingRow.recording_id
+        some = sa.exists().where(of_recording, RecordingRow.collection.in_(collections))
+        with self._database.reading() as connection:
+            return bool(connection.scalar(sa.select(some)))
+
+    def counts(self, recording_ids: Sequence[str] | None = None) -> dict[str, PassageCount]:
+        """Return recording id -> how many passages it has, for those (of some) that have some."""
         length_s = sa.func.sum(PassageRow.end_s - PassageRow.start_s)
         columns = (RecordingRow.recording_id, RecordingRow.collection, RecordingRow.speaker, RecordingRow.language)
         statement = (
@@ -65,7 +78,13 @@ class Passages:
             .order_by(RecordingRow.recording_id)
         )
         with self._database.reading() as connection:
-            return {row[0]: PassageCount(*row[1:]) for row in connection.execute(statement)}
+            some: Any = statement
+            found: Iterable[Any] = (
+                connection.execute(statement)
+                if recording_ids is None
+                else rows_of(connection, some, RecordingRow.recording_id, recording_ids)
+            )
+            return {row[0]: PassageCount(*row[1:]) for row in found}
 
     def ids_with(self, recording_id: str, channel: str) -> set[str]:
         """Return the ids of a recording's passages that have a vector in a channel."""

@@ -17,7 +17,7 @@ from speechsearch.store.jobs import time_ago
 from speechsearch.store.journal import journal_row, mark_stored
 from speechsearch.store.records import StoredPassage
 from speechsearch.store.rows import DESCRIBED, described_json, recording_of, recording_row
-from speechsearch.store.tables import CollectionRow, JobFileRow, JournalRow, PassageRow, RecordingRow
+from speechsearch.store.tables import CollectionRow, JobFileRow, JournalRow, LeaseRow, PassageRow, RecordingRow
 from speechsearch.store.voices import drop_voiceless
 
 
@@ -211,7 +211,7 @@ class Recordings:
         with self._database.writing() as connection:
             of_recording = PassageRow.recording_id == recording_id
             gone = sorted(connection.scalars(sa.select(PassageRow.passage_id).where(of_recording)))
-            for table in (RecordingRow, JournalRow, JobFileRow):
+            for table in (RecordingRow, JournalRow, JobFileRow, LeaseRow):
                 connection.execute(sa.delete(table).where(table.recording_id == recording_id))
             drop_voiceless(connection)
         self._database.forget()

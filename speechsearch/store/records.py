@@ -210,3 +210,26 @@ class JobFile:
     duration_s: float = 0.0
     message: str = ""
     recording_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What came of asking for a recording: it is held now, another works on it, or it failed too often.
+
+    ``tries``: how often it failed; ``message``: why it did last.
+    """
+
+    state: Literal["held", "busy", "set aside"]
+    tries: int = 0
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseEntry:
+    """Who works on a recording, until when (seconds since 1970), how often it failed and why it did last."""
+
+    recording_id: str
+    holder: str
+    expires_s: float
+    tries: int
+    message: str

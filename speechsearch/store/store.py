@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
+
 from speechsearch.store.collections import Collections
 from speechsearch.store.database import Database
 from speechsearch.store.given import GivenTexts
 from speechsearch.store.jobs import Jobs
 from speechsearch.store.journal import Journal, KeptValues
 from speechsearch.store.judgements import Judgements
+from speechsearch.store.leases import Leases
 from speechsearch.store.name_list import NameList
 from speechsearch.store.passages import Passages
+from speechsearch.store.places import Places
 from speechsearch.store.recordings import Recordings
 from speechsearch.store.transcripts import Transcripts
 from speechsearch.store.voices import Voices
@@ -35,11 +39,18 @@ class Store:
         self.transcripts = Transcripts(self._database)
         self.given = GivenTexts(self._database)
         self.journal = Journal(self._database)
+        self.leases = Leases(self._database)
+        self.places = Places(self._database)
         self.jobs = Jobs(self._database)
         self.judgements = Judgements(self._database)
         self.names = NameList(self._database)
         self.voices = Voices(self._database)
         self.kept_values = KeptValues(self._database)
+
+    def ping(self) -> None:
+        """Return when the database has answered. Raises StoreError."""
+        with self._database.reading() as connection:
+            connection.execute(sa.select(1))
 
     def close(self) -> None:
         """Let go of the database."""

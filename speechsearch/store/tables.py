@@ -135,6 +135,29 @@ class JournalRow(Base):
     updated_at: Mapped[str]
 
 
+class LeaseRow(Base):
+    """Which process works on a recording, until when (seconds since 1970), and how often it failed.
+
+    It refers to no other table, since the recording may not be there yet.
+    """
+
+    __tablename__ = "leases"
+    recording_id: Mapped[str] = mapped_column(primary_key=True)
+    holder: Mapped[str] = mapped_column(index=True)
+    expires_s: Mapped[float]
+    tries: Mapped[int]
+    message: Mapped[str]
+
+
+class PlaceRow(Base):
+    """Where a recording was taken in from: a file's path or an address, and which version of what lay there."""
+
+    __tablename__ = "places"
+    place: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[str]
+    recording_id: Mapped[str] = mapped_column(ForeignKey("recordings.recording_id", ondelete="CASCADE"), index=True)
+
+
 class JobRow(Base):
     """A task of the queue: what to take in, for whom, and how far it is; ``task`` is JSON."""
 

@@ -24,6 +24,15 @@ def sentences(text: str) -> list[tuple[int, int]]:
     return [span for start, end in _ended(text) for span in _cut(text, start, end)]
 
 
+def ended_sentences(text: str) -> list[tuple[int, int]]:
+    """Return where each sentence of a written text stands, however long it is, without the spaces around it.
+
+    >>> ended_sentences("word " * 50)
+    [(0, 249)]
+    """
+    return [span for start, end in _ended(text) if (span := _stripped(text, start, end))]
+
+
 def _ended(text: str) -> Iterator[tuple[int, int]]:
     start = 0
     for found in END.finditer(text):
@@ -38,11 +47,9 @@ def _ended(text: str) -> Iterator[tuple[int, int]]:
 
 def _cut(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     """Yield a sentence, or its halves where it is too long, without the spaces around."""
-    written = text[start:end]
-    start += len(written) - len(written.lstrip())
-    end -= len(written) - len(written.rstrip())
-    if start >= end:
+    if not (place := _stripped(text, start, end)):
         return
+    start, end = place
     words = [start + found.start() for found in re.finditer(r"\S+", text[start:end])]
     if len(words) <= LONGEST_WORDS:
         yield start, end
@@ -53,3 +60,11 @@ def _cut(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     middle = min(places, key=lambda place: abs(place - words[len(words) // 2]))
     yield from _cut(text, start, middle)
     yield from _cut(text, middle, end)
+
+
+def _stripped(text: str, start: int, end: int) -> tuple[int, int] | None:
+    """Return a place without the spaces around; None where there is nothing else."""
+    written = text[start:end]
+    start += len(written) - len(written.lstrip())
+    end -= len(written) - len(written.rstrip())
+    return (start, end) if start < end else None

@@ -22,8 +22,6 @@ VERSION = "words-1"
 AVERAGE_WORDS = 60
 K1 = 1.2
 B = 0.75
-stem = lru_cache(maxsize=65536)(snowballstemmer.stemmer("english").stemWord)
-
 STOP_WORDS = frozenset(
     "a about after again all also am an and any are aren't as at be because been before being but by can can't cannot "
     "could couldn't did didn't do does doesn't doing don't down during each few for from further had hadn't has hasn't "
@@ -34,6 +32,16 @@ STOP_WORDS = frozenset(
     "yours yourself tell talk talks talked speak speaks mention mentioned say says said".split()
 )
 """Words that a question is made of rather than about."""
+
+
+@lru_cache(maxsize=65536)
+def stem(word: str) -> str:
+    """Return the stem of an English word. A stemmer holds the word that it is at, so threads do not share one.
+
+    >>> stem("bridges"), stem("running")
+    ('bridg', 'run')
+    """
+    return str(snowballstemmer.stemmer("english").stemWord(word))
 
 
 def saturate(counts: NDArray[np.float32], length: float, average_length: float) -> NDArray[np.float32]:

@@ -1,22 +1,22 @@
-"""Questions put to a collection of texts, with and without an answer there: for fitting and for measuring answers."""
+"""Questions put to recordings, with and without the one that answers: for fitting and for measuring answers."""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
-import numpy as np
-
-from speechsearch.domain.values import FloatMatrix
-from speechsearch.models.base import TextEncoder
+from speechsearch.answers.extract import Extract, seconds
+from speechsearch.domain.values import Filters, Hit, Query, Transcript, Word
+from speechsearch.service.ask import READ_FOR_A_FACT
+from speechsearch.service.open import Service
 from speechsearch.text.sentences import sentences
-from speechsearch.training.reader_data import Asked, Section, Sections, fairytale_questions, sentence_questions
+from speechsearch.training.reader_data import Section
+from speechsearch.training.spoken_questions import SpokenQuestion, times_of
 
 PASSAGE_WORDS = 70
 """About half a minute of speech."""
-READ = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +26,6 @@ class Part:
     section: Section
     start: int
     text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A question, the passages that a search finds for it, best first, and whether each has the answer.
-
-    ``similarities``: of the passages' vectors to the question's, -1 to 1.
-    """
-
-    asked: Asked
-    parts: tuple[Part, ...]
-    similarities: tuple[float, ...]
-    has_answer: tuple[bool, ...]
-    is_answerable: bool
 
 
 def parts_of(section: Section) -> list[Part]:
@@ -61,46 +47,76 @@ def parts_of(section: Section) -> list[Part]:
     return found
 
 
-def has_answer(part: Part, asked: Asked) -> bool:
-    """Say whether a passage has the answer to a question, at one of the places where it stands."""
-    end = part.start + len(part.text)
-    return part.section is asked.section and any(part.start < stop and end > begin for begin, stop in asked.spans)
+@dataclass(frozen=True, slots=True, eq=False)
+class Case:
+    """A question, whether the recordings that were asked answer it, and what a search finds there, best first.
 
-
-def cases(asked: Sequence[Asked], known: Sections, encoder: TextEncoder) -> Iterator[Case]:
-    """Yield two cases a question: put to the sections of its story, and to these without the one that answers.
-
-    The search is by the text encoder's vectors.
+    ``times_s``: when the answer is said in the recording that answers, one or more stretches.
     """
-    stories: dict[str, tuple[list[Part], FloatMatrix]] = {}
-    for one in asked:
-        story = one.section.story
-        if story not in stories:
-            parts = [part for section in known.of_story[story] for part in parts_of(section)]
-            stories[story] = parts, encoder.encode_passages([part.text for part in parts])
-        parts, vectors = stories[story]
-        similar = vectors @ encoder.encode_queries([one.question])[0]
-        order = [(parts[place], float(similar[place])) for place in np.argsort(-similar, kind="stable")]
-        yield _case(one, order, is_answerable=True)
-        yield _case(one, [pair for pair in order if pair[0].section is not one.section], is_answerable=False)
+
+    asked: SpokenQuestion
+    is_answerable: bool
+    read: tuple[tuple[Hit, Transcript], ...]
+    recording_id: str
+    times_s: tuple[tuple[float, float], ...]
+
+    def is_right(self, hit: Hit, transcript: Transcript, found: Extract) -> bool:
+        """Say whether an extract of a passage is said where the answer is said."""
+        passage = hit.passage
+        if not self.is_answerable or passage.recording_id != self.recording_id:
+            return False
+        begin_s, end_s = seconds(transcript.text, transcript.words, found.span, passage.span.duration_s)
+        begin_s, end_s = begin_s + passage.span.start_s, end_s + passage.span.start_s
+        return any(start_s < end_s and stop_s > begin_s for start_s, stop_s in self.times_s)
 
 
-def tales(data: Path, split: str, count: int, seed: int = 1) -> tuple[list[Asked], Sections]:
-    """Return questions of a part of FairytaleQA, drawn by chance, and its sections."""
-    known, asked = fairytale_questions(data, split)
-    return random.Random(seed).sample([one for one in asked if one.spans], count), known
+class SpokenSet:
+    """The recordings of a folder that ``spoken_questions`` wrote, taken in by a service, and what is said in them."""
 
+    def __init__(self, service: Service, collection: str) -> None:
+        self._service = service
+        recordings = service.browse.recordings(collection)
+        self.ids: Mapping[str, str] = {Path(one.file_name).stem: one.recording_id for one in recordings}
+        self.words = cache(self._words)
 
-def pairs(data: Path, first: float, last: float, count: int, seed: int = 1) -> tuple[list[Asked], Sections]:
-    """Return questions of a stretch of the SQuAD pairs, drawn by chance, and that stretch's paragraphs."""
-    _, asked = sentence_questions(data)
-    stretch = asked[int(len(asked) * first) : int(len(asked) * last)]
-    known = Sections()
-    for section in dict.fromkeys(one.section for one in stretch):
-        known.add(section)
-    return random.Random(seed).sample(stretch, count), known
+    def _words(self, name: str) -> list[Word]:
+        """Return the words of a recording as its recogniser wrote them, with times from its start."""
+        found = []
+        for passage, transcript in self._service.browse.transcribed(self.ids[name]):
+            start_s = passage.span.start_s
+            for word in transcript.words if transcript else ():
+                found.append(replace(word, start_s=start_s + word.start_s, end_s=start_s + word.end_s))
+        return found
 
+    def times_s(self, asked: SpokenQuestion) -> tuple[tuple[float, float], ...]:
+        """Return when a question's answer is said, one or more stretches; none where nothing like it was heard."""
+        words = self.words(asked.recording)
+        found = (times_of(asked.text, words, span) for span in asked.spans)
+        return tuple(one for one in found if one is not None)
 
-def _case(asked: Asked, order: Sequence[tuple[Part, float]], *, is_answerable: bool) -> Case:
-    read, similarities = zip(*order[:READ], strict=True)
-    return Case(asked, read, similarities, tuple(has_answer(part, asked) for part in read), is_answerable)
+    def query(self, asked: SpokenQuestion, is_answerable: bool) -> Query:
+        """Return a question put to the recordings that it is about, or to these without the one that answers."""
+        among = asked.among or tuple(self.ids)
+        names = [one for one in among if is_answerable or one != asked.recording]
+        is_all = len(names) == len(self.ids)
+        filters = Filters() if is_all else Filters(recording_ids=tuple(self.ids[one] for one in names))
+        return Query(asked.question, filters=filters)
+
+    def cases(self, questions: Sequence[SpokenQuestion]) -> Iterator[Case]:
+        """Yield two cases a question, with its recording and without: what is read for its answer."""
+        said = cache(lambda recording_id: dict(self._said(recording_id)))
+        for one in questions:
+            times_s = self.times_s(one)
+            for is_answerable in (True, False):
+                wanted = replace(self.query(one, is_answerable), top_k=READ_FOR_A_FACT)
+                read = []
+                for hit in self._service.search.find(wanted).hits:
+                    transcript = said(hit.passage.recording_id).get(hit.passage.passage_id)
+                    if transcript is not None and transcript.text.strip():
+                        read.append((hit, transcript))
+                yield Case(one, is_answerable, tuple(read), self.ids[one.recording], times_s)
+
+    def _said(self, recording_id: str) -> Iterator[tuple[str, Transcript]]:
+        for passage, transcript in self._service.browse.transcribed(recording_id):
+            if transcript is not None:
+                yield passage.passage_id, transcript

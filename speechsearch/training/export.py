@@ -14,7 +14,8 @@ from speechsearch.models.device import Device
 from speechsearch.models.mini.acoustic import AcousticConfig, AcousticEncoder
 from speechsearch.models.mini.adapter import AdapterConfig, TokenAdapter
 from speechsearch.models.mini.letter_to_sound import LetterToSound
-from speechsearch.models.mini.network import CONFIG, WEIGHTS, MiniModel, save_model
+from speechsearch.models.mini.network import MiniModel, save_model
+from speechsearch.models.mini.packed import CONFIG, WEIGHTS
 from speechsearch.training import frozen
 from speechsearch.training.checkpoint import load_state
 

@@ -1,13 +1,14 @@
 """Recipe: learn how likely an extract answers, and from which chance on it is given as an answer.
 
-``python -m speechsearch.training.fit_answers DATA`` asks questions of FairytaleQA's validation part and of the ninth
-tenth of the SQuAD pairs, each with and without the section that answers, and writes assets/reader/calibration.json.
+``python -m speechsearch.training.fit_answers SPOKEN FOLDER`` asks the questions of SPOKEN, which ``spoken_questions``
+wrote of what the reader was not trained on, to FOLDER, the data folder that its sound was taken into; each with and
+without the recording that answers. Writes assets/reader/calibration.json.
 """
 
 from __future__ import annotations
 
 import json
-from itertools import islice
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,45 +18,32 @@ from numpy.typing import NDArray
 from speechsearch.answers.extract import extract
 from speechsearch.answers.refuse import FEATURES, SHIPPED, features
 from speechsearch.models.base import Reader
-from speechsearch.models.catalog import catalog
-from speechsearch.models.load import ModelLoader
 from speechsearch.retrieval.calibration import logistic
-from speechsearch.training.answer_sets import Case, cases, pairs, tales
+from speechsearch.service.open import Service, new_loader
+from speechsearch.service.settings import Settings
+from speechsearch.training.answer_sets import Case, SpokenSet
 from speechsearch.training.fit_calibration import brier, calibration_error, cross_validated, fit
-from speechsearch.training.reader_data import PAIRS_TRAINED_SHARE, PAIRS_TUNED_SHARE
+from speechsearch.training.spoken_questions import read_questions
 
 MOST_WRONGLY_REFUSED = 0.1
 
 
-def search_chances(found: list[Case]) -> NDArray[np.float64]:
-    """Return the chance that a passage has the answer by what the search says, (n,); cross-validated.
-
-    It stands for the calibrated likelihood of a search engine's hits.
-    """
-    rows = [(1.0, similarity, np.log(rank)) for case in found for rank, similarity in enumerate(case.similarities, 1)]
-    is_there = np.array([one for case in found for one in case.has_answer])
-    numbers = np.repeat(np.arange(len(found)), [len(case.parts) for case in found])
-    return cross_validated(np.array(rows), is_there, numbers // 2)
-
-
-def read_cases(reader: Reader, found: list[Case]) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.int64]]:
+def read_cases(
+    reader: Reader, found: Sequence[Case]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.int64]]:
     """Return of every passage read: its features (n, FEATURES), whether its answer stands there, and its case.
 
-    An answer counts as right where the span overlaps one of the places of the answer.
+    An answer counts as right where the span is said while the answer is.
     """
     rows, rights, numbers = [], [], []
-    chances = iter(search_chances(found).tolist())
     for number, case in enumerate(found):
-        seen = reader.read(case.asked.question, [part.text for part in case.parts])
-        for part, read, chance in zip(case.parts, seen, islice(chances, len(case.parts)), strict=True):
-            one = extract(case.asked.question, part.text, read)
-            if one is None:
-                continue
-            begin, end = part.start + one.span[0], part.start + one.span[1]
-            is_there = part.section is case.asked.section and case.is_answerable
-            rows.append(features(one, chance))
-            rights.append(is_there and any(start < end and stop > begin for start, stop in case.asked.spans))
-            numbers.append(number)
+        seen = reader.read(case.asked.question, [transcript.text for _, transcript in case.read])
+        for (hit, transcript), read in zip(case.read, seen, strict=True):
+            one = extract(case.asked.question, transcript.text, read)
+            if one is not None:
+                rows.append(features(one, hit.likelihood))
+                rights.append(case.is_right(hit, transcript, one))
+                numbers.append(number)
     return np.array(rows), np.array(rights), np.array(numbers)
 
 
@@ -68,15 +56,17 @@ def threshold_of(best: NDArray[np.float64], is_right: NDArray[np.bool_]) -> floa
     return round(float(np.quantile(best[is_right], MOST_WRONGLY_REFUSED)), 4)
 
 
-def main(data: Path, reader: str = "mini-reader", count: int = 150, out: Path = SHIPPED) -> None:
-    """Fit on so many questions of each set, each with and without an answer."""
-    loader = ModelLoader(catalog(), device="cpu")
-    model = loader.reader(reader)
-    encoder = loader.text_encoder("all-MiniLM-L6-v2")
-    found = list(cases(*tales(data, "val", count), encoder))
-    found += cases(*pairs(data, PAIRS_TRAINED_SHARE, PAIRS_TUNED_SHARE, count), encoder)
-    rows, rights, numbers = read_cases(model, found)
-    chances = cross_validated(rows, rights, numbers // 2)  # a question with and without its section is one
+def main(spoken: Path, folder: Path, collection: str = "spoken", out: Path = SHIPPED) -> None:
+    """Fit on the questions of SPOKEN, each with and without an answer."""
+    settings = Settings(data_dir=folder)
+    loader = new_loader(settings)
+    reader = loader.reader(settings.engines.reader)
+    questions = read_questions(spoken)
+    with Service.open(settings, loader=loader) as service:
+        found = [case for case in SpokenSet(service, collection).cases(questions) if case.read]
+        rows, rights, numbers = read_cases(reader, found)
+    _, asked = np.unique([case.asked.question for case in found], return_inverse=True)
+    chances = cross_validated(rows, rights, asked[numbers])  # a question with and without its recording is one
     coefficients = fit(rows, rights)
     answerable = np.array([case.is_answerable for case in found])
     best = np.zeros(len(found))
@@ -95,10 +85,14 @@ def main(data: Path, reader: str = "mini-reader", count: int = 150, out: Path = 
         f"{refused[answerable & is_right].mean():.1%} of those answered rightly"
     )
     written = {
-        "models": {"reader": model.fingerprint},
+        "models": {"reader": reader.fingerprint},
         "threshold": threshold,
         "chance": dict(zip(FEATURES, np.round(coefficients, 4).tolist(), strict=True)),
-        "fitted": {"questions": 2 * count, "sets": "FairytaleQA validation, SQuAD pairs", "passages": len(rows)},
+        "fitted": {
+            "questions": len(found),
+            "sets": "FairytaleQA validation and SQuAD pairs, spoken",
+            "passages": len(rows),
+        },
     }
     assert np.isfinite(logistic(rows, coefficients)).all()
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -18,11 +18,19 @@ from speechsearch.text.words import STOP_WORDS, stem
 
 SECTIONS, QUESTIONS = "qa/fairytaleqa_sections.jsonl.gz", "qa/fairytaleqa_questions.jsonl.gz"
 PAIRS = "qa/squad_nqg_test.sentence_question.tsv.gz"
+SQUAD = "squad"
 PAIRS_TRAINED_SHARE, PAIRS_TUNED_SHARE = 0.8, 0.9
 """The pairs from the first to the second share are for fitting likelihoods, those after it for measuring."""
 LIKE, SOMEWHAT_LIKE = 0.6, 0.25
 """From this F1 of words on a stretch counts as the answer, or its sentence as that which answers."""
+MONTHS = "january february march april may june july august september october november december".replace(" ", "|")
+DATE = re.compile(rf"\b(?:\d{{1,2}} )?(?:(?:{MONTHS}) )?(?:\d{{1,2}}, )?(?:1\d|20)\d\d\b(?!,\d)")
+NUMBER = re.compile(r"\b\d[\d,.]*(?<![,.])(?: (?:hundred|thousand|million|billion)\b|%| percent\b)?")
+ASKS_DATE = re.compile(r"^when\b|\b(?:what|which) (?:year|date)\b", re.I)
+ASKS_NUMBER = re.compile(r"\bhow (?:many|much|old|tall|long|far|high|large|big)\b|\bwhat percentage\b", re.I)
 LONGER_WORDS = 4
+BESIDE_SHARE = 0.4
+"""So many of the examples without an answer are from beside the answer, which is what a search finds too."""
 SHORTEST_WINDOW_WORDS, LONGEST_WINDOW_WORDS = 15, 85
 """Of what is read at once; passages of speech last 5 to 30 s."""
 
@@ -109,8 +117,15 @@ def sentence_questions(data: Path, sentences_each: int = 5) -> tuple[Sections, l
             text += " " * bool(text)
             spans.append((len(text), len(text) + len(sentence)))
             text += sentence
-        section = known.add(Section("squad", str(number), "train", text))
-        found.extend(Asked(question, section, (spans[place],), is_sentence=True) for question, place in asked)
+        section = known.add(Section(SQUAD, str(number), "train", text))
+        for question, place in asked:
+            begin, end = spans[place]
+            number = number_asked_for(question, text[begin:end])
+            if number is None:
+                found.append(Asked(question, section, (spans[place],), is_sentence=True))
+            else:
+                span = (begin + number[0], begin + number[1])
+                found.append(Asked(question, section, (span,), text[slice(*span)]))
 
     for sentence, question in ((_untokenised(row[0]), _untokenised(row[1])) for row in rows):
         if sentence not in written:
@@ -122,6 +137,24 @@ def sentence_questions(data: Path, sentences_each: int = 5) -> tuple[Sections, l
     if written:
         close(len(known.by_place))
     return known, found
+
+
+def number_asked_for(question: str, sentence: str) -> tuple[int, int] | None:
+    """Return where the number stands that a question asks for; None where it asks for none, or there is not just one.
+
+    A number that the question has itself is not the answer.
+
+    >>> number_asked_for("in what year did they win?", "they won on 3 may 1925 in rome.")
+    (12, 22)
+    >>> number_asked_for("how many came?", "the 50 men and 7 dogs."), number_asked_for("who came?", "al, 7.")
+    (None, None)
+    """
+    is_date = bool(ASKS_DATE.search(question))
+    if not is_date and not ASKS_NUMBER.search(question):
+        return None
+    written = [one.span() for one in (DATE if is_date else NUMBER).finditer(sentence)]
+    found = [place for place in written if sentence[slice(*place)] not in question]
+    return found[0] if len(found) == 1 else None
 
 
 def _untokenised(text: str) -> str:
@@ -232,8 +265,32 @@ def shown(chooser: random.Random, one: Asked) -> Example:
     return Example(one.question, one.section.text[start:end], spans, one.is_sentence)
 
 
+def beside(chooser: random.Random, one: Asked) -> Example | None:
+    """Return a question with a stretch of its own section that stands beside the answer; None where there is none."""
+    text, runs = one.section.text, list[list[tuple[int, int]]]()
+    is_beside = False
+    for place in sentences(text):
+        has_answer = any(place[0] < end and place[1] > begin for begin, end in one.spans)
+        if not has_answer:
+            runs = runs if is_beside else [*runs, []]
+            runs[-1].append(place)
+        is_beside = not has_answer
+    stretches = [text[run[0][0] : run[-1][1]] for run in runs]
+    stretches = [stretch for stretch in stretches if not one.answer or one.answer.lower() not in stretch.lower()]
+    if not stretches:
+        return None
+    stretch = chooser.choice(stretches)
+    start, end = window(chooser, stretch, ())
+    return Example(one.question, stretch[start:end])
+
+
 def unanswered(chooser: random.Random, one: Asked, known: Sections) -> Example | None:
-    """Return a question with a stretch of another section of its story: mostly one with many of its words."""
+    """Return a question with a stretch that does not answer it: of its own section, or of another one of its story.
+
+    That is mostly one with many of the question's words.
+    """
+    if chooser.random() < BESIDE_SHARE and (not one.is_sentence or one.section.story == SQUAD):
+        return beside(chooser, one)
     others = [section for section in known.of_story[one.section.story] if section is not one.section]
     others = [section for section in others if not one.answer or one.answer.lower() not in section.text.lower()]
     if not others:

@@ -15,7 +15,8 @@ import torch
 import torch.nn.functional as F
 import typer
 
-from speechsearch.models.mini.letter_to_sound import PLACES, LetterToSound, letter_ids, pronounce
+from speechsearch.models.mini.letter_to_sound import LetterToSound, pronounce
+from speechsearch.models.mini.speller import PLACES, letter_ids
 from speechsearch.text.lexicon import Pronunciation, dictionary
 from speechsearch.training.checkpoint import load_state, save_state
 from speechsearch.training.train_encoder import edit_distance

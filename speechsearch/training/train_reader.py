@@ -2,8 +2,8 @@
 
 ``python -m speechsearch.training.train_reader DATA OUT`` (``--tiny``: a minute). The loss is the marginal likelihood of
 all places at which the answer may begin and end (Clark and Gardner, 2018, arXiv 1710.10723): the several places of a
-literal answer, all pieces of a sentence that answers, [CLS] where nothing does. Resumes from OUT/state.safetensors when
-it is there; writes OUT/model.safetensors, what is shipped.
+literal answer, in a sentence that answers all pieces that say what the question does not, [CLS] where nothing does.
+Resumes from OUT/state.safetensors when it is there; writes OUT/model.safetensors, what is shipped.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from torch import Tensor
 
 from speechsearch.models.mini.packed import packed
 from speechsearch.models.reader import Pair, SpanNetwork, batch_of, lower_states, pairs_of
+from speechsearch.text.question_words import new_letters
 from speechsearch.training import frozen
 from speechsearch.training.checkpoint import load_state, save_state
 from speechsearch.training.reader_data import (
@@ -43,8 +44,11 @@ def targets_of(pair: Pair, example: Example, length: int) -> Tensor:
     """Return where the answer may begin and end, (length, 2) bool; at [CLS] where there is none."""
     found = torch.zeros(length, 2, dtype=torch.bool)
     starts, ends = pair.offsets[:, 0], pair.offsets[:, 1]
+    is_new = new_letters(example.question, example.text)[starts]
     for begin, end in example.spans:
         inside = np.flatnonzero((starts < end) & (ends > begin))
+        if example.is_sentence and is_new[inside].any():
+            inside = inside[is_new[inside]]
         if len(inside):
             places = pair.first + inside
             found[places if example.is_sentence else places[:1], 0] = True
@@ -80,13 +84,13 @@ def batches(source: Iterator[Example], tokenizer: Tokenizer, size: int) -> Itera
 def main(
     data: Path,
     out: Path,
-    steps: int = 1400,
+    steps: int = 3000,
     size: int = 16,
     rate: float = 2e-4,
     warmup: int = 80,
     layers: int = 3,
-    nothing_share: float = 0.25,
-    sentence_weight: float = 0.35,
+    nothing_share: float = 0.4,
+    sentence_weight: float = 0.45,
     seed: int = 1,
     save_every: int = 100,
     is_bf16: bool = True,

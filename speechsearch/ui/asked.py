@@ -22,7 +22,10 @@ _DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question and how it is to be searched, in the order of the controls. What is empty does not narrow."""
+    """A question and how it is to be searched, in the order of the controls. What is empty does not narrow.
+
+    ``wants_answer``: an address asks for an answer in sentences, too.
+    """
 
     text: str = ""
     audio_path: str | None = None
@@ -34,6 +37,7 @@ class Asked:
     languages: Sequence[str] = ()
     date_from: str = ""
     date_to: str = ""
+    wants_answer: bool = False
 
     @classmethod
     def of_address(cls, parameters: Iterable[tuple[str, str]], engines: Sequence[str]) -> Asked:
@@ -41,10 +45,12 @@ class Asked:
 
         >>> Asked.of_address([("q", "honey"), ("k", "999"), ("engine", "none")], ["hybrid", "asr"]).top_k
         20
+        >>> Asked.of_address([("ask", "Why?")], ["hybrid", "asr"]).wants_answer
+        True
         """
         found: dict[str, list[str]] = {}
         for name, value in parameters:
-            found.setdefault(name, []).append(value[:LONGEST_VALUE] if name != "q" else value[:LONGEST_QUESTION])
+            found.setdefault(name, []).append(value[: LONGEST_QUESTION if name in ("q", "ask") else LONGEST_VALUE])
 
         def one(name: str) -> str:
             return found.get(name, [""])[0]
@@ -55,7 +61,7 @@ class Asked:
         k = one("k")[:4]
         left, right = usual_pair(engines)
         return cls(
-            text=one("q"),
+            text=one("q") or one("ask"),
             top_k=min(MOST_ANSWERS, max(1, int(k))) if k.isascii() and k.isdigit() else ANSWERS,
             left=one("engine") if one("engine") in engines else left,
             right=one("right") if one("right") in engines else right,
@@ -64,6 +70,7 @@ class Asked:
             languages=every("language"),
             date_from=one("from"),
             date_to=one("to"),
+            wants_answer=bool(one("ask")) and not one("q"),
         )
 
     def address(self) -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from speechsearch.api.doors import LONGEST_QUESTION_BYTES
+from speechsearch.api.log_lines import PageTraceback
 from speechsearch.api.question_files import question_file_routes
 from speechsearch.api.turns import share_queue
 from speechsearch.domain.errors import SpeechSearchError
@@ -17,6 +18,7 @@ from speechsearch.domain.visitors import Visitor
 from speechsearch.ui import (
     about_tab,
     add_tab,
+    ask_handlers,
     bench,
     collections_tab,
     colours,
@@ -43,6 +45,7 @@ STYLES = (
     "base.css",
     "account.css",
     "search.css",
+    "ask.css",
     "add.css",
     "compare.css",
     "about.css",
@@ -60,6 +63,7 @@ SCRIPTS = (
     "map.js",
     "recording.js",
     "names.js",
+    "ask.js",
     "speakers.js",
 )
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Helvetica Neue', Arial, sans-serif"
@@ -77,7 +81,8 @@ def header(collections: Sequence[view.Holding]) -> str:
 
 def build_page(service: Service, jobs: JobQueue | None = None) -> gr.Blocks:
     """Return the whole page for a service that answers the questions; ``jobs`` tells programs what is being added."""
-    handlers = search_tab.SearchHandlers(service, service.settings.server.root_path)
+    root = service.settings.server.root_path
+    handlers = search_tab.SearchHandlers(service, root)
     title = Page.TITLE_START + Page.TITLE_END
     with gr.Blocks(title=title, analytics_enabled=False, delete_cache=(3600, 86400)) as page:
         everybodys = service.browse.collections(Visitor(""))
@@ -85,9 +90,9 @@ def build_page(service: Service, jobs: JobQueue | None = None) -> gr.Blocks:
         gr.HTML('<div id="news"></div>', elem_id="banner", apply_default_css=False, js_on_load=None)
         with gr.Tabs(elem_id="tabs") as tabs:
             with gr.Tab(Tabs.SEARCH, id="search"):
-                examples = search_tab.build(handlers)
+                examples = search_tab.build(handlers, ask_handlers.AskHandlers(service, handlers, root))
             with gr.Tab(Tabs.RECORDINGS, id="recording"):
-                recording_tab.build(service.settings.server.root_path)
+                recording_tab.build(root)
             with gr.Tab(Tabs.ADD, id="add"):
                 add_tab.build(service.limits)
             with gr.Tab(Tabs.COLLECTIONS, id="collections"):
@@ -95,7 +100,6 @@ def build_page(service: Service, jobs: JobQueue | None = None) -> gr.Blocks:
                 names_fold.build(service)
                 people_fold.build(service)
             with gr.Tab(Tabs.COMPARE, id="compare") as compare_place:
-                root = service.settings.server.root_path
                 trials = bench.BenchHandlers(service, root)
                 compare_tab.build(compare_tab.CompareHandlers(service, root), trials, tabs, compare_place)
             with gr.Tab(Tabs.ABOUT, id="about") as about_place:
@@ -186,5 +190,8 @@ def mount(app: FastAPI, page: gr.Blocks, service: Service, jobs: JobQueue) -> Fa
     page.has_launched = True
     # Events that have a queue are answered only there, where each visitor has a turn.
     page.api_open = False
+    parts: tuple[Any, ...] = (gr.queueing, gr.routes)
+    for part in parts:
+        part.traceback = PageTraceback
     share_queue(page._queue, (compare_tab.EVALUATIONS, bench.TRIALS))
     return app

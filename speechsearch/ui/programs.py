@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from speechsearch.api.answer_bodies import AnswerBody
 from speechsearch.api.bodies import CollectionBody, ComparisonBody, ResultsBody, SpeakerBody
 from speechsearch.api.job_routes import JobBody
 from speechsearch.domain.errors import SpeechSearchError
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def build(service: Service, jobs: JobQueue | None) -> None:
-    """Add the endpoints to the open Blocks: search, compare, collections, speakers and ingest_status."""
+    """Add the endpoints to the open Blocks: search, compare, ask, collections, speakers and ingest_status."""
     default, baseline = service.search.default(), service.search.baseline()
 
     def query(question: str, top_k: int, collection: str, speaker: str) -> Query:
@@ -54,6 +55,14 @@ def build(service: Service, jobs: JobQueue | None) -> None:
             asked = query(question, top_k, collection, speaker)
             return ComparisonBody.of(service.search.compare(asked, left, right, visitor_of(request))).model_dump()
 
+    def ask(
+        question: str, request: gr.Request, engine: str = default, collection: str = "", speaker: str = ""
+    ) -> dict[str, Any]:
+        """Answer a question in sentences that cite what is said, where and when, or say that nothing was found."""
+        with _said_to_the_client():
+            asked = query(question, 1, collection, speaker)
+            return AnswerBody.of(service.ask.whole(asked, visitor_of(request), engine)).model_dump()
+
     def collections(request: gr.Request) -> list[dict[str, Any]]:
         """List the collections that can be searched and how much is in each."""
         return [CollectionBody.of(one).model_dump() for one in service.browse.collections(visitor_of(request))]
@@ -68,7 +77,7 @@ def build(service: Service, jobs: JobQueue | None) -> None:
             return []
         return [JobBody.of(*found).model_dump() for found in jobs.jobs_now(visitor_of(request))]
 
-    for endpoint in (search, compare, collections, speakers, ingest_status):
+    for endpoint in (search, compare, ask, collections, speakers, ingest_status):
         gr.api(endpoint, api_name=endpoint.__name__)  # type: ignore[attr-defined]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from html import escape
 from pathlib import Path
@@ -15,19 +15,18 @@ from speechsearch.domain.question_syntax import SYNTAX
 from speechsearch.domain.values import Audio, Query
 from speechsearch.domain.visitors import Visitor
 from speechsearch.library.second_pass import SPEAKERS
-from speechsearch.ui import view
+from speechsearch.ui import search_events, view
+from speechsearch.ui.ask_handlers import AskHandlers
 from speechsearch.ui.asked import ANSWERS, LONGEST_QUESTION, MOST_ANSWERS, Asked
 from speechsearch.ui.cards import about_engine
 from speechsearch.ui.comparison import Shown, comparison
-from speechsearch.ui.texts import About, Nouns, Search, Voices
-from speechsearch.ui.visitor import visitor_of
+from speechsearch.ui.search_events import Parts
+from speechsearch.ui.texts import About, Ask, Nouns, Search, Voices
 
 if TYPE_CHECKING:
     from speechsearch.service.open import Service
 
 LONGEST_DATE = 10
-SHOWN = "(...controls) => window.speechsearch.shown(...controls)"
-"""Keeps the address, says the outcome and asks for the visitor's judgements: search.js."""
 
 
 def shortcuts() -> str:
@@ -62,7 +61,7 @@ class SearchHandlers:
         try:
             if not asked.text.strip():
                 raise EmptyQueryError(*Search.EMPTY)
-            return self._compare(replace(asked, text=asked.text.strip()[:LONGEST_QUESTION]), None, visitor)
+            return self.compare(replace(asked, text=asked.text.strip()[:LONGEST_QUESTION]), None, visitor)
         except SpeechSearchError as error:
             return (view.problem(error), *self.intro(asked)[1:])
 
@@ -72,7 +71,7 @@ class SearchHandlers:
             if not asked.audio_path:
                 raise EmptyQueryError(*Search.NO_SOUND)
             sound = self._service.search.query_audio(Path(asked.audio_path))
-            return self._compare(replace(asked, text=""), sound, visitor)
+            return self.compare(replace(asked, text=""), sound, visitor)
         except SpeechSearchError as error:
             return (view.problem(error), *self.intro(asked)[1:])
 
@@ -119,8 +118,9 @@ class SearchHandlers:
         """Return example questions, one a row."""
         return [[question] for question in self._service.browse.example_questions(6)]
 
-    def _compare(self, asked: Asked, sound: Audio | None, visitor: Visitor) -> Shown:
-        if not any(collection.passages for collection in self._service.browse.collections(visitor)):
+    def compare(self, asked: Asked, sound: Audio | None, visitor: Visitor) -> Shown:
+        """Return both engines' answers to words or to a sound. Raises what a search does."""
+        if not self._service.browse.has_passages(visitor):
             raise EmptyQueryError(*Search.NOTHING_THERE)
         query = Query(text=asked.text, audio=sound, top_k=int(asked.top_k), filters=asked.filters())
         found = self._service.search.compare(query, asked.left, asked.right, visitor)
@@ -145,7 +145,7 @@ def counted(recordings: Mapping[str, int]) -> list[tuple[str, str]]:
     return [(label.format(name=one, recordings=view.count(n, Nouns.RECORDING)), one) for one, n in recordings.items()]
 
 
-def build(handlers: SearchHandlers) -> gr.Dataset:
+def build(handlers: SearchHandlers, asking: AskHandlers) -> gr.Dataset:
     """Lay out the tab inside the open Blocks, bind its events and return the example questions."""
     with gr.Row(elem_id="ask"):
         text = gr.Textbox(
@@ -160,6 +160,7 @@ def build(handlers: SearchHandlers) -> gr.Dataset:
             elem_id="question",
         )
         button = gr.Button(Search.GO, variant="primary", scale=0, min_width=96, elem_id="go")
+        ask = gr.Button(Ask.GO, scale=0, min_width=72, elem_id="ask-go")
     gr.HTML(f'<p class="ss-hint">{escape(SYNTAX)}</p>', apply_default_css=False, js_on_load=None, elem_id="syntax")
     examples = gr.Dataset(
         components=["textbox"],
@@ -183,13 +184,17 @@ def build(handlers: SearchHandlers) -> gr.Dataset:
             )
         with gr.Accordion(Search.FILTERS, open=False, elem_classes="ss-extra", elem_id="narrow") as narrow:
             top_k, *narrowing = _narrowing()
+    answer = gr.HTML(elem_id="answer", apply_default_css=False, js_on_load=None)
     message = gr.HTML(elem_id="message", apply_default_css=False, js_on_load=None)
     with gr.Row(elem_id="columns"):
         left, left_html = _column(handlers, "left", handlers.left)
         right, right_html = _column(handlers, "right", handlers.right)
     gr.HTML(shortcuts(), elem_id="help", apply_default_css=False, js_on_load=None)
+    # The script presses it where a follow-up is to be asked as it was typed.
+    alone = gr.Button(Ask.AS_TYPED, elem_id="ask-alone", elem_classes="ss-hidden")
     controls = [text, audio, top_k, left, right, *narrowing]
-    _bind(handlers, controls, button, narrow, [message, left_html, right_html], examples)
+    shown = [message, left_html, right_html, answer]
+    search_events.bind(handlers, asking, Parts(controls, shown, button, ask, alone, narrow, examples))
     return examples
 
 
@@ -223,58 +228,3 @@ def _column(handlers: SearchHandlers, side: str, engine: str) -> tuple[gr.Radio,
         radio = gr.Radio(choices, value=engine, label=Search.ENGINES[side], container=False, elem_classes="ss-engines")
         html = gr.HTML(about_engine(handlers.engines[engine]), apply_default_css=False, js_on_load=None)
     return radio, html
-
-
-def _bind(
-    handlers: SearchHandlers,
-    controls: list[Any],
-    button: gr.Button,
-    narrow: gr.Accordion,
-    shown: list[gr.HTML],
-    examples: gr.Dataset,
-) -> None:
-    text, audio, top_k, left, right, collections, speakers, languages, *dates = controls
-    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-
-    def typed(request: gr.Request, *values: Any) -> Shown:
-        return handlers.typed(Asked(*values), visitor_of(request))
-
-    def spoken(request: gr.Request, *values: Any) -> Shown:
-        return handlers.spoken(Asked(*values), visitor_of(request))
-
-    def asked(request: gr.Request, *values: Any) -> Shown:
-        return handlers.asked(Asked(*values), visitor_of(request))
-
-    def again(request: gr.Request, *values: Any) -> Shown:
-        return handlers.again(Asked(*values), visitor_of(request))
-
-    def load(request: gr.Request, typed_already: str) -> list[Any]:
-        assert request.request is not None, "an event always comes with its request"
-        parameters = request.request.query_params.multi_items()
-        return handlers.load(parameters, typed_already, visitor_of(request))
-
-    def narrowed(request: gr.Request) -> list[Any]:
-        return handlers.narrowing(visitor_of(request))
-
-    def type_example(row: Sequence[str]) -> str:
-        return row[0]
-
-    def search(listener: Any, function: Any) -> None:
-        event = listener(function, controls, shown, api_visibility="private", show_progress_on=shown[1:])
-        event.then(None, controls, None, js=SHOWN, **quiet)
-
-    search(text.submit, typed)
-    text.submit(lambda: None, None, audio, queue=False, **quiet)
-    search(button.click, asked)
-    search(examples.click(type_example, examples, text, queue=False, **quiet).then, typed)
-    for heard in (audio.stop_recording, audio.upload):
-        heard(lambda: "", None, text, queue=False, **quiet)
-        search(heard, spoken)
-    for moved in (top_k.release, left.input, right.input, collections.input, speakers.input, languages.input):
-        search(moved, again)
-    for date in dates:
-        search(date.submit, again)
-    narrow.expand(narrowed, None, [collections, speakers, languages, *dates], queue=False, **quiet)
-    if (page := gr.context.Context.root_block) is not None:
-        loaded = [text, top_k, left, right, collections, speakers, languages, *dates, *shown]
-        page.load(load, text, loaded, **quiet).then(None, controls, None, js=SHOWN, **quiet)

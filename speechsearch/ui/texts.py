@@ -142,6 +142,44 @@ class Search:
     RATED_QUESTIONS = "questions (TSV)"
 
 
+class Ask:
+    """The answer above the columns of the Search tab."""
+
+    GO = "Ask"
+    EXPERIMENTAL = "Experimental: it often finds no answer where there is one. Listen before you rely on it."
+    LABEL = "Answer"
+    LOOKING = "Looking for passages …"
+    READING = "Reading {passages} …"
+    HEARD = "Heard"
+    UNDERSTOOD = "Understood as"
+    AS_TYPED = "Ask as typed"
+    NEAREST = "Go to the nearest passages"
+    PLAY_CITED = "Play {number}: {title}, {span}"
+    PLAY_ALL = "Play the answer"
+    COPY = "Copy with sources"
+    GOOD = "Good answer, from the right passages"
+    WRONG = "Wrong answer"
+    SOURCES = "Sources"
+    MADE = "How it was made"
+    EVIDENCE = "Evidence"
+    EVIDENCE_READ = "{passages} found by {engine} in {searched}, {read} of them read"
+    WRITTEN_NOW = "{passages} had no transcript and were written down for this"
+    WORDING = "Wording"
+    WORDINGS = {
+        "quote": "quotes from the recordings",
+        "counted": "counted and listed by the program",
+        "phrased": "put into words by {model}, checked against the quotes",
+    }
+    READER = "Reader"
+    TIME = "Time"
+    TOOK = "{total}, first sentence after {first}"
+    TOOK_ALL = "{total}"
+    SENT = "Sent"
+    STAYED = "nothing to another server"
+    SENT_TO = "question and quotes to {host}"
+    SENT_NOTE = "The question and the quotes were sent to {host}."
+
+
 class Known:
     """What a column says of its answers as a whole."""
 
@@ -645,7 +683,8 @@ class About:
         "English only. Other languages are heard as if they were English.",
         "Most training voices were synthetic; seven hours were human. Non-native speakers, telephone lines, meetings "
         "and people talking at once are heard badly.",
-        "It finds passages; it does not answer questions or summarise. Listen to what it finds.",
+        "It finds passages. Ask, which is experimental, quotes what answers a question, and often finds nothing. It "
+        "does not summarise or conclude. Listen to what it finds.",
         "The likelihood is measured on our own sets. On your recordings it may be off.",
         "Speakers are told apart by voice alone. Two who sound alike may be taken for one, and one for two. What you "
         "correct is remembered.",
@@ -656,6 +695,7 @@ class About:
     KEYS = {
         "/": "go to the question",
         "Enter": "search",
+        "Shift+Enter": "ask",
         "j, k": "next and previous answer",
         "Space": "play or pause the answer",
         "?": "show these shortcuts, and a switch to turn them off",
@@ -736,6 +776,11 @@ SCRIPTS: dict[str, dict[str, str]] = {
         "failed": "That did not work: {error}",
         "noPlay": "This clip cannot be played: {error}",
         "error": "error {status}",
+    },
+    "ask": {
+        "play": Ask.PLAY_ALL,
+        "stop": "Stop",
+        "copied": "Answer copied, with its sources.",
     },
     "add": {
         "notSound": "Left out: {names}.",

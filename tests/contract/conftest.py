@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
@@ -17,8 +16,7 @@ from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio
 from speechsearch.models.load import ModelLoader
 from speechsearch.store import Store
 from tests.tiny.cards import tiny_loader
-
-SERVER_URL = os.environ.get("SPEECHSEARCH_TEST_DATABASE_URL", "")
+from tests.tiny.postgresql import Databases
 
 
 @pytest.fixture(scope="session")
@@ -56,21 +54,24 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.server)])
-def url(request: pytest.FixtureRequest, tmp_path: Path, empty_database: Path) -> str:
-    """SQLite, and PostgreSQL when SPEECHSEARCH_TEST_DATABASE_URL names one; empty."""
+@pytest.fixture(scope="session")
+def empty_server_database(databases: Databases) -> Iterator[str]:
+    """A database of the PostgreSQL server with the present tables."""
+    with databases.one() as url:
+        Store(url).close()
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty database of SQLite, and of PostgreSQL."""
     if request.param == "sqlite":
-        return f"sqlite:///{shutil.copyfile(empty_database, tmp_path / 'db')}"
-    if not SERVER_URL:
-        pytest.skip("SPEECHSEARCH_TEST_DATABASE_URL is not set")
-    with closing(Store(SERVER_URL)) as store:
-        for collection in store.collections.summaries():
-            store.collections.delete(collection.name)
-        for entry in store.journal.entries():
-            store.recordings.delete(entry.recording_id)
-        for job in store.jobs.find():
-            store.jobs.delete(job.job_id)
-    return SERVER_URL
+        empty = request.getfixturevalue("empty_database")
+        yield f"sqlite:///{shutil.copyfile(empty, tmp_path / 'db')}"
+        return
+    databases, empty = map(request.getfixturevalue, ("databases", "empty_server_database"))
+    with databases.one(empty) as name:
+        yield name
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from speechsearch.domain.errors import (
 )
 from speechsearch.domain.values import Channel, Filters, SparseVector
 from speechsearch.index import EdgeIndex, ExactIndex, Point, ServerIndex, open_index
+from tests.tiny.qdrant_server import qdrant_server
 
 # The client's in-memory mode compares everything and warns that it ignores what speeds a server up.
 pytestmark = [
@@ -65,7 +66,7 @@ def open_memory(specs):
     return ServerIndex(specs, QdrantClient(":memory:"))
 
 
-BACKENDS = ["exact", "edge", "memory", pytest.param("server", marks=pytest.mark.server)]
+BACKENDS = ["exact", "edge", "memory", "fake server", pytest.param("server", marks=pytest.mark.server)]
 
 
 @pytest.fixture(params=BACKENDS)
@@ -75,13 +76,23 @@ def backend(request):
     return request.param
 
 
+@pytest.fixture(scope="module")
+def fake_server():
+    with qdrant_server() as server:
+        yield server
+
+
 @pytest.fixture
-def index(backend, tmp_path):
+def index(backend, tmp_path, request):
+    def open_server(url):
+        return open_index(SPECS, path=None, url=url, name=f"test-{uuid.uuid4()}", is_new=True)
+
     openers = {
         "exact": lambda: ExactIndex(SPECS),
         "edge": lambda: EdgeIndex(SPECS, tmp_path / "index"),
         "memory": lambda: open_memory(SPECS),
-        "server": lambda: open_index(SPECS, path=None, url=SERVER_URL, name=f"test-{uuid.uuid4()}", is_new=True),
+        "fake server": lambda: open_server(request.getfixturevalue("fake_server").url),
+        "server": lambda: open_server(SERVER_URL),
     }
     with closing(openers[backend]()) as opened:
         yield opened

@@ -1,4 +1,4 @@
-"""One suite over both databases: SQLite, and PostgreSQL when SPEECHSEARCH_TEST_DATABASE_URL names one."""
+"""One suite over both databases: SQLite, and PostgreSQL where its programs are installed."""
 
 import signal
 import subprocess
@@ -26,7 +26,8 @@ def test_an_empty_database_answers(store):
     assert store.transcripts.wanted() == store.passages.ids_with("nothing", "adapter") == set()
     assert store.passages.encodings() == store.passages.encodings(["nothing"]) == []
     assert store.passages.of("nothing") == store.passages.stored("nothing") == []
-    assert store.passages.ids() == set()
+    assert store.passages.ids() == set() and store.passages.first_ids(3) == []
+    assert not store.passages.are_in(["talks"]) and not store.passages.are_in([])
     assert store.passages.count() == 0
     assert store.journal.entry("nothing") is None
     assert store.kept_values.get("nothing") is None
@@ -69,8 +70,9 @@ def test_what_is_saved_comes_back(store):
     ]
     assert_same([replace(one, vectors={name: one.vectors[name] for name in MADE_BY}) for one in kept], passages)
     assert ids_of(store.passages.stored(TALK.recording_id, ids[1:])) == ids[1:]
-    assert store.passages.ids() == set(ids)
+    assert store.passages.ids() == set(ids) and store.passages.first_ids(2) == sorted(ids)[:2]
     assert store.passages.count() == 3
+    assert store.passages.are_in(["empty", "talks"]) and not store.passages.are_in(["empty"])
     assert store.passages.of(TALK.recording_id) == [stored.passage for stored in passages]
     assert store.passages.get([*ids[1:], "unknown"]) == {key: passages[1 + n].passage for n, key in enumerate(ids[1:])}
     assert store.transcripts.get(ids, "mini") == store.transcripts.of(TALK.recording_id, "mini") == said

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
@@ -22,7 +21,6 @@ from speechsearch.service.settings import Settings
 from speechsearch.store import Encoding, JobFile, Store
 from speechsearch.store.database import MIGRATIONS
 
-SERVER_URL = os.environ.get("SPEECHSEARCH_TEST_DATABASE_URL", "")
 ENCODER = RECOGNIZER = "mini-688fa10f33e162ab"
 CUT = "93e6accb"
 """Of the settings that version 2 had by default; the same passages come out of them now."""
@@ -42,23 +40,15 @@ def recording(file: Path) -> Recording:
     return Recording(content, "talks", "Octopus", 20.0, "s015.opus", "Ada", "2024-05-01", "en", "CC0", "here")
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.server)])
+@pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """An empty database; on PostgreSQL a schema of its own."""
+    """An empty database without tables."""
     if request.param == "sqlite":
         (tmp_path / "data").mkdir()
         yield f"sqlite:///{tmp_path / 'data' / 'speechsearch.db'}"
         return
-    if not SERVER_URL:
-        pytest.skip("SPEECHSEARCH_TEST_DATABASE_URL is not set")
-    server = sa.create_engine(sa.make_url(SERVER_URL).set(drivername="postgresql+psycopg"))
-    with server.begin() as connection:
-        connection.execute(sa.text("DROP SCHEMA IF EXISTS version2 CASCADE"))
-        connection.execute(sa.text("CREATE SCHEMA version2"))
-    yield f"{SERVER_URL}?options=-csearch_path%3Dversion2"
-    with server.begin() as connection:
-        connection.execute(sa.text("DROP SCHEMA version2 CASCADE"))
-    server.dispose()
+    with request.getfixturevalue("databases").one() as url:
+        yield url
 
 
 def ids(recording: Recording) -> list[str]:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
+from typer.testing import CliRunner
 
-from speechsearch.domain.answers import Answer, Evidence, Sentence
-from speechsearch.domain.errors import CapabilityError, ConfigurationError, EmptyQueryError, NotFoundError
+from speechsearch import cli_ask
+from speechsearch.cli import app
+from speechsearch.domain.answers import Answer, Earlier, Evidence, Sentence
+from speechsearch.domain.errors import CapabilityError, ConfigurationError, EmptyQueryError, InputError, NotFoundError
 from speechsearch.domain.limits import Segmentation
 from speechsearch.domain.values import Audio, Filters, Query, Transcript
 from speechsearch.domain.visitors import Visitor, private
@@ -197,3 +203,41 @@ def test_an_endpoint_without_an_address_is_refused_when_the_service_opens(fake_s
     engines = fake_settings.engines.model_copy(update={"language_model": "endpoint"})
     with pytest.raises(ConfigurationError, match="SPEECHSEARCH_LANGUAGE_MODEL__URL"):
         Service.open(fake_settings.model_copy(update={"engines": engines}), loader=models)
+
+
+def test_a_follow_up_is_asked_as_it_stands_alone(service: Service) -> None:
+    word = word_in(service)
+    evidence, *_, answer = service.ask.answer(Query("What about it?"), thread=[Earlier(f"Who saw the {word}?")])
+    assert isinstance(evidence, Evidence) and isinstance(answer, Answer)
+    assert evidence.asked == answer.asked == "What about it?"
+    assert evidence.question == answer.question == f"Who saw the {word}?"
+    assert answer.earlier.question == answer.question
+    alone = service.ask.whole(Query(word), thread=[Earlier("Who saw the sea?")])
+    assert (alone.question, alone.asked) == (word, "")
+
+
+def test_a_spoken_follow_up_is_searched_by_its_words(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    word, sound = word_in(service), Audio(np.zeros(16_000, np.float32))
+    monkeypatch.setattr(service.ask, "_heard", lambda query: "And when?")
+    answer = service.ask.whole(Query(audio=sound), thread=[Earlier(f"Why did the {word} stop?")])
+    assert (answer.asked, answer.question) == ("And when?", f"When did the {word} stop?")
+    assert answer.results.question.text == answer.question
+
+
+def test_the_command_narrows_as_a_search_does(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    @contextmanager
+    def opened() -> Iterator[Service]:
+        yield service
+
+    monkeypatch.setattr(cli_ask, "opened", opened)
+    speaker = "Bogumila Wojciechowska"
+
+    def asked(*options: str) -> list[str]:
+        done = CliRunner().invoke(app, ["ask", word_in(service), "--json", *options], catch_exceptions=False)
+        return [hit["recording"]["speaker"] for hit in json.loads(done.stdout)["results"]["hits"]]
+
+    assert len(set(asked())) > 1
+    assert set(asked("--speaker", speaker, "--from", "2000", "--to", "2030", "--language", "en")) == {speaker}
+    assert asked("--speaker", speaker, "--to", "1999") == asked("--language", "cs") == []
+    with pytest.raises(InputError, match="is not a date"):
+        asked("--from", "yesterday")

@@ -74,7 +74,7 @@ def test_a_collection_that_is_deleted_leaves_nothing(service: Service, settings)
     assert gone.passages == contents.summary.passages
     assert service.browse.differences() == [] == service.browse.collections()
     assert list(service.library.index.ids()) == [] and service.store.passages.ids() == set()
-    assert list(service.library.media_dir.iterdir()) == [] == service.store.journal.entries()
+    assert list(service.library.files.folder.iterdir()) == [] == service.store.journal.entries()
     assert storage_of(settings.data_dir).audio_bytes == 0
 
 
@@ -82,10 +82,10 @@ def test_a_deletion_that_is_killed_half_way_is_finished_at_the_next_start(settin
     with Service.open(settings, loader=loader) as service:
         ids = [one.recording_id for one in service.browse.recordings()]
         service.store.journal.mark_all(ids, "deleting")
-        (service.library.media_dir / service.store.recordings.media_name(ids[0])).unlink()
+        (service.library.files.folder / service.store.recordings.media_name(ids[0])).unlink()
     with Service.open(settings, loader=loader) as service:
         assert service.browse.recordings() == [] == service.browse.differences()
-        assert list(service.library.media_dir.iterdir()) == []
+        assert list(service.library.files.folder.iterdir()) == []
 
 
 def test_contents_tell_what_each_recording_is_indexed_for(service: Service) -> None:

@@ -171,7 +171,7 @@ def test_a_job_is_paused_between_the_batches_of_a_file(queue, service, long_reco
     run_out(queue)
     assert queue.job(job.job_id).state == "paused"
     assert queue.files(job.job_id) == []
-    assert (service.browse.differences(), len(list(service.library.media_dir.iterdir()))) == ([], 7)
+    assert (service.browse.differences(), len(list(service.library.files.folder.iterdir()))) == ([], 7)
     queue.resume(job.job_id)
     run_out(queue)
     assert states(queue, job) == {"long.wav": "indexed"}
@@ -182,7 +182,7 @@ def test_a_job_is_cancelled_between_the_batches_of_a_file(queue, service, long_r
     job = queue.submit_files(long_recording, "talks")
     run_out(queue)
     assert (queue.job(job.job_id).state, queue.files(job.job_id)) == ("cancelled", [])
-    assert (service.browse.differences(), len(list(service.library.media_dir.iterdir()))) == ([], 7)
+    assert (service.browse.differences(), len(list(service.library.files.folder.iterdir()))) == ([], 7)
     assert list(queue.folder.iterdir()) == []
 
 

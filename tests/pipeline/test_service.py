@@ -132,7 +132,7 @@ def test_deleting_leaves_nothing(service: Service, tmp_path: Path) -> None:
     soundfile.write(noisy, samples * 0.7, 16_000)
     (result,) = run(service.manage, discover([noisy], service.limits, tmp_path), collection="gone")
     assert result.state == "indexed"
-    media = service.library.media_dir / service.store.recordings.media_name(result.recording_id)
+    media = service.library.files.folder / service.store.recordings.media_name(result.recording_id)
     assert media.exists()
     gone = service.manage.delete_collection("gone")
     assert (gone.recordings, gone.passages) == (1, result.passages) and gone.media_bytes > 1000
@@ -233,13 +233,13 @@ def test_what_a_killed_process_left_is_finished(tmp_path: Path) -> None:
         (recording,) = opened.browse.recordings()
         opened.library.index.delete(sorted(opened.library.store.passages.ids()))
         opened.library.store.journal.mark(recording.recording_id, "stored")
-        (opened.library.media_dir / "half.unfinished").write_bytes(b"x")
+        (opened.library.files.folder / "half.unfinished").write_bytes(b"x")
     with open_fakes(tmp_path / "data", models) as opened:
         assert opened.browse.differences() == []
-        assert [file.stem for file in opened.library.media_dir.iterdir()] == [recording.recording_id]
+        assert [file.stem for file in opened.library.files.folder.iterdir()] == [recording.recording_id]
         opened.library.store.journal.mark(recording.recording_id, "deleting")
     with open_fakes(tmp_path / "data", models) as opened:
-        assert opened.browse.recordings() == [] and list(opened.library.media_dir.iterdir()) == []
+        assert opened.browse.recordings() == [] and list(opened.library.files.folder.iterdir()) == []
 
 
 def test_what_was_learnt_of_the_fusion_are_numbers_that_fit() -> None:

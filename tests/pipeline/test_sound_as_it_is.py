@@ -115,7 +115,7 @@ def test_a_file_that_players_play_as_we_do_is_not_copied(
 ) -> None:
     result = taken_in(service, write(tmp_path, "talk.bin", content_of(kind, speech, SAMPLE_RATE_HZ)))
     _, path, _ = service.browse.playable(result.recording_id)
-    assert path.parent == service.library.media_dir
+    assert path.parent == service.library.files.folder
     span = service.browse.passages_of(result.recording_id)[0].span
     assert span.start_s < 1.0 < Span(0.0, 8.0).end_s - span.end_s + 8.0
 

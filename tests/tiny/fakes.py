@@ -173,6 +173,10 @@ class FakeLoader:
         """The reader."""
         return FakeReader()
 
+    def model(self, task: str, name: str) -> object:
+        """A model itself; all are loaded."""
+        return self
+
     def is_within_reach(self, task: str, name: str) -> bool:
         """All are here."""
         return True
@@ -180,6 +184,10 @@ class FakeLoader:
     def speaker_encoder(self, name: str) -> FakeSpeakerEncoder:
         """The speaker encoder."""
         return self.speakers or FakeSpeakerEncoder()
+
+    def in_memory(self) -> list[Any]:
+        """None has a card."""
+        return []
 
     def release_idle(self, older_than_s: float) -> list[Any]:
         """Nothing is let go of."""
@@ -194,21 +202,23 @@ class FakeLoader:
         return dict(+counts)
 
 
-def fake_settings(data_dir: Path, models: FakeLoader, segmentation: Segmentation = SHORT) -> Settings:
-    """Settings that name the models, and cut into short passages."""
+def fake_settings(
+    data_dir: Path, models: FakeLoader, segmentation: Segmentation = SHORT, database: str = ""
+) -> Settings:
+    """Settings that name the models, and cut into short passages. ``database``: a server's, by its URL."""
     names = ",".join(one.name for one in models.recognizers) or "none"
     engines = EngineSettings(recognizer=names, speaker_encoder="fake" if models.speakers else "none")
-    return Settings(data_dir=data_dir, segmentation=segmentation, engines=engines)
+    return Settings(data_dir=data_dir, segmentation=segmentation, engines=engines, store={"url": database})
 
 
-def open_fakes(data_dir: Path, models: FakeLoader, segmentation: Segmentation = SHORT) -> Service:
+def open_fakes(data_dir: Path, models: FakeLoader, segmentation: Segmentation = SHORT, database: str = "") -> Service:
     """The real service, store and index in a data folder, with these models."""
-    return Service.open(fake_settings(data_dir, models, segmentation), loader=models)
+    return Service.open(fake_settings(data_dir, models, segmentation, database), loader=models)
 
 
 def take_in(service: Service, *paths: Path, collection: str = "talks", wants_transcripts: bool = True) -> list[str]:
     """Take in files and return what became of each."""
-    workspace = service.settings.data_dir / "work"
-    found = discover(paths, service.limits, workspace)
-    done = run(service.manage, found, collection=collection, wants_transcripts=wants_transcripts)
-    return [result.state for result in done]
+    with service.workspace() as workspace:
+        found = discover(paths, service.limits, workspace)
+        done = run(service.manage, found, collection=collection, wants_transcripts=wants_transcripts)
+        return [result.state for result in done]

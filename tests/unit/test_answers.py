@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -87,7 +88,7 @@ def test_a_sentence_is_checked_word_by_word(sentence: str, quote: str, missing: 
 
 
 def test_words_may_stand_in_different_quotes() -> None:
-    assert unsupported("Anna met Bob.", ["Anna came.", "Bob meets nobody; met."]) == []
+    assert unsupported("Anna met Bob.", ["Anna came.", "Bob meets somebody; met."]) == []
 
 
 @pytest.mark.parametrize(
@@ -149,17 +150,39 @@ QUOTES = compose("fact", [cited("Anna Kowalska built it in 1890.", "Anna"), cite
         ("Anna built it in 1891 [1].", [QUOTES[0].text], "q"),
         ("Anna Kowalska built a wonderful ferry [1]. So Bob sold it [2].", [QUOTES[0].text, "So Bob sold it."], "qp"),
         ("The password is swordfish.", [QUOTES[0].text], "q"),
-        ("Bob sold the ferry [2].", [QUOTES[0].text, "Bob sold the ferry."], "qp"),
+        ("Bob sold the ferry [2].", [QUOTES[0].text, QUOTES[1].text], "qq"),
+        ("Anna built it, and Bob sold the ferry.", ["Anna built it, and Bob sold the ferry."], "p"),
+        ("In 1890 Kowalska built it. Nothing else is known.", ["In 1890 Kowalska built it."], "p"),
+        ("Anna Kowalska didn't build it [1].", [QUOTES[0].text], "q"),
+        ("Was it built by Anna in 1890 [1]?", [QUOTES[0].text], "q"),
+        ("Anna built it [1]. Bob sold the", ["Anna built it."], "p"),
+        ('To "Who built it?" it is said that Anna built it.', [QUOTES[0].text], "q"),
+        ("Anna invented it [1]. Anna built it [1]. Bob sold it [2].", [QUOTES[0].text, "Bob sold it."], "qp"),
+        ("Anna built it [1]. " * 9 + "Bob sold it [2].", ["Anna built it."], "p"),
         ("It is [7].", [QUOTES[0].text], "q"),
         ("", [QUOTES[0].text], "q"),
     ],
 )
 def test_what_a_language_model_writes_is_kept_as_far_as_the_quotes_say_it(written, texts, kinds) -> None:
-    found = phrased(written, QUOTES)
+    found = list(phrased(list(written), QUOTES))
     assert [one.text for one in found] == texts and "".join(one.kind[0] for one in found) == kinds
     assert all(one.citations for one in found)
     for one in found:
         assert unsupported(one.text, [cite.quote for cite in one.citations]) == []
+
+
+def test_a_sentence_comes_as_soon_as_the_next_one_begins() -> None:
+    read: list[str] = []
+
+    def written() -> Iterator[str]:
+        for piece in ("Anna built", " it. [", "1] ", "Bob", " sold it [2].", " Nobody", " asked.", " More", " more."):
+            read.append(piece)
+            yield piece
+
+    sentences = phrased(written(), QUOTES)
+    assert next(sentences).text == "Anna built it." and read[-1] == "Bob"
+    assert [one.text for one in sentences] == ["Bob sold it."]
+    assert read[-1] == " More", "a model is not asked for more than three sentences"
 
 
 def test_a_language_model_is_told_that_quotes_are_data() -> None:

@@ -6,40 +6,15 @@ import pytest
 from speechsearch.audio import load
 from speechsearch.domain.errors import InputError
 from speechsearch.domain.limits import Limits
+from tests.faults.mutate import damaged
 from tests.tiny.sounds import KINDS, content_of, sweep
 
 LIMITS = Limits()
 WHOLE = {kind: content_of(kind, sweep(1.0)) for kind in KINDS}
 
 
-def damaged(content: bytes, random: np.random.Generator) -> bytes:
-    """The content with one to three of the things that happen to files."""
-    for _ in range(random.integers(1, 4)):
-        first, last = sorted(random.integers(0, len(content) + 1, 2).tolist())
-        part = content[first : min(last, first + 2000)]
-        how = random.integers(7)
-        if how == 0:
-            content = content[:last]
-        elif how == 1:
-            content = content[:first] + random.bytes(len(part)) + content[first + len(part) :]
-        elif how == 2:
-            content = content[:first] + bytes(len(part)) + content[first + len(part) :]
-        elif how == 3:
-            content = content[:first] + content[first + len(part) :]
-        elif how == 4:
-            content = content[:last] + part + content[last:]
-        elif how == 5:  # where formats, sizes and counts stand
-            head = bytearray(content)
-            for place in random.integers(0, min(200, len(head)) or 1, 3).tolist():
-                head[place : place + 1] = bytes([random.choice([0, 1, 127, 128, 255])])
-            content = bytes(head)
-        else:
-            content = content + WHOLE[KINDS[random.integers(len(KINDS))]][first:]
-    return content
-
-
 def check(kind: str, seed: int) -> None:
-    content = damaged(WHOLE[kind], np.random.default_rng([KINDS.index(kind), seed]))
+    content = damaged(WHOLE[kind], np.random.default_rng([KINDS.index(kind), seed]), list(WHOLE.values()))
     try:
         sound = load(content, LIMITS, 600.0, "talk")
     except InputError as error:

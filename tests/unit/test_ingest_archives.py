@@ -303,6 +303,18 @@ def test_a_member_with_a_wrong_checksum_does_not_stop_a_zip(tmp_path):
     assert "CRC" in str(rejected[0].error)
 
 
+def test_members_that_lie_before_the_beginning_are_damaged_and_the_rest_goes_on(tmp_path):
+    content = bytearray(make_zip(tmp_path / "a.zip", {"a.wav": b"x" * 50}).read_bytes())
+    end = content.rindex(b"PK\5\6")
+    (place,) = struct.unpack_from("<L", content, end + 16)
+    struct.pack_into("<L", content, end + 16, place + 40)  # everything moves by as much, the other way
+    (tmp_path / "a.zip").write_bytes(content)
+    make_zip(tmp_path / "b.zip", {"b.wav": b"y" * 50})
+    found, rejected = take(tmp_path, tmp_path / "work")
+    assert [name.rpartition("/")[2] for name in found] == ["b.wav"]
+    assert "damaged" in rejected[0].error.message
+
+
 def test_lzma_in_a_zip_is_refused_because_it_may_ask_for_any_memory(tmp_path):
     _, rejected = take(make_zip(tmp_path / "a.zip", {"a.wav": NOISE}, zipfile.ZIP_LZMA), tmp_path / "work")
     assert "not supported" in str(rejected[0].error)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from safetensors.torch import load_file
 from transformers import WhisperFeatureExtractor
 
 from speechsearch.domain.assets import ASSETS, SAMPLES
@@ -26,9 +27,11 @@ from speechsearch.models.mini.adapter import AdapterConfig, TokenAdapter, spikes
 from speechsearch.models.mini.encoder import MiniSpeechEncoder, load
 from speechsearch.models.mini.frontend import LogMel, frame_count
 from speechsearch.models.mini.heard import Heard, Recent, digest
-from speechsearch.models.mini.network import CONFIG, WEIGHTS, MiniModel, save_model
-from speechsearch.models.mini.packed import packed, unpacked
+from speechsearch.models.mini.letter_to_sound import LetterToSound, pronounce
+from speechsearch.models.mini.network import MiniModel, save_model
+from speechsearch.models.mini.packed import CONFIG, WEIGHTS, packed, unpacked
 from speechsearch.models.mini.recognizer import likeliest_words
+from speechsearch.models.mini.speller import letter_ids, read_speller
 from speechsearch.models.mini.windows import FRAME_SAMPLES, stitched, windows
 from speechsearch.text import lexicon
 from speechsearch.text.keywords import heard_symbols
@@ -222,9 +225,45 @@ def test_silence_and_nothing_give_no_words(model: MiniModel) -> None:
     assert all(len(likeliest_words(one, model.text_encoder.tokenizer)) <= 2 for one in heard)
 
 
-def test_letters_become_sounds(model: MiniModel) -> None:
-    said = [PHONEMES[symbol - 1] for symbol in model.lexicon.pronounce("blickering")]
+def test_letters_become_sounds(encoder: MiniSpeechEncoder) -> None:
+    said = [PHONEMES[symbol - 1] for symbol in encoder.lexicon.pronounce("blickering")]
     assert said[0] == "B" and "NG" in said and 6 <= len(said) <= 10
+
+
+@pytest.fixture(scope="module")
+def letters() -> LetterToSound:
+    network = LetterToSound().eval().requires_grad_(False)
+    prefix = "letter_to_sound."
+    tensors = unpacked(load_file(SHIPPED / WEIGHTS))
+    network.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
+    return network
+
+
+def test_letters_sound_the_same_without_pytorch(letters: LetterToSound) -> None:
+    speller = read_speller(SHIPPED / WEIGHTS)
+    for word in ("a", "blickering", "o'x", "q" * LONGEST_WORD):
+        expected = letters(torch.tensor([letter_ids(word)]), torch.tensor([len(word)]))[0]
+        np.testing.assert_allclose(speller.log_probs(word), expected.numpy(), atol=1e-4)
+        assert speller.pronounce(word) == pronounce(letters, word)
+    assert speller.pronounce("") == pronounce(letters, "") == []
+
+
+def test_a_typed_question_loads_no_pytorch() -> None:
+    """Nor transformers: that is half a gigabyte and some seconds."""
+    code = """
+import sys
+from speechsearch.domain.values import Query
+from speechsearch.models.catalog import catalog
+from speechsearch.models.load import ModelLoader
+loader = ModelLoader(catalog())
+encoder, texts = loader.speech_encoder("mini"), loader.text_encoder("all-MiniLM-L6-v2")
+query = Query("Why is the blickering octopus blue?")
+encoder.pronounce(query)
+print(len(texts.encode_queries([query.text])), len(encoder.encode_query(query, encoder.channels[0].name)))
+print(sorted({"torch", "transformers"} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["1 384", "[]"]
 
 
 def test_a_damaged_model_is_refused(tmp_path: Path, model: MiniModel) -> None:
@@ -237,8 +276,8 @@ def test_a_damaged_model_is_refused(tmp_path: Path, model: MiniModel) -> None:
             MiniModel(folder / CONFIG, folder / WEIGHTS, model.text_encoder, Device())
 
 
-def test_a_saved_model_hears_the_same(tmp_path: Path, model: MiniModel, speech: Audio) -> None:
-    save_model(tmp_path, model.encoder, model.adapter, model.letter_to_sound)
+def test_a_saved_model_hears_the_same(tmp_path: Path, model: MiniModel, letters: LetterToSound, speech: Audio) -> None:
+    save_model(tmp_path, model.encoder, model.adapter, letters)
     again = MiniModel(tmp_path / CONFIG, tmp_path / WEIGHTS, model.text_encoder, Device())
     (found,), (expected,) = again.hear([speech]), model.hear([speech])
     torch.testing.assert_close(found.tokens, expected.tokens, atol=1e-4, rtol=1e-4)
@@ -248,11 +287,11 @@ def test_the_adapter_wants_the_text_encoder_of_its_card(loader: ModelLoader) -> 
     card = loader.catalog.get("speech encoder", "mini")
     files = {file.name: SHIPPED / file.name for file in card.files}
     with pytest.raises(ModelUnavailableError, match="cannot feed the text encoder"):
-        load(Located(card, files, Device(), {"other": object()}))
+        load(Located(card, files, Device, {"other": object()}))
     channels = (Channel("adapter", "dense", 8), *card.channels[1:])
-    model = loader.model("speech encoder", "mini").model
+    text_encoder = loader.model("text encoder", "all-MiniLM-L6-v2")
     with pytest.raises(ModelUnavailableError, match="says 8 numbers, its text encoder 384"):
-        MiniSpeechEncoder(replace(card, channels=channels), model)
+        load(Located(replace(card, channels=channels), files, Device, {"all-MiniLM-L6-v2": text_encoder}))
 
 
 def test_a_spoken_question_is_heard_once_in_all_channels(

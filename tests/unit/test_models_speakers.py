@@ -62,7 +62,7 @@ def test_what_is_quieter_than_30_db_below_full_scale_is_raised_to_it() -> None:
 
 def test_a_file_that_is_none_of_its_weights_is_refused(tmp_path: Path) -> None:
     torch.save({"model_state": {"lstm.weight_ih_l0": torch.zeros(2, 2)}}, tmp_path / "pretrained.pt")
-    located = Located(GE2E, {"pretrained.pt": tmp_path / "pretrained.pt"}, Device(), {})
+    located = Located(GE2E, {"pretrained.pt": tmp_path / "pretrained.pt"}, Device, {})
     with pytest.raises(ModelUnavailableError, match="speaker encoder 'ge2e' cannot be loaded"):
         ge2e.load(located)
 

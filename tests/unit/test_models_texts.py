@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,12 +10,13 @@ import numpy as np
 import pytest
 import torch
 
+from speechsearch.domain.assets import SAMPLES
 from speechsearch.domain.errors import CapabilityError, EmptyQueryError, ModelUnavailableError
 from speechsearch.domain.values import Audio, Query
 from speechsearch.models.bert import BertTextEncoder, load
 from speechsearch.models.card import ModelCard
 from speechsearch.models.device import Device
-from speechsearch.models.load import Located
+from speechsearch.models.load import Located, ModelLoader
 from speechsearch.models.transcripts import TranscriptEncoder
 from tests.tiny import bert
 
@@ -31,7 +33,7 @@ def card(folder: Path) -> ModelCard:
 
 def encoder(folder: Path, card: ModelCard, **changes: object) -> BertTextEncoder:
     files = {file.name: folder / file.name for file in card.files}
-    return load(Located(replace(card, **changes), files, Device(), {}))
+    return load(Located(replace(card, **changes), files, Device, {}))
 
 
 def test_a_prompt_is_words_before_the_text(folder: Path, card: ModelCard) -> None:
@@ -42,8 +44,9 @@ def test_a_prompt_is_words_before_the_text(folder: Path, card: ModelCard) -> Non
 
 
 def test_pooling_is_what_the_card_says(folder: Path, card: ModelCard) -> None:
-    ids = torch.tensor([[2, *encoder(folder, card)._piece_ids("river").tolist(), 3]])
-    states = encoder(folder, card).bert(input_ids=ids).last_hidden_state[0].numpy()
+    network = encoder(folder, card)
+    ids = torch.tensor([network.tokenizer.encode("river").ids])
+    states = network.bert(input_ids=ids).last_hidden_state[0].numpy()
     for pooling, expected in (("cls", states[0]), ("mean", states.mean(0))):
         found = encoder(folder, card, pooling=pooling, passage_prompt="").encode_passages(["river"])[0]
         np.testing.assert_allclose(found, expected / np.linalg.norm(expected), atol=1e-5)
@@ -61,7 +64,45 @@ def test_files_that_do_not_fit_each_other_are_refused(folder: Path, card: ModelC
     (tmp_path / "config.json").write_text('{"hidden_size": 48, "num_attention_heads": 2, "num_hidden_layers": 1}')
     files = {**{file.name: folder / file.name for file in card.files}, "config.json": tmp_path / "config.json"}
     with pytest.raises(ModelUnavailableError, match="text encoder 'tiny-bert' cannot be loaded"):
-        load(Located(card, files, Device(), {}))
+        load(Located(card, files, Device, {}))
+
+
+def test_texts_are_read_as_soft_tokens_are(folder: Path, card: ModelCard) -> None:
+    """ONNX Runtime's graph and PyTorch's network are one encoder."""
+    for pooling in ("cls", "mean"):
+        both = encoder(folder, card, pooling=pooling, passage_prompt="")
+        texts = ["river", "a bridge over it", "x " * 200]
+        ids = [both.tokenizer.encode(text, add_special_tokens=False).ids[:126] for text in texts]
+        soft = both.pool([both.word_embeddings[torch.tensor(one)] for one in ids]).numpy()
+        np.testing.assert_allclose(both.encode_passages(texts), soft, atol=1e-5)
+
+
+def test_rankings_of_the_samples_are_those_of_pytorch(loader: ModelLoader) -> None:
+    """No library is encoded again, so vectors of both must be of one kind: the same ten passages, in the same order."""
+    encoder = loader.model("text encoder", "all-MiniLM-L6-v2")
+    read = {
+        name: [json.loads(line)["text"] for line in (SAMPLES / name).read_text(encoding="utf-8").splitlines()]
+        for name in ("questions.jsonl", "transcripts.jsonl")
+    }
+    asked, said = read["questions.jsonl"][::5], read["transcripts.jsonl"][::2]
+    ids = [encoder.tokenizer.encode(text, add_special_tokens=False).ids for text in (*asked, *said)]
+    with torch.inference_mode():
+        before = encoder.pool([encoder.word_embeddings[torch.tensor(one)] for one in ids]).numpy()
+    now = np.concatenate([encoder.encode_queries(asked), encoder.encode_passages(said)])
+    assert (before * now).sum(1).min() > 0.99999
+    best = [
+        (-vectors[: len(asked)] @ passages.T).argsort(1)[:, :10]
+        for vectors, passages in ((before, before[len(asked) :]), (now, before[len(asked) :]))
+    ]
+    np.testing.assert_array_equal(*best)
+
+
+def test_a_network_of_another_kind_is_refused(folder: Path, card: ModelCard, tmp_path: Path) -> None:
+    settings = json.loads((folder / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(settings | {"hidden_act": "relu"}))
+    files = {**{file.name: folder / file.name for file in card.files}, "config.json": tmp_path / "config.json"}
+    with pytest.raises(ModelUnavailableError, match="its activation is 'relu', not 'gelu'"):
+        load(Located(card, files, Device, {}))
 
 
 def test_long_texts_are_cut_where_the_network_ends(folder: Path, card: ModelCard) -> None:

@@ -159,4 +159,4 @@ def test_a_graphics_card_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     folder = linked(tmp_path / "tiny", tmp_path)
     files = {file.name: folder / file.name for file in WHISPER_TINY_EN.files}
     with pytest.raises(ModelUnavailableError, match=r"'whisper-tiny\.en' cannot be loaded"):
-        load(Located(WHISPER_TINY_EN, files, Device("cuda", "float16"), {}))
+        load(Located(WHISPER_TINY_EN, files, lambda: Device("cuda", "float16"), {}))

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -135,3 +138,12 @@ def test_an_answer_that_drips_is_given_up(monkeypatch: pytest.MonkeyPatch, part:
         over.set()
         thread.join()
     assert time.monotonic() - begun_s < 10
+
+
+def test_onnx_runtime_tells_nobody_that_it_is_used(tmp_path: Path) -> None:
+    named = ("TMPDIR", "HOME", "XDG_CACHE_HOME")
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    environment |= dict.fromkeys(named, str(tmp_path))
+    code = "import speechsearch, onnxruntime"
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True, cwd=Path(__file__).parents[2])
+    assert list(tmp_path.rglob("*")) == []  # where it does tell, it leaves a session and an id of the machine

@@ -69,7 +69,7 @@ def test_stop_words_are_known_by_their_chance(terms: PieceTerms) -> None:
 
 
 def test_the_shipped_vocabulary_has_terms_of_its_own(loader: ModelLoader) -> None:
-    model = loader.model("speech encoder", "mini").model
-    known = model.piece_terms.term_of_id[model.adapter.vocabulary.numpy()]
+    encoder = loader.model("speech encoder", "mini")
+    known = encoder.piece_terms.term_of_id[encoder.model.adapter.vocabulary.numpy()]
     assert np.count_nonzero(known == 0) < 200  # stop words
     assert len(np.unique(known)) > 15_000

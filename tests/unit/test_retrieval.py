@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -117,6 +119,34 @@ def test_a_query_is_encoded_once_for_candidates_and_scores() -> None:
     one = VectorRetriever("a", DENSE, counted, index)
     found = FusedRetriever("one", [one], BOTH, words, lambda: NAMES).retrieve(Query("1"), 3)
     assert [passage.passage_id for passage in found.passages] == [NAMES[1]] and len(asked) == 1
+
+
+@pytest.mark.parametrize("kind", ["dense", "sparse"])
+def test_what_was_found_is_not_scored_again(
+    kind: str, channels: tuple[VectorRetriever, VectorRetriever], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    retriever = channels[kind == "sparse"]
+    search, scored = retriever.index.search, []
+    expected = retriever.score(Query("3"), NAMES)
+
+    def counted(name: str, vector: Vector, limit: int, *filters: Filters, only: list[str] | None = None) -> object:
+        scored.append(len(only or ()))
+        return search(name, vector, limit, *filters, only=only)
+
+    monkeypatch.setattr(retriever.index, "search", counted)
+    for limit, filters, unknown in (
+        (9, Filters(), {"dense": [], "sparse": []}),
+        (2, Filters(), {"dense": [4], "sparse": []}),
+        (9, Filters(collections=("odd",)), {"dense": [3], "sparse": [5]}),
+    ):
+        query = Query("3", filters=filters)
+        retriever.retrieve(query, limit)
+        scored.clear()
+        assert retriever.score(query, NAMES) == expected and scored == unknown[kind]
+    scored.clear()
+    # Another query in the same words may come after a change of the index.
+    assert retriever.score(replace(query), NAMES) == expected and scored == [6]
+    assert retriever.score(query, []) == {}
 
 
 def test_filters_hold_in_fusion(channels: tuple[VectorRetriever, VectorRetriever]) -> None:

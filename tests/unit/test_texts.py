@@ -41,7 +41,7 @@ ALLOWED = {
     "colours.py": None,  # style sheets
     "icons.py": None,  # paths of pictures
     "page.py": ("system-ui, ", "ui-monospace, ", "const texts"),  # fonts, script
-    "search_tab.py": ("window.speechsearch",),  # script
+    "search_events.py": ("window.speechsearch",),  # script
     "about_tab.py": ("License",),  # a field of packages
     "serving.py": None,  # no page
     "comparison.py": ("WebVTT",),  # formats

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import random
 from itertools import islice
 from pathlib import Path
 
@@ -15,7 +16,6 @@ from safetensors.torch import load_file
 from speechsearch.models.mini.packed import unpacked
 from speechsearch.models.reader import SpanNetwork, pairs_of
 from speechsearch.training import frozen
-from speechsearch.training.answer_sets import cases, pairs, tales
 from speechsearch.training.reader_data import (
     PAIRS,
     QUESTIONS,
@@ -25,9 +25,9 @@ from speechsearch.training.reader_data import (
     examples,
     fairytale_questions,
     sentence_questions,
+    unanswered,
 )
 from speechsearch.training.train_reader import main, targets_of
-from tests.tiny.fakes import FakeTextEncoder
 
 STORY = (
     "Anna had golden hair. She lived in a hut by the sea. Her brother Bob caught fish every day. "
@@ -35,11 +35,9 @@ STORY = (
 )
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two sections of a story and questions of it, and six pairs, in the files' own forms."""
-    folder = tmp_path_factory.mktemp("data")
-    (folder / "qa").mkdir()
+def write_data(folder: Path) -> Path:
+    """Write two sections of a story and questions of it, and thirty pairs, in the files' own forms."""
+    (folder / "qa").mkdir(parents=True)
     sections, questions = [], []
     for split in ("train", "val"):
         sections += [
@@ -51,7 +49,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
             {"story": split, "split": split, "cor_section": "2", "question": "Whom did he meet?", "answer": "a dwarf"},
             {"story": split, "split": split, "cor_section": "1,2", "question": "Why?", "answer": "of two sections"},
         ]
-    pairs = [f"the sentence number {number} is here .\twhich number is {number} ?" for number in range(6)]
+    pairs = [f"the sentence number {number} is here .\twhich number is {number} ?" for number in range(30)]
     for name, lines in (
         (SECTIONS, map(json.dumps, sections)),
         (QUESTIONS, map(json.dumps, questions)),
@@ -62,6 +60,11 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_data(tmp_path_factory.mktemp("data"))
+
+
 def test_questions_come_with_the_places_of_their_answers(data: Path) -> None:
     known, asked = fairytale_questions(data, "train")
     assert len(known.by_place) == 2 and len(asked) == 2  # one of two sections is left out
@@ -69,7 +72,7 @@ def test_questions_come_with_the_places_of_their_answers(data: Path) -> None:
     assert {hair.section.text[start:end] for start, end in hair.spans} == {"golden"} and len(hair.spans) == 3
     assert [dwarf.section.text[start:end] for start, end in dwarf.spans] == ["dwarf"]
     paragraphs, pairs = sentence_questions(data)
-    assert [len(one.text.split(".")) - 1 for one in paragraphs.by_place.values()] == [5, 1]
+    assert [len(one.text.split(".")) - 1 for one in paragraphs.by_place.values()] == [5] * 6
     assert pairs[1].section.text[slice(*pairs[1].spans[0])] == "the sentence number 1 is here." and pairs[1].is_sentence
 
 
@@ -84,12 +87,30 @@ def test_examples_have_their_answer_or_none_and_are_reproducible(data: Path) -> 
     assert any(one.text == one.text.lower() and "." not in one.text for one in drawn)
 
 
+def test_what_does_not_answer_is_from_beside_the_answer_or_from_another_section(data: Path) -> None:
+    known, asked = fairytale_questions(data, "train")
+    (hair, _) = asked
+    found = [unanswered(random.Random(seed), hair, known) for seed in range(40)]
+    texts = {one.text for one in found if one is not None}
+    assert all("golden" not in text for text in texts)
+    assert any("storm" in text for text in texts) and any("king" in text for text in texts)
+
+
+def test_numbers_that_are_asked_for_are_the_answer(tmp_path: Path) -> None:
+    data = write_data(tmp_path)
+    with gzip.open(data / PAIRS, "wt", encoding="utf-8") as file:
+        file.write("it opened in 1886 .\twhen did it open ?\nthe old hall has 12 doors .\twhich hall ?\n")
+    _, (when, which) = sentence_questions(data)
+    assert [when.section.text[slice(*span)] for span in when.spans] == ["1886"] and not when.is_sentence
+    assert when.answer == "1886" and which.is_sentence
+
+
 def test_targets_are_the_pieces_of_the_span_or_no_answer() -> None:
     tokenizer = frozen.text_encoder().tokenizer
     text = "She had golden hair."
     for spans, is_sentence, starts, ends in (
         (((8, 19),), False, ["golden"], ["hair"]),
-        (((0, 20),), True, ["she", "had", "golden", "hair", "."], ["she", "had", "golden", "hair", "."]),
+        (((0, 20),), True, ["golden"], ["golden"]),  # what the question has not
         ((), False, ["[CLS]"], ["[CLS]"]),
     ):
         (pair,) = pairs_of(tokenizer, "What hair?", text)
@@ -113,13 +134,3 @@ def test_the_recipe_resumes_and_what_it_writes_is_a_reader(data: Path, tmp_path:
     network.load_state_dict(unpacked(first))
     before = encoder.bert.encoder.layer[-1].output.dense.weight
     assert not torch.equal(network.layers[0].output.dense.weight, before)  # it has learnt something
-
-
-def test_cases_are_asked_with_and_without_the_section_that_answers(data: Path) -> None:
-    found = list(cases(*tales(data, "val", 2), FakeTextEncoder()))
-    assert [case.is_answerable for case in found] == [True, False, True, False]
-    asked, known = pairs(data, 0.5, 1.0, 3)
-    assert {one.section for one in asked} <= set(known.by_place.values()) and len(known.by_place) == 2
-    for case in found + list(cases(asked, known, FakeTextEncoder())):
-        assert any(case.has_answer) == case.is_answerable
-        assert all(part.section.text[part.start :].startswith(part.text) for part in case.parts)

@@ -11,10 +11,13 @@ from fastapi.testclient import TestClient
 
 from speechsearch.api import create_app
 from speechsearch.api.ask_routes import AT_ONCE, streamed
+from speechsearch.api.throttle import ASK_WEIGHT
 from speechsearch.domain.answers import Answer
+from speechsearch.domain.assets import SAMPLES
 from speechsearch.domain.errors import StoreError
 from speechsearch.domain.values import Query
 from speechsearch.domain.visitors import private
+from tests.web.conftest import wav
 
 QUESTION = "What did Wojciechowski say about the ferry and the bridge?"
 ASK = "/api/v1/ask"
@@ -127,3 +130,51 @@ def test_questions_that_take_long_leave_other_routes_their_threads(client, servi
         finally:
             go_on.set()
         assert {one.result(60).status_code for one in answers} == {200}
+
+
+def test_a_follow_up_is_understood_by_the_questions_before(client) -> None:
+    body = client.post(ASK, json={"question": "And when?", "thread": ["Why did the ferry stop?"]}).json()
+    assert (body["asked"], body["question"]) == ("And when?", "When did the ferry stop?")
+    answer = client.post(ASK, json={"question": "And when?", "thread": ["Why did the ferry stop?"]}, headers=EVENTS)
+    (_, evidence), *_, (_, done) = events(answer.text)
+    assert evidence["asked"] == done["asked"] == "And when?" and evidence["question"] == body["question"]
+    assert client.post(ASK, json={"question": QUESTION}).json()["asked"] == ""
+
+
+@pytest.mark.parametrize("thread", ["When?", ["x" * 1001], ["When?"] * 21])
+def test_a_thread_has_its_limits(client, thread) -> None:
+    assert client.post(ASK, json={"question": QUESTION, "thread": thread}).status_code == 422
+
+
+def test_a_spoken_question_is_answered_in_both_forms(client, service) -> None:
+    sound = (SAMPLES / "audio" / "s015.opus").read_bytes()
+    heard = service.ask.whole(Query(audio=service.search.query_audio(sound))).question
+    as_form = client.post(ASK, files={"audio": ("question.opus", sound)}, params={"collection": "samples"}).json()
+    assert as_form["question"] == heard and "octopus" in heard.lower() and as_form["nearest"]
+    as_body = client.post(ASK, content=sound, headers={**EVENTS, "content-type": "audio/ogg"})
+    (first, evidence), *_, (last, done) = events(as_body.text)
+    assert (first, last) == ("evidence", "done") and evidence["question"] == done["question"] == heard
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "code"),
+    [
+        ({"content": b"no sound", "headers": {"content-type": "audio/wav"}}, 422, "decode"),
+        ({"files": {"other": ("a.wav", b"RIFF")}}, 422, "input"),
+        ({"content": b"{", "headers": {"content-type": "application/json"}}, 422, "input"),
+        ({"files": {"audio": ("a.wav", wav(440.0, 1.0))}}, 422, "silent"),
+        ({"files": {"audio": ("a.wav", wav(440.0, 1.0))}, "params": {"from": "never"}}, 422, "input"),
+    ],
+)
+def test_what_is_no_spoken_question_is_refused(client, sent, status, code) -> None:
+    answer = client.post(ASK, **sent)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+def test_a_question_counts_as_several_searches(service) -> None:
+    limits = service.settings.limits.model_copy(update={"searches_a_minute": 2 * int(ASK_WEIGHT)})
+    service.settings = service.settings.model_copy(update={"limits": limits})
+    with TestClient(create_app(service)) as client:
+        client.get("/health")
+        statuses = [client.post(ASK, json={"question": ""}).status_code for _ in range(3)]
+        assert statuses == [422, 422, 429] and client.get("/api/v1/search", params={"q": "bees"}).status_code == 429

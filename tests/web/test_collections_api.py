@@ -11,6 +11,8 @@ from speechsearch.api.error_responses import add_error_handlers
 from speechsearch.domain.values import Filters, Query
 from speechsearch.domain.visitors import Visitor
 
+pytestmark = pytest.mark.both_databases
+
 OWNER = Visitor("ann", is_owner=True, may_add=True)
 READER = Visitor("rob")
 HOSTILE_NAMES = [
@@ -186,7 +188,9 @@ def test_private_collections_are_each_visitors_own(client, service) -> None:
 def test_visitors_learn_nothing_of_others_files_from_the_check(client, service) -> None:
     client.app.state.visitor = Visitor("bob", may_add=True)
     client.post("/api/v1/collections", json={"name": "notes"})
-    media = service.library.media_dir / service.store.recordings.media_name(service.browse.recordings()[0].recording_id)
+    media = service.library.files.folder / service.store.recordings.media_name(
+        service.browse.recordings()[0].recording_id
+    )
     media.unlink()
     (said,) = client.delete("/api/v1/collections", params={"name": "notes"}).json()["leftovers"]
     assert said == "Database, index and audio files do not agree everywhere; the owner can see where."

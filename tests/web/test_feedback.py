@@ -16,6 +16,8 @@ from speechsearch.domain.visitors import LOCAL, Visitor, private
 from speechsearch.service import feedback as feedback_module
 from speechsearch.service.feedback import Feedback
 
+pytestmark = pytest.mark.both_databases
+
 PATH = "/api/v1/feedback"
 QUESTION = "Why is octopus blood blue?"
 HOSTILE = "=cmd() <script>alert(1)</script>\t\"quoted\" 'single' \u202eדוגמה"

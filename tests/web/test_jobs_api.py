@@ -21,6 +21,8 @@ from speechsearch.service.settings import Settings
 from speechsearch.store import JobFile
 from speechsearch.ui import add_tab
 
+pytestmark = pytest.mark.both_databases
+
 SAMPLE = ASSETS / "samples" / "audio" / "s045.opus"
 HOSTILE = '<img src=x onerror=alert(1)> "quoted" \u202etxt.' + "x" * 3000 + ".opus"
 

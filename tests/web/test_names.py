@@ -12,6 +12,8 @@ from speechsearch.domain.visitors import Visitor, private
 from speechsearch.service import my_names
 from speechsearch.ui import names_view
 
+pytestmark = pytest.mark.both_databases
+
 PATH = "/api/v1/names"
 EVIL = "\"><script>alert(1)</script>' onload='x"
 READER = Visitor("rob")

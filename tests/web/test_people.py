@@ -18,6 +18,8 @@ from speechsearch.domain.visitors import Visitor, private
 from speechsearch.ui import people_fold, recording_tab
 from tests.web.voices import hear, in_turns
 
+pytestmark = pytest.mark.both_databases
+
 OWNER, READER = Visitor("own", is_owner=True, may_add=True), Visitor("rob")
 EVIL = "\"><img src=x onerror=alert(1)>' onload='x"
 

@@ -19,11 +19,13 @@ import pytest
 import uvicorn
 
 from ingest import runners
+from speechsearch import audio
 from speechsearch.api import create_app
 from speechsearch.api.agent_tools import transcript_of
 from speechsearch.api.passwords import hash_password
 from speechsearch.domain.assets import SAMPLES
-from speechsearch.domain.values import Passage, Recording, Span, Transcript
+from speechsearch.domain.limits import Limits
+from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio, Passage, Recording, Span, Transcript
 from speechsearch.jobs.queue import JobQueue
 from speechsearch.service.open import Service
 from speechsearch.service.settings import AuthSettings, Settings
@@ -31,6 +33,7 @@ from speechsearch.ui.page import build_page, mount
 from tests.conftest import copy_data
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "api.md"
+SOCKET = DOCUMENT.with_name("understand.md")
 EXAMPLES = re.findall(r"```(sh|python)\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
 TOOLS = {
     "search",
@@ -204,13 +207,15 @@ def test_gradios_endpoints_answer_as_the_routes_do(address: str) -> None:
 
     client = Client(address, verbose=False, analytics_enabled=False)
     described = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
-    assert set(described) == {"/search", "/compare", "/collections", "/speakers", "/ingest_status"}
+    assert set(described) == {"/search", "/compare", "/ask", "/collections", "/speakers", "/ingest_status"}
     types = [one["python_type"]["type"] for one in described["/search"]["parameters"]]
     assert types[0] == "str" and "int" in types
     found = client.predict(question=QUESTION, top_k=2, api_name="/search")
     assert {**found, "encode_ms": 0, "search_ms": 0, "total_ms": 0} == expected(address)
     both = client.predict(question=QUESTION, api_name="/compare")
     assert (both["left"]["engine"], both["right"]["engine"]) == ("all", "asr")
+    answer = client.predict(question=QUESTION, collection="samples", api_name="/ask")
+    assert answer["question"] == QUESTION and answer["text"] and answer["nearest"]
     assert [one["name"] for one in client.predict(api_name="/collections")] == ["samples"]
     with pytest.raises(Exception, match="engine"):
         client.predict(question=QUESTION, engine="none", api_name="/search")
@@ -232,6 +237,22 @@ def test_the_documents_examples_run(address: str, language: str, code: str, tmp_
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
     assert '"code":' not in done.stdout, done.stdout
+
+
+def test_the_client_of_the_socket_hears_and_asks(address: str, tmp_path: Path) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", SOCKET.read_text(encoding="utf-8"), re.DOTALL)
+    assert len([line for line in code.splitlines() if line]) < 40
+    code = code.replace("ws://127.0.0.1:7860", address.replace("http", "ws"))
+    sound = audio.load(SAMPLES / "audio" / "s015.opus", Limits(), 600.0)
+    file = tmp_path / "talk.wav"
+    file.write_bytes(audio.to_wav(Audio(sound.samples[: 6 * SAMPLE_RATE_HZ])))
+    command = [sys.executable, "-c", code, str(file), "What has three hearts?"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    finals = [line.removeprefix(">>> ") for line in lines if line.startswith(">>> ")]
+    assert any(line.startswith("...") for line in lines), "something was told while it was heard"
+    assert lines[-2] == " ".join(finals) and "octopus" in lines[-2].lower() and lines[-1]
 
 
 def test_there_are_examples_of_every_kind() -> None:

@@ -8,6 +8,8 @@ from fastapi.testclient import TestClient
 from speechsearch.api import create_app
 from speechsearch.domain.visitors import private
 
+pytestmark = pytest.mark.both_databases
+
 QUESTION = "Why is octopus blood blue?"
 SEARCH = "/api/v1/search"
 

@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,14 +22,11 @@ from speechsearch.models.mini.acoustic import FRAME_S, AcousticConfig, AcousticE
 from speechsearch.models.mini.adapter import AdapterConfig, TokenAdapter, spikes
 from speechsearch.models.mini.frontend import LogMel
 from speechsearch.models.mini.heard import Heard, Recent, digest
-from speechsearch.models.mini.letter_to_sound import LetterToSound, pronounce
-from speechsearch.models.mini.packed import packed, unpacked
-from speechsearch.models.mini.pieces import PieceTerms
+from speechsearch.models.mini.letter_to_sound import LetterToSound
+from speechsearch.models.mini.packed import CONFIG, WEIGHTS, packed, unpacked
 from speechsearch.models.mini.windows import stitched, windows
-from speechsearch.text.keywords import compile_kernels, track_of
-from speechsearch.text.lexicon import Lexicon
+from speechsearch.text.keywords import track_of
 
-WEIGHTS, CONFIG = "model.safetensors", "config.json"
 WINDOW_SPIKES = 480
 OVERLAP_SPIKES = 60
 WINDOWS_AT_ONCE = 16
@@ -57,7 +53,6 @@ class MiniModel:
             self.adapter = TokenAdapter(
                 AdapterConfig(**sizes["adapter"]), tensors["adapter.vocabulary"], text_encoder.word_embeddings.cpu()
             )
-            self.letter_to_sound = LetterToSound()
             for name, module in self._modules().items():
                 prefix = f"{name}."
                 module.load_state_dict({k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)})
@@ -66,19 +61,16 @@ class MiniModel:
             raise ModelUnavailableError(
                 f"The model in {weights.parent} cannot be loaded: {error}.", "Install speechsearch again."
             ) from error
-        # Converted once, not at every call. Letters stay with the CPU: a word at a time is faster there.
+        # Converted once, not at every call.
         self.encoder.to(self.device, self.dtype)
         self.adapter.to(self.device, self.dtype)
         self.log_mel = LogMel().to(self.device)
-        self.lexicon = Lexicon(partial(pronounce, self.letter_to_sound))
-        self.piece_terms = PieceTerms(text_encoder.tokenizer)
         # One thread a core, each with a batch of its own, does 1.7 times what all cores on one batch do.
         self._workers = ThreadPoolExecutor(device.threads, "mini", lambda: torch.set_num_threads(1))
         self._recent = Recent(MOST_RECENT)
-        self._workers.submit(compile_kernels)
 
     def _modules(self) -> dict[str, torch.nn.Module]:
-        return {"encoder": self.encoder, "adapter": self.adapter, "letter_to_sound": self.letter_to_sound}
+        return {"encoder": self.encoder, "adapter": self.adapter}
 
     def hear(self, sounds: Sequence[Audio]) -> list[Heard]:
         """Return what is heard in each passage, in order; what was heard last is remembered."""

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+WEIGHTS, CONFIG = "model.safetensors", "config.json"
 SCALE = ".scale"
 LARGE = 1 << 16
 """Matrices of fewer numbers stay in half precision."""
@@ -15,10 +20,13 @@ LARGE = 1 << 16
 def packed(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return tensors as they are shipped; those of whole numbers stay as they are.
 
+    >>> import torch
     >>> sizes = {name: str(one.dtype) for name, one in packed({"a": torch.ones(512, 512), "b": torch.ones(3)}).items()}
     >>> sizes
     {'a': 'torch.int8', 'a.scale': 'torch.float16', 'b': 'torch.float16'}
     """
+    import torch
+
     found: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
         if not tensor.is_floating_point():
@@ -35,6 +43,7 @@ def packed(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def unpacked(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return what was packed, numbers as float32.
 
+    >>> import torch
     >>> back = unpacked(packed({"a": torch.full((512, 512), 0.25)}))
     >>> list(back), round(float(back["a"].mean()), 3)
     (['a'], 0.25)
@@ -46,5 +55,21 @@ def unpacked(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if tensor.is_floating_point()
         else tensor
         for name, tensor in tensors.items()
+        if not name.endswith(SCALE)
+    }
+
+
+def unpacked_arrays(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
+    """Return numbers that were packed as float32, without PyTorch.
+
+    >>> unpacked_arrays({"a": np.array([[-4], [8]], np.int8), "a.scale": np.array([[0.5], [0.25]], np.float16)})["a"]
+    array([[-2.],
+           [ 2.]], dtype=float32)
+    """
+    return {
+        name: array.astype(np.float32) * arrays[name + SCALE].astype(np.float32)
+        if name + SCALE in arrays
+        else array.astype(np.float32)
+        for name, array in arrays.items()
         if not name.endswith(SCALE)
     }

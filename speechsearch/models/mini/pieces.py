@@ -10,14 +10,17 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
-from torch import Tensor
 
 from speechsearch.domain.values import SparseVector
 from speechsearch.text.words import STOP_WORDS, saturate, stem
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 AVERAGE_PIECES = 60
 LEAST_CHANCE = 0.05

@@ -3,13 +3,14 @@ document.addEventListener(
   "keydown",
   (event) => {
     const box = event.target.closest?.("#question textarea, #question input");
-    if (!box || event.key !== "Enter" || event.shiftKey || !box.value.trim()) return;
-    const column = () => document.querySelector("#left")?.innerHTML;
-    const before = column();
+    if (!box || event.key !== "Enter" || !box.value.trim()) return;
+    const [place, button] = event.shiftKey ? ["#answer", "#ask-go"] : ["#left", "#go"];
+    const shown = () => document.querySelector(place)?.innerHTML;
+    const before = shown();
     setTimeout(() => {
-      if (column() !== before) return;
+      if (shown() !== before) return;
       box.dispatchEvent(new Event("input", { bubbles: true }));
-      document.querySelector("#go")?.click();
+      document.querySelector(button)?.click();
     }, 1000);
   },
   true,

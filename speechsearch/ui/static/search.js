@@ -40,8 +40,10 @@ const keepAddress = ([q, , k, engine, right, collection, speaker, language, from
   const address = new URL(window.location.href);
   const theme = address.searchParams.get("__theme");
   const kept = new URLSearchParams(theme ? { __theme: theme } : {});
-  if (q.trim()) {
-    Object.entries({ q: q.trim(), k, engine, right }).forEach((pair) => kept.append(...pair));
+  const answered = document.querySelector(".ss-answer")?.dataset.question;
+  if (answered || q.trim()) {
+    const question = answered ? { ask: answered } : { q: q.trim() };
+    Object.entries({ ...question, k, engine, right }).forEach((pair) => kept.append(...pair));
     Object.entries({ collection, speaker, language, from, to }).forEach(([name, value]) =>
       [value ?? []].flat().filter(Boolean).forEach((one) => kept.append(name, one)),
     );
@@ -55,6 +57,7 @@ const showJudgements = async () => {
     if (!card || !column.dataset.question) continue;
     const asked = new URLSearchParams({ question: column.dataset.question });
     for (const { passage_id, relevance } of await fetchJson(`${api(card)}/feedback?${asked}`)) press(passage_id, relevance);
+    window.speechsearch.judged?.();
     return;
   }
 };
@@ -65,11 +68,16 @@ const press = (passage, relevance) => {
 };
 window.speechsearch = {
   ...window.speechsearch,
+  say,
+  cards,
+  goTo,
+  press,
+  fetchJson,
   shown: (...controls) => {
     const isAnswered = document.querySelector(".ss-why") !== null;
     if (isAnswered) keepAddress(controls);
-    const words = document.querySelector(".ss-summary, #message .ss-notice");
-    outcome.textContent = words ? words.innerText : "";
+    const words = document.querySelectorAll(".ss-answer .ss-sentences, .ss-answer .ss-none, .ss-summary, #message .ss-notice");
+    outcome.textContent = [...words].map((one) => one.innerText).join(" ");
     if (isAnswered) showJudgements().catch((error) => say(fill(texts.search.noRatings, { error: error.message })));
   },
 };
