@@ -16,5 +16,5 @@ USER speechsearch
 VOLUME /data
 EXPOSE 7860
 HEALTHCHECK --interval=30s --timeout=6s --start-period=90s --retries=3 \
-    CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:7860/health', timeout=5)"]
+    CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:7860/health/live', timeout=5)"]
 CMD ["python", "app.py"]

@@ -1,8 +1,9 @@
-"""Measure answers, on questions that were not in training: ``python -m benchmarks.answers DATA SPOKEN FOLDER``.
+"""Measure answers, on questions that were not in training: ``python -m benchmarks.answers DATA SPOKEN FOLDER SAMPLES``.
 
 DATA: the data for training and tests (FairytaleQA's test part, the last tenth of the SQuAD pairs). SPOKEN: what
 ``python -m speechsearch.training.spoken_questions DATA SPOKEN --split test`` wrote. FOLDER: a data folder with its
-sound in "spoken" and with the samples in "samples", both with their transcripts. Writes the tables of docs/answers.md.
+sound, or some of it, in "spoken", SAMPLES: one with the samples in "samples", both with their transcripts. Writes the
+tables of docs/answers.md.
 
 EM and F1 as SQuAD has them (without articles and punctuation). A sentence "plays the answer" where the stretch that it
 cites covers at least half of the time in which the reference is said; the very words also where the two overlap by
@@ -49,7 +50,7 @@ from speechsearch.training.reader_data import (
 from speechsearch.training.spoken_questions import read_questions
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "answers.md"
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+PARTS = ("texts", "spoken", "samples")
 KINDS = ("FairytaleQA test, spoken, asked of its story", "SQuAD pairs, held out, spoken, asked of everything")
 
 
@@ -100,6 +101,7 @@ class Spoken:
     supported: list[tuple[int, int]] = field(default_factory=list)
     first_ms: list[float] = field(default_factory=list)
     total_ms: list[float] = field(default_factory=list)
+    processor_ms: list[float] = field(default_factory=list)
 
 
 def on_samples(service: Service, reader: Reader) -> tuple[list[str], list[str]]:
@@ -114,7 +116,9 @@ def on_samples(service: Service, reader: Reader) -> tuple[list[str], list[str]]:
     for one in questions[:2]:
         service.ask.whole(Query(one["text"]))  # models are loaded
     for one in questions:
+        begun_s = time.process_time()
         answer = service.ask.whole(Query(one["text"]))
+        found.processor_ms.append((time.process_time() - begun_s) * 1000)
         told.append(f"{one['text']} | {one['answer'] or '-'} | {answer.text}")
         count(found, service, answer, one, names)
         if one["answers"]:
@@ -197,37 +201,55 @@ def spoken_lines(found: Spoken) -> list[str]:
         f"| content words of sentences that the quotes have | {words} | {supported / max(1, words):.3f} |",
         times("first sentence after (median / 95 %)", found.first_ms),
         times("whole answer after (median / 95 %)", found.total_ms),
+        times("processor time of all threads for it (median / 95 %)", found.processor_ms),
     ]
+
+
+def keep(part: str, head: str, tables: Sequence[Sequence[str]]) -> None:
+    """Write the tables of a part into the document, where its marks are."""
+    written = "\n\n".join([head, *("\n".join(lines) for lines in tables)])
+    begin, end = f"<!-- {part}: begin -->", f"<!-- {part}: end -->"
+    before, _, rest = DOCUMENT.read_text(encoding="utf-8").partition(begin)
+    DOCUMENT.write_text(f"{before}{begin}\n{written}\n{end}{rest.partition(end)[2]}", encoding="utf-8")
+    print(written, flush=True)
 
 
 def main(
     data: Path,
     spoken: Path,
     folder: Path,
+    samples: Path,
     count: int = 300,
-    show: Annotated[Path | None, typer.Option(help="Write every answer here.")] = None,
+    only: Annotated[str, typer.Option(help="Which parts, separated by commas.")] = ",".join(PARTS),
+    show: Annotated[Path | None, typer.Option(help="Write every answer about the samples here.")] = None,
 ) -> None:
     """Measure and write the tables."""
-    started = time.perf_counter()
-    settings = Settings(data_dir=folder, engines=EngineSettings(recognizer="whisper-base"))
-    loader = new_loader(settings)
-    reader = loader.reader(settings.engines.reader)
-    tables = [on_tales(reader, data, count)]
-    with Service.open(settings, loader=loader) as service:
-        kinds = measure(service, reader, read_questions(spoken), "spoken")
-        tables += [lines(name, one) for name, one in zip(KINDS, kinds, strict=True)]
-        on_them, told = on_samples(service, reader)
-    if show is not None:
-        show.write_text("\n".join(told) + "\n", encoding="utf-8")
-    head = (
-        f"{date.today()}, `python -m benchmarks.answers DATA SPOKEN FOLDER --count {count}`, {describe_machine()}; "
-        f"reader {reader.fingerprint}; peak memory {peak_memory_bytes() / 1e6:.0f} MB; "
-        f"{time.perf_counter() - started:.0f} s."
-    )
-    written = "\n\n".join([head, *("\n".join(lines) for lines in [*tables, on_them])])
-    before, _, rest = DOCUMENT.read_text(encoding="utf-8").partition(BEGIN)
-    DOCUMENT.write_text(f"{before}{BEGIN}\n{written}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
-    print(written)
+    engines = EngineSettings(recognizer="whisper-base")
+    loader = new_loader(Settings(data_dir=folder, engines=engines))
+    reader = loader.reader(engines.reader)
+
+    def texts() -> list[list[str]]:
+        return [on_tales(reader, data, count)]
+
+    def spoken_texts() -> list[list[str]]:
+        with Service.open(Settings(data_dir=folder, engines=engines), loader=loader) as service:
+            kinds = measure(service, reader, read_questions(spoken), "spoken")
+        return [lines(name, one) for name, one in zip(KINDS, kinds, strict=True)]
+
+    def on_them() -> list[list[str]]:
+        with Service.open(Settings(data_dir=samples, engines=engines), loader=loader) as service:
+            found, told = on_samples(service, reader)
+        if show is not None:
+            show.write_text("\n".join(told) + "\n", encoding="utf-8")
+        return [found]
+
+    for part, measured in zip(PARTS, (texts, spoken_texts, on_them), strict=True):
+        if part in only.split(","):
+            started = time.perf_counter()
+            tables = measured()
+            command = f"python -m benchmarks.answers DATA SPOKEN FOLDER SAMPLES --count {count} --only {part}"
+            what = f"{describe_machine()}; reader {reader.fingerprint}; peak memory {peak_memory_bytes() / 1e6:.0f} MB"
+            keep(part, f"{date.today()}, `{command}`, {what}; {time.perf_counter() - started:.0f} s.", tables)
 
 
 if __name__ == "__main__":

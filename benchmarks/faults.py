@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import resource
 import shlex
@@ -24,9 +25,11 @@ import typer
 from benchmarks.ingest_speed import long_recording
 from ingest import discover, run
 from speechsearch.domain.assets import SAMPLES
+from speechsearch.domain.values import Passage, Recording, Span, passage_id
 from speechsearch.evaluation import describe_machine
 from speechsearch.service.open import Service
 from speechsearch.service.settings import EngineSettings, Settings
+from speechsearch.store import StoredPassage
 from tests.faults import kills as killing
 from tests.faults import malformed as damaging
 from tests.tiny.fakes import FakeLoader, fake_settings
@@ -117,14 +120,21 @@ def resident_bytes() -> int:
 
 
 @app.command()
-def long(hours: float = 3.0, where: Where = None) -> None:
-    """Take in one long file with the usual models, and say how much memory came on top of theirs."""
+def long(
+    hours: float = 3.0,
+    fakes: Annotated[bool, typer.Option(help="Fakes for models: reading and cutting alone.")] = False,
+    where: Where = None,
+) -> None:
+    """Take in one long file, and say how much memory came on top of the loaded models'."""
     with tempfile.TemporaryDirectory(dir=where) as lent:
-        folder = Path(lent)
+        folder, models = Path(lent), FakeLoader()
         long_recording(folder / "short.opus", 1.0)
         duration_s = long_recording(folder / "long.opus", 60 * hours)
         settings = Settings(data_dir=folder / "data", engines=EngineSettings(recognizer="none", threads=1))
-        with Service.open(settings) as service, service.workspace() as workspace:
+        opened = (
+            Service.open(fake_settings(folder / "data", models), loader=models) if fakes else Service.open(settings)
+        )
+        with opened as service, service.workspace() as workspace:
             for path in (folder / "short.opus", folder / "long.opus"):
                 before_bytes, started_s = resident_bytes(), time.monotonic()
                 watch = damaging.Memory(psutil.Process().pid)
@@ -135,7 +145,7 @@ def long(hours: float = 3.0, where: Where = None) -> None:
     most_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     put_row(
         "long",
-        f"{duration_s / 3600:.1f} h, {(result.passages):,} passages",
+        f"{duration_s / 3600:.1f} h, {result.passages:,} passages, {'fakes' if fakes else 'real models'}",
         f"{before_bytes / MEGABYTE:.0f}",
         f"{(most_bytes - before_bytes) / MEGABYTE:.0f}",
         f"{(watch.most_bytes - before_bytes) / MEGABYTE:.0f}",
@@ -144,38 +154,60 @@ def long(hours: float = 3.0, where: Where = None) -> None:
 
 
 @app.command()
-def many(files: int = 20_000, blocks: int = 10, where: Where = None) -> None:
+def many(
+    files: int = 20_000,
+    blocks: int = 10,
+    held: Annotated[int, typer.Option(help="So many made-up recordings are there already, without sound.")] = 0,
+    where: Where = None,
+) -> None:
     """Take in a folder of very short files with fakes for models, and say whether each costs as much as the first."""
     with tempfile.TemporaryDirectory(dir=where) as lent:
-        folder = Path(lent)
+        folder, models = Path(lent), FakeLoader()
         write_tiny(folder / "in", files)
-        models = FakeLoader()
-        with Service.open(fake_settings(folder / "data", models), loader=models) as service:
-            with service.workspace() as workspace:
-                started_s = time.monotonic()
-                found = discover([folder / "in"], service.limits, workspace)
-                listed_s, before_bytes = time.monotonic() - started_s, resident_bytes()
-                times_s, states = [time.process_time()], Counter[str]()
-                for number, result in enumerate(run(service.manage, found, collection="talks"), 1):
-                    states[result.state] += 1
-                    if number % max(1, files // blocks) == 0:
-                        times_s.append(time.process_time())
-                        cost_ms = 1000 * (times_s[-1] - times_s[-2]) / (files // blocks)
-                        print(f"{number:,} files: {cost_ms:.1f} ms of this process each, "
-                              f"{(resident_bytes() - before_bytes) / MEGABYTE:.0f} MB more", flush=True)  # fmt: skip
-                took_s = time.monotonic() - started_s
-            differences = service.browse.differences()
+        with (
+            Service.open(fake_settings(folder / "data", models), loader=models) as service,
+            service.workspace() as workspace,
+        ):
+            fill(service, held)
+            started_s = time.monotonic()
+            found = discover([folder / "in"], service.limits, workspace)
+            listed_s, before_bytes = time.monotonic() - started_s, resident_bytes()
+            times_s, states = [time.process_time()], Counter[str]()
+            for number, result in enumerate(run(service.manage, found, collection="talks"), 1):
+                states[result.state] += 1
+                if number % max(1, files // blocks) == 0:
+                    times_s.append(time.process_time())
+                    cost_ms = 1000 * (times_s[-1] - times_s[-2]) / (files // blocks)
+                    more = (resident_bytes() - before_bytes) / MEGABYTE
+                    print(f"{number:,} files: {cost_ms:.1f} ms of this process each, {more:.0f} MB more", flush=True)
+            took_s = time.monotonic() - started_s
+            differences = [] if held else service.browse.differences()
     costs_ms = 1000 * np.diff(times_s) / (files // blocks)
     put_row(
         "many",
-        f"{files:,}",
+        f"{files:,} to {held:,}",
         listed(states),
         f"{listed_s:.1f}",
         f"{costs_ms[0]:.1f}, {costs_ms[-1]:.1f}",
-        f"{(resident_bytes() - before_bytes) / MEGABYTE:.0f}",
-        str(len(differences)),
+        f"{more:.0f}",
+        "-" if held else str(len(differences)),
         f"{took_s:.0f}",
     )
+
+
+def fill(service: Service, recordings: int) -> None:
+    """Write so many recordings of one passage to the database and the index."""
+    library, random = service.library, np.random.default_rng(1)
+    (channel,) = library.makers.speech_encoder.channels
+    made_by = library.makers.of_sound
+    service.store.collections.add("held")
+    for number in range(recordings):
+        name = hashlib.sha256(str(number).encode()).hexdigest()
+        recording, span = Recording(name, "held", name, TINY_S, f"{number}.wav"), Span(0.0, TINY_S)
+        vector = random.standard_normal(channel.dim).astype(np.float32)
+        one = StoredPassage(Passage(passage_id(name, span), name, span), {channel.name: vector})
+        service.store.recordings.save(recording, f"{name}.wav", [one], library.fingerprint, made_by)
+    library.finish_stored()
 
 
 def write_tiny(folder: Path, files: int) -> None:

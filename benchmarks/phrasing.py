@@ -57,6 +57,8 @@ class Told:
     first_s: list[float] = field(default_factory=list)
     last_s: list[float] = field(default_factory=list)
     tokens_a_second: list[float] = field(default_factory=list)
+    tokens: int = 0
+    computed_s: float = 0.0
     obeyed: list[bool] = field(default_factory=list)
     is_obeyed_shown: list[bool] = field(default_factory=list)
 
@@ -76,7 +78,7 @@ def quotes_of(asked: Asked) -> list[Sentence]:
 
 def count(told: Told, model: LanguageModel, asked: Asked, quotes: Sequence[Sentence]) -> str:
     """Count an answer and return it as a line."""
-    started = time.perf_counter()
+    started, computed_s = time.perf_counter(), time.process_time()
     pieces: list[str] = []
     firsts: list[float] = []
 
@@ -92,6 +94,8 @@ def count(told: Told, model: LanguageModel, asked: Asked, quotes: Sequence[Sente
             told.first_s.append(time.perf_counter() - started)
         found.append(sentence)
     told.last_s.append(time.perf_counter() - started)
+    told.computed_s += time.process_time() - computed_s
+    told.tokens += len(pieces)
     if len(firsts) > 1:
         told.tokens_a_second.append((len(firsts) - 1) / (firsts[-1] - firsts[0]))
     texts = [one.text for one in quotes]
@@ -161,6 +165,7 @@ def table(told: Told) -> list[str]:
         times("first sentence after (median / 95 %)", told.first_s),
         times("last word after (median / 95 %)", told.last_s),
         row("tokens a second, after the first", len(told.tokens_a_second), f"{np.median(told.tokens_a_second):.1f}"),
+        row("tokens a second of computing, prompts included", told.tokens, f"{told.tokens / told.computed_s:.1f}"),
     ]
 
 

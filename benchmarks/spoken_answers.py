@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -30,6 +31,7 @@ class Counted:
     supported: list[tuple[int, int]] = field(default_factory=list)
     first_ms: list[float] = field(default_factory=list)
     total_ms: list[float] = field(default_factory=list)
+    processor_ms: list[float] = field(default_factory=list)
 
 
 def count(counted: Counted, answer: Answer, asked: SpokenQuestion, spoken: SpokenSet) -> None:
@@ -54,12 +56,15 @@ def count(counted: Counted, answer: Answer, asked: SpokenQuestion, spoken: Spoke
 def measure(service: Service, reader: Reader, questions: Sequence[SpokenQuestion], collection: str) -> list[Counted]:
     """Return what is counted of stories, whose questions are put to the story, and of paragraphs, put to all."""
     spoken = SpokenSet(service, collection)
+    questions = [one for one in questions if one.recording in spoken.ids]
     stories, paragraphs = Counted(), Counted()
     for asked in questions[:2]:
         service.ask.whole(spoken.query(asked, is_answerable=True))  # models are loaded
     for asked in questions:
         counted = stories if asked.among else paragraphs
+        begun_s = time.process_time()
         answer = service.ask.whole(spoken.query(asked, is_answerable=True))
+        counted.processor_ms.append((time.process_time() - begun_s) * 1000)
         count(counted, answer, asked, spoken)
         without = service.ask.whole(spoken.query(asked, is_answerable=False))
         counted.refused_without.append(not without.is_found)
@@ -90,6 +95,7 @@ def lines(name: str, counted: Counted) -> list[str]:
         f"| content words of sentences that the quotes have | {words} | {supported / max(1, words):.3f} |",
         times("first sentence after (median / 95 %)", counted.first_ms),
         times("whole answer after (median / 95 %)", counted.total_ms),
+        times("processor time of all threads for it (median / 95 %)", counted.processor_ms),
         "",
         "| literal answers | n | EM | F1 |",
         "|---|---|---|---|",

@@ -4,7 +4,7 @@
 
 DATA: the data for training and tests; human readers of it that were held out are written down. SPOKEN, FOLDER: as
 ``benchmarks.answers`` takes them; literal answers are asked for in the 15 s around them. MODELS, NAME: the folder of
-models, and the one that ``train_understand`` made. Writes the tables of docs/understanding.md.
+models, and the one that ``train_understand`` made. Writes the tables of docs/speech-language-model.md.
 """
 
 from __future__ import annotations
@@ -23,14 +23,16 @@ from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio
 from speechsearch.evaluation.machine import describe_machine
 from speechsearch.evaluation.metrics import word_error_rate
 from speechsearch.models.base import Message
+from speechsearch.models.causal_lm import TransformersLanguageModel
 from speechsearch.models.load import ModelLoader
+from speechsearch.models.speech_language_cards import ABOUT_IT, WRITE_DOWN
 from speechsearch.service.open import Service, known_catalog
 from speechsearch.service.settings import ModelSettings, Settings
 from speechsearch.training.answer_sets import SpokenSet
 from speechsearch.training.spoken_questions import AUDIO, SpokenQuestion, read_questions
-from speechsearch.training.understand_data import ASK, REPEAT, plain, read_as_heard, read_sound, utterances
+from speechsearch.training.understand_data import plain, read_as_heard, read_sound, utterances
 
-DOCUMENT = Path(__file__).parents[1] / "docs" / "understanding.md"
+DOCUMENT = Path(__file__).parents[1] / "docs" / "speech-language-model.md"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 AROUND_S = 15.0
 MOST_ANSWER_TOKENS = 24
@@ -56,11 +58,11 @@ def written_down(loader: ModelLoader, name: str, data: Path, most: int) -> list[
 
     def heard(sound: Audio, text: str) -> str:
         vectors, _ = model.features_shape(sound)
-        return str(model.understand([sound], REPEAT, round(vectors * TOKENS_A_VECTOR) + 4)[0])
+        return str(model.understand([sound], WRITE_DOWN, round(vectors * TOKENS_A_VECTOR) + 4)[0])
 
     def read(sound: Audio, text: str) -> str:
         vectors = read_as_heard(text_encoder, text)
-        return str(model.answer(vectors, REPEAT, round(len(vectors) * TOKENS_A_VECTOR) + 4))
+        return str(model.answer(vectors, WRITE_DOWN, round(len(vectors) * TOKENS_A_VECTOR) + 4))
 
     def recognised(recognizer: str) -> Callable[[Audio, str], str]:
         return lambda sound, text: loader.recognizer(recognizer).transcribe([sound], "en")[0].text
@@ -88,23 +90,23 @@ def written_down(loader: ModelLoader, name: str, data: Path, most: int) -> list[
 def answered(
     loader: ModelLoader,
     name: str,
-    language_model: str,
     sounds: Path,
     asked: Sequence[SpokenQuestion],
     spoken: SpokenSet,
 ) -> list[str]:
     """Return the lines of the table of answers to questions whose answer is said word by word."""
-    writer, reader = loader.language_model(language_model), loader.reader("mini-reader")
-    ways = {f"{name}, from the sound": Scores(), f"whisper-base and {language_model}": Scores(),
-            "whisper-base and mini-reader": Scores()}  # fmt: skip
+    model, reader = loader.model("speech language model", name), loader.reader("mini-reader")
+    writer = TransformersLanguageModel("the same language model", model.opened)
+    ways = {f"{name}, from the sound": Scores(), "whisper-base, then the same language model": Scores(),
+            "whisper-base, then mini-reader": Scores()}  # fmt: skip
     for one in asked:
         (times_s, *_) = spoken.times_s(one)
         sound = cut_around(read_sound(sounds / f"{one.recording}.flac"), *times_s)
-        instruction = ASK.format(one.question)
+        instruction = ABOUT_IT.format(one.question)
         said = loader.recognizer("whisper-base").transcribe([sound], "en")[0].text
         message = Message("user", f"{instruction}\n{said}")
         answers = (
-            loader.speech_language_model(name).understand([sound], instruction, MOST_ANSWER_TOKENS)[0],
+            model.understand([sound], instruction, MOST_ANSWER_TOKENS)[0],
             "".join(writer.generate([message], MOST_ANSWER_TOKENS)),
             likeliest(reader, one.question, [said]),
         )
@@ -119,19 +121,19 @@ def main(
     folder: Path,
     models: Path,
     name: str,
-    language_model: str = "smollm2",
     count: int = 20,
 ) -> None:
     """Measure and write the tables; ``count``: utterances of each set, and questions."""
     started = time.perf_counter()
     settings = Settings(data_dir=folder, models=ModelSettings(folder=str(models)))
-    loader = ModelLoader(known_catalog(settings).catalog, models, device="cpu", dtype="float32", cache_dir=folder)
+    loader = ModelLoader(known_catalog(settings).catalog, models, device="cpu")
     tables = [written_down(loader, name, data, count)]
     with Service.open(settings, loader=loader) as service:
         known = SpokenSet(service, "spoken")
-        literal = [one for one in read_questions(spoken) if not one.is_sentence and known.times_s(one)]
+        literal = [one for one in read_questions(spoken) if not one.is_sentence and one.recording in known.ids]
+        literal = [one for one in literal if known.times_s(one)]
         asked = random.Random(1).sample(literal, min(count, len(literal)))
-        tables.append(answered(loader, name, language_model, spoken / AUDIO, asked, known))
+        tables.append(answered(loader, name, spoken / AUDIO, asked, known))
     head = (
         f"{date.today()}, `python -m benchmarks.understand DATA SPOKEN FOLDER MODELS {name} --count {count}`, "
         f"{describe_machine()}; {loader.catalog.get('speech language model', name).fingerprint}; "

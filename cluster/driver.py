@@ -6,7 +6,7 @@ import heapq
 import time
 import uuid
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
 from cluster.tasks import Answer, Task, set_aside
@@ -62,7 +62,7 @@ class Driver:
     def work(self, tasks: Iterator[Task | Result]) -> Generator[Done, None, None]:
         """Yield each task with its results, as it is done; results among the tasks are passed on.
 
-        What an actor died of is tried again, three times at most.
+        What an actor died of is tried again, until it is set aside.
 
         Raises:
             StoreError, IndexUnavailableError: database, index or sound files were not reached for ten minutes.
@@ -122,8 +122,8 @@ class Driver:
         elif answer.state == "died":
             self.patiently(lambda: self._store.leases.fail(holder, answer.message))
             deaths = self._deaths[task.name] = self._deaths.get(task.name, 0) + 1
-            if deaths < MOST_DEATHS:
-                self._wait(task, 0.0)
+            if deaths <= MOST_DEATHS:  # after so many the actor finds it set aside, unless it died before it looked
+                self._wait(replace(task, is_retried=False), 0.0)
             else:
                 message = set_aside(task.name, deaths, answer.message)
                 yield task, (FileResult(task.name, "failed", task.recording_id, message=message),)

@@ -13,7 +13,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -127,15 +127,16 @@ class Tasks:
         paths = (source.path, *(one.path for one in source.beside))
         addresses = {one: self._listed.addresses[one] for one in paths if one in self._listed.addresses}
         if self.is_here_only(source.path):
-            return Task(source.name, source, addresses)
+            return Task(source.name, source, addresses, is_retried=self._how.is_retried)
         place = addresses.get(source.path) or str(source.path.resolve())
         try:
             versions = [self._listed.versions.get(one) or _version(one) for one in paths]
         except OSError:  # it is gone, or may not be read: the actor says so
-            return Task(source.name, source, addresses)
+            return Task(source.name, source, addresses, is_retried=self._how.is_retried)
         how = [self._how.collection, self._how.wants_transcripts, self._fingerprint]
         told = [versions, asdict(source.description), how]
-        return Task(source.name, source, addresses, place, hashlib.sha256(json.dumps(told).encode()).hexdigest())
+        version = hashlib.sha256(json.dumps(told).encode()).hexdigest()
+        return Task(source.name, source, addresses, place, version, is_retried=self._how.is_retried)
 
     def spool(self, task: Task) -> Task:
         """Return a task with what exists here only put where the actors reach it. Raises StoreError."""
@@ -149,13 +150,13 @@ class Tasks:
                     self._files.put_file(str(path), at)
                 addresses[path] = str(self._files.unstrip_protocol(at))
                 self._spooled += 1
-        return Task(task.name, source, addresses, task.place, task.version)
+        return replace(task, addresses=addresses)
 
     def done_with(self, task: Task) -> None:
         """Remove what was put down for a task. Raises StoreError."""
         for address in task.addresses.values():
             if (path := files_at(address)[1]).startswith(self._spool):
-                with address_errors(address):
+                with address_errors(address), suppress(FileNotFoundError):
                     self._files.rm_file(path)
 
     def sweep(self) -> None:

@@ -11,21 +11,24 @@ from typing import Any
 from cluster.shared import Opener
 from cluster.tasks import Answer, How, Task
 from cluster.worker import Worker
+from ingest.sources import clean
 from speechsearch.domain.errors import ConfigurationError, MissingDependencyError
 from speechsearch.service.settings import Settings
 
 log = logging.getLogger(__name__)
 
-START_S, STARTS, CLOSE_S = 600.0, 3, 60.0
+STARTS, CLOSE_S, TELL_EVERY_S = 3, 60.0, 600.0
 DIED = "The process that worked on it ended: killed, out of memory, or by a fault of a library."
 
 
 class RayPool:
     """Actors on this machine, or on the cluster at ``address``; a context manager.
 
+    Each works as soon as it has started; where another driver has the cluster's room, they wait for that.
+
     Raises:
         MissingDependencyError: Ray is not installed.
-        ConfigurationError: there is no cluster at the address, it has no room for an actor, or actors do not start.
+        ConfigurationError: there is no cluster at the address, or it is too small for an actor.
     """
 
     def __init__(self, settings: Settings, how: How, opener: Opener, address: str = "") -> None:
@@ -33,9 +36,12 @@ class RayPool:
         self._settings, self._how, self._opener = settings, how, opener
         self._idle: list[Any] = []
         self._running: dict[Any, tuple[str, Any]] = {}
+        self._starting: dict[Any, Any] = {}
+        self._failed_starts, self._told_s = 0, time.monotonic()
         try:
             self.size = self._room()
-            self._idle = self._ready([self._actor() for _ in range(self.size)])
+            for _ in range(self.size):
+                self._start()
         except BaseException:
             self._ray.shutdown()
             raise
@@ -46,7 +52,7 @@ class RayPool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None:  # wait: one that dies now has nothing left to do
+        if error is None and self._idle:  # wait: one that dies now has nothing left to do
             self._ray.wait([one.close.remote() for one in self._idle], num_returns=len(self._idle), timeout=CLOSE_S)
         self._ray.shutdown()
 
@@ -61,51 +67,63 @@ class RayPool:
         self._running[actor.do.remote(task, holder)] = (holder, actor)
 
     def next(self, timeout_s: float) -> tuple[str, Answer] | None:
-        """Return the holder and the answer of a task that is done; None where none is in time."""
-        if not self._running:
+        """Return the holder and the answer of a task that is done; None where none is in time.
+
+        Raises:
+            ConfigurationError: actors do not start.
+        """
+        if not (awaited := [*self._running, *self._starting]):
             time.sleep(timeout_s)
             return None
-        done, _ = self._ray.wait(list(self._running), timeout=timeout_s)
+        done, _ = self._ray.wait(awaited, timeout=timeout_s)
         if not done:
+            self._tell()
+            return None
+        if done[0] in self._starting:
+            self._has_started(done[0])
             return None
         holder, actor = self._running.pop(done[0])
         try:
             answer: Answer = self._ray.get(done[0])
         except self._ray.exceptions.RayTaskError as error:
             log.error("An actor failed: %s", error)
-            answer = Answer("died", message=f"{type(error.cause).__name__}: {error.cause}")
+            answer = Answer("died", message=f"{type(error.cause).__name__}: {clean(error.cause)}")
         except self._ray.exceptions.RayError as error:
-            log.warning("An actor ended: %s", error)
+            log.warning("An actor ended: %s", str(error).partition("\n")[0])
             self._ray.kill(actor)
-            actor, answer = self._actor(), Answer("died", message=DIED)
+            self._start()
+            return holder, Answer("died", message=DIED)
         self._idle.append(actor)
         return holder, answer
 
-    def _ready(self, actors: list[Any]) -> list[Any]:
-        """Return actors when all are ready; those that die meanwhile are replaced.
-
-        Raises:
-            ConfigurationError: again and again.
-        """
-        for number in range(1, STARTS + 1):
-            asked = {one.ready.remote(): one for one in actors}
-            actors = []
-            for ref, actor in asked.items():
-                try:
-                    self._ray.get(ref, timeout=START_S)
-                    actors.append(actor)
-                except self._ray.exceptions.RayError as error:
-                    if number == STARTS:
-                        hint = "Ray's logs have more (/tmp/ray/session_latest/logs on each machine)."
-                        raise ConfigurationError(f"Ray's actors do not start: {error!s:.1000}", hint) from error
-                    log.warning("An actor did not start: %s", error)
-                    actors.append(self._actor())
-        return actors
-
-    def _actor(self) -> Any:
+    def _start(self) -> None:
+        """Have an actor start."""
         chosen = self._settings.cluster
         made = self._ray.remote(Worker).options(num_cpus=chosen.cpus, num_gpus=chosen.gpus, max_restarts=0)
-        return made.remote(self._settings, self._how, self._opener)
+        actor = made.remote(self._settings, self._how, self._opener)
+        self._starting[actor.ready.remote()] = actor
+
+    def _has_started(self, ref: Any) -> None:
+        """Take in an actor that is ready, or start another one. Raises ConfigurationError: again and again."""
+        actor = self._starting.pop(ref)
+        try:
+            self._ray.get(ref)
+        except self._ray.exceptions.RayError as error:
+            self._failed_starts += 1
+            if self._failed_starts >= STARTS * self.size:
+                hint = "Ray's logs have more (/tmp/ray/session_latest/logs on each machine)."
+                raise ConfigurationError(f"Ray's actors do not start: {error!s:.1000}", hint) from error
+            log.warning("An actor did not start: %s", str(error).partition("\n")[0])
+            self._start()
+        else:
+            self._failed_starts = 0
+            self._idle.append(actor)
+
+    def _tell(self) -> None:
+        """Say now and then that no actor has started yet."""
+        if not self._running and not self._idle and time.monotonic() - self._told_s > TELL_EVERY_S:
+            self._told_s = time.monotonic()
+            log.warning("No actor has started yet; does another driver have all of the cluster?")
 
     def _room(self) -> int:
         """Return how many actors there are to be. Raises ConfigurationError."""
@@ -139,6 +157,6 @@ def _started(address: str) -> Any:
     return ray
 
 
-def _logged(data: dict[str, Any], **_: Any) -> None:
+def _logged(data: dict[str, Any], ignore_prefix: bool = False) -> None:
     """Log a message of Ray."""
     log.info("Ray: %s", " ".join(data["lines"]))

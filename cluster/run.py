@@ -8,7 +8,6 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TypeAlias
 
 from cluster.driver import Driver, Pool, Result
@@ -60,9 +59,9 @@ def ingest_on(
 ) -> Generator[Result, None, None]:
     """Take in recordings with a pool of actors; see ``ingest_on_ray``. ``opener``: opens everybody's service."""
     settings = settings.model_copy(update={"data_dir": settings.data_dir.expanduser().resolve()})
-    with own_settings(settings) as own, opener(own) as service, TemporaryDirectory(dir=own.data_dir) as workspace:
-        selection, listed = find(service, Path(workspace))
-        tasks = Tasks(listed, Path(workspace), settings.media.url, how, service.library.fingerprint)
+    with own_settings(settings) as own, opener(own) as service, service.workspace() as workspace:
+        selection, listed = find(service, workspace)
+        tasks = Tasks(listed, workspace, settings.media.url, how, service.library.fingerprint)
         tasks.sweep()
         with start(settings, how, opener) as pool:
             driver = Driver(pool, service.store)
@@ -71,7 +70,7 @@ def ingest_on(
             finally:
                 tasks.sweep()
             if how.wants_passes:
-                yield from _told(service, _later_passes(driver, service, progress))
+                yield from _told(service, _later_passes(driver, service, how, progress))
 
 
 def _told(service: Service, results: Iterator[Result]) -> Generator[Result, None, None]:
@@ -105,7 +104,7 @@ def _first_pass(
             tally.add(result)
             yield result
         if task is not None:
-            tasks.done_with(task)
+            driver.patiently(partial(tasks.done_with, task))
 
 
 def _todo(
@@ -149,12 +148,19 @@ def _of(driver: Driver, service: Service, tasks: Tasks, source: Source, how: How
     yield driver.patiently(lambda: tasks.spool(task))
 
 
-def _later_passes(driver: Driver, service: Service, progress: ProgressCallback | None) -> Generator[Result, None, None]:
+def _later_passes(
+    driver: Driver, service: Service, how: How, progress: ProgressCallback | None
+) -> Generator[Result, None, None]:
     """Make what recordings still lack, each in one actor, and yield what could not be made."""
     missing = dict.fromkeys(one.recording_id for one in service.manage.missing())
     titles = {one.recording_id: one.title for one in service.store.recordings.find() if one.recording_id in missing}
+
+    def task_of(recording_id: str) -> Task:
+        title = titles.get(recording_id, recording_id[:12])
+        return Task(title, recording_id=recording_id, is_retried=how.is_retried)
+
     tally = Tally("passes", len(missing), progress)
-    for task, results in driver.work(Task(titles.get(one, one[:12]), recording_id=one) for one in missing):
+    for task, results in driver.work(task_of(one) for one in missing):
         assert task is not None, "there are no results among the tasks"
         tally.add(results[0] if results else FileResult(task.name, "indexed"))
         yield from results

@@ -31,7 +31,8 @@ class Task:
     """A recording to be taken in, or one that is there (``recording_id``) and lacks what later passes make.
 
     ``addresses``: files of the source that are fetched first -> where from. ``place`` and ``version``: where it lies
-    for good, so that it is not read again when it is done; empty for what was unpacked.
+    for good, so that it is not read again when it is done; empty for what was unpacked. ``is_retried``: it is tried
+    though it was set aside.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Task:
     place: str = ""
     version: str = ""
     recording_id: str = ""
+    is_retried: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from cluster.shared import Opener, open_shared, own_settings
 from cluster.tasks import Answer, How, Task, set_aside
@@ -44,8 +43,6 @@ class Worker:
         self._open = ExitStack()
         own = self._open.enter_context(own_settings(settings))
         self._service = self._open.enter_context(opener(own))
-        self._work = own.data_dir / "work"
-        self._work.mkdir()
 
     def ready(self) -> bool:
         """Say that the service is open."""
@@ -67,20 +64,21 @@ class Worker:
     def _take_in(self, task: Task, source: Source, holder: str) -> Answer:
         store, how = self._service.store, self._how
         collection = source.description.collection or how.collection
-        with TemporaryDirectory(dir=self._work) as folder:
+        with self._service.workspace() as folder:
             try:
-                source = fetched(source, task, Path(folder))
+                source = fetched(source, task, folder)
                 recording_id = recording_id_of(source, collection)
             except UNREACHABLE:
                 raise
             except Exception as error:  # of this file; the others go on
                 message = explain(error, f"'{task.name}' could not be read on {socket.gethostname()}")
                 return Answer("done", (FileResult(task.name, "failed", message=message),))
-            claim = self._claim(recording_id, holder)
+            claim = self._claim(recording_id, holder, task.is_retried)
             if claim.state == "busy":
                 return Answer("busy", recording_id=recording_id)
             if claim.state == "set aside":
                 message = set_aside(task.name, claim.tries, claim.message)
+                self._remove_media(recording_id, source)  # what was copied before its process died
                 self._service.manage.mark_failed(recording_id, source.file_name, collection, message)
                 return Answer("done", (FileResult(task.name, "failed", recording_id, message=message),))
             with self._held(recording_id, holder):
@@ -90,19 +88,20 @@ class Worker:
                 results = tuple(found)
                 self._service.library.derived.remove(recording_id)
             if results[0].state != "failed":
-                if task.place and results[0].state != "duplicate":
+                if task.place and results[0].state not in ("duplicate", "skipped"):
                     store.places.keep(task.place, task.version, recording_id)
                 store.leases.release(recording_id, holder)
-            elif self._is_stored(recording_id):  # only the index was not reached
+            elif results[0].code in [one.code for one in UNREACHABLE]:
                 store.leases.give_back(holder)
                 return Answer("lost", recording_id=recording_id, message=results[0].message)
             else:
-                self._remove_media(recording_id, source, holder)
+                if store.leases.renew(recording_id, holder, self._lease_s):
+                    self._remove_media(recording_id, source)
                 store.leases.fail(holder, results[0].message)
             return Answer("done", results, recording_id)
 
     def _catch_up(self, task: Task, holder: str) -> Answer:
-        claim = self._claim(task.recording_id, holder)
+        claim = self._claim(task.recording_id, holder, task.is_retried)
         if claim.state == "busy":
             return Answer("busy", recording_id=task.recording_id)
         if claim.state == "set aside":
@@ -114,10 +113,10 @@ class Worker:
         self._service.store.leases.release(task.recording_id, holder)
         return Answer("done", unmade, task.recording_id)
 
-    def _claim(self, recording_id: str, holder: str) -> Claim:
+    def _claim(self, recording_id: str, holder: str, is_retried: bool) -> Claim:
         leases = self._service.store.leases
         claim = leases.claim(recording_id, holder, self._lease_s)
-        if claim.state == "set aside" and self._how.is_retried:
+        if claim.state == "set aside" and is_retried:
             leases.forgive(recording_id)
             claim = leases.claim(recording_id, holder, self._lease_s)
         return claim
@@ -142,15 +141,10 @@ class Worker:
             is_over.set()
             thread.join()
 
-    def _is_stored(self, recording_id: str) -> bool:
+    def _remove_media(self, recording_id: str, source: Source) -> None:
+        """Remove the sound file of a recording that failed, unless the recording is there all the same."""
         entry = self._service.store.journal.entry(recording_id)
-        return entry is not None and entry.state == "stored"
-
-    def _remove_media(self, recording_id: str, source: Source, holder: str) -> None:
-        """Remove the sound file of a recording that failed, unless it is there, or another's by now."""
-        entry = self._service.store.journal.entry(recording_id)
-        is_there = entry is not None and entry.state in ("stored", "done")
-        if not is_there and self._service.store.leases.renew(recording_id, holder, self._lease_s):
+        if entry is None or entry.state not in ("stored", "done"):
             recording = Recording(recording_id, "", "", 0.0, file_name=source.file_name)
             self._service.library.files.remove(media_name_of(recording, source.path.name))
 

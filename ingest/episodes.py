@@ -118,7 +118,7 @@ def parsed(content: bytes, url: str) -> Feed:
 def _episode(item: Any, url: str, everywhere: dict[str, str]) -> Episode | None:
     """Return an episode; None where it has no sound."""
     enclosure = item.find("enclosure")
-    address = "" if enclosure is None else (enclosure.get("url") or "").strip()
+    address = "" if enclosure is None else _joined(url, (enclosure.get("url") or "").strip())
     if not address or len(address) > LONGEST_ADDRESS:
         return None
     length = (enclosure.get("length") or "").strip()
@@ -127,20 +127,34 @@ def _episode(item: Any, url: str, everywhere: dict[str, str]) -> Episode | None:
     ]
     order = list(TRANSCRIPTS)
     readable = sorted(
-        (order.index(kind), urljoin(url, where), TRANSCRIPTS[kind]) for where, kind in found if where and kind in order
+        (order.index(kind), written, TRANSCRIPTS[kind])
+        for where, kind in found
+        if kind in order and (written := _joined(url, where))
     )
     chapters = [one.get("url") for one in _all_of_podcast(item, "chapters") if one.get("type") in CHAPTERS]
     return Episode(
         title=_text(item, "title") or _text(item, f"{ITUNES}title"),
-        sound_url=urljoin(url, address),
+        sound_url=address,
         sound_type=(enclosure.get("type") or "").strip().lower(),
         size_bytes=int(length) if re.fullmatch(r"\d{1,15}", length, re.ASCII) else 0,
         date=iso_date(_text(item, "pubDate")),
         speaker=_text(item, f"{ITUNES}author") or everywhere["speaker"],
         licence=_of_podcast(item, "license") or everywhere["licence"],
         transcripts=tuple((where, suffix) for _, where, suffix in readable[:MOST_TRANSCRIPTS]),
-        chapters_url=urljoin(url, chapters[0]) if chapters and chapters[0] else "",
+        chapters_url=_joined(url, chapters[0] or "") if chapters else "",
     )
+
+
+def _joined(url: str, where: str) -> str:
+    """Return an address of a feed, which may be relative to the feed's own; empty where it is none.
+
+    >>> _joined("https://a.example/feed", "1.mp3"), _joined("https://a.example/feed", "https://[b/1.mp3")
+    ('https://a.example/1.mp3', '')
+    """
+    try:
+        return urljoin(url, where) if where else ""
+    except ValueError:
+        return ""
 
 
 def _text(element: Any, name: str) -> str:
@@ -158,10 +172,10 @@ def _of_podcast(element: Any, name: str) -> str:
 def iso_date(written: str) -> str:
     """Return a date of a feed as ISO 8601 has it; empty where it is none.
 
-    >>> iso_date("Tue, 05 Mar 2019 23:30:00 -0500"), iso_date("yesterday")
-    ('2019-03-05', '')
+    >>> iso_date("Tue, 05 Mar 2019 23:30:00 -0500"), iso_date("yesterday"), iso_date(f"Tue, 05 Mar {'9' * 40} 23:30:00")
+    ('2019-03-05', '', '')
     """
     try:
         return email.utils.parsedate_to_datetime(written).date().isoformat()
-    except (ValueError, TypeError, IndexError):
+    except (ValueError, TypeError, IndexError, OverflowError):
         return ""

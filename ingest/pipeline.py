@@ -37,7 +37,7 @@ class Outcome(Protocol):
     """What became of a recording."""
 
     @property
-    def state(self) -> Literal["indexed", "updated", "unchanged", "duplicate"]: ...  # noqa: D102
+    def state(self) -> Literal["indexed", "updated", "unchanged", "duplicate", "skipped"]: ...  # noqa: D102
     @property
     def passages(self) -> int: ...  # noqa: D102
     @property
@@ -81,7 +81,10 @@ class Indexer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FileResult:
-    """What became of one source; ``message`` says why when it is not simply searchable now."""
+    """What became of one source; ``message`` says why when it is not simply searchable now.
+
+    ``code``: that of the error, where one of ours is why.
+    """
 
     name: str
     state: State
@@ -89,6 +92,7 @@ class FileResult:
     passages: int = 0
     duration_s: float = 0.0
     message: str = ""
+    code: str = ""
 
 
 def run(
@@ -197,7 +201,8 @@ def _take_in(
         message = explain(error, f"'{source.name}' could not be taken in").replace(source.path.name, source.file_name)
         if recording_id:
             indexer.mark_failed(recording_id, source.file_name, collection, message)
-        return FileResult(source.name, "failed", recording_id, message=message)
+        code = error.code if isinstance(error, SpeechSearchError) else ""
+        return FileResult(source.name, "failed", recording_id, message=message, code=code)
     first_names[recording_id] = source.name
     message = " ".join(filter(None, (outcome.message, said)))
     return FileResult(source.name, outcome.state, recording_id, outcome.passages, outcome.duration_s, message)

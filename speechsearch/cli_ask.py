@@ -44,7 +44,7 @@ def ask(
 ) -> None:
     """Answer a QUESTION in sentences that recordings say, each with the second at which it is said (experimental).
 
-    The reader behind it is under-trained: of the questions that recordings answer, it refuses more than a third.
+    Of the questions that recordings answer, it refuses a fifth to a half; search finds more.
     """
     filters = filters_of(collection, speaker, language, date_from, date_to)
     with opened() as service:

@@ -9,13 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from speechsearch.answers.noun_phrases import AUXILIARIES, BE, WORD, last_words, names, phrases, subject
 from speechsearch.domain.answers import Earlier
+from speechsearch.domain.question_syntax import without_signs
 from speechsearch.text.words import STOP_WORDS
 
-LONGEST = 1000
-"""Characters; a question that would get longer stays as it is."""
+LONGEST, LONGEST_FOLLOW_UP = 1000, 200
+"""Characters; a question that would get longer stays as it is, and so does one that is too long to be a follow-up."""
 LEAD = re.compile(r"^(?:(?:and|but|so|also|ok|okay|then|well)\b[\s,]*)+", re.IGNORECASE)
 WH = r"(?:(?:by|in|at|on|from|since|until|for|to|of|with) )?(?:who|whom|whose|what|which|when|where|why|how)"
 MEASURES = r"(?: (?:many|much|long|far|often|old|big|else|year|day|time|place|exactly))*"
@@ -39,8 +41,6 @@ PRONOUNS = re.compile(
     r"|\b(?P<there>there)(?=\W*$)",
     re.IGNORECASE,
 )
-SIGNS = re.compile(r'["“”„‟«»＂]|(?<!\w)[-−]')
-"""What would have a title say how to search."""
 SAYS_NOTHING = re.compile(
     r"\b(?:is|was) it (?:true|possible|known|likely|right|that)\b|\bit (?:is|was) (?:true|possible|known|said)\b"
     r"|\b(?:day|time|late) (?:is|was) it\b|\bit (?:rain|snow|seem)|\bit that\b",
@@ -62,15 +62,22 @@ def stands_alone(question: str, thread: Sequence[Earlier]) -> str:
     """
     whole: list[Earlier] = []
     for one in thread:  # those before may be follow-ups themselves
-        alone = rewritten(one.question, whole) if whole else one.question
+        alone = after(whole, one.question)
         if WORD.search(alone):
             whole.append(replace(one, question=alone))
-    found = rewritten(question, whole) if whole else question
+    return after(whole, question)
+
+
+def after(thread: Sequence[Earlier], question: str) -> str:
+    """Return what ``stands_alone`` does, after questions that stand alone."""
+    if not thread or len(question) > LONGEST_FOLLOW_UP:
+        return question
+    found = rewritten(question, thread)
     return found if len(found) <= LONGEST else question
 
 
 def rewritten(question: str, thread: Sequence[Earlier]) -> str:
-    """Return what ``stands_alone`` does, after questions that stand alone."""
+    """Return a question as it can be put without those before it, of which there is one at least."""
     asked, before = LEAD.sub("", " ".join(question.split())), thread[-1]
     if found := ONLY_WH.fullmatch(asked):
         return asked_again(before.question, found["wh"])
@@ -197,9 +204,10 @@ def the_one(said: str, cited: Sequence[str]) -> str:
         return ""
     which = (found["which"] or "first").lower()
     at = len(cited) - 1 if which == "last" else ORDINALS.index(which)
-    return " ".join(SIGNS.sub(" ", cited[at]).split()) if at < len(cited) else ""
+    return without_signs(cited[at]) if at < len(cited) else ""
 
 
+@lru_cache(maxsize=256)
 def person(before: Earlier) -> str:
     """Return who "he" or "she" is after a question: who answered it, who is in it, who spoke."""
     said = [name for words in before.words for name in names(words)] + names(before.question, is_person=True)
@@ -208,6 +216,7 @@ def person(before: Earlier) -> str:
     return next(iter([*said, *before.speakers]), "")
 
 
+@lru_cache(maxsize=256)
 def thing(question: str) -> str:
     """Return what "it" is after a question: what it is about, things before names.
 

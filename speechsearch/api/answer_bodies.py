@@ -70,7 +70,7 @@ class QuotesBody(BaseModel):
     sentences: list[SentenceBody]
 
     @classmethod
-    def of(cls, quotes: Quotes) -> QuotesBody:
+    def of(cls, quotes: Quotes) -> Self:
         """Return the body of quotes."""
         return cls(sentences=[SentenceBody.of(one) for one in quotes.sentences])
 
@@ -134,7 +134,7 @@ class AnswerBody(BaseModel):
             reader=answer.reader,
             language_model=answer.language_model,
             sent_to=answer.sent_to,
-            searched_in=searched_in(answer.results),
+            searched_in=searched_in(answer.results) if answer.engine else "",
             read=answer.read,
             transcribed=answer.transcribed,
             first_ms=round(answer.first_ms, 1),

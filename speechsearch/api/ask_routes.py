@@ -42,22 +42,38 @@ STREAM: dict[str, Any] = {
 }
 
 
-class QuestionBody(BaseModel):
-    """A question, and what it is narrowed to, as in a search; ``engine``: what finds the evidence.
-
-    ``thread``: earlier questions, the first one first, by which a question that follows them is understood.
-    """
+class NarrowedBody(BaseModel):
+    """What a question is narrowed to, as in a search."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
-    question: str = Field(max_length=1000)
-    engine: str = Field("", max_length=80)
     collections: Several = []
     recordings: Several = []
     speakers: Several = []
     languages: Several = []
     date_from: Day = Field("", alias="from")
     date_to: Day = Field("", alias="to")
+
+    def filters(self) -> Filters:
+        """Return it as the search takes it."""
+        return Filters(
+            tuple(one for one in self.collections if one),
+            tuple(self.recordings),
+            tuple(self.speakers),
+            tuple(self.languages),
+            self.date_from,
+            self.date_to,
+        )
+
+
+class QuestionBody(NarrowedBody):
+    """A question, and what it is narrowed to; ``engine``: what finds the evidence.
+
+    ``thread``: earlier questions, the first one first, by which a question that follows them is understood.
+    """
+
+    question: str = Field(max_length=1000)
+    engine: str = Field("", max_length=80)
     thread: Annotated[list[Annotated[str, Field(max_length=1000)]], Field(max_length=20)] = []
 
     def earlier(self) -> list[Earlier]:
@@ -66,15 +82,7 @@ class QuestionBody(BaseModel):
 
     def query(self) -> Query:
         """Return the query."""
-        filters = Filters(
-            tuple(one for one in self.collections if one),
-            tuple(self.recordings),
-            tuple(self.speakers),
-            tuple(self.languages),
-            self.date_from,
-            self.date_to,
-        )
-        return Query(self.question, filters=filters)
+        return Query(self.question, filters=self.filters())
 
 
 SPOKEN = SPOKEN_QUESTION["requestBody"]
@@ -132,7 +140,7 @@ def ask_routes(service: Service) -> APIRouter:
         """Answer a question from the recordings, every sentence with what it cites, or say that nothing was found.
 
         The question is typed, in JSON, or spoken, in any format that recordings may have.
-        Experimental: of the questions that recordings answer, more than a third are refused; search finds more.
+        Experimental: of the questions that recordings answer, a fifth to a half are refused; search finds more.
         """
         query, engine, thread = await run_sync(asked_of, given, limiter=threads)
         asked = (query, visitor_of(request), engine, thread)

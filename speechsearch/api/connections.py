@@ -20,8 +20,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 class Patience:
     """How long is waited.
 
-    ``head_s``: for the head of a request, on a new connection and on a kept one. ``body_s``: for a body, and a second
-    more for each ``body_bytes_a_second`` that have come. ``reader_s``: until a client has read some of what is ready.
+    ``head_s``: for the head of a request, on a new connection and, once it has begun, on a kept one. ``body_s``: for a
+    body, and a second more for each ``body_bytes_a_second`` that have come. ``reader_s``: until a client has read some
+    of what is ready.
     """
 
     head_s: float = 20.0
@@ -94,11 +95,6 @@ class TimedProtocol(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Take what has come; wait on only while the head of a request is not whole."""
         super().data_received(data)
-        self._wait_for_head()
-
-    def on_response_complete(self) -> None:
-        """Wait for the next request."""
-        super().on_response_complete()
         self._wait_for_head()
 
     def pause_writing(self) -> None:

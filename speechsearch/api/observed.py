@@ -6,6 +6,7 @@ import logging
 import time
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -97,6 +98,8 @@ class FaultMiddleware:
 
         try:
             await self.app(scope, receive, send_noted)
+        except ClientDisconnect:
+            return  # its body broke off, or came too slowly; that is no fault of ours
         except Exception as error:  # the door
             self._counters.add(ERRORS, code=UNEXPECTED)
             if has_begun or scope["type"] != "http":

@@ -6,6 +6,7 @@ import secrets
 import tempfile
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO
@@ -32,16 +33,12 @@ class Kept:
 
 
 class SentSounds:
-    """The sounds of all visitors, by random ids.
-
-    >>> sounds, ann = SentSounds(), Visitor("ann")
-    >>> sounds.content(sounds.keep(b"RIFF", ann), ann)
-    b'RIFF'
-    """
+    """The sounds of all visitors, by random ids."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._lock = clock, threading.Lock()
         self._kept: dict[str, Kept] = {}
+        weakref.finalize(self, close_all, self._kept)
 
     def keep(self, content: bytes, visitor: Visitor) -> str:
         """Return the id of a sound that is kept from now on; the visitor's oldest go where there is no room.
@@ -51,7 +48,8 @@ class SentSounds:
         """
         with self._lock:
             now_s = self._clock()
-            self._kept = {name: one for name, one in self._kept.items() if now_s - one.came_s < KEPT_S}
+            for name in [name for name, one in self._kept.items() if now_s - one.came_s >= KEPT_S]:
+                self._kept.pop(name).file.close()
             here_bytes = sum(one.size_bytes for one in self._kept.values() if one.address == visitor.address)
             if here_bytes + len(content) > ADDRESS_BYTES:
                 raise TooManyError("Too many sounds were sent from this address.", "Try again later.")
@@ -61,7 +59,7 @@ class SentSounds:
                 if held_bytes + len(content) <= VISITOR_BYTES:
                     break
                 held_bytes -= one.size_bytes
-                del self._kept[name]
+                self._kept.pop(name).file.close()
             file = tempfile.TemporaryFile()
             file.write(content)
             upload_id = secrets.token_hex(16)
@@ -80,3 +78,9 @@ class SentSounds:
                 )
             kept.file.seek(0)
             return kept.file.read()
+
+
+def close_all(kept: dict[str, Kept]) -> None:
+    """Close the files of sounds."""
+    for one in kept.values():
+        one.file.close()

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 UPLOADS = "speechsearch-uploads-"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+KEPT_S = 75
+"""How long a connection without requests is kept: longer than proxies and clients keep theirs, so that none of them
+sends a request into one that is just being closed."""
 PRIVATE_NETWORKS = ["127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"]
 """Where the proxy of a Space is; the visitor's address is the last one that it adds to X-Forwarded-For."""
 
@@ -115,6 +118,7 @@ def run(app: FastAPI, listener: socket.socket, say: Callable[[str], None]) -> in
             log_config=None,  # its lines are written as all others are
             access_log=False,
             timeout_graceful_shutdown=3,
+            timeout_keep_alive=KEPT_S,
             server_header=False,
             forwarded_allow_ips=proxies,
         )

@@ -29,6 +29,7 @@ class SoundBuffer:
     def __init__(self, longest_s: float, on_ahead: Callable[[float], Awaitable[None]]) -> None:
         self.longest_s, self._on_ahead = longest_s, on_ahead
         self._waiting: list[NDArray[np.float32]] = []
+        self._waiting_samples = 0
         self._total_s = 0.0
         self._changed = anyio.Event()
         self._is_over = self._is_closed = False
@@ -38,7 +39,7 @@ class SoundBuffer:
     @property
     def waiting_s(self) -> float:
         """How much waits to be heard, in seconds."""
-        return sum(map(len, self._waiting)) / SAMPLE_RATE_HZ
+        return self._waiting_samples / SAMPLE_RATE_HZ
 
     @property
     def is_open(self) -> bool:
@@ -52,7 +53,7 @@ class SoundBuffer:
                 self._told_at_s = time.monotonic()
                 await self._on_ahead(self.waiting_s)
             await self._changed.wait()
-        if not self.is_open:
+        if not self.is_open or not len(samples):
             return
         self._total_s += len(samples) / SAMPLE_RATE_HZ
         if self._total_s > self.longest_s:
@@ -60,6 +61,7 @@ class SoundBuffer:
             self.end(TooLongError(f"The stream is longer than {longest} seconds.", "End it earlier, and begin anew."))
             return
         self._waiting.append(samples)
+        self._waiting_samples += len(samples)
         self._change()
 
     def end(self, error: Exception | None = None) -> None:
@@ -69,7 +71,7 @@ class SoundBuffer:
 
     def close(self) -> None:
         """Say that nobody listens any more."""
-        self._waiting, self._is_closed = [], True
+        self._waiting, self._waiting_samples, self._is_closed = [], 0, True
         self._change()
 
     async def pieces(self) -> AsyncIterator[NDArray[np.float32]]:
@@ -81,7 +83,7 @@ class SoundBuffer:
                 if self._error is not None:
                     raise self._error
                 return
-            piece, self._waiting = np.concatenate(self._waiting), []
+            piece, self._waiting, self._waiting_samples = np.concatenate(self._waiting), [], 0
             self._change()
             yield piece
 

@@ -89,7 +89,7 @@ def tool_server(service: Service, jobs: JobQueue | None) -> FastMCP[Any]:
         """Answer a question from the recordings: sentences that cite what is said, where and when, or "nothing found".
 
         Every sentence is a quote, or a count of quotes. Nothing is answered from a model's memory. Experimental: of the
-        questions that recordings answer, more than a third are refused, so that search is the tool to rely on.
+        questions that recordings answer, a fifth to a half are refused, so that search is the tool to rely on.
         """
         asked = query(question, 1, collection, speaker)
         return AnswerBody.of(await answer(service.ask.whole, asked, visitor(), engine, limiter=asking))

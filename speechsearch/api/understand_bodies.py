@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from speechsearch.api.answer_bodies import AnswerBody, EvidenceBody, SentenceBody
-from speechsearch.api.ask_routes import Day, QuestionBody, Several
+from speechsearch.api.answer_bodies import AnswerBody, EvidenceBody, QuotesBody, SentenceBody
+from speechsearch.api.ask_routes import NarrowedBody
 from speechsearch.domain.errors import SpeechSearchError
 from speechsearch.domain.segments import Segment
 from speechsearch.domain.values import Query, Word
@@ -16,18 +16,10 @@ Language = Annotated[str | None, Field(max_length=35, description="what is spoke
 Engine = Annotated[str, Field(max_length=80, description="what finds the evidence")]
 
 
-class ContextBody(BaseModel):
+class ContextBody(NarrowedBody):
     """What is known besides: ``text`` is read as the sound is; ``collections`` and the rest narrow what is searched."""
 
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
-
     text: str = Field("", max_length=20_000)
-    collections: Several = []
-    recordings: Several = []
-    speakers: Several = []
-    languages: Several = []
-    date_from: Day = Field("", alias="from")
-    date_to: Day = Field("", alias="to")
 
 
 Context = Annotated[
@@ -67,10 +59,7 @@ class WithContext(Asked):
 
     def query(self, question: str = "") -> Query:
         """Return a question with what it is narrowed to."""
-        if isinstance(self.context, str):
-            return QuestionBody(question=question).query()
-        narrowed = self.context.model_dump(by_alias=True, exclude={"text"})
-        return QuestionBody(question=question, **narrowed).query()
+        return Query(question) if isinstance(self.context, str) else Query(question, filters=self.context.filters())
 
 
 class Transcribe(WithContext):
@@ -88,6 +77,8 @@ class Transcribe(WithContext):
 
 class UnderstandAsked(WithContext):
     """A question about the sound just sent; answered by ``evidence``, ``sentence`` (several) and ``answer``.
+
+    Where a language model puts the answer into words, ``quotes`` come before its sentences.
 
     The collections that the context names are searched, too.
     """
@@ -224,6 +215,12 @@ class EvidenceTold(EvidenceBody, Told):
     type: Literal["evidence"] = "evidence"
 
 
+class QuotesTold(QuotesBody, Told):
+    """What a language model is about to join, where one is set: the sentences that follow are its."""
+
+    type: Literal["quotes"] = "quotes"
+
+
 class SentenceTold(SentenceBody, Told):
     """A sentence of the answer; what it cites of what was sent has no recording_id."""
 
@@ -292,6 +289,6 @@ class ErrorTold(Told):
 
 
 ServerMessage = (
-    Pong | ProgressTold | Ready | ModelsLoaded | FinalTold | ResultTold | EvidenceTold | SentenceTold | AnswerTold
-    | Started | SpeechTold | PartialTold | Ahead | Ended | ErrorTold
+    Pong | ProgressTold | Ready | ModelsLoaded | FinalTold | ResultTold | EvidenceTold | QuotesTold | SentenceTold
+    | AnswerTold | Started | SpeechTold | PartialTold | Ahead | Ended | ErrorTold
 )  # fmt: skip

@@ -37,6 +37,7 @@ from speechsearch.api.understand_bodies import (
     Ping,
     Pong,
     ProgressTold,
+    QuotesTold,
     Ready,
     ResultTold,
     SegmentBody,
@@ -50,7 +51,7 @@ from speechsearch.api.understand_bodies import (
 from speechsearch.api.understand_messages import WHAT_TO_SEND, count, heard_told, object_of, parsed
 from speechsearch.api.understand_stream import Stream
 from speechsearch.audio.live import EncodedStream
-from speechsearch.domain.answers import Answer, AnswerEvent, Evidence
+from speechsearch.domain.answers import Answer, AnswerEvent, Evidence, Quotes
 from speechsearch.domain.errors import InputError, SpeechSearchError, TooLargeError, TooManyError
 from speechsearch.domain.progress import Progress
 from speechsearch.domain.segments import Segment
@@ -65,7 +66,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 WAITING = 8
-"""So many messages of a client may wait to be answered."""
+"""So many messages of a client may wait to be answered, and no more bytes in them than a question may have."""
 CASCADE = "cascade"
 """A recogniser writes down what is said, and a reader looks for the answer to that."""
 SEND_S = 30.0
@@ -75,7 +76,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shared:
-    """What all clients share. ``turns.piece``: is held for each step of anybody's work, in the order they came."""
+    """What all clients share. ``turns.piece``: is held for each step of anybody's work, in the order they came.
+
+    ``decoders``: threads in which sound is decoded.
+    """
 
     understand: Understand
     sounds: SentSounds
@@ -85,6 +89,21 @@ class Shared:
     idle_s: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Work:
+    """A message that waits to be answered, with the bytes that came before it, or the stream that it begins."""
+
+    asked: ClientMessage
+    content: bytes | None = None
+    stream: Stream | None = None
+
+    @property
+    def held_bytes(self) -> int:
+        """How much it keeps in memory while it waits."""
+        audio = self.asked.audio if isinstance(self.asked, Transcribe) else None
+        return len(self.content or b"") + len(audio or "")
+
+
 class Client:
     """A client that is connected."""
 
@@ -92,9 +111,8 @@ class Client:
         self._socket, self._visitor, self._shared = socket, visitor, shared
         self._understand, self._scope = shared.understand, socket.scope
         self._sending = anyio.Lock()
-        self._put, self._asked = anyio.create_memory_object_stream[ClientMessage | Stream](WAITING)
         self._tasks = anyio.create_task_group()
-        self._at_work = 0
+        self._at_work = self._held_bytes = 0
         self._bytes = bytearray()
         self._stream: Stream | None = None
         self._streams: set[Stream] = set()
@@ -102,6 +120,7 @@ class Client:
 
     async def serve(self) -> None:
         """Answer until the client is gone, or silent for too long."""
+        self._put, self._asked = anyio.create_memory_object_stream[Work](WAITING)
         try:
             async with self._tasks, self._put, self._asked:
                 self._tasks.start_soon(self._work)
@@ -172,19 +191,25 @@ class Client:
         if self._stream is not None:
             raise InputError("A stream is still open.", "Send 'end' first.")
         count(self._shared.throttle, self._scope, message)
-        item: ClientMessage | Stream = message
-        if isinstance(message, Start):
-            item = self._opened(message)
-        try:
-            self._put.send_nowait(item)
-        except anyio.WouldBlock:
-            if isinstance(item, Stream):
-                item.close()
-            raise TooManyError(f"{WAITING} messages wait already.", "Wait for their answers.") from None
-        if isinstance(item, Stream):
-            self._stream = item
-            self._streams.add(item)
-            self._bytes.clear()
+        work = Work(message, self._collected(message), self._opened(message) if isinstance(message, Start) else None)
+        is_room = self._put.statistics().current_buffer_used < WAITING
+        if not is_room or self._held_bytes + work.held_bytes > LONGEST_QUESTION_BYTES:
+            if work.stream is not None:
+                work.stream.close()
+            raise TooManyError("Too much of yours waits already.", "Wait for the answers.")
+        self._held_bytes += work.held_bytes
+        self._put.send_nowait(work)
+        if work.stream is not None:
+            self._stream = work.stream
+            self._streams.add(work.stream)
+
+    def _collected(self, message: ClientMessage) -> bytes | None:
+        """Return what binary frames have brought since they were asked about last; None where they are not meant."""
+        if isinstance(message, LoadModels):
+            return None
+        content, self._bytes = bytes(self._bytes), bytearray()
+        is_meant = not isinstance(message, Transcribe) or (message.audio is None and message.upload_id is None)
+        return content if content and is_meant else None
 
     def _opened(self, start: Start) -> Stream:
         async def on_ahead(waiting_s: float) -> None:
@@ -195,12 +220,12 @@ class Client:
 
     async def _work(self) -> None:
         """Answer what waits, one after the other."""
-        async for item in self._asked:
-            is_stream = isinstance(item, Stream)  # of which the client may be waited for
-            asked = item.asked if isinstance(item, Stream) else item
+        async for work in self._asked:
+            asked, is_stream = work.asked, work.stream is not None  # of a stream, the client may be waited for
+            self._held_bytes -= work.held_bytes
             self._at_work += not is_stream
             try:
-                await self._answer(item)
+                await self._answer(work)
             except SpeechSearchError as error:
                 await self.tell(ErrorTold.of(error, asked.id))
             except Exception:  # the door: what went wrong stays in the terminal
@@ -209,15 +234,15 @@ class Client:
             finally:
                 self._at_work -= not is_stream
 
-    async def _answer(self, item: ClientMessage | Stream) -> None:
-        if isinstance(item, Stream):
-            await self._listen(item)
-        elif isinstance(item, LoadModels):
-            await self._load(item)
-        elif isinstance(item, Transcribe):
-            await self._transcribe(item)
-        elif isinstance(item, UnderstandAsked):
-            await self._answer_about(item)
+    async def _answer(self, work: Work) -> None:
+        if work.stream is not None:
+            await self._listen(work.stream)
+        elif isinstance(work.asked, LoadModels):
+            await self._load(work.asked)
+        elif isinstance(work.asked, Transcribe):
+            await self._transcribe(work.asked, work.content)
+        elif isinstance(work.asked, UnderstandAsked):
+            await self._answer_about(work.asked, work.content)
 
     async def _load(self, asked: LoadModels) -> None:
         async def tell(one: Progress) -> None:
@@ -228,14 +253,14 @@ class Client:
         await self.tell(Ready(id=asked.id, models=[name for _, name in self._understand.models]))
         await self.tell(ModelsLoaded(id=asked.id))
 
-    async def _transcribe(self, asked: Transcribe) -> None:
-        content = await self._content(asked)
-        sent = await self._written(content, asked.language)
-        shape = await self._step(self._understand.features_shape, sent.sound)
+    async def _transcribe(self, asked: Transcribe, content: bytes | None) -> None:
+        sent = await self._written(await self._content(asked, content), asked.language)
+        shapes = await self._all(partial(self._understand.features_shapes, sent.sound))
         begin = partial(self._understand.respond, sent.text, asked.told(), asked.query(), self._visitor, asked.engine)
         model = self._understand.speech_model
         if model:
-            answer, response = None, await self._step(self._understand.reply, sent.sound, asked.told())
+            replies = await self._all(partial(self._understand.reply, sent.sound, asked.told()))
+            answer, response = None, " ".join(filter(None, replies))
         else:
             events = await self._all(begin)
             answer = events[-1] if events and isinstance(events[-1], Answer) else None
@@ -244,7 +269,7 @@ class Client:
             id=asked.id,
             transcript=sent.text,
             response=response,
-            speech_features_shape=shape,
+            speech_features_shape=(1, sum(count for count, _ in shapes), max((one for _, one in shapes), default=0)),
             model=f"{model} (experimental)" if model else CASCADE,
             duration_s=round(sent.sound.duration_s, 3),
             segments=[SegmentBody.of(one) for one in sent.segments],
@@ -252,8 +277,8 @@ class Client:
         )
         await self.tell(result)
 
-    async def _answer_about(self, asked: UnderstandAsked) -> None:
-        sent = await self._written(self._collected(), None)
+    async def _answer_about(self, asked: UnderstandAsked, content: bytes | None) -> None:
+        sent = await self._written(content, None)
         query = asked.query(asked.question)
         begin = partial(self._understand.answer, sent, asked.told(), query, self._visitor, asked.engine)
 
@@ -263,6 +288,8 @@ class Client:
                 told = EvidenceTold.of(event)
             elif isinstance(event, Answer):
                 told = AnswerTold.of(event)
+            elif isinstance(event, Quotes):
+                told = QuotesTold.of(event)
             else:
                 told = SentenceTold.of(event)
             told.id = asked.id
@@ -270,26 +297,22 @@ class Client:
 
         await self._each(begin, tell)
 
-    async def _content(self, asked: Transcribe) -> bytes | None:
+    async def _content(self, asked: Transcribe, collected: bytes | None) -> bytes | None:
         """Return the bytes of the sound that a message is about; None: that of before."""
         if asked.audio is not None:
             try:
-                return base64.b64decode(asked.audio, validate=True)
+                return await run_sync(partial(base64.b64decode, asked.audio, validate=True))
             except (binascii.Error, ValueError) as error:
                 raise InputError("'audio' is not base64.", WHAT_TO_SEND) from error
         if asked.upload_id is not None:
             return await run_sync(self._shared.sounds.content, asked.upload_id, self._visitor)
-        return self._collected()
-
-    def _collected(self) -> bytes | None:
-        """Return what binary frames have brought, which is new each time; None where nothing came."""
-        content, self._bytes = bytes(self._bytes), bytearray()
-        return content or None
+        return collected
 
     async def _written(self, content: bytes | None, language: str | None) -> Sent:
         """Return a sound with what is said in it, or that of before; it is the one asked about from now on."""
         if content is not None:
-            sound = await run_sync(self._understand.sound, content, self._visitor)
+            decoders = self._shared.decoders  # the threads of their own: all other routes need the others
+            sound = await run_sync(self._understand.sound, content, self._visitor, limiter=decoders)
             begin = partial(self._understand.segments, sound, language)
             self._sent = Sent(sound, tuple(await self._all(begin)))
         if self._sent is None:
@@ -303,16 +326,22 @@ class Client:
         await self.tell(Started(id=asked.id, longest_s=buffer.longest_s))
         if isinstance(stream.decoder, EncodedStream):
             self._tasks.start_soon(stream.decode, stream.decoder, self._shared.decoders)
-        live = self._understand.live(asked.language)
+        failed: SpeechSearchError | None = None
         try:
-            async for samples in buffer.pieces():
-                kept.append(samples)
-                await self._tell_heard(asked, partial(live.hear, samples), segments)
+            live = self._understand.live(asked.language)
+            try:
+                async for samples in buffer.pieces():
+                    kept.append(samples)
+                    await self._tell_heard(asked, partial(live.hear, samples), segments)
+            except SpeechSearchError as error:  # what was heard until then is written down still
+                failed = error
             await self._tell_heard(asked, live.finish, segments)
         finally:
             self._streams.discard(stream)
             stream.close()
             self._sent = Sent(Audio(np.concatenate([np.zeros(0, np.float32), *kept])), tuple(segments))
+        if failed is not None:
+            raise failed
         await self.tell(
             Ended(id=asked.id, duration_s=round(self._sent.sound.duration_s, 3), transcript=self._sent.text)
         )
@@ -345,7 +374,3 @@ class Client:
 
         await self._each(begin, keep)
         return found
-
-    async def _step(self, function: Callable[..., T], *arguments: object) -> T:
-        async with self._shared.turns.piece:
-            return await run_sync(function, *arguments)

@@ -146,7 +146,7 @@ class Track:
                 yield next(packets)
             except StopIteration:
                 return
-            except av.FFmpegError as error:
+            except (av.FFmpegError, IndexError) as error:  # PyAV's own, of a packet of a stream that came up late
                 if isinstance(error, MemoryError):
                     raise
                 self._bad_s += 0.1

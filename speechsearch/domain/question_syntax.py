@@ -15,6 +15,7 @@ QUOTED = re.compile(r'(?<![^\s(\[])(?P<minus>[-−]?)"(?P<phrase>[^"]*)"')
 """A quotation mark opens a phrase only where a word may begin, so that 6" stays what it is."""
 MINUS = re.compile(r"(?<!\S)[-−](?P<word>\w\S*)")
 LONE = re.compile(r'(?<!\d)"')
+SIGNS = re.compile(r'["“”„‟«»＂]|(?<!\w)[-−]')
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,15 @@ Question(text='a 6" gun - and a well-known', phrases=(), excluded=('red sun',), 
     return Question(
         " ".join(without.split()), tuple(dict.fromkeys(phrases)), tuple(dict.fromkeys(excluded)), without != text
     )
+
+
+def without_signs(text: str) -> str:
+    """Return a text that was not typed as a question, without what would say there how to search.
+
+    >>> without_signs('The “red-sun” - a tale -of "Ann"')
+    'The red-sun a tale of Ann'
+    """
+    return " ".join(SIGNS.sub(" ", text).split())
 
 
 def demanded(question: Question) -> tuple[str, ...]:

@@ -30,6 +30,7 @@ from speechsearch.index.edge_rewrite import (
     TRACES,
     copy_points,
     finish_replacing,
+    forget_deleted,
     replace_shard,
 )
 from speechsearch.index.prepare import (
@@ -45,6 +46,8 @@ from speechsearch.index.prepare import (
 from speechsearch.index.vector_index import FILTER_FIELDS, REBUILD_HINT, Point
 
 OVERSAMPLING = 2.0
+ANY_DELETED = 1e-9
+"""A share of deleted points that no segment is below as soon as it has one."""
 SPECS_FILE = "vectors.json"
 
 
@@ -98,7 +101,7 @@ class EdgeIndex:
 
     def delete(self, passage_ids: Sequence[str]) -> None:
         """Remove points; unknown ids are ignored."""
-        from qdrant_edge import CountRequest, UpdateOperation
+        from qdrant_edge import UpdateOperation
 
         gone: list[Any] = [canonical_id(passage_id) for passage_id in passage_ids]
         if not gone:
@@ -108,7 +111,7 @@ class EdgeIndex:
             with self._opened() as shard:
                 shard.update(UpdateOperation.delete_points(gone))
                 shard.flush()
-                is_small = shard.count(CountRequest(exact=False)) <= REWRITTEN_AT_ONCE
+                is_small = self._is_small()
             if is_small:
                 self._rewrite()
 
@@ -166,7 +169,7 @@ class EdgeIndex:
             self._folder_lock.release()
 
     def _rewrite(self) -> None:
-        """Copy what there is into a new shard if something was deleted; searches go on until it takes the place.
+        """Have nothing left in the files if something was deleted; searches go on where there is little.
 
         Without room for that, the next time does it: deleting must be possible on a full disk.
         """
@@ -174,17 +177,35 @@ class EdgeIndex:
         if not traces.exists() or not has_room(self._path):
             return
         with _edge_errors(self._path):
-            draft = self._new_draft()
-            try:
-                copy_points(self._shard, draft, self._specs)
-                draft.flush()
-            finally:
-                draft.close()
-            with self._shard_lock:
-                self._shard.close()
-                replace_shard(self._path)
-                self._shard = self._open()
+            if self._is_small():
+                self._copy()
+            else:
+                with self._shard_lock:
+                    self._shard.flush()
+                    self._shard.close()
+                    try:
+                        forget_deleted(self._path, _edge_config(self._specs, self._exact_points, ANY_DELETED))
+                    finally:
+                        self._shard = self._open()
             traces.unlink()
+
+    def _copy(self) -> None:
+        """Copy what there is into a new shard that takes the place of this one."""
+        draft = self._new_draft()
+        try:
+            copy_points(self._shard, draft, self._specs)
+            draft.flush()
+        finally:
+            draft.close()
+        with self._shard_lock:
+            self._shard.close()
+            replace_shard(self._path)
+            self._shard = self._open()
+
+    def _is_small(self) -> bool:
+        from qdrant_edge import CountRequest
+
+        return bool(self._shard.count(CountRequest(exact=False)) <= REWRITTEN_AT_ONCE)
 
     @contextmanager
     def _opened(self) -> Iterator[Any]:
@@ -247,8 +268,11 @@ def _edge_errors(path: Path) -> Iterator[None]:
         raise IndexUnavailableError(f"The index in {path} cannot be used: {error}", REBUILD_HINT) from error
 
 
-def _edge_config(specs: Sequence[Channel], exact_points: int) -> Any:
-    """Return the shard's configuration: int8 without a graph for segments above ``exact_points``."""
+def _edge_config(specs: Sequence[Channel], exact_points: int, most_deleted: float | None = None) -> Any:
+    """Return the shard's configuration: int8 without a graph for segments above ``exact_points``.
+
+    ``most_deleted``: from which share of deleted points on a segment is made anew; Edge's own if None.
+    """
     import qdrant_edge as edge
 
     widest_dim = max((spec.dim for spec in specs if spec.kind == "dense"), default=1)
@@ -264,7 +288,10 @@ def _edge_config(specs: Sequence[Channel], exact_points: int) -> Any:
         hnsw_config=edge.HnswIndexConfig(m=0, ef_construct=100, full_scan_threshold=10),
         quantization_config=edge.ScalarQuantizationConfig(edge.ScalarType.Int8, quantile=0.99, always_ram=True),
         optimizers=edge.EdgeOptimizersConfig(
-            indexing_threshold=max(1, exact_points * widest_dim * 4 // 1024), default_segment_number=1
+            indexing_threshold=max(1, exact_points * widest_dim * 4 // 1024),
+            default_segment_number=1,
+            deleted_threshold=most_deleted,
+            vacuum_min_vector_number=None if most_deleted is None else 1,
         ),
         wal_enabled=True,
     )

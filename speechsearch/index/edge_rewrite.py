@@ -1,8 +1,9 @@
-"""A shard of Qdrant Edge copied into a new one that takes its place, so that nothing deleted is left in its files.
+"""Nothing deleted is left in the files of a shard of Qdrant Edge, which keeps it in its log and segments as it likes.
 
-Edge keeps what was deleted in its log and its segments for as long as it likes. A file beside the shard says that
-there is something to forget; it is removed last, so a process killed at any point leaves the old shard or the new one,
-and the next one begins again.
+A small shard is copied into a new one that takes its place while searches go on. Of a large one Edge makes the segments
+anew, which is many times as fast, and its log is begun anew; document frequencies then count what is overwritten later
+until the next time, as they do after every optimisation. A file beside the shard says that there is something to
+forget; it is removed last, so after a kill at any point the next process begins again.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ from speechsearch.domain.values import Channel
 
 TRACES = "deleted"
 SHARD, DRAFT, OLD = "shard", "shard.draft", "shard.old"
+LOG = "wal"
 BATCH_POINTS = 500
+MOST_ROUNDS = 10
 REWRITTEN_AT_ONCE = 5_000
-"""Up to this many points a deletion takes the second that it takes; beyond, the index is rewritten at its closing."""
+"""Up to this many points a deletion takes the second that it takes; beyond, it is done when the index is closed."""
 
 
 def copy_points(source: Any, target: Any, specs: Sequence[Channel]) -> int:
@@ -50,8 +53,29 @@ def replace_shard(folder: Path) -> None:
     finish_replacing(folder)
 
 
+def forget_deleted(folder: Path, config: Any) -> None:
+    """Make the segments of a closed shard anew without what was deleted, and its log an empty one.
+
+    ``config``: one by which a segment is made anew as soon as anything in it is deleted.
+    """
+    from qdrant_edge import EdgeShard
+
+    shard = EdgeShard.load(str(folder / SHARD), config)
+    try:
+        for _ in range(MOST_ROUNDS):
+            if not shard.optimize():
+                break
+        shard.flush()
+    finally:
+        shard.close()
+    # All of the log is in the segments now. It goes at once or not at all; a shard without one begins a new one.
+    shutil.rmtree(folder / OLD, ignore_errors=True)
+    (folder / SHARD / LOG).rename(folder / OLD)
+    shutil.rmtree(folder / OLD)
+
+
 def finish_replacing(folder: Path) -> None:
-    """Go on where a killed process left ``replace_shard``; do nothing where there is nothing to do."""
+    """Go on where a killed process left ``replace_shard`` or ``forget_deleted``; do nothing where there is nothing."""
     if (folder / OLD).exists():
         if not (folder / SHARD).exists():
             (folder / DRAFT).rename(folder / SHARD)

@@ -20,7 +20,7 @@ def is_address(text: str) -> bool:
 
 
 def files_at(url: str) -> tuple[Any, str]:
-    """Return the file system of an address, and its path there.
+    """Return the file system of an address, and its path there. It remembers no lists of files: others change them.
 
     Raises:
         MissingDependencyError: what reaches such an address is not installed.
@@ -31,9 +31,9 @@ def files_at(url: str) -> tuple[Any, str]:
     except ImportError as error:
         raise MissingDependencyError("Addresses of files need fsspec.", "pip install fsspec") from error
     try:
-        files, path = fsspec.core.url_to_fs(url)
+        files, path = fsspec.core.url_to_fs(url, use_listings_cache=False)
     except ImportError as error:
-        hint = "pip install -r requirements-cluster.txt has what s3:// needs."
+        hint = "pip install -r requirements-server.txt has what s3:// needs."
         raise MissingDependencyError(f"{url!r:.200} cannot be reached: {error}", hint) from error
     except ValueError as error:
         hint = "Addresses are like s3://bucket/folder."

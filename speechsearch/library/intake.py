@@ -30,10 +30,13 @@ OnPassages = Callable[[int, float], None]
 class IndexOutcome:
     """What became of a recording that was to be taken in."""
 
-    state: Literal["indexed", "updated", "unchanged", "duplicate"]
+    state: Literal["indexed", "updated", "unchanged", "duplicate", "skipped"]
     passages: int
     duration_s: float
     message: str = ""
+
+
+DELETED = IndexOutcome("skipped", 0, 0.0, "It was deleted while it was being encoded anew.")
 
 
 @dataclass(slots=True)
@@ -61,40 +64,72 @@ def take_in(
         DecodeError, TooLongError, TooLargeError, SilentError: the file cannot be used.
         StoreError: the disk is full.
     """
-    store = library.store
     with library.writing:
-        before = store.journal.entry(recording.recording_id)
-        is_known = before is not None and before.state in ("stored", "done")
-        if before is not None and is_known and before.fingerprint == library.fingerprint:
-            known = store.recordings.get(recording.recording_id)
-            if before.state == "stored":
-                library.finish([known.recording_id])
-            passages = len(store.passages.of(known.recording_id))
-            if known.collection == recording.collection:
-                return update(library, known, described, passages)
-            message = f"Same sound as '{known.title}' in collection '{shown_name(known.collection)}'."
-            return IndexOutcome("duplicate", passages, known.duration_s, message)
-        check_room(library.derived.folder)
-        if before is not None and is_known:
-            said = store.recordings.described(recording.recording_id)
-            known = store.recordings.get(recording.recording_id)
-            recording = replace(corrected(known, said, described), duration_s=recording.duration_s)
-            described = {**(said or {}), **described}
-        media_name = media_name_of(recording, path.name)
-        library.files.keep(path, media_name)
-        try:
-            heard, media = Heard(), library.files.path(media_name)
-            stored = list(encoded(library, recording, media, on_passages, heard))
-            recording = replace(recording, duration_s=heard.duration_s)
-            library.derived.playable(recording, media)  # whoever listens first need not wait
-        except BaseException:
-            if not is_known:
-                if not library.files.is_shared:  # another process may just have taken it in
-                    library.files.remove(media_name)
-                library.derived.remove(recording.recording_id)
-            raise
+        if (there := _already_there(library, recording, described)) is not None:
+            return there
+        is_known = _is_known(library, recording)
+        kept_as = _known_now(library, recording, described)[0] if is_known else recording
+    check_room(library.derived.folder)
+    media_name = media_name_of(kept_as, path.name)
+    library.files.keep(path, media_name)
+    try:
+        # Of a long recording this takes minutes, in which others may delete, rename and describe.
+        heard, media = Heard(), library.files.path(media_name)
+        stored = list(encoded(library, recording, media, on_passages, heard))
+        library.derived.playable(recording, media)  # whoever listens first need not wait
+    except BaseException as error:
+        if is_known and isinstance(error, Exception) and not _is_known(library, recording):
+            return DELETED  # and its sound with it
+        if not is_known:
+            _forget(library, recording, media_name)
+        raise
+    with library.writing:
+        if is_known and not _is_known(library, recording):
+            _forget(library, recording, media_name)
+            return DELETED
+        if is_known:
+            recording, described = _known_now(library, recording, described)
+        recording = replace(recording, duration_s=heard.duration_s)
         save_cut(library, recording, media_name, stored, wants_transcripts, described)
-        return IndexOutcome("indexed", len(stored), recording.duration_s, " ".join(heard.notes))
+    return IndexOutcome("indexed", len(stored), recording.duration_s, " ".join(heard.notes))
+
+
+def _known_now(
+    library: Library, recording: Recording, described: Mapping[str, str]
+) -> tuple[Recording, Mapping[str, str]]:
+    """Return a recording that is in the library as it is known there, with what is said anew, and all that is said."""
+    said = library.store.recordings.described(recording.recording_id)
+    known = library.store.recordings.get(recording.recording_id)
+    return corrected(known, said, described), {**(said or {}), **described}
+
+
+def _is_known(library: Library, recording: Recording) -> bool:
+    """Say whether a recording is in the library, made with these models or others."""
+    entry = library.store.journal.entry(recording.recording_id)
+    return entry is not None and entry.state in ("stored", "done")
+
+
+def _already_there(library: Library, recording: Recording, described: Mapping[str, str]) -> IndexOutcome | None:
+    """Return what becomes of a recording that these models have encoded already; None where they have not."""
+    store = library.store
+    before = store.journal.entry(recording.recording_id)
+    if before is None or not _is_known(library, recording) or before.fingerprint != library.fingerprint:
+        return None
+    known = store.recordings.get(recording.recording_id)
+    if before.state == "stored":
+        library.finish([known.recording_id])
+    passages = len(store.passages.of(known.recording_id))
+    if known.collection == recording.collection:
+        return update(library, known, described, passages)
+    message = f"Same sound as '{known.title}' in collection '{shown_name(known.collection)}'."
+    return IndexOutcome("duplicate", passages, known.duration_s, message)
+
+
+def _forget(library: Library, recording: Recording, media_name: str) -> None:
+    """Remove the files of a recording that is not taken in."""
+    if not library.files.is_shared:  # another process may just have taken it in
+        library.files.remove(media_name)
+    library.derived.remove(recording.recording_id)
 
 
 def update(library: Library, known: Recording, described: Mapping[str, str], passages: int) -> IndexOutcome:

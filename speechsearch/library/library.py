@@ -100,8 +100,9 @@ class Library:
         if self.files.is_shared and time.monotonic() - self._looked_s > LOOKS_EVERY_S:
             self._looked_s = time.monotonic()
             told = self.store.kept_values.get(CHANGED) or ""
-            self._version += told != self._told
-            self._told = told
+            if told != self._told:  # without a change nothing is written: a writer may count up meanwhile
+                self._told = told
+                self._version += 1
         return self._version
 
     @version.setter

@@ -7,14 +7,16 @@ file is fetched first and kept for a while, so that a player that jumps about in
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import threading
 import time
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from speechsearch.domain.errors import ConfigurationError, NotFoundError
+from speechsearch.domain.errors import ConfigurationError, NotFoundError, StoreError
 from speechsearch.library.addresses import address_errors, files_at, is_address
 
 log = logging.getLogger(__name__)
@@ -48,7 +50,11 @@ class MediaFiles(Protocol):
         """Return the bytes of each file; 0 of one that is gone."""
 
     def sweep(self, known: Collection[str]) -> None:
-        """Remove the files that belong to none of these recordings, and what a killed process left of others."""
+        """Remove what a killed process left: files of none of these recordings, unless others put files into it too.
+
+        Raises:
+            ConfigurationError: there are no recordings, but files: it is the database that is lost, or another's.
+        """
 
 
 class MediaFolder:
@@ -90,11 +96,9 @@ class MediaFolder:
         return [found.stat().st_size if (found := self.folder / name).exists() else 0 for name in names]
 
     def sweep(self, known: Collection[str]) -> None:
-        """Remove what a killed process left, which is one file of no recording at most; where there are more, none.
-
-        Raises:
-            ConfigurationError: there are more, and no recordings: it is the database that is lost, or another's.
-        """
+        """Remove what a killed process left, which is one file of no recording at most; where there are more, none."""
+        if self.is_shared:
+            return
         files = [file for file in self.folder.iterdir() if file.is_file()]
         unfinished = [file for file in files if file.name.endswith(UNFINISHED)]
         unknown = [file for file in files if file not in unfinished and file.stem not in known]
@@ -130,22 +134,31 @@ class MediaBucket:
         self._files, self._root = files_at(url)
         self.folder, self._kept_bytes = folder, kept_bytes
         folder.mkdir(parents=True, exist_ok=True)
-        self._fetching = threading.Lock()
+        self._changing = threading.Lock()
+        """Held while the folder changes, so that no file goes that is just being fetched."""
         self._listed: tuple[float, dict[str, int]] = (-LISTED_FOR_S, {})
 
     def keep(self, path: Path, name: str) -> None:
         """Copy a file to the others, and keep it here: it is read next."""
-        shutil.copyfile(path, self.folder / (name + UNFINISHED))
-        (self.folder / (name + UNFINISHED)).replace(self.folder / name)
-        with address_errors(self._root):
-            if not self._files.exists(self._at(name)):
-                self._files.put_file(str(path), self._at(name))
-        self._make_room(name)
+        with self._changing:
+            unfinished = self.folder / (name + UNFINISHED)
+            shutil.copyfile(path, unfinished)
+            unfinished.replace(self.folder / name)
+            self._make_room(name)
+        try:
+            with address_errors(self._root):
+                if self._size_bytes(name) != path.stat().st_size:  # where copies take time, half of one may be there
+                    self._files.put_file(str(path), self._at(name))
+        except FileNotFoundError as error:
+            raise StoreError(f"There is no {self._root!r:.200} to keep sound files in.", "Make the bucket.") from error
 
     def path(self, name: str) -> Path:
         """Return where a file lies, fetched first if need be. Raises NotFoundError: it is gone."""
         found = self.folder / name
-        with self._fetching:
+        with suppress(FileNotFoundError):
+            os.utime(found)  # used now
+            return found
+        with self._changing:
             if not found.exists():
                 unfinished = self.folder / (name + UNFINISHED)
                 try:
@@ -156,21 +169,19 @@ class MediaBucket:
                     raise NotFoundError("The audio of this recording is gone.", "Run: speechsearch doctor") from None
                 unfinished.replace(found)
                 self._make_room(name)
-        found.touch()
         return found
 
     def remove(self, name: str) -> None:
         """Remove a file there and here."""
-        (self.folder / name).unlink(missing_ok=True)
-        with address_errors(self._root):
-            if self._files.exists(self._at(name)):
-                self._files.rm_file(self._at(name))
+        with self._changing:
+            (self.folder / name).unlink(missing_ok=True)
+        with address_errors(self._root), suppress(FileNotFoundError):
+            self._files.rm_file(self._at(name))
 
     def sizes(self, names: Sequence[str]) -> list[int]:
         """Return the bytes of each file, as they were a minute ago at most."""
         at_s, found = self._listed
         if time.monotonic() - at_s > LISTED_FOR_S:
-            self._files.invalidate_cache()
             with address_errors(self._root):
                 listed = self._files.find(self._root, maxdepth=1, detail=True)
             found = {path.rpartition("/")[2]: int(about["size"] or 0) for path, about in listed.items()}
@@ -178,12 +189,16 @@ class MediaBucket:
         return [found.get(name, 0) for name in names]
 
     def sweep(self, known: Collection[str]) -> None:
-        """Remove files of no recording, from the bucket too."""
-        with address_errors(self._root):
-            names = [path.rpartition("/")[2] for path in self._files.find(self._root, maxdepth=1)]
-        for name in names:
-            if name.partition(".")[0] not in known:
-                self.remove(name)
+        """Remove what a killed process had not yet fetched; the bucket has files of others."""
+        for unfinished in self.folder.glob(f"*{UNFINISHED}"):
+            unfinished.unlink()
+
+    def _size_bytes(self, name: str) -> int:
+        """Return how large a file is there; -1 if it is not."""
+        try:
+            return int(self._files.info(self._at(name))["size"] or 0)
+        except FileNotFoundError:
+            return -1
 
     def _at(self, name: str) -> str:
         return f"{self._root.rstrip('/')}/{name}"

@@ -31,7 +31,7 @@ def rebuild(library: Library, progress: ProgressCallback | None = None) -> int:
                 heard = Heard()
                 stored = list(encoded(library, recording, library.files.path(media_name), heard_of=heard))
                 recording = replace(recording, duration_s=heard.duration_s)
-                wants_transcripts = entry.recording_id in store.transcripts.wanted()
+                wants_transcripts = bool(store.transcripts.wanted([entry.recording_id]))
                 save_cut(library, recording, media_name, stored, wants_transcripts)
                 passages += len(stored)
             else:

@@ -62,8 +62,7 @@ def recover(library: Library) -> int:
     for entry in deleting:
         _delete(library, entry.recording_id)
     known = {entry.recording_id for entry in store.journal.entries() if entry.state in ("stored", "done")}
-    if not library.files.is_shared:
-        library.files.sweep(known)
+    library.files.sweep(known)
     for file in library.derived.folder.iterdir():
         if file.stem not in known:
             file.unlink()

@@ -79,7 +79,7 @@ class SecondPass:
             if one.fingerprint == made_by.get(one.channel):
                 made[one.recording_id, one.channel] = one.passages
         counts = store.passages.counts(recording_ids)
-        wanted, given = store.transcripts.wanted(), store.given.with_captions()
+        wanted, given = store.transcripts.wanted(recording_ids), store.given.with_captions(recording_ids)
         tasks = [
             (SOUND, tuple(makers.of_sound), counts.keys()),
             *((one.name, tuple(one.made_by), given if one.is_given else wanted) for one in makers.baselines),
@@ -91,7 +91,7 @@ class SecondPass:
                 if have < count.passages and recording_id in concerned:
                     found.append(Missing(recording_id, maker, count.passages - have))
         if makers.heard_by:
-            heard = store.voices.heard()
+            heard = store.voices.heard(recording_ids)
             unheard = (one for one in counts if heard.get(one) != makers.heard_by)
             found += [Missing(one, SPEAKERS, counts[one].passages) for one in unheard]
         return found
@@ -191,7 +191,7 @@ class SecondPass:
         store, recording_id = self._library.store, task.recording_id
         title = store.recordings.get(recording_id).title
         hear_speakers(self._library, recording_id, lambda sound_s: meter.add("speakers", title, 0, sound_s))
-        is_wanted, is_given = recording_id in store.transcripts.wanted(), store.given.has_captions(recording_id)
+        is_wanted, is_given = bool(store.transcripts.wanted([recording_id])), store.given.has_captions(recording_id)
         found = []
         for one in self._library.makers.baselines:
             if is_given if one.is_given else is_wanted:

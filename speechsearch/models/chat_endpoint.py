@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from speechsearch.domain.errors import ModelUnavailableError
+from speechsearch.domain.errors import ConfigurationError, ModelUnavailableError
 from speechsearch.models.base import Message
 
 CONNECT_S, ANSWER_S = 5.0, 60.0
@@ -22,8 +22,17 @@ class ChatEndpoint:
     """Asks the server; keeps nothing."""
 
     def __init__(self, url: str, api_key: str, model: str) -> None:
-        """``url``: up to and with the version, for example http://127.0.0.1:8080/v1."""
-        self.name, self.sent_to = model, elsewhere(url)
+        """``url``: up to and with the version, for example http://127.0.0.1:8080/v1.
+
+        Raises:
+            ConfigurationError: the address is none.
+        """
+        try:
+            self.name, self.sent_to = model, elsewhere(url)
+        except ValueError as error:
+            raise ConfigurationError(
+                f"The language model's address cannot be read: {error}.", "Correct SPEECHSEARCH_LANGUAGE_MODEL__URL."
+            ) from error
         self._url, self._api_key = f"{url.rstrip('/')}/chat/completions", api_key
 
     def generate(self, messages: Sequence[Message], max_tokens: int, stop: Sequence[str] = ()) -> Iterator[str]:
@@ -40,8 +49,9 @@ class ChatEndpoint:
         headers = {"Authorization": f"Bearer {self._api_key}"} if self._api_key else {}
         try:
             with httpx.stream(
-                "POST", self._url, json=asked, headers=headers, timeout=httpx.Timeout(ANSWER_S, connect=CONNECT_S)
-            ) as answer:
+                "POST", self._url, json=asked, headers=headers, timeout=httpx.Timeout(ANSWER_S, connect=CONNECT_S),
+                trust_env=bool(self.sent_to),  # what stays on this machine goes through no proxy
+            ) as answer:  # fmt: skip
                 answer.raise_for_status()
                 for line in answer.iter_lines():
                     if line.startswith("data:") and line[5:].strip() != "[DONE]":

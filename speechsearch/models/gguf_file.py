@@ -57,7 +57,7 @@ PLACES = {
     ".ffn_down.": ".mlp.down_proj.",
 }
 """How llama.cpp names the parts of a network, and how transformers does."""
-ROTARY = "rope_freqs.weight"
+ROTARY, QUERIES = "rope_freqs.weight", ".attn_q.weight"
 LLAMA3_ROTARY = {"low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}
 """What all of Llama 3.1, 3.2 and 3.3 have; the factor differs, and is the largest in the file's array."""
 DIGIT_BY_DIGIT, PLAIN = ("smollm",), ("", "default", "gpt-2")
@@ -82,8 +82,27 @@ def open_gguf(path: Path, dtype: torch.dtype) -> tuple[Any, Any]:
 
 def has_scaled_positions(path: Path) -> bool:
     """Return whether a file's rotary positions have factors. Raises ModelUnavailableError: it cannot be read."""
+    return any(info.name == ROTARY for info in _header(path).tensors)
+
+
+def has_own_head_size(path: Path) -> bool:
+    """Return whether a file's heads are together wider or narrower than what they read, as Mistral NeMo's are.
+
+    Raises:
+        ModelUnavailableError: it cannot be read.
+    """
+    shapes = [info.shape for info in _header(path).tensors if info.name.endswith(QUERIES)]
+    return any(rows != columns for rows, columns in shapes)
+
+
+def architecture_of(path: Path) -> str:
+    """Return llama.cpp's name of a file's architecture. Raises ModelUnavailableError: it cannot be read."""
+    return str(_header(path).architecture)
+
+
+def _header(path: Path) -> GgufHeader:
     try:
-        return any(info.name == ROTARY for info in GgufHeader.from_file(str(path)).tensors)
+        return GgufHeader.from_file(str(path))
     except FAULTS as error:
         raise _unreadable(path, error) from error
 

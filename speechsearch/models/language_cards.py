@@ -9,7 +9,7 @@ from pathlib import Path
 from speechsearch.domain.errors import ModelUnavailableError
 from speechsearch.models.card import ModelCard, ModelFile, Packaged, Part
 from speechsearch.models.files import sha256_of
-from speechsearch.models.transformers_cards import READ
+from speechsearch.models.transformers_cards import checkpoint_files
 
 FACTORY = "speechsearch.models.language_model:load"
 NETWORK = "ForCausalLM"
@@ -69,14 +69,12 @@ def card_of_checkpoint(name: str, folder: Path, sha256: Callable[[Path], str] = 
     Raises:
         ModelUnavailableError: it has no weights in safetensors.
     """
-    files = sorted(path for path in folder.iterdir() if path.suffix in READ and path.is_file())
-    weights = [path for path in files if path.suffix == ".safetensors"]
-    if not weights:
+    files = checkpoint_files(folder)
+    if not files:
         raise ModelUnavailableError(
             f"{folder} has no weights in safetensors; pickles (pytorch_model.bin) are never read.",
             "Save it with transformers' save_pretrained.",
         )
-    files.sort(key=lambda path: path not in weights)
     size_bytes = sum(path.stat().st_size for path in files)
     return _card(name, tuple(ModelFile(path.name, sha256(path)) for path in files), size_bytes, "transformers")
 

@@ -27,6 +27,8 @@ VERSION = "1"
 """Of what is made; raise it when that changes."""
 LOADERS = {"llama": "LlamaConfig", "mistral": "MistralConfig", "qwen2": "Qwen2Config", "qwen3": "Qwen3Config"}
 """The kinds of networks that are converted, and CTranslate2's names of what reads them."""
+OF_ANY_HEAD_SIZE = ("mistral", "qwen3")
+"""What is read of these may have heads that do not share the network's width out between them."""
 NUMBERS = "int8"
 LARGE_BYTES = 1_000_000_000
 """What has larger files is read in bfloat16, as it was published; in float32 it would take twice the memory."""
@@ -51,21 +53,27 @@ def is_convertible(files: Mapping[str, Path]) -> bool:
     """Return whether CTranslate2 computes a model of such files as it was trained.
 
     Not one whose rotary positions are scaled, as Llama 3.1's and 3.2's are: CTranslate2 4.8.5 reads the scale and does
-    not use it.
+    not use it. Nor a Llama or Qwen2 with a head size of its own, which it takes for the usual one.
 
     Raises:
         ModelUnavailableError: a file cannot be read.
     """
     if "config.json" not in files:
-        from speechsearch.models.gguf_file import has_scaled_positions
+        from speechsearch.models.gguf_file import architecture_of, has_own_head_size, has_scaled_positions
 
-        return not has_scaled_positions(next(iter(files.values())))
+        path = next(iter(files.values()))
+        is_usual = architecture_of(path) in OF_ANY_HEAD_SIZE or not has_own_head_size(path)
+        return is_usual and not has_scaled_positions(path)
     try:
         config = json.loads(files["config.json"].read_text(encoding="utf-8"))
+        model_type, head_dim = config.get("model_type"), config.get("head_dim")
+        if model_type not in LOADERS or "quantization_config" in config:
+            return False
         positions = config.get("rope_parameters") or config.get("rope_scaling") or {}
         kind = positions.get("rope_type") or positions.get("type") or "default"
-        return config.get("model_type") in LOADERS and kind == "default" and "quantization_config" not in config
-    except (OSError, ValueError, AttributeError) as error:
+        is_usual = head_dim is None or head_dim * config["num_attention_heads"] == config["hidden_size"]
+        return kind == "default" and (is_usual or model_type in OF_ANY_HEAD_SIZE)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelUnavailableError(f"{files['config.json']} cannot be read: {error}.", "Install it again.") from error
 
 
@@ -91,7 +99,7 @@ def converted(located: Located, home: Path) -> Converted:
 
 
 def _version_of(located: Located) -> str:
-    parts = [sha256_of(path) for _, path in sorted(located.files.items())]
+    parts = [file.sha256 for file in sorted(located.card.files, key=lambda file: file.name)]
     parts += [package_version("ctranslate2", "python -m pip install ctranslate2"), VERSION]
     return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
 

@@ -37,22 +37,6 @@ AT_ONCE = 4096
 """Patches: five and a half minutes."""
 
 
-def load(located: Located) -> RvqTokenizer:
-    """Return the tokenizer of ``model.safetensors``.
-
-    Raises:
-        ModelUnavailableError: the file does not fit this version of the program.
-    """
-    network = RvqNetwork()
-    try:
-        network.load_state_dict(unpacked(load_file(located.files["model.safetensors"])))
-    except (OSError, KeyError, RuntimeError, SafetensorError) as error:
-        raise ModelUnavailableError(
-            f"The audio tokenizer '{located.card.name}' cannot be loaded: {error}.", "Install speechsearch again."
-        ) from error
-    return RvqTokenizer(located.card.fingerprint, network.to(located.device.torch_device))
-
-
 class RvqNetwork(nn.Module):
     """Patches -> vectors -> codes -> patches, each (n, PATCH_FRAMES * MEL_BINS) float32."""
 
@@ -84,6 +68,22 @@ class RvqTokenizer:
             whole = torch.cat(codes).T.to(torch.int16).contiguous().numpy()
             found.append(AudioTokens(whole, CODEBOOK_SIZE, FRAME_HZ))
         return found
+
+
+def load(located: Located) -> RvqTokenizer:
+    """Return the tokenizer of ``model.safetensors``.
+
+    Raises:
+        ModelUnavailableError: the file does not fit this version of the program.
+    """
+    network = RvqNetwork()
+    try:
+        network.load_state_dict(unpacked(load_file(located.files["model.safetensors"])))
+    except (OSError, KeyError, RuntimeError, SafetensorError) as error:
+        raise ModelUnavailableError(
+            f"The audio tokenizer '{located.card.name}' cannot be loaded: {error}.", "Install speechsearch again."
+        ) from error
+    return RvqTokenizer(located.card.fingerprint, network.to(located.device.torch_device))
 
 
 def patches_of(samples: Tensor) -> Tensor:

@@ -14,6 +14,8 @@ from speechsearch.models.transformers_cards import READ
 
 WEIGHTS, CONFIG = "projector.safetensors", "understanding.json"
 OWN = frozenset((WEIGHTS, CONFIG))
+WRITE_DOWN, ABOUT_IT = "Write down what is said.", "Answer in a few words, from what is said: {}"
+"""The instructions that such a model is trained on."""
 
 
 def language_files(card: ModelCard) -> tuple[ModelFile, ...]:

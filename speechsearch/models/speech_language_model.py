@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
@@ -19,8 +20,8 @@ from torch import Tensor, nn
 from speechsearch.domain.errors import ModelUnavailableError
 from speechsearch.domain.values import Audio
 from speechsearch.models.base import Message
-from speechsearch.models.causal_lm import CausalNetwork, check_length, open_network
-from speechsearch.models.conversation import prompt_of
+from speechsearch.models.causal_lm import CausalNetwork, open_files
+from speechsearch.models.conversation import check_length, prompt_of
 from speechsearch.models.load import Located
 from speechsearch.models.mini.encoder import MiniSpeechEncoder
 from speechsearch.models.mini.packed import unpacked
@@ -38,7 +39,7 @@ def load(located: Located) -> ProjectedSpeechModel:
         config = json.loads(located.files[CONFIG].read_text(encoding="utf-8"))
         if not isinstance(encoder, MiniSpeechEncoder) or encoder.fingerprint != config["speech_encoder"]["fingerprint"]:
             raise ValueError(f"it was trained for the speech encoder {config['speech_encoder']['fingerprint']}")
-        opened = open_network(located_language_model(located))
+        opened = open_files(card.name, language_model_paths(located), located.device, located.bits)
         projector = Projector(encoder.model.text_encoder.dim, int(config["hidden"]), width_of(opened))
         projector.load_state_dict(unpacked(load_file(located.files[WEIGHTS])))
     except (OSError, KeyError, ValueError, TypeError, RuntimeError, SafetensorError) as error:
@@ -50,11 +51,9 @@ def load(located: Located) -> ProjectedSpeechModel:
     return ProjectedSpeechModel(card.name, card.fingerprint, encoder, projector, opened)
 
 
-def located_language_model(located: Located) -> Located:
-    """Return where the language model's files lie, as its own factory would get them."""
-    wanted = {file.name for file in language_files(located.card)}
-    files = {name: path for name, path in located.files.items() if name in wanted}
-    return Located(located.card, files, located.device, {}, located.kept, located.bits)
+def language_model_paths(located: Located) -> dict[str, Path]:
+    """Return where the language model's files lie, its weights first."""
+    return {file.name: located.files[file.name] for file in language_files(located.card)}
 
 
 def width_of(opened: CausalNetwork) -> int:

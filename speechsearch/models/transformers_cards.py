@@ -19,7 +19,8 @@ VERSION = "2"
 FACTORY, QWEN3_FACTORY = "speechsearch.models.transformers_asr", "speechsearch.models.qwen3_asr:load"
 SEQ2SEQ = frozenset(("whisper", "moonshine", "speech_to_text"))
 """Encoders with decoders that are known to work through ``AutoModelForSpeechSeq2Seq``."""
-READ = frozenset((".safetensors", ".json", ".txt", ".model", ".jinja"))
+WEIGHTS = ".safetensors"
+READ = frozenset((WEIGHTS, ".json", ".txt", ".model", ".jinja"))
 """The files of a folder that a checkpoint is read from. Never pickles, never code."""
 QWEN3_LANGUAGES = tuple(
     "en zh yue ar de fr es pt id it ko ru th vi ja tr hi ms nl sv da fi pl cs fil fa el ro hu mk".split()
@@ -63,11 +64,9 @@ def card_of_checkpoint(name: str, folder: Path, sha256: Callable[[Path], str] = 
         if not isinstance(config, dict):
             raise ValueError("its config.json is no JSON object")
         factory = factory_of(config)
-        files = sorted(path for path in folder.iterdir() if path.suffix in READ and path.is_file())
-        weights = [path for path in files if path.suffix == ".safetensors"]
-        if not weights:
+        files = checkpoint_files(folder)
+        if not files:
             raise ValueError("it has no weights in safetensors; pickles (pytorch_model.bin) are never read")
-        files.sort(key=lambda path: path not in weights)
         digests = tuple(ModelFile(path.name, sha256(path)) for path in files)
         size_mb = round(sum(path.stat().st_size for path in files) / 1e6)
     except (OSError, ValueError, TypeError) as error:
@@ -86,6 +85,17 @@ def card_of_checkpoint(name: str, folder: Path, sha256: Callable[[Path], str] = 
         revision=VERSION,
         takes_hotwords=is_qwen3,
     )
+
+
+def checkpoint_files(folder: Path) -> list[Path]:
+    """Return the files of a folder that a checkpoint is read from, its weights first; none without any in safetensors.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    files = sorted(path for path in folder.iterdir() if path.suffix in READ and path.is_file())
+    files.sort(key=lambda path: path.suffix != WEIGHTS)
+    return files if files and files[0].suffix == WEIGHTS else []
 
 
 def whisper_languages(folder: Path) -> tuple[str, ...]:

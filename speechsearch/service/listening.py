@@ -106,7 +106,7 @@ class LiveTranscript:
             return
         if end_s - begin_s > LONG_S and (count := settled(self._agreement.certain)):
             done = self._agreement.cut(count)
-            self._begin_s = done[-1].end_s
+            self._begin_s = min(done[-1].end_s, end_s)  # a recogniser may give a word a longer time than was heard
             yield from self._final(done, begin_s, self._begin_s, said, goes_on=True)
         agreement = self._agreement
         if agreement.certain or agreement.open:

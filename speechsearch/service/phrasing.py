@@ -49,6 +49,9 @@ class Phraser:
             note = TOO_LATE.format(self._timeout_s)
         except SpeechSearchError as error:
             note = f"The language model could not be asked, so these are the quotes. {error.message}"
+        except (MemoryError, RuntimeError) as error:  # what PyTorch and CTranslate2 raise in the midst of writing
+            log.error("the language model '%s' failed: %s", self.model.name, error)
+            note = "The language model failed, so these are the quotes."
         finally:
             pieces.close()
         if note and not said:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ from speechsearch.domain.answers import AnswerEvent
 from speechsearch.domain.errors import CapabilityError
 from speechsearch.domain.limits import Limits, Segmentation
 from speechsearch.domain.progress import Progress
+from speechsearch.domain.question_syntax import without_signs
 from speechsearch.domain.segments import Segment, segment_of
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio, Hit, Passage, Query, Recording, Span, Transcript, Word
 from speechsearch.domain.visitors import Visitor
@@ -21,6 +21,7 @@ from speechsearch.library.batches import batches
 from speechsearch.models.base import Recognizer, SpeechLanguageModel
 from speechsearch.models.card import Task
 from speechsearch.models.load import ModelLoader
+from speechsearch.models.speech_language_cards import ABOUT_IT, WRITE_DOWN
 from speechsearch.service.ask import Ask, Read
 from speechsearch.service.listening import LiveTranscript
 
@@ -30,10 +31,6 @@ READ_S = 30.0
 """Segments are read together up to this length, so that an answer has what stands around it."""
 LONGEST_QUESTION = 1000
 """Characters; what is longer was no question."""
-SYNTAX = re.compile(r'["“”]|(?<!\S)-')
-"""Signs that mean something in a typed question, and nothing in a transcript."""
-WRITE_DOWN, ABOUT_IT = "Write down what is said.", "Answer in a few words, from what is said: {}"
-"""The instructions that the recipe of speech language models teaches."""
 MOST_TOKENS = 120
 """Of such a model's reply to a piece of a sound."""
 SENT, TOLD = "What you sent", "Your context"
@@ -122,46 +119,45 @@ class Understand:
                 if transcript.text.strip():
                     yield segment_of(span, transcript)
 
-    def features_shape(self, sound: Audio) -> tuple[int, int, int]:
-        """Return the shape of what the speech encoder hears: 1, frames in which somebody speaks, phonemes kept of each.
+    def features_shapes(self, sound: Audio) -> Iterator[tuple[int, int]]:
+        """Yield the shape of what is heard in each piece: frames in which somebody speaks, phonemes kept of each.
 
-        Of an encoder that hears no phonemes: 1, passages, the numbers of a passage's vector. Where a speech language
-        model answers: 1, the vectors that it is given, the numbers of each.
+        Of an encoder that hears no phonemes: 1, the numbers of a passage's vector. Where a speech language model
+        answers: the vectors that it is given, the numbers of each.
         """
         if self._speech_model is not None:
-            shapes = [self._speech_model.features_shape(piece) for _, piece in self._passages(sound)]
-            return 1, sum(count for count, _ in shapes), max((width for _, width in shapes), default=0)
+            for _, piece in self._passages(sound):
+                yield self._speech_model.features_shape(piece)
+            return
         encoder = self._loader.speech_encoder(self._names["speech encoder"])
-        frames, width = 0, 0
         for batch in batches(self._passages(sound), BATCH_S, lambda one: one[0].duration_s):
             for one in encoder.encode_passages([piece for _, piece in batch]):
                 dense = [vector.shape[0] for vector in one.vectors.values() if isinstance(vector, np.ndarray)]
-                found = one.track.symbols.shape if one.track is not None else (1, max(dense, default=0))
-                frames, width = frames + found[0], max(width, found[1])
-        return 1, frames, width
+                frames, width = one.track.symbols.shape if one.track is not None else (1, max(dense, default=0))
+                yield frames, width
 
     @property
     def speech_model(self) -> str:
         """The name of what answers what it hears without a transcript; empty where nothing does."""
         return self._speech_model.name if self._speech_model is not None else ""
 
-    def reply(self, sound: Audio, told: str) -> str:
-        """Return what the speech language model answers to a sound; empty where nothing is said.
+    def reply(self, sound: Audio, told: str) -> Iterator[str]:
+        """Yield what the speech language model answers to each piece of a sound; "" where nothing is heard.
 
         ``told``: is asked about it; without, it is to be written down. Raises CapabilityError: there is no such model.
         """
         if self._speech_model is None:
             raise CapabilityError("No speech language model is set.", "Set SPEECHSEARCH_ENGINES__UNDERSTANDING.")
-        sounds = [piece for _, piece in self._passages(sound)]
         instruction = ABOUT_IT.format(told.strip()) if told.strip() else WRITE_DOWN
-        return " ".join(filter(None, self._speech_model.understand(sounds, instruction, MOST_TOKENS)))
+        for _, piece in self._passages(sound):
+            yield from self._speech_model.understand([piece], instruction, MOST_TOKENS)
 
     def respond(self, said: str, told: str, query: Query, visitor: Visitor, engine: str) -> Iterator[AnswerEvent]:
         """Yield the answer to what somebody said, from the recordings and from what he tells beside it.
 
         Nothing where it is too long for a question, or empty. ``query``: what is searched. Raises what Ask does.
         """
-        question = " ".join(SYNTAX.sub(" ", said).split())
+        question = without_signs(said)
         if question and len(question) <= LONGEST_QUESTION:
             asked = Query(question, top_k=query.top_k, filters=query.filters)
             yield from self._ask.answer(asked, visitor, engine, sent=told_reads(told))

@@ -108,9 +108,13 @@ def upsert(connection: sa.Connection, table: Any, row: dict[str, Any], kept: tup
         connection.execute(statement.on_conflict_do_nothing(index_elements=keys))
 
 
-def rows_of(connection: sa.Connection, statement: sa.Select[Any], column: Any, ids: Sequence[str]) -> list[sa.Row[Any]]:
-    """Return the rows with one of the ids in a column, asked for in batches."""
-    found: list[sa.Row[Any]] = []
+def rows_of(
+    connection: sa.Connection, statement: sa.Select[*tuple[Any, ...]], column: Any, ids: Sequence[str] | None
+) -> list[sa.Row[*tuple[Any, ...]]]:
+    """Return the rows with one of the ids in a column, asked for in batches; all rows if there are no ids (None)."""
+    if ids is None:
+        return list(connection.execute(statement))
+    found: list[sa.Row[*tuple[Any, ...]]] = []
     for start in range(0, len(ids), BATCH_IDS):
         found += connection.execute(statement.where(column.in_(ids[start : start + BATCH_IDS])))
     return found

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import sqlalchemy as sa
 
 from speechsearch.domain.captions import GIVEN, Caption, Chapter, Given
 from speechsearch.domain.errors import InputError, StoreError
 from speechsearch.domain.values import Span, Word
-from speechsearch.store.database import Database, upsert
+from speechsearch.store.database import Database, rows_of, upsert
 from speechsearch.store.journal import mark_stored
 from speechsearch.store.rows import checked_text
 from speechsearch.store.tables import EncodingRow, GivenRow, JournalRow, PassageRow, TranscriptRow, VectorRow
@@ -63,10 +64,11 @@ class GivenTexts:
         with self._database.reading() as connection:
             return connection.scalar(statement) is not None
 
-    def with_captions(self) -> set[str]:
-        """Return the ids of the recordings that a transcript came with."""
+    def with_captions(self, recording_ids: Sequence[str] | None = None) -> set[str]:
+        """Return the ids of the recordings (of some) that a transcript came with."""
+        statement = sa.select(GivenRow.recording_id).where(HAS_CAPTIONS)
         with self._database.reading() as connection:
-            return set(connection.scalars(sa.select(GivenRow.recording_id).where(HAS_CAPTIONS)))
+            return {row.recording_id for row in rows_of(connection, statement, GivenRow.recording_id, recording_ids)}
 
     def save(self, recording_id: str, given: Given) -> None:
         """Write what came with a recording, and mark it "stored".

@@ -7,8 +7,7 @@ a recording in a channel are always by one maker. The index holds only those who
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 
@@ -78,12 +77,7 @@ class Passages:
             .order_by(RecordingRow.recording_id)
         )
         with self._database.reading() as connection:
-            some: Any = statement
-            found: Iterable[Any] = (
-                connection.execute(statement)
-                if recording_ids is None
-                else rows_of(connection, some, RecordingRow.recording_id, recording_ids)
-            )
+            found = rows_of(connection, statement, RecordingRow.recording_id, recording_ids)
             return {row[0]: PassageCount(*row[1:]) for row in found}
 
     def ids_with(self, recording_id: str, channel: str) -> set[str]:
@@ -136,11 +130,7 @@ class Passages:
         """Return, for each recording (of some) and channel, what made its vectors and how many passages have one."""
         statement = sa.select(EncodingRow.__table__).order_by(EncodingRow.recording_id, EncodingRow.channel)
         with self._database.reading() as connection:
-            rows: Iterable[sa.Row[Any]]
-            if recording_ids is None:
-                rows = connection.execute(statement)
-            else:
-                rows = rows_of(connection, statement, EncodingRow.recording_id, recording_ids)
+            rows = rows_of(connection, statement, EncodingRow.recording_id, recording_ids)
             return [Encoding(row.recording_id, row.channel, row.fingerprint, row.passages) for row in rows]
 
     def encode(self, recording_id: str, passages: Sequence[StoredPassage], made_by: Mapping[str, str]) -> None:

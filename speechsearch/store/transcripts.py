@@ -69,11 +69,12 @@ class Transcripts:
             found = connection.execute(statement)
             return [TranscriptOf(row.passage_id, row.fingerprint, transcript_of(row)) for row in found]
 
-    def wanted(self) -> set[str]:
-        """Return the ids of the recordings that are to be written down."""
+    def wanted(self, recording_ids: Sequence[str] | None = None) -> set[str]:
+        """Return the ids of the recordings (of some) that are to be written down."""
         statement = sa.select(RecordingRow.recording_id).where(RecordingRow.wants_transcripts)
         with self._database.reading() as connection:
-            return set(connection.scalars(statement))
+            found = rows_of(connection, statement, RecordingRow.recording_id, recording_ids)
+            return {row.recording_id for row in found}
 
     def save(
         self,

@@ -46,10 +46,11 @@ class Voices:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def heard(self) -> dict[str, str]:
-        """Return recording id -> the fingerprint of what heard who speaks in it, of those that were heard."""
+    def heard(self, recording_ids: Sequence[str] | None = None) -> dict[str, str]:
+        """Return recording id -> the fingerprint of what heard who speaks in it, of those (of some) that were heard."""
+        statement = sa.select(DiarizationRow.recording_id, DiarizationRow.fingerprint)
         with self._database.reading() as connection:
-            found = connection.execute(sa.select(DiarizationRow.recording_id, DiarizationRow.fingerprint))
+            found = rows_of(connection, statement, DiarizationRow.recording_id, recording_ids)
             return {row.recording_id: row.fingerprint for row in found}
 
     def is_heard(self, recording_id: str) -> bool:

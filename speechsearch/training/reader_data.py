@@ -120,11 +120,11 @@ def sentence_questions(data: Path, sentences_each: int = 5) -> tuple[Sections, l
         section = known.add(Section(SQUAD, str(number), "train", text))
         for question, place in asked:
             begin, end = spans[place]
-            number = number_asked_for(question, text[begin:end])
-            if number is None:
+            asked_for = number_asked_for(question, text[begin:end])
+            if asked_for is None:
                 found.append(Asked(question, section, (spans[place],), is_sentence=True))
             else:
-                span = (begin + number[0], begin + number[1])
+                span = (begin + asked_for[0], begin + asked_for[1])
                 found.append(Asked(question, section, (span,), text[slice(*span)]))
 
     for sentence, question in ((_untokenised(row[0]), _untokenised(row[1])) for row in rows):

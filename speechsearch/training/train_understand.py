@@ -43,14 +43,12 @@ PAIRS_AT_ONCE = 1024
 
 def shared_pieces(encoder: BertTextEncoder, opened: CausalNetwork) -> tuple[Tensor, Tensor]:
     """Return the vectors of the word pieces that both vocabularies write alike: (pieces, dim) and (pieces, width)."""
-    tokens = opened.tokenizer.get_vocab()
     ours, theirs = [], []
     for piece, number in encoder.tokenizer.get_vocab().items():
-        written = piece[2:] if piece.startswith("##") else f" {piece}"
-        (token,) = opened.tokenizer.tokenize(written)[:1] or ("",)
-        if token in tokens and len(opened.tokenizer.tokenize(written)) == 1:
+        tokens = opened.tokenizer.encode(piece[2:] if piece.startswith("##") else f" {piece}", add_special_tokens=False)
+        if len(tokens) == 1:
             ours.append(number)
-            theirs.append(tokens[token])
+            theirs.append(tokens[0])
     embed = opened.network.get_input_embeddings().weight
     return encoder.word_embeddings[torch.tensor(ours)].float(), embed[torch.tensor(theirs)].detach().float()
 

@@ -15,12 +15,11 @@ from torch import Tensor
 from speechsearch.domain.values import Audio
 from speechsearch.models.bert import BertTextEncoder
 from speechsearch.models.mini.network import MiniModel
+from speechsearch.models.speech_language_cards import ABOUT_IT, WRITE_DOWN
 from speechsearch.text.spoken import spoken_words
 from speechsearch.training.reader_data import Asked, fairytale_questions, shown
 from speechsearch.training.speech_corpus import human_parts
 
-REPEAT = "Write down what is said."
-ASK = "Answer in a few words, from what is said: {}"
 SPEECH = ("librispeech", "ljspeech_385", "kathleen_arctic")
 HEARD_AT_ONCE = 32
 LONGEST_VECTORS = 60
@@ -66,17 +65,17 @@ def read_sound(file: Path) -> Audio:
 
 
 def hear(model: MiniModel, files: Sequence[Path], kept: Path) -> list[Tensor]:
-    """Return the vectors that are heard in files, (vectors, dim) each; ``kept`` is read if it is there."""
-    if not kept.exists():
-        found: dict[str, Tensor] = {}
+    """Return the vectors that are heard in files, (vectors, dim) each; those of ``kept`` if they are of all files."""
+    found = load_file(kept) if kept.exists() else {}
+    if any(str(file) not in found for file in files):
+        found = {}
         for start in range(0, len(files), HEARD_AT_ONCE):
-            sounds = [read_sound(file) for file in files[start : start + HEARD_AT_ONCE]]
-            for place, one in enumerate(model.hear(sounds), start):
-                found[str(place)] = one.tokens.half().contiguous()
+            some = files[start : start + HEARD_AT_ONCE]
+            for file, one in zip(some, model.hear([read_sound(file) for file in some]), strict=True):
+                found[str(file)] = one.tokens.half().contiguous()
         kept.parent.mkdir(parents=True, exist_ok=True)
         save_file(found, kept)
-    vectors = load_file(kept)
-    return [vectors[str(place)].float() for place in range(len(files))]
+    return [found[str(file)].float() for file in files]
 
 
 def read_as_heard(encoder: BertTextEncoder, text: str) -> Tensor:
@@ -94,14 +93,14 @@ def lessons(
         kind = chooser.random()
         if kind < SPEECH_SHARE:
             heard, text = chooser.choice(spoken)
-            lesson = Lesson(heard, REPEAT, plain(text))
+            lesson = Lesson(heard, WRITE_DOWN, plain(text))
         else:
             one = chooser.choice(asked)
             example = shown(chooser, one)
             heard = read_as_heard(encoder, example.text)
             is_asked = kind < SPEECH_SHARE + ASKED_SHARE
             wanted = one.answer if is_asked else plain(example.text)
-            lesson = Lesson(heard, ASK.format(one.question) if is_asked else REPEAT, wanted)
+            lesson = Lesson(heard, ABOUT_IT.format(one.question) if is_asked else WRITE_DOWN, wanted)
         if 0 < len(lesson.heard) <= LONGEST_VECTORS and lesson.answer:
             yield lesson
 

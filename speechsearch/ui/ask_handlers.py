@@ -8,11 +8,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import gradio as gr
 
-from speechsearch.domain.answers import Answer, Earlier, Evidence, Sentence
+from speechsearch.domain.answers import Answer, Earlier, Evidence, Quotes, Sentence
 from speechsearch.domain.errors import EmptyQueryError, SpeechSearchError
 from speechsearch.domain.values import Query
 from speechsearch.domain.visitors import Visitor
@@ -23,14 +22,12 @@ from speechsearch.ui.texts import Search
 
 if TYPE_CHECKING:
     from speechsearch.service.open import Service
-    from speechsearch.service.settings import Settings
     from speechsearch.ui.search_tab import SearchHandlers
 
 OFTEN_S = 0.1
 """The page is not drawn more often than that while sentences come."""
 LONGEST_THREAD = 6
 MOST_PAGES = 1000
-HERE = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,24 +103,29 @@ class AskHandlers:
 
     def _answered(self, asked: Asked, thread: Thread, visitor: Visitor) -> Iterator[Update]:
         query = self._query(asked, visitor)
-        asking = Asking(self._root, query.text, query.audio is not None, sent_to(self._service.settings))
+        asking = Asking(self._root, query.text, query.audio is not None)
         yield ["", gr.skip(), gr.skip(), ask_view.waiting(asking), gr.skip()]
         events = self._service.ask.answer(query, visitor, asked.left, thread.turns)
-        evidence, sentences, drawn_s = None, list[Sentence](), time.monotonic()
+        evidence, drawn_s = None, 0.0
+        joined: tuple[Sentence, ...] = ()
         for event in events:
             if isinstance(event, Evidence):
                 evidence = event
                 if event.asked:
                     query = replace(query, text=event.question, audio=None)
                 asking = replace(asking, question=query.text or event.question)
-                columns = self._search.compare(replace(asked, text=query.text), query.audio, visitor)
+                searched = event.results.question  # of "how many recordings mention bees" the bees
+                words = query.text if searched.has_demands else searched.text
+                columns = self._search.compare(replace(asked, text=words), query.audio, visitor)
                 yield [*columns, ask_view.waiting(asking, event), gr.skip()]
             elif isinstance(event, Answer):
                 turns = (*thread.turns, event.earlier)[-LONGEST_THREAD:]
                 shown = ask_view.whole(event, self._search.engines, asking)
                 yield [*UNCHANGED[:3], shown, Thread(turns, is_shown=True)]
             else:
-                sentences.append(event)
+                # Quotes give way to the sentences that a language model joins them to.
+                sentences = event.sentences if isinstance(event, Quotes) else (*joined, event)
+                joined = () if isinstance(event, Quotes) else sentences
                 if evidence and time.monotonic() - drawn_s > OFTEN_S:
                     drawn_s = time.monotonic()
                     yield [*UNCHANGED[:3], ask_view.partly(evidence, sentences, asking), gr.skip()]
@@ -137,9 +139,3 @@ class AskHandlers:
             raise EmptyQueryError(*Search.NOTHING_THERE)
         sound = None if words else self._service.search.query_audio(Path(str(asked.audio_path)))
         return Query(words, sound, filters=asked.filters())
-
-
-def sent_to(settings: Settings) -> str:
-    """Return the host of another server that is sent what a language model joins; empty where nothing is sent."""
-    host = urlsplit(settings.language_model.url).hostname or ""
-    return host if settings.engines.language_model == "endpoint" and host not in HERE else ""

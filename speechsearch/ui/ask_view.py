@@ -25,14 +25,12 @@ A_FEW = 4
 class Asking:
     """How a question was put.
 
-    ``root``: the path below which the program is served. ``question``: as the columns search it. ``sent_to``: the host
-    of another server that a language model runs on; empty where nothing is sent.
+    ``root``: the path below which the program is served. ``question``: as the columns search it.
     """
 
     root: str = ""
     question: str = ""
     is_spoken: bool = False
-    sent_to: str = ""
 
 
 def waiting(asking: Asking, evidence: Evidence | None = None) -> str:
@@ -54,9 +52,9 @@ def whole(answer: Answer, engines: Mapping[str, EngineCard], asking: Asking) -> 
     """Return a whole answer: its sentences with what they cite, what can be done with it, and how it was made."""
     said = _sentences(answer.sentences, spans(answer.results)) if answer.is_found else _nothing(answer)
     note = f'<p class="ss-note">{text(answer.note, LONGEST_SHOWN)}</p>' if answer.note else ""
-    if is_sent(answer, asking):
-        note += f'<p class="ss-note">{Ask.SENT_NOTE.format(host=text(asking.sent_to))}</p>'
-    folds = _sources(answer.sentences, asking.root) + _fold(Ask.MADE, _made(answer, engines, asking))
+    if answer.sent_to:
+        note += f'<p class="ss-note">{Ask.SENT_NOTE.format(host=text(answer.sent_to))}</p>'
+    folds = _sources(answer.sentences, asking.root) + _fold(Ask.MADE, _made(answer, engines))
     return _frame(
         f"{_understood(answer.question, answer.asked, asking)}{said}{note}"
         f'<div class="ss-a-tools">{_tools() if answer.is_found else ""}<small>{Ask.EXPERIMENTAL}</small></div>'
@@ -64,11 +62,6 @@ def whole(answer: Answer, engines: Mapping[str, EngineCard], asking: Asking) -> 
         asking,
         engine=answer.engine,
     )
-
-
-def is_sent(answer: Answer, asking: Asking) -> bool:
-    """Return whether a language model on another server was asked, with success or not."""
-    return bool(asking.sent_to and (answer.language_model or answer.note))
 
 
 def spans(results: Results) -> dict[str, Span]:
@@ -172,7 +165,7 @@ def source(cited: Citation, root: str = "") -> str:
     )
 
 
-def _made(answer: Answer, engines: Mapping[str, EngineCard], asking: Asking) -> str:
+def _made(answer: Answer, engines: Mapping[str, EngineCard]) -> str:
     """Return how an answer was made, as a list of facts."""
     engine = engines[answer.engine].title if answer.engine in engines else answer.engine
     evidence = Ask.EVIDENCE_READ.format(
@@ -190,7 +183,7 @@ def _made(answer: Answer, engines: Mapping[str, EngineCard], asking: Asking) -> 
         Ask.READER: answer.reader,
         Ask.WORDING: "; ".join(Ask.WORDINGS[kind].format(model=answer.language_model) for kind in kinds),
         Ask.TIME: took.format(total=elapsed(answer.total_ms), first=elapsed(answer.first_ms)),
-        Ask.SENT: Ask.SENT_TO.format(host=asking.sent_to) if is_sent(answer, asking) else Ask.STAYED,
+        Ask.SENT: Ask.SENT_TO.format(host=answer.sent_to) if answer.sent_to else Ask.STAYED,
     }
     rows = "".join(
         f"<div><dt>{name}</dt><dd>{text(fact, LONGEST_SHOWN)}</dd></div>" for name, fact in facts.items() if fact

@@ -164,7 +164,7 @@ def build(handlers: BenchHandlers, tabs: gr.Tabs, inner: gr.Tabs) -> None:
         how = {"noise": noise, "ratio_db": ratio_db, "is_telephone": is_telephone, "mp3_kbps": mp3_kbps, "speed": speed}
         return handlers.trial(text, path, passage_id, what, how, visitor_of(request))
 
-    def ask(
+    def find_clips(
         text: str, path: str | None, what: What, noise: str, ratio_db: float, is_telephone: bool, mp3_kbps: float,
         speed: float, request: gr.Request,
     ) -> tuple[Any, str]:  # fmt: skip
@@ -187,7 +187,7 @@ def build(handlers: BenchHandlers, tabs: gr.Tabs, inner: gr.Tabs) -> None:
     }  # fmt: skip
     how = [what, noise, ratio, telephone, rate, speed]
     asked = [text.submit, find.click, audio.stop_recording, audio.upload]
-    gr.on(asked, ask, [text, audio, *how], [clip, result], **common)
+    gr.on(asked, find_clips, [text, audio, *how], [clip, result], **common)
     moved = [clip.input, what.input, noise.input, ratio.release, telephone.input, rate.input, speed.release]
     gr.on(moved, run, [text, audio, clip, *how], result, trigger_mode="always_last", **common)
     if (page := gr.context.Context.root_block) is not None:

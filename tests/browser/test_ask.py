@@ -188,7 +188,7 @@ def test_a_spoken_question_is_answered(visit) -> None:
     page.locator("#spoken input[type=file]").set_input_files(ASSETS / "samples" / "audio" / "s004.opus")
     page.wait_for_selector("#left .ss-hit")
     page.locator("#ask-go").click()
-    page.wait_for_selector(DONE)
+    page.wait_for_selector(DONE, timeout=300_000)  # a recogniser is loaded, and hears
     assert page.locator(".ss-understood").inner_text().startswith("Heard ")
 
 

@@ -1,5 +1,6 @@
 """One suite over every vector index: the NumPy reference, Qdrant Edge in a folder, Qdrant through its client."""
 
+import json
 import math
 import os
 import signal
@@ -20,7 +21,8 @@ from speechsearch.domain.errors import (
     InputError,
 )
 from speechsearch.domain.values import Channel, Filters, SparseVector
-from speechsearch.index import EdgeIndex, ExactIndex, Point, ServerIndex, open_index
+from speechsearch.index import EdgeIndex, ExactIndex, Layout, Point, ServerIndex, open_index
+from speechsearch.index.server import connect
 from tests.tiny.qdrant_server import qdrant_server
 
 # The client's in-memory mode compares everything and warns that it ignores what speeds a server up.
@@ -481,6 +483,29 @@ def test_a_folder_that_cannot_be_one_is_refused(tmp_path):
         EdgeIndex(SPECS, tmp_path / "file")
     with pytest.raises(ConfigurationError, match="neither a folder nor a server"):
         open_index(SPECS, path=None)
+
+
+def test_a_collection_that_another_process_makes_at_the_same_time_is_used(fake_server):
+    name = f"test-{uuid.uuid4()}"
+    with closing(open_index(SPECS, path=None, url=fake_server.url, name=name)) as first:
+        client = connect(fake_server.url)
+        answers = [False]
+        exists = client.collection_exists
+        client.collection_exists = lambda name: answers.pop() if answers else exists(name)
+        with closing(ServerIndex(SPECS, client, name)) as second:
+            first.upsert([point(1)])
+            assert list(second.ids()) == [passage(1)] and answers == []
+
+
+def test_a_collection_on_a_server_is_laid_out_as_asked(tmp_path):
+    layout = Layout(on_disk=True, shards=6, replicas=3, hnsw_m=16)
+    with qdrant_server(log=tmp_path / "log") as server:
+        open_index(SPECS, path=None, url=server.url, layout=layout).close()
+    method, _, _, made = json.loads((tmp_path / "log").read_text().splitlines()[0])
+    assert method == "PUT" and made["vectors"]["adapter"]["on_disk"] is True
+    assert made["sparse_vectors"]["counts"]["index"]["on_disk"] is True and made["hnsw_config"] == {"m": 16}
+    assert [made[key] for key in ("shard_number", "replication_factor", "write_consistency_factor")] == [6, 3, 2]
+    assert made["quantization_config"]["scalar"]["always_ram"] is True
 
 
 def test_a_server_that_is_not_there_is_reported():

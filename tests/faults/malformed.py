@@ -6,8 +6,11 @@ this. What it says of each file is either what became of it, or a clear error: o
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
 import json
+import lzma
 import multiprocessing
 import os
 import tarfile
@@ -18,7 +21,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -96,17 +99,17 @@ def archives(members: Mapping[str, bytes]) -> dict[str, bytes]:
         file = io.BytesIO()
         with zipfile.ZipFile(file, "w", method) as archive:
             for member, content in members.items():
-                archive.writestr(member, content)
+                archive.writestr(zipfile.ZipInfo(member), content, method)
         packed[name] = file.getvalue()
-    for name, mode in {"tar": "w", "tar.gz": "w:gz", "tar.bz2": "w:bz2", "tar.xz": "w:xz"}.items():
-        file = io.BytesIO()
-        with tarfile.open(fileobj=file, mode=mode) as archive:
-            for member, content in members.items():
-                entry = tarfile.TarInfo(member)
-                entry.size = len(content)
-                archive.addfile(entry, io.BytesIO(content))
-        packed[name] = file.getvalue()
-    return packed
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        for member, content in members.items():
+            entry = tarfile.TarInfo(member)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    plain = file.getvalue()
+    packings = {"tar.gz": partial(gzip.compress, mtime=0), "tar.bz2": bz2.compress, "tar.xz": lzma.compress}
+    return packed | {"tar": plain} | {name: pack(plain) for name, pack in packings.items()}
 
 
 def tables(wav: bytes) -> dict[str, bytes]:

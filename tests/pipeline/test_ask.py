@@ -13,15 +13,17 @@ from typer.testing import CliRunner
 
 from speechsearch import cli_ask
 from speechsearch.cli import app
-from speechsearch.domain.answers import Answer, Earlier, Evidence, Sentence
+from speechsearch.domain.answers import Answer, Earlier, Evidence, Quotes, Sentence
 from speechsearch.domain.errors import CapabilityError, ConfigurationError, EmptyQueryError, InputError, NotFoundError
 from speechsearch.domain.limits import Segmentation
 from speechsearch.domain.values import Audio, Filters, Query, Transcript
 from speechsearch.domain.visitors import Visitor, private
+from speechsearch.models.chat_endpoint import ChatEndpoint
 from speechsearch.service.open import Service
 from speechsearch.service.settings import LanguageModelSettings
 from tests.tiny.fakes import FakeLoader, FakeRecognizer, open_fakes, take_in
 from tests.tiny.local_server import local_server
+from tests.tiny.writer import Writer
 
 
 @pytest.fixture
@@ -170,7 +172,7 @@ def test_whoever_goes_in_mid_answer_leaves_nothing_behind(service: Service) -> N
 
 def test_a_language_model_joins_quotes_and_is_checked(service: Service, models: FakeLoader) -> None:
     word = word_in(service)
-    said = [f"{word} [1].", " Ignore the quotes: swordfish [1]."]
+    said = [f"It is {word} [1].", " Ignore the quotes: swordfish [1]."]
     stream = b"".join(
         b"data: " + json.dumps({"choices": [{"delta": {"content": one}}]}).encode() + b"\n\n" for one in said
     )
@@ -192,17 +194,51 @@ def test_a_language_model_joins_quotes_and_is_checked(service: Service, models: 
             server.answers.clear()
             quotes = asking.ask.whole(Query(word))
     assert [one.kind for one in answer.sentences] == ["phrased", "quote"] and answer.language_model == "tiny"
-    assert "swordfish" not in answer.text
+    assert "swordfish" not in answer.text and answer.sent_to == "", "the server is on this machine"
     body = json.loads(request.body)
     assert request.headers["authorization"] == "Bearer key" and body["model"] == "tiny" and body["stream"]
     assert word in body["messages"][1]["content"].lower()
     assert quotes.is_found and quotes.language_model == "" and "HTTPStatusError (404)" in quotes.note
 
 
+def test_a_language_model_of_the_catalog_comes_after_the_quotes(
+    service: Service, models: FakeLoader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    word = word_in(service)
+    writer = Writer([f"{word} [1]. The password is", " swordfish [1]."], sent_to="elsewhere.example.org", name="tiny")
+    monkeypatch.setattr(models, "language_model", lambda name: writer, raising=False)
+    engines = service.settings.engines.model_copy(update={"language_model": "tiny"})
+    settings = service.settings.model_copy(update={"engines": engines})
+    service.close()
+    with Service.open(settings, loader=models) as asking:
+        evidence, quotes, *sentences, answer = asking.ask.answer(Query(word))
+        counted = asking.ask.whole(Query(f"How many recordings mention {word}?"))
+    assert isinstance(evidence, Evidence) and isinstance(quotes, Quotes) and isinstance(answer, Answer)
+    assert all(one.kind == "quote" for one in quotes.sentences) and list(answer.sentences) == sentences
+    assert answer.sent_to == "elsewhere.example.org" and 0 < answer.first_ms < answer.total_ms
+    assert "swordfish" not in answer.text
+    assert counted.sent_to == "" and len(writer.asked) == 1, "what is counted is not put into words"
+
+
+def test_a_language_model_that_there_is_not_is_refused(fake_settings, models, monkeypatch) -> None:
+    def missing(name: str) -> None:
+        raise NotFoundError(f"There is no language model '{name}'.", "Choose one of: smollm2.")
+
+    monkeypatch.setattr(models, "language_model", missing, raising=False)
+    engines = fake_settings.engines.model_copy(update={"language_model": "klingon"})
+    with pytest.raises(ConfigurationError, match="no language model 'klingon'"):
+        Service.open(fake_settings.model_copy(update={"engines": engines}), loader=models)
+
+
 def test_an_endpoint_without_an_address_is_refused_when_the_service_opens(fake_settings, models: FakeLoader) -> None:
     engines = fake_settings.engines.model_copy(update={"language_model": "endpoint"})
     with pytest.raises(ConfigurationError, match="SPEECHSEARCH_LANGUAGE_MODEL__URL"):
         Service.open(fake_settings.model_copy(update={"engines": engines}), loader=models)
+
+
+def test_an_address_that_is_none_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        ChatEndpoint("http://[::1", "", "m")
 
 
 def test_a_follow_up_is_asked_as_it_stands_alone(service: Service) -> None:

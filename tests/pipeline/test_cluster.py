@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from fsspec.implementations.local import LocalFileSystem
 
 from cluster import driver
 from cluster.run import ingest_on, ingest_on_ray
@@ -263,8 +264,8 @@ def test_what_fails_three_times_is_set_aside_until_it_is_tried_again(settings, t
 def test_what_an_actor_dies_of_is_tried_three_times_at_most(settings, spoken: Path) -> None:
     died = Answer("died", message="The process ended.")
     assert run(settings, spoken / "a.wav", pools=Pools(died, died)) == [("a.wav", "indexed")]
-    assert run(settings, spoken / "b.wav", pools=Pools(died, died, died)) == [("b.wav", "failed")]
-    assert run.messages == ["'b.wav' is set aside: it failed 3 times. The process ended. To try it again: --retry."]
+    assert run(settings, spoken / "b.wav", pools=Pools(*[died] * 4)) == [("b.wav", "failed")]
+    assert run.messages == ["'b.wav' is set aside: it failed 4 times. The process ended. To try it again: --retry."]
 
 
 def test_an_index_that_is_not_reached_is_waited_for_and_counts_as_no_failure(
@@ -291,6 +292,31 @@ def test_an_index_that_is_not_reached_is_waited_for_and_counts_as_no_failure(
             assert [result.state for result in work] == ["unchanged"]  # it was stored, and is in the index now
             with page(settings) as service:
                 assert service.browse.differences() == [] and service.store.leases.entries() == []
+
+
+def test_a_bucket_that_is_not_reached_is_waited_for(settings, spoken: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bucket = spoken.parent / "bucket"
+    media = settings.media.model_copy(update={"url": f"file://{bucket}"})
+    settings = settings.model_copy(update={"media": media})
+    answers, done, put = [], Worker.do, LocalFileSystem.put_file
+
+    def do(worker: Worker, task: Task, holder: str) -> Answer:
+        answers.append(done(worker, task, holder))
+        return answers[-1]
+
+    def fails_at_first(self, lpath, rpath, *rest, **options):
+        if len(answers) == 5:
+            bucket.mkdir()
+        if len(answers) < 4:
+            raise OSError("The network is down.")
+        return put(self, lpath, rpath, *rest, **options)
+
+    monkeypatch.setattr(Worker, "do", do)
+    monkeypatch.setattr(LocalFileSystem, "put_file", fails_at_first)
+    assert run(settings, spoken / "a.wav") == [("a.wav", "indexed")]
+    assert [one.state for one in answers] == ["lost"] * 5 + ["done"]
+    assert "cannot be reached: The network is down" in answers[0].message
+    assert "to keep sound files in" in answers[4].message  # by then the network is there, but no bucket
 
 
 def test_a_database_that_stays_away_ends_the_run(settings, spoken: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -120,6 +120,22 @@ def test_two_drivers_share_the_work(settings: Settings, spoken: Path, expected: 
     assert kept(settings) == expected
 
 
+def test_two_drivers_on_a_cluster_with_room_for_half_of_their_actors(
+    settings: Settings, spoken: Path, expected: dict[str, object]
+) -> None:
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
+    try:
+        both = [start(settings, [spoken], address=cluster.address) for _ in range(2)]
+        found = [finished(one) for one in both]
+    finally:
+        cluster.shutdown()
+    assert sum(one["state"] == "indexed" for results in found for one in results) == RECORDINGS
+    assert all(states(results) <= {"indexed", "unchanged"} for results in found)
+    assert kept(settings) == expected
+
+
 def test_killed_actors_and_killed_drivers(
     settings: Settings, spoken: Path, expected: dict[str, object], tmp_path: Path
 ) -> None:
@@ -167,6 +183,7 @@ def test_what_kills_its_actor_is_set_aside_and_the_rest_is_done(
     (folder / "poison.wav").unlink()
     with Service.open(settings, loader=models()) as service:
         (left,) = service.store.leases.entries()
-        assert left.tries == 3
+        entry = service.store.journal.entry(left.recording_id)
+        assert left.tries == 3 and entry.state == "failed" and "set aside" in entry.message
         service.store.recordings.delete(left.recording_id)
     assert kept(settings) == expected

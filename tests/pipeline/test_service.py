@@ -200,7 +200,7 @@ def test_a_servers_index_for_other_channels_is_refused_until_rebuilt(
 ) -> None:
     """A server is stood for by a folder: what matters is who may replace what is there."""
 
-    def on_server(channels, *, path: Path, url: str, api_key: str, name: str, is_new: bool):
+    def on_server(channels, *, path: Path, url: str, api_key: str, name: str, is_new: bool, layout: object):
         assert url == "http://server"
         return open_index(channels, path=tmp_path / "server", is_new=is_new)
 

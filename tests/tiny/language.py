@@ -52,9 +52,9 @@ def llama(**changes: Any) -> LlamaForCausalLM:
     return _random(lambda: LlamaForCausalLM(LlamaConfig(**{**SHAPE, "tie_word_embeddings": False, **changes})))
 
 
-def qwen3() -> Qwen3ForCausalLM:
+def qwen3(**changes: Any) -> Qwen3ForCausalLM:
     """A random Qwen3, whose embeddings are its output, too."""
-    return _random(lambda: Qwen3ForCausalLM(Qwen3Config(**{**SHAPE, "tie_word_embeddings": True})))
+    return _random(lambda: Qwen3ForCausalLM(Qwen3Config(**{**SHAPE, "tie_word_embeddings": True, **changes})))
 
 
 def write_checkpoint(folder: Path, network: Any) -> None:

@@ -90,7 +90,7 @@ def finder(sources: Sequence[str]) -> Finder:
 
 def start(
     settings: Settings, sources: Sequence[Path], *, wants_passes: bool = True, takes_s: float = 0.0,
-    pids: Path | None = None, is_retried: bool = False,
+    pids: Path | None = None, is_retried: bool = False, address: str = "",
 ) -> subprocess.Popen[str]:  # fmt: skip
     """Start a driver."""
     about = {
@@ -102,6 +102,7 @@ def start(
         "sources": [str(one) for one in sources],
         "wants_passes": wants_passes,
         "is_retried": is_retried,
+        "address": address,
         "takes_s": takes_s,
         "pids": str(pids) if pids else "",
     }
@@ -135,7 +136,8 @@ def main() -> None:
     pids = Path(about["pids"]) if about["pids"] else None
     opener = partial(open_shared_fakes, takes_s=about["takes_s"], pids=pids)
     how = How("talks", is_retried=about["is_retried"], wants_passes=about["wants_passes"])
-    for result in ingest_on(RayPool, shared_settings(*where), finder(about["sources"]), how, opener=opener):
+    pool = partial(RayPool, address=about["address"])
+    for result in ingest_on(pool, shared_settings(*where), finder(about["sources"]), how, opener=opener):
         print(json.dumps({"name": result.name, "state": result.state, "message": result.message}), flush=True)
 
 

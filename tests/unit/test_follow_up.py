@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 
 import pytest
 
@@ -100,6 +101,16 @@ def test_any_words_in_any_order_are_taken() -> None:
         asked = [" ".join(drawn.choices(words, k=drawn.randint(0, 9))) for _ in range(3)]
         before = [Earlier(one, (one,), (one, "T"), ("S",)) for one in asked[1:]]
         assert len(stands_alone(asked[0], before)) <= LONGEST
+
+
+def test_a_hostile_thread_costs_little() -> None:
+    """Pronouns without end would be looked up in every question before; such a question is no follow-up."""
+    for said in ("it ", "his boat ", "the boat he ", "A ", "is it A "):
+        long = (said * 1000)[:LONGEST]
+        started_s = time.process_time()
+        assert stands_alone(long, [Earlier(long)] * 20) == long
+        assert len(stands_alone((said * 100)[:200], [Earlier(long)] * 20)) <= LONGEST
+        assert time.process_time() - started_s < 2.0, said
 
 
 def test_an_answer_says_what_a_follow_up_needs() -> None:

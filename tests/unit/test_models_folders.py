@@ -121,7 +121,7 @@ def test_what_is_no_model_is_told_with_the_reason(made: Path, tmp_path: Path) ->
     assert {"letters", "graphs-int8"} <= {card.name for card in known.catalog.of("recognizer")}
     reasons = known.refused
     assert set(reasons) == {"empty", "no json", "a-list", "llama", "thinker", "pickled", "half", "ct2"}
-    assert "LlamaForCausalLM, which is no recogniser" in reasons["llama"] and "-hf" in reasons["thinker"]
+    assert "no weights in safetensors" in reasons["llama"] and "-hf" in reasons["thinker"]
     assert "never read" in reasons["pickled"] and "not all files of any of" in reasons["half"]
     assert "no config.json" in reasons["ct2"] and "config.json" in reasons["empty"]
 

@@ -163,10 +163,20 @@ def test_scaled_positions_are_not_left_to_ctranslate2(tmp_path: Path) -> None:
         is_convertible({"config.json": tmp_path / "config.json"})
 
 
+def test_heads_of_another_size_are_left_to_ctranslate2_only_where_it_asks_for_it(tmp_path: Path) -> None:
+    for name, network, is_taken in (
+        ("llama", language.llama(head_dim=32), False), ("qwen3", language.qwen3(head_dim=32), True)
+    ):  # fmt: skip
+        language.write_checkpoint(tmp_path / name, network)
+        language.write_gguf(tmp_path / f"{name}.gguf", network)
+        assert is_convertible({"config.json": tmp_path / name / "config.json"}) == is_taken
+        assert is_convertible({"a.gguf": tmp_path / f"{name}.gguf"}) == is_taken
+
+
 def located(folder: Path, home: Path | None, **changes: Any) -> Located:
     """The files of a folder, as a loader finds them."""
     card = card_of(folder)
-    return Located(card, {file.name: folder / file.name for file in card.files}, CPU, {}, home, **changes)
+    return Located(card, {file.name: folder / file.name for file in card.files}, lambda: CPU, {}, home, **changes)
 
 
 def test_a_model_is_made_once_in_a_process_of_its_own_and_anew_when_it_is_not_whole(

@@ -24,6 +24,8 @@ OTHER_MEANINGS = {
     "speechsearch/store/migrations": NAMES,  # what the database looked like then
     "speechsearch/store/rows.py": {"words"},  # a column of the table of transcripts
     "speechsearch/api": {"all"},  # everybody's
+    "speechsearch/service/search.py": {"all"},  # of the time that a search takes
+    "speechsearch/models/bert_graph.py": {"pieces"},  # the tokens of a text
     "speechsearch/library/written_before.py": {"words"},  # a field of a transcript
     "speechsearch/training/sample_transcripts.py": {"words"},
     "speechsearch/library/bags.py": {"words"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from fastapi.testclient import TestClient
@@ -12,7 +13,7 @@ from fastapi.testclient import TestClient
 from speechsearch.api import create_app
 from speechsearch.api.ask_routes import AT_ONCE, streamed
 from speechsearch.api.throttle import ASK_WEIGHT
-from speechsearch.domain.answers import Answer
+from speechsearch.domain.answers import Answer, Quotes
 from speechsearch.domain.assets import SAMPLES
 from speechsearch.domain.errors import StoreError
 from speechsearch.domain.values import Query
@@ -103,6 +104,16 @@ def test_an_error_in_the_midst_is_an_event_and_says_no_more(service) -> None:
     assert body == {"code": "store", "message": "The database is gone.", "hint": "Look at it."}
 
 
+def test_quotes_come_before_a_language_models_sentences(service) -> None:
+    evidence, *quotes, answer = service.ask.answer(Query(QUESTION))
+    told = replace(answer, language_model="big", sent_to="llm.example.org")
+    written = "".join(streamed(iter([evidence, Quotes(tuple(quotes)), *quotes, told])))
+    (_, _), (name, body), *_, (last, done) = events(written)
+    assert (name, last) == ("quotes", "done") and len(body["sentences"]) == len(quotes) > 0
+    assert body["sentences"][0]["citations"][0]["audio_url"] and body["sentences"][0]["kind"] == "quote"
+    assert done["sent_to"] == "llm.example.org" and answer.sent_to == ""
+
+
 def test_questions_are_counted_as_searches_are(service) -> None:
     limits = service.settings.limits.model_copy(update={"searches_a_minute": 1})
     service.settings = service.settings.model_copy(update={"limits": limits})
@@ -150,7 +161,7 @@ def test_a_spoken_question_is_answered_in_both_forms(client, service) -> None:
     sound = (SAMPLES / "audio" / "s015.opus").read_bytes()
     heard = service.ask.whole(Query(audio=service.search.query_audio(sound))).question
     as_form = client.post(ASK, files={"audio": ("question.opus", sound)}, params={"collection": "samples"}).json()
-    assert as_form["question"] == heard and "octopus" in heard.lower() and as_form["nearest"]
+    assert as_form["question"] == heard and "hearts" in heard.lower() and as_form["nearest"]
     as_body = client.post(ASK, content=sound, headers={**EVENTS, "content-type": "audio/ogg"})
     (first, evidence), *_, (last, done) = events(as_body.text)
     assert (first, last) == ("evidence", "done") and evidence["question"] == done["question"] == heard

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import re
-import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
-from fastapi import FastAPI
 
-from speechsearch.domain.answers import Answer, Citation, Earlier, Evidence, Sentence
+from speechsearch.domain.answers import Answer, AnswerEvent, Citation, Earlier, Evidence, Quotes, Sentence
 from speechsearch.domain.assets import ASSETS
 from speechsearch.domain.errors import ModelUnavailableError
 from speechsearch.domain.values import Hit, Passage, Query, Recording, Results, Span
 from speechsearch.domain.visitors import LOCAL, Visitor, private
 from speechsearch.jobs.queue import JobQueue
 from speechsearch.retrieval.engine_cards import EVERYTHING
-from speechsearch.service.settings import LanguageModelSettings
 from speechsearch.ui import ask_view
 from speechsearch.ui.ask_handlers import (
     LONGEST_THREAD,
@@ -34,12 +29,12 @@ from speechsearch.ui.ask_handlers import (
     Latest,
     Thread,
     Update,
-    sent_to,
 )
 from speechsearch.ui.ask_view import Asking
 from speechsearch.ui.asked import Asked
 from speechsearch.ui.search_tab import SearchHandlers
 from tests.conftest import HOSTILE
+from tests.tiny.served import served
 from tests.web.whole import whole_app
 
 QUESTION = "What did Wojciechowski say about the ferry and the bridge?"
@@ -100,8 +95,8 @@ def test_a_sentence_has_a_chip_that_plays_just_what_it_cites_and_a_source() -> N
 def test_what_others_say_is_escaped_everywhere() -> None:
     cited = citation(1, title=HOSTILE, speaker=HOSTILE, date=HOSTILE, collection=HOSTILE, passage_id='"><b>')
     said = Sentence(HOSTILE, (cited,), "phrased", ((0, 8),))
-    hostile = answer(said, note=HOSTILE, language_model=HOSTILE, asked=HOSTILE)
-    asking = Asking("", HOSTILE, sent_to=HOSTILE)
+    hostile = answer(said, note=HOSTILE, language_model=HOSTILE, sent_to=HOSTILE, asked=HOSTILE)
+    asking = Asking("", HOSTILE)
     for shown in (
         ask_view.whole(replace(hostile, question=HOSTILE), ENGINES, asking),
         ask_view.whole(replace(hostile, sentences=(), reason=HOSTILE), ENGINES, asking),
@@ -132,8 +127,8 @@ def test_a_refusal_says_so_and_leads_to_the_nearest_passages() -> None:
 
 def test_it_says_what_was_understood_heard_and_sent() -> None:
     said = Sentence("So it was.", (citation(1),), "phrased")
-    sent = answer(said, language_model="big", asked="And why?", transcribed=1)
-    shown = ask_view.whole(sent, ENGINES, Asking(sent_to="llm.example.org"))
+    sent = answer(said, language_model="big", sent_to="llm.example.org", asked="And why?", transcribed=1)
+    shown = ask_view.whole(sent, ENGINES, Asking())
     assert "Understood as <q><bdi>Why?</bdi></q>" in shown and "Ask as typed" in shown
     assert "The question and the quotes were sent to <bdi>llm.example.org</bdi>." in shown
     assert "put into words by big, checked against the quotes" in shown and "ss-joined" in shown
@@ -141,22 +136,6 @@ def test_it_says_what_was_understood_heard_and_sent() -> None:
     heard = ask_view.whole(answer(said), ENGINES, Asking(is_spoken=True))
     assert "Heard <q><bdi>Why?</bdi></q>" in heard and "Ask as typed" not in heard
     assert "Understood" not in ask_view.whole(answer(said), ENGINES, Asking())
-
-
-@pytest.mark.parametrize(
-    ("model", "url", "expected"),
-    [
-        ("none", "https://llm.example.org/v1", ""),
-        ("endpoint", "https://llm.example.org/v1", "llm.example.org"),
-        ("endpoint", "http://127.0.0.1:8080/v1", ""),
-    ],
-)
-def test_only_another_server_counts_as_sent(settings, model: str, url: str, expected: str) -> None:
-    chosen = {
-        "engines": settings.engines.model_copy(update={"language_model": model}),
-        "language_model": LanguageModelSettings(url=url),
-    }
-    assert sent_to(settings.model_copy(update=chosen)) == expected
 
 
 def test_a_newer_question_stops_the_answer_to_the_one_before() -> None:
@@ -208,11 +187,36 @@ def test_a_follow_up_is_asked_of_what_it_stands_for(asking: AskHandlers) -> None
     assert len(last[4].turns) == LONGEST_THREAD
 
 
+def test_the_columns_show_what_was_searched_for_a_count(asking: AskHandlers) -> None:
+    _, (_, left, *_), *_, last = asking.ask(Asked("How many recordings mention the ferry?", top_k=1), Thread(), LOCAL)
+    assert 'data-question="ferry"' in left and "Eleven minutes on the chain ferry" in left
+    assert 'data-question="How many recordings mention the ferry?"' in last[3]
+    _, (_, left, *_), *_, last = asking.ask(Asked("ferry -octopus", top_k=1), Thread(), LOCAL)
+    assert 'data-question="ferry -octopus"' in left and 'data-question="ferry -octopus"' in last[3]
+
+
 def test_a_spoken_question_is_heard_and_answered(asking: AskHandlers) -> None:
     spoken = str(ASSETS / "samples" / "audio" / "s004.opus")
     _, (_, left, *_), *_, last = asking.ask(Asked(audio_path=spoken, top_k=1), Thread(), LOCAL)
     assert "Eleven minutes on the chain ferry" in left and "ss-vote" not in left
     assert "Heard <q>" in last[3] and last[4].turns[0].question
+
+
+def test_quotes_give_way_to_the_sentences_of_a_language_model(asking: AskHandlers, service, monkeypatch) -> None:
+    quotes, joined = Sentence("Quoted.", (citation(1),)), Sentence("Joined.", (citation(1),), "phrased")
+
+    def phrased(query: Query, *asked: object) -> Iterator[AnswerEvent]:
+        results = service.search.find(query)
+        yield Evidence(query.text, results)
+        yield Quotes((quotes,))
+        time.sleep(2 * OFTEN_S)
+        yield joined
+        yield replace(answer(joined), results=results)
+
+    monkeypatch.setattr(service.ask, "answer", phrased)
+    _, _, first, second, last = (update[3] for update in asking.ask(Asked(QUESTION, top_k=1), Thread(), LOCAL))
+    assert "Quoted." in first and "Joined." in second and "Joined." in last
+    assert "Quoted." not in second + last and 'aria-busy="true"' in first
 
 
 @pytest.mark.parametrize(
@@ -264,24 +268,6 @@ def test_an_address_asks(asking: AskHandlers) -> None:
     assert searched[0] == "ferry" and len(searched) == 14
     (typed,) = asking.load(address, "whal", LOCAL)
     assert all("value" not in update for update in typed)
-
-
-@contextmanager
-def served(app: FastAPI) -> Iterator[str]:
-    """Serve an application on a free port; gives its address."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    try:
-        while not server.started:
-            assert thread.is_alive()
-            time.sleep(0.05)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(30)
-        listener.close()
 
 
 @pytest.mark.filterwarnings("ignore")

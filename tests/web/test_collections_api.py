@@ -38,7 +38,7 @@ def client(service):
         request.scope.setdefault("state", {})["visitor"] = app.state.visitor
         return await call_next(request)
 
-    add_error_handlers(app)
+    add_error_handlers(app, service.counters)
     app.include_router(collection_routes(service))
     with TestClient(app) as client:
         yield client

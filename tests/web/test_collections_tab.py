@@ -27,7 +27,7 @@ def show(service):
         request.scope.setdefault("state", {})["visitor"] = app.state.visitor
         return await call_next(request)
 
-    add_error_handlers(app)
+    add_error_handlers(app, service.counters)
     app.include_router(panel_routes(service))
     with TestClient(app) as client:
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +15,6 @@ import httpx
 import numpy as np
 import openai
 import pytest
-import uvicorn
 from openai.types import Model
 from openai.types.audio import (
     Transcription,
@@ -37,6 +35,7 @@ from speechsearch.domain.values import Span, Word
 from speechsearch.jobs.queue import JobQueue
 from speechsearch.service.open import Service
 from speechsearch.service.settings import AuthSettings, EngineSettings, Settings
+from tests.tiny.served import served
 
 SOUND = SAMPLES / "audio" / "s001.opus"
 PASSWORD = "a tide of bees"
@@ -108,19 +107,8 @@ class Server:
 def serving(settings: Settings, loader: Any) -> Iterator[Server]:
     with Service.open(settings, loader=loader) as service:
         app = create_app(service, jobs=JobQueue(service, {}))
-        listener = socket.create_server(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        try:
-            while not server.started:
-                assert thread.is_alive()
-                time.sleep(0.02)
-            yield Server(f"http://127.0.0.1:{listener.getsockname()[1]}", service)
-        finally:
-            server.should_exit = True
-            thread.join(30)
-            listener.close()
+        with served(app) as address:
+            yield Server(address, service)
 
 
 @pytest.fixture(scope="module")
@@ -315,7 +303,7 @@ def test_what_goes_wrong_on_the_server(server: Server, monkeypatch: pytest.Monke
         with pytest.raises(openai.InternalServerError, match="too little memory") as caught:
             client.audio.transcriptions.create(model="mini", file=sent())
         assert caught.value.status_code == 503 and caught.value.response.headers["x-should-retry"] == "false"
-        with pytest.raises(openai.InternalServerError, match="Its log says why") as caught:
+        with pytest.raises(openai.InternalServerError, match="The log says more, under") as caught:
             client.audio.transcriptions.create(model="mini", file=sent())
         assert "secret" not in str(caught.value) and "a secret" in caplog.text
         server.transcriber.before_each = lambda text: fail(text) if text.startswith("Nobody") else None

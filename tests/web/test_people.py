@@ -35,7 +35,7 @@ def client(service) -> Iterator[TestClient]:
         request.scope.setdefault("state", {})["visitor"] = app.state.visitor
         return await call_next(request)
 
-    add_error_handlers(app)
+    add_error_handlers(app, service.counters)
     app.include_router(recording_routes(service))
     for tab in (recording_tab, people_fold):
         app.include_router(tab.panel_routes(service))

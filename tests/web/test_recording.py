@@ -35,7 +35,7 @@ def client(service) -> Iterator[TestClient]:
         request.scope.setdefault("state", {})["visitor"] = app.state.visitor
         return await call_next(request)
 
-    add_error_handlers(app)
+    add_error_handlers(app, service.counters)
     for routes in (clip_routes, recording_routes, panel_routes):
         app.include_router(routes(service))
     with TestClient(app) as client:

@@ -16,7 +16,7 @@ from speechsearch.api.identity import Access, IdentityMiddleware
 from speechsearch.api.rate_limit import MOST_KEYS, RateLimit
 from speechsearch.api.security import SecurityMiddleware
 from speechsearch.api.server import allowed_hosts
-from speechsearch.api.throttle import ThrottleMiddleware
+from speechsearch.api.throttle import Throttle, ThrottleMiddleware
 from speechsearch.service.settings import Settings
 
 OURS = "http://testserver"
@@ -150,7 +150,7 @@ def counted_app(a_minute: int) -> FastAPI:
     def answer() -> str:
         return "ok"
 
-    app.add_middleware(ThrottleMiddleware, a_minute=a_minute)
+    app.add_middleware(ThrottleMiddleware, throttle=Throttle(a_minute))
     app.add_middleware(IdentityMiddleware, access=access)
     return app
 

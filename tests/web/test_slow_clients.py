@@ -20,7 +20,8 @@ from fastapi.responses import StreamingResponse
 
 from speechsearch.api import create_app
 from speechsearch.api.connections import Patience, TimedProtocol
-from speechsearch.domain.counters import REQUESTS
+from speechsearch.api.observed import UNEXPECTED
+from speechsearch.domain.counters import ERRORS, REQUESTS
 from speechsearch.jobs.queue import JobQueue
 from speechsearch.service.open import Service
 from tests.tiny.fakes import FakeLoader, open_fakes
@@ -129,6 +130,7 @@ def test_who_does_not_send_the_body_is_answered_408(house: House, path: str) -> 
         assert b"connection: close" in answer.lower()
         assert is_cut_off(connection)
     assert not [path for path in house.jobs.folder.rglob("*") if path.is_file()]
+    assert (UNEXPECTED,) not in house.service.counters.read().get(ERRORS, {})
 
 
 def test_a_body_that_comes_drop_by_drop_is_given_up_and_a_steady_one_is_not(house: House) -> None:

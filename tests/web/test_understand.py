@@ -6,6 +6,7 @@ import base64
 import json
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
@@ -16,7 +17,15 @@ from starlette.websockets import WebSocketDisconnect
 
 from speechsearch.api import create_app, understand_routes
 from speechsearch.api.sound_buffer import MOST_WAITING_S
-from speechsearch.api.understand_bodies import AnswerTold, ClientMessage, EvidenceTold, SentenceTold, ServerMessage
+from speechsearch.api.understand_bodies import (
+    AnswerTold,
+    ClientMessage,
+    EvidenceTold,
+    QuotesTold,
+    SentenceTold,
+    ServerMessage,
+)
+from speechsearch.domain.answers import Answer, AnswerEvent, Quotes, Sentence
 from speechsearch.domain.assets import SAMPLES
 from speechsearch.domain.limits import Limits
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio, Transcript, Word
@@ -114,6 +123,15 @@ def test_a_sound_may_come_by_id_or_in_binary_frames(socket, client) -> None:
     assert (first["id"], second["id"]) == ("a", "b") and first["transcript"] == second["transcript"]
 
 
+def test_files_that_follow_each_other_are_not_mixed(socket) -> None:
+    for length_s in (2.0, 4.0):
+        socket.send_bytes(wav_of(speech("s015", length_s)))
+        socket.send_json({"type": "transcribe", "id": str(length_s)})
+    for length_s in (2.0, 4.0):
+        (result,) = told(socket, "result")
+        assert result["id"] == str(length_s) and result["duration_s"] == pytest.approx(length_s)
+
+
 def test_another_visitors_upload_is_not_there(client) -> None:
     kept = client.post("/api/v1/understand/sounds", content=OCTOPUS.read_bytes()).json()
     with TestClient(client.app) as other, other.websocket_connect(SOCKET) as socket:
@@ -155,7 +173,14 @@ def test_what_cannot_be_done_is_said_and_the_next_message_is_answered(socket, me
 
 def test_a_stream_is_written_down_while_it_comes_in(socket) -> None:
     sound = np.concatenate([speech("s015", 9.0), np.zeros(2 * SAMPLE_RATE_HZ, np.float32), speech("s004", 5.0)])
-    found = stream(socket, pcm(sound), id="s")
+    data, found = pcm(sound), []
+    socket.send_json({"type": "start", "id": "s"})
+    for place in range(2):  # after each part it is waited for a guess, so that the two can agree
+        socket.send_bytes(data[place * 96_000 : (place + 1) * 96_000])
+        found += told(socket, "partial")
+    socket.send_bytes(data[2 * 96_000 :])
+    socket.send_json({"type": "end"})
+    found += told(socket, "ended")
     assert {one["id"] for one in found} == {"s"}
     kinds = [one["type"] for one in found if one["type"] != "ahead"]
     assert kinds[:2] == ["started", "speech_began"] and kinds[-1] == "ended" and kinds[-2] == "speech_ended"
@@ -196,9 +221,10 @@ def test_what_was_streamed_can_be_asked_about(socket) -> None:
     assert [one["text"] for one in sentences] == [one["text"] for one in answer["sentences"]]
     (cited,) = answer["sentences"][0]["citations"]
     assert (cited["recording_id"], cited["title"], cited["audio_url"]) == ("", "What you sent", "")
-    assert 0.5 < cited["words_start_s"] < cited["words_end_s"] < 3 and word in cited["quote"]
+    assert 0 <= cited["start_s"] <= cited["words_start_s"] < cited["words_end_s"] <= 8 and word in cited["quote"]
     socket.send_json({"type": "understand", "question": "Is there anything else?"})
-    assert told(socket, "answer")[-1]["text"] == "What you sent does not surely answer that."
+    nothing = told(socket, "answer")[-1]
+    assert nothing["searched_in"] == "" and nothing["text"] == "What you sent does not surely answer that."
     socket.send_json({"type": "transcribe"})
     assert told(socket, "result")[-1]["transcript"] == transcript
 
@@ -206,7 +232,7 @@ def test_what_was_streamed_can_be_asked_about(socket) -> None:
 def test_real_models_understand_a_stream_and_the_collections_that_are_named(service) -> None:
     """And private collections are not there for others."""
     with TestClient(create_app(service)) as client, client.websocket_connect(SOCKET) as socket:
-        assert "octopus" in stream(socket, pcm(speech("s015", 5.0)))[-1]["transcript"].lower()
+        assert "hearts" in stream(socket, pcm(speech("s015", 5.0)))[-1]["transcript"].lower()
         about = {"type": "understand", "question": "octopus blood?", "context": {"collections": ["samples"]}}
         socket.send_json(about)
         evidence, *_, answer = told(socket, "answer")
@@ -303,7 +329,8 @@ def test_limits_of_length_number_and_frequency(house) -> None:
     with TestClient(create_app(house)) as client:
         client.get("/health")
         with client.websocket_connect(SOCKET) as socket:
-            assert stream(socket, bytes(6 * 32_000))[-1]["code"] == "too_long"
+            found = stream(socket, pcm(speech("s015", 6.0)))
+            assert found[-1]["code"] == "too_long" and found[-2]["type"] == "speech_ended", "what came before is heard"
             assert stream(socket, bytes(2_000_000), step=2_000_000)[-1]["code"] == "too_large"
             socket.send_json({"type": "start"})
             assert socket.receive_json()["code"] == "too_many"
@@ -337,9 +364,48 @@ def test_who_may_add_nothing_sends_a_questions_length(house) -> None:
         assert socket.receive_json()["longest_s"] == Limits().query_audio_s
 
 
+def test_a_speech_language_model_replies_in_place_of_the_cascade(socket, house, monkeypatch) -> None:
+    """Marked experimental; it is asked what the context says."""
+    monkeypatch.setattr(house.understand, "_speech_model", Hearing())
+    for context, response in (("Who speaks?", "from what is said: Who speaks?"), ("", "Write down what is said.")):
+        socket.send_json({"type": "transcribe", "audio": base64_of(), "context": context})
+        (result,) = told(socket, "result")
+        assert result["response"].endswith(response) and result["model"] == "hearing (experimental)"
+        assert result["speech_features_shape"] == [1, 7 * len(result["segments"]), 16]
+
+
+def test_quotes_come_before_the_sentences_of_a_language_model(socket, house, monkeypatch) -> None:
+    quote, joined = Sentence("Quoted.", ()), Sentence("Joined.", (), "phrased")
+
+    def answered(*_: Any, **__: Any) -> Iterator[AnswerEvent]:
+        yield Quotes((quote,))
+        yield joined
+        yield Answer("Why?", "all", (joined,))
+
+    monkeypatch.setattr(house.ask, "answer", answered)
+    socket.send_json({"type": "transcribe", "audio": base64_of()})
+    told(socket, "result")
+    socket.send_json({"type": "understand", "question": "Why?", "id": "q"})
+    quotes, sentence, answer = told(socket, "answer")
+    assert (quotes["type"], quotes["id"], quotes["sentences"][0]["text"]) == ("quotes", "q", "Quoted.")
+    assert (sentence["text"], answer["text"]) == ("Joined.", "Joined.")
+
+
+class Hearing:
+    """A speech language model that repeats its instruction."""
+
+    name = fingerprint = "hearing"
+
+    def features_shape(self, sound):
+        return 7, 16
+
+    def understand(self, sounds, instruction, max_tokens):
+        return [instruction for _ in sounds]
+
+
 def test_the_document_lists_every_message_and_its_fields() -> None:
     document = (Path(__file__).parents[2] / "docs" / "understand.md").read_text(encoding="utf-8")
-    own = (EvidenceTold, SentenceTold, AnswerTold)  # as the events of another route, which api.md describes
+    own = (EvidenceTold, QuotesTold, SentenceTold, AnswerTold)  # as the events of another route, which api.md describes
     for model in (*get_args(get_args(ClientMessage)[0]), *get_args(ServerMessage)):
         for kind in get_args(model.model_fields["type"].annotation):
             assert f"| `{kind}`" in document or f", `{kind}`" in document, kind

@@ -104,7 +104,8 @@ const copy = async (answer) => {
 // A judgement of the answer is one of all passages that it cites.
 const cited = (answer) => [...new Set([...answer.querySelectorAll(".ss-chip")].map((chip) => chip.dataset.passage))];
 const vote = async (answer, button) => {
-  const { question, engine, api } = answer.dataset;
+  const { engine, api } = answer.dataset;
+  const question = document.querySelector(".ss-column")?.dataset.question || answer.dataset.question;
   const relevance = button.ariaPressed === "true" ? null : Number(button.dataset.relevance);
   for (const passage_id of cited(answer)) {
     const body = JSON.stringify({ question, passage_id, relevance, engine });
