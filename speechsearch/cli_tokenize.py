@@ -23,7 +23,7 @@ def add_commands(app: typer.Typer) -> None:
 
 def tokenize(
     files: Files,
-    model: Annotated[str, typer.Option(help="An audio tokenizer, as `models` lists it.")] = "rvq-mini",
+    model: Annotated[str, typer.Option(help="An audio tokenizer, as `models` lists it; without, the settings'.")] = "",
     output: Output = None,
     again: Again = False,
     device: Device = "auto",
@@ -41,6 +41,7 @@ def tokenize(
 
     settings = read_settings()
     settings = settings.model_copy(update={"models": settings.models.model_copy(update={"device": device})})
+    model = model or settings.engines.audio_tokenizer
     loader = new_loader(settings)
     fingerprint = loader.audio_tokenizer(model).fingerprint
     tokens = tokens_of(settings, loader)

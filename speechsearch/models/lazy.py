@@ -15,6 +15,7 @@ from speechsearch.models.base import (
     Reader,
     ReadPassage,
     Recognizer,
+    SoundEmbedder,
     SpeakerEncoder,
     SpeechEncoder,
     SpeechLanguageModel,
@@ -128,6 +129,21 @@ class LazyAudioTokenizer:
         """Return the codes of each sound, in order."""
         with self._slot.use() as model:
             return model.tokenize(sounds)
+
+
+class LazySoundEmbedder:
+    """A sound embedder that is loaded when first used."""
+
+    def __init__(self, slot: Slot[SoundEmbedder]) -> None:
+        self._slot = slot
+        self.dim = slot.card.dim
+        self.fingerprint = slot.card.fingerprint
+        self.window_s = slot.card.window_s
+
+    def embed(self, sounds: Sequence[Audio]) -> FloatMatrix:
+        """Return one unit vector a sound, (sounds, dim) float32."""
+        with self._slot.use() as model:
+            return model.embed(sounds)
 
 
 class LazySpeechLanguageModel:

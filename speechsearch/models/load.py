@@ -25,6 +25,7 @@ from speechsearch.models.base import (
     LanguageModel,
     Reader,
     Recognizer,
+    SoundEmbedder,
     SpeakerEncoder,
     SpeechEncoder,
     SpeechLanguageModel,
@@ -39,6 +40,7 @@ from speechsearch.models.lazy import (
     LazyLanguageModel,
     LazyReader,
     LazyRecognizer,
+    LazySoundEmbedder,
     LazySpeakerEncoder,
     LazySpeechEncoder,
     LazySpeechLanguageModel,
@@ -147,6 +149,10 @@ class ModelLoader:
     def audio_tokenizer(self, name: str) -> AudioTokenizer:
         """Return an audio tokenizer, not loaded yet. Raises NotFoundError."""
         return LazyAudioTokenizer(self._slot("audio tokenizer", name))
+
+    def sound_embedder(self, name: str) -> SoundEmbedder:
+        """Return a sound embedder, not loaded yet. Raises NotFoundError."""
+        return LazySoundEmbedder(self._slot("sound embedder", name))
 
     def speech_language_model(self, name: str) -> SpeechLanguageModel:
         """Return a speech language model, not loaded yet. Raises NotFoundError."""
