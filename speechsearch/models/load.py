@@ -10,7 +10,7 @@ import ctypes
 import gc
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -60,6 +60,7 @@ class Located:
         needed: the loaded models that the card needs, by name.
         kept: the folder in which what is made of the files may be kept; None where there is none.
         bits: of a language model: 4 to keep its weights in so many, where that is possible.
+        may_run_code: whether code that lies beside the weights may run.
     """
 
     card: ModelCard
@@ -68,6 +69,7 @@ class Located:
     needed: Mapping[str, Any]
     kept: Path | None = None
     bits: int = 16
+    may_run_code: bool = False
 
     @property
     def device(self) -> Device:
@@ -98,11 +100,12 @@ class ModelLoader:
         dtype: str = "auto",
         cache_dir: Path | None = None,
         language_model_bits: int = 16,
+        trusted_code: Collection[str] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """``folder``, ``may_download``, ``cache_dir``: where files are looked for, as ``FileFinder`` takes them.
 
-        ``language_model_bits``: 4 or 16.
+        ``language_model_bits``: 4 or 16. ``trusted_code``: the models that may run code of their own.
         ``device``: auto, cpu, cuda or mps; ``dtype``: auto, float32, bfloat16 or float16. ``clock``: seconds.
 
         Raises:
@@ -113,6 +116,7 @@ class ModelLoader:
         self._finder = FileFinder(folder, cache_dir, may_download)
         self._wanted = (device, dtype)
         self._cache_dir, self._language_model_bits = cache_dir, language_model_bits
+        self._trusted_code = frozenset(trusted_code)
         self._clock = clock
         self._slots: dict[tuple[Task, str], Slot[Any]] = {}
         self._lock = Lock()
@@ -183,7 +187,8 @@ class ModelLoader:
             package_version(card.package, card.pip_line)
         files = {file.name: self._finder.find(card, file) for file in card.files}
         kept = self._cache_dir / card.name if self._cache_dir else None
-        return Located(card, files, lambda: self.device, needed or {}, kept, self._language_model_bits)
+        may_run_code = card.name in self._trusted_code
+        return Located(card, files, lambda: self.device, needed or {}, kept, self._language_model_bits, may_run_code)
 
     def is_within_reach(self, task: Task, name: str) -> bool:
         """Say whether all files of a model are on this machine, or may be fetched; none is read. Raises NotFoundError.

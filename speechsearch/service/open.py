@@ -220,6 +220,7 @@ def new_loader(settings: Settings) -> ModelLoader:
         chosen.dtype,
         kept,
         language_model_bits=settings.language_model.bits,
+        trusted_code=chosen.trusted_code,
     )
 
 
