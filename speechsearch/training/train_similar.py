@@ -15,6 +15,7 @@ import math
 import random
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,34 @@ CHOSEN_BY = ("speech R@1", "music R@1", "other MRR")
 """The mean of these says which network is the best."""
 VALIDATED = 200
 """Queries of each kind."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long and how is trained; ``size``: pairs a step."""
+
+    steps: int = 2500
+    size: int = 128
+    rate: float = 1e-3
+    warmup: int = 100
+    layers: int = 3
+    width: int = 256
+    seed: int = 1
+    validate_every: int = 150
+    is_bf16: bool = True
+
+    def rate_at(self, step: int) -> float:
+        """Return the learning rate of a step: up to the whole one, then down to a fiftieth along a cosine.
+
+        >>> Plan(steps=200, rate=1.0, warmup=100).rate_at(49), round(Plan(steps=200, rate=1.0).rate_at(200), 3)
+        (0.5, 0.02)
+        """
+        progress = max(0.0, (step - self.warmup) / max(1, self.steps - self.warmup))
+        falling = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress))
+        return self.rate * min((step + 1) / self.warmup, falling)
+
+
+TINY = Plan(steps=6, size=8, layers=1, width=32, validate_every=3)
 
 
 class Scale(nn.Module):
@@ -125,58 +154,36 @@ def chosen_by(row: Mapping[str, float]) -> float:
     return sum(row.get(key, 0.0) for key in CHOSEN_BY) / len(CHOSEN_BY)
 
 
-def main(
-    views: Path,
-    out: Path,
-    tokenizer: str = "rvq-mini",
-    models: Path | None = None,
-    steps: int = 2500,
-    size: int = 128,
-    rate: float = 1e-3,
-    warmup: int = 100,
-    layers: int = 3,
-    width: int = 256,
-    seed: int = 1,
-    validate_every: int = 150,
-    is_bf16: bool = True,
-    tiny: bool = False,
-) -> None:
-    """Train on VIEWS; keep the state and the best network in OUT."""
-    torch.manual_seed(seed)
+def train(views: Path, out: Path, loader: ModelLoader, tokenizer: str, plan: Plan) -> None:
+    """Train on VIEWS over a tokenizer; keep the state, the curves and the best network in OUT."""
+    torch.manual_seed(plan.seed)
     torch.set_flush_denormal(True)
-    if tiny:
-        steps, size, layers, width, validate_every = 6, 8, 1, 32, 3
-    loader = ModelLoader(with_folder(catalog(), models).catalog, models, device="cpu", dtype="float32")
     heard = loader.model("audio tokenizer", tokenizer)
     began = time.monotonic()
     train, held_out = (read_coded(views, part, heard) for part in (TRAIN, HELD_OUT))
     print(f"{len(train)} recordings, {len(held_out)} held out, codes in {time.monotonic() - began:.0f} s", flush=True)
     tokens = heard.tokenize([Audio(np.zeros(SAMPLE_RATE_HZ, np.float32))])[0]
     frames = in_steps(round(WINDOW_S * tokens.frame_hz))
-    sizes = Sizes(len(tokens.codes), tokens.codebook_size, frames, width=width, layers=layers)
+    sizes = Sizes(len(tokens.codes), tokens.codebook_size, frames, width=plan.width, layers=plan.layers)
     network, scale = SimilarNetwork(sizes), Scale()
     parameters = [*network.parameters(), *scale.parameters()]
-    optimiser = torch.optim.AdamW(parameters, lr=rate, betas=(0.9, 0.98), weight_decay=0.02)
+    optimiser = torch.optim.AdamW(parameters, lr=plan.rate, betas=(0.9, 0.98), weight_decay=0.02)
     state, log = out / "state.safetensors", out / "log.jsonl"
     parts: dict[str, nn.Module] = {"network": network, "scale": scale}
+    first_step, best = 0, 0.0
     if state.exists():
         first_step = load_state(state, parts, optimiser)
+        best = max(chosen_by(json.loads(line)) for line in log.read_text(encoding="utf-8").splitlines())
     else:
-        first_step = 0
         start_from_codebooks(network, heard, train)
-    drawer = Drawer(train, tokens.frame_hz, random.Random(seed + first_step))
-    best = (
-        max((chosen_by(json.loads(line)) for line in log.read_text().splitlines()), default=0.0) if first_step else 0.0
-    )
+    drawer = Drawer(train, tokens.frame_hz, random.Random(plan.seed + first_step))
     began, recent = time.monotonic(), list[float]()
-    out.mkdir(parents=True, exist_ok=True)
-    for step in range(first_step, steps):
-        progress = max(0.0, (step - warmup) / max(1, steps - warmup))
+    for step in range(first_step, plan.steps):
         for group in optimiser.param_groups:
-            group["lr"] = rate * min((step + 1) / warmup, 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress)))
+            group["lr"] = plan.rate_at(step)
         is_short = drawer.rng.random() < SHORT_SHARE
-        pairs = drawer.pairs(size, (in_steps(frames // 2) if is_short else frames, frames))
-        with torch.autocast("cpu", torch.bfloat16, enabled=is_bf16):
+        pairs = drawer.pairs(plan.size, (in_steps(frames // 2) if is_short else frames, frames))
+        with torch.autocast("cpu", torch.bfloat16, enabled=plan.is_bf16):
             first, second = network(pairs.first), network(pairs.second)
         loss = info_nce(first.float(), second.float(), same_pieces(pairs.pieces), scale())
         optimiser.zero_grad(set_to_none=True)
@@ -184,25 +191,35 @@ def main(
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimiser.step()
         recent.append(loss.item())
-        if (step + 1) % validate_every == 0 or step + 1 == steps:
-            network.train(False)
-            figures = validate(held_out, lambda some: embedded(network, some, is_bf16=is_bf16), frames, VALIDATED)
-            network.train()
-            row = {
-                "step": step + 1,
-                "s": round(time.monotonic() - began),
-                "loss": float(np.mean(recent)),
-                "scale": scale().item(),
-                **figures,
-            }
-            print(" ".join(f"{key} {value:.3g}" for key, value in row.items()), flush=True)
-            with log.open("a", encoding="utf-8") as lines:
-                lines.write(json.dumps(row) + "\n")
-            if chosen_by(row) > best:
-                best = chosen_by(row)
-                write_network(out / "model", network, (tokenizer, heard.fingerprint), frames / tokens.frame_hz)
-            save_state(state, parts, optimiser, step + 1)
-            recent = []
+        if (step + 1) % plan.validate_every and step + 1 < plan.steps:
+            continue
+        network.train(False)
+        figures = validate(held_out, lambda some: embedded(network, some, is_bf16=plan.is_bf16), frames, VALIDATED)
+        network.train()
+        spent = {"s": round(time.monotonic() - began), "loss": float(np.mean(recent)), "scale": scale().item()}
+        row = {"step": step + 1, **spent, **figures}
+        print(" ".join(f"{key} {value:.3g}" for key, value in row.items()), flush=True)
+        save_state(state, parts, optimiser, step + 1)
+        with log.open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps(row) + "\n")
+        if chosen_by(row) > best:
+            best = chosen_by(row)
+            write_network(out / "model", network, (tokenizer, heard.fingerprint), frames / tokens.frame_hz)
+        recent = []
+
+
+def main(
+    views: Path,
+    out: Path,
+    tokenizer: str = "rvq-mini",
+    models: Path | None = None,
+    steps: int = Plan.steps,
+    size: int = Plan.size,
+    tiny: bool = False,
+) -> None:
+    """Train on VIEWS; keep the state and the best network in OUT."""
+    loader = ModelLoader(with_folder(catalog(), models).catalog, models, device="cpu", dtype="float32")
+    train(views, out, loader, tokenizer, TINY if tiny else Plan(steps=steps, size=size))
 
 
 if __name__ == "__main__":
