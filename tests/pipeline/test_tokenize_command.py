@@ -1,4 +1,4 @@
-"""``tokenize``: codes of files, kept by what a file holds and what made them; silence, nothing, and what is no sound."""
+"""``tokenize``: codes of files, kept by what a file holds and what made them; silence, and what is no sound."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_several_files_go_into_a_folder_and_a_bad_one_stops_no_other(tmp_path: P
     assert done.exit_code == 1 and "broken.wav" in done.output
     frames = {path.stem: len(json.loads(path.read_text())["codes"][0]) for path in (tmp_path / "out").glob("*.json")
               if not path.name.startswith(".")}  # fmt: skip
-    assert frames == {"noise": 38, "silence": 12, "short": 2} or frames == {"noise": 38, "silence": 13, "short": 3}
+    assert frames == {"noise": 38, "silence": 13, "short": 3}
 
 
 def test_a_tokenizer_that_there_is_not_is_named(tmp_path: Path) -> None:
@@ -95,16 +95,16 @@ def test_a_long_file_is_read_stretch_by_stretch(
     tmp_path: Path, models: ModelLoader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = written(tmp_path / "noise.wav", NOISE)
-    (whole,) = models.audio_tokenizer(rvq.CARD.name).tokenize([tokens_module.audio.load(file, Limits())])
+    (whole,) = models.audio_tokenizer(rvq.CARD.name).tokenize([tokens_module.audio.load(file, Limits(), 60.0)])
     monkeypatch.setattr(tokens_module, "AT_ONCE_S", 0.8)
     told = list[Progress]()
     made = Tokens(models, Limits(), tmp_path / "kept").of(file, "b" * 64, rvq.CARD.name, progress=told.append)
     np.testing.assert_array_equal(made.tokens.codes, whole.codes)
-    assert [one.done_s for one in told] == pytest.approx([0.8, 1.6, 2.4, 3.0])
+    assert [one.done for one in told] == pytest.approx([0.8, 1.6, 2.4, 3.0])
 
 
 def test_what_is_no_sound_leaves_nothing(tmp_path: Path, models: ModelLoader) -> None:
     (tmp_path / "broken.mp3").write_bytes(b"\x00" * 2000)
-    with pytest.raises(DecodeError, match="broken.mp3"):
+    with pytest.raises(DecodeError, match=r"broken\.mp3"):
         Tokens(models, Limits(), tmp_path / "kept").of(tmp_path / "broken.mp3", "c" * 64, rvq.CARD.name)
     assert not (tmp_path / "kept").exists()
