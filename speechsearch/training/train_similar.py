@@ -115,9 +115,10 @@ def start_from_codebooks(network: SimilarNetwork, tokenizer: AudioTokenizer, rec
     sizes, levels = network.sizes, codebooks.shape[0]
     heard = torch.from_numpy(np.concatenate([one.codes[0] for one in recordings], 1)).long()
     vectors = torch.stack([codebooks[level, heard[level]] for level in range(levels)]).sum(0)
-    codebooks[0] -= vectors.mean(0)
+    mean = vectors.mean(0)
+    codebooks[0] -= mean
     turned = torch.linalg.qr(torch.randn(sizes.embedding, sizes.embedding))[0][: codebooks.shape[2]]
-    rows = (codebooks / vectors.std()).flatten(0, 1) @ turned * math.sqrt(sizes.embedding / codebooks.shape[2])
+    rows = (codebooks / (vectors - mean).std()).flatten(0, 1) @ turned * math.sqrt(sizes.embedding / codebooks.shape[2])
     with torch.no_grad():
         network.codes.weight[:-1] = rows
 
