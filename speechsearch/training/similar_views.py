@@ -19,7 +19,7 @@ import typer
 from numpy.typing import NDArray
 
 from speechsearch.audio.degrade import Degradation, change_speed, degrade
-from speechsearch.domain.values import Audio
+from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio
 from speechsearch.training.similar_recordings import KINDS, Kind, Recording, recordings
 
 Samples = NDArray[np.float32]
@@ -29,6 +29,8 @@ VIEWS = 4
 CHANGES = ("speed", "pitch", "room", "noise", "noise", "telephone", "codec")
 MOST_CHANGES = 3
 GAIN_DB = (-20.0, 6.0)
+LONGEST_S = 40.0
+"""So much of a recording is heard, from its beginning."""
 FRAME_SAMPLES, LOOK_SAMPLES = 1024, 256
 """Of a change of pitch: windows of 64 ms, each moved by up to 16 ms to where it fits."""
 
@@ -129,7 +131,7 @@ def stretched(samples: Samples, factor: float) -> Samples:
 
 def views_of(recording: Recording, voices: Sequence[Audio]) -> Views:
     """Return the views of a recording, always the same ones; ``voices``: what babble is made of."""
-    samples, seed = recording.samples(), zlib.crc32(recording.name.encode())
+    samples, seed = recording.samples()[: round(LONGEST_S * SAMPLE_RATE_HZ)], zlib.crc32(recording.name.encode())
     rng = random.Random(seed)
     changes = [Change(), *(drawn_change(rng, recording.kind) for _ in range(VIEWS - 1))]
     heard = [changed(samples, change, voices, seed + number) for number, change in enumerate(changes)]
@@ -199,7 +201,7 @@ def main(
                 place = place_of(out, part, recording)
                 if not place.exists():
                     write_views(place, views_of(recording, voices))
-                lasts_s, count = lasts_s + recording.duration_s(), count + 1
+                lasts_s, count = lasts_s + min(LONGEST_S, recording.duration_s()), count + 1
             print(f"{part} {one}: {count} recordings, {lasts_s / 3600:.2f} h, {VIEWS} views each", flush=True)
 
 
