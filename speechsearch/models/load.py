@@ -21,9 +21,11 @@ from typing import Any
 from speechsearch.domain.errors import MissingDependencyError
 from speechsearch.domain.packages import package_version
 from speechsearch.models.base import (
+    AudioTokenizer,
     LanguageModel,
     Reader,
     Recognizer,
+    SoundEmbedder,
     SpeakerEncoder,
     SpeechEncoder,
     SpeechLanguageModel,
@@ -34,9 +36,11 @@ from speechsearch.models.catalog import Catalog
 from speechsearch.models.device import Device, check_device, choose_device
 from speechsearch.models.files import FileFinder
 from speechsearch.models.lazy import (
+    LazyAudioTokenizer,
     LazyLanguageModel,
     LazyReader,
     LazyRecognizer,
+    LazySoundEmbedder,
     LazySpeakerEncoder,
     LazySpeechEncoder,
     LazySpeechLanguageModel,
@@ -141,6 +145,14 @@ class ModelLoader:
     def reader(self, name: str) -> Reader:
         """Return a reader, not loaded yet. Raises NotFoundError."""
         return LazyReader(self._slot("reader", name))
+
+    def audio_tokenizer(self, name: str) -> AudioTokenizer:
+        """Return an audio tokenizer, not loaded yet. Raises NotFoundError."""
+        return LazyAudioTokenizer(self._slot("audio tokenizer", name))
+
+    def sound_embedder(self, name: str) -> SoundEmbedder:
+        """Return a sound embedder, not loaded yet. Raises NotFoundError."""
+        return LazySoundEmbedder(self._slot("sound embedder", name))
 
     def speech_language_model(self, name: str) -> SpeechLanguageModel:
         """Return a speech language model, not loaded yet. Raises NotFoundError."""

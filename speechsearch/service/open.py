@@ -52,6 +52,7 @@ from speechsearch.service.people import Speakers
 from speechsearch.service.phrasing import Phraser
 from speechsearch.service.search import BackgroundSample, Search
 from speechsearch.service.settings import ENDPOINT, Settings, default_recognizer, is_on_space, is_on_zero_gpu
+from speechsearch.service.tokens import Tokens
 from speechsearch.service.transcription import Transcriber
 from speechsearch.service.understanding import Understand
 from speechsearch.store import Store
@@ -251,6 +252,11 @@ def kept_models(settings: Settings) -> Path:
 def transcriber_of(settings: Settings, loader: ModelLoader) -> Transcriber:
     """Return what writes down files, within the limits of the settings; it needs no open data folder."""
     return Transcriber(loader, settings.segmentation, settings.limits)
+
+
+def tokens_of(settings: Settings, loader: ModelLoader) -> Tokens:
+    """Return what turns files into codes and keeps these in the data folder, which need not be open."""
+    return Tokens(loader, settings.limits, settings.data_dir.expanduser().resolve() / "tokens")
 
 
 def makers_of(settings: Settings, loader: ModelLoader) -> Makers:

@@ -153,6 +153,8 @@ class EngineSettings(Group):
     ``reader``: finds the words that answer a question. ``language_model``: joins quotes to sentences: "none", a model
     of the catalog, or a server ("endpoint"). ``understanding``: answers about speech that it hears, without a
     transcript; the name of a folder that ``training/train_understand.py`` made, experimental; "none" for nothing.
+    ``sound_embedder``: finds what sounds alike, from the codes of the tokenizer that it needs. ``audio_tokenizer``: the
+    one that ``tokenize`` takes unless another is named.
     """
 
     encoder: str = "mini"
@@ -162,6 +164,8 @@ class EngineSettings(Group):
     reader: str = "mini-reader"
     language_model: str = "none"
     understanding: str = "none"
+    sound_embedder: str = "similar-mini"
+    audio_tokenizer: str = "rvq-mini"
     threads: int = Field(0, ge=0, description="CPU threads; 0 takes all")
 
     @property
