@@ -8,7 +8,7 @@ on one line of time, so that a place is one number; what counts is how many diff
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -116,7 +116,7 @@ class LandmarkIndex:
 
         ``allowed``: the names of those that may be found; None: all.
         """
-        hashes, frames, places = self._looked_up(asked)
+        frames, places = self._looked_up(asked)
         numbers = np.searchsorted(self._starts, places, side="right") - 1
         if allowed is not None:
             is_allowed = np.array([name in allowed for name in self.names], np.bool_)
@@ -138,8 +138,8 @@ class LandmarkIndex:
                     best[number] = Placed(self.names[number], offset_s, moments, points)
         return sorted(best.values(), key=lambda one: (-one.moments, one.name))[:limit]
 
-    def _looked_up(self, asked: Hashes) -> tuple[NDArray[np.uint32], NDArray[np.int64], NDArray[np.int64]]:
-        """Return the hashes that were found, the question's frames and the places on the line, one a match."""
+    def _looked_up(self, asked: Hashes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the frame of the question and the place on the line of every match."""
         hashes, frames = asked
         ends = self._ends[hashes].astype(np.int64)
         counts = ends - np.where(hashes > 0, self._ends[hashes - (hashes > 0)], 0)
@@ -148,7 +148,7 @@ class LandmarkIndex:
         # 0, 1, 2 ... within each hash's places
         within = np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
         places = self._places[np.repeat(ends - counts, counts) + within].astype(np.int64)
-        return np.repeat(hashes, counts), np.repeat(frames, counts), places
+        return np.repeat(frames, counts), places
 
 
 def _best_offsets(offsets: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -179,8 +179,3 @@ def stretches(points: NDArray[np.float32], step_s: float = 5.0) -> int:
     2
     """
     return len(np.unique(points[:, 0] // step_s)) if len(points) else 0
-
-
-def whole_of(found: Sequence[Placed], name: str) -> Placed | None:
-    """Return what was found of one recording."""
-    return next((one for one in found if one.name == name), None)

@@ -1,4 +1,4 @@
-"""What is like what: the senses in which recordings are alike, what is kept of a recording for that, and the answers."""
+"""What is like what: the senses in which recordings are alike, what is kept of them for that, and the answers."""
 
 from __future__ import annotations
 

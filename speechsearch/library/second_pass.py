@@ -1,9 +1,9 @@
 """The second pass: what recordings still lack of the present models is made, recording by recording, batch by batch.
 
-Recordings are searchable by their sound before it; transcripts follow here, then who speaks and what they sound like: the
-third and the fourth pass, which need more of a recording than a passage at a time (``third_pass``, ``fourth_pass``). After a change of models it makes anew what
-that change concerns, and nothing else. What is made is written batch by batch, so that a process may be killed at any
-time, and the next one goes on where it was.
+Recordings are searchable by their sound before it; transcripts follow here, then who speaks and what they sound like:
+the third and the fourth pass, which need more of a recording than a passage at a time and have files of their own.
+After a change of models it makes anew what that change concerns, and nothing else. What is made is written batch by
+batch, so that a process may be killed at any time, and the next one goes on where it was.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from speechsearch.library.library import Library
 from speechsearch.library.makers import Makers
 from speechsearch.library.media_files import media_files
 from speechsearch.library.removal import recover
-from speechsearch.models.base import LanguageModel, Reader, SpeakerEncoder, SpeechLanguageModel
+from speechsearch.models.base import LanguageModel, Reader, SoundEmbedder, SpeakerEncoder, SpeechLanguageModel
 from speechsearch.models.baseline import Baseline
 from speechsearch.models.card import Task
 from speechsearch.models.catalog import catalog
@@ -40,7 +40,9 @@ from speechsearch.retrieval.engine_cards import engine_cards
 from speechsearch.retrieval.engines import build_engines
 from speechsearch.service.ask import Ask
 from speechsearch.service.browse import Browse
+from speechsearch.service.copies import Copies
 from speechsearch.service.diarizer import ENCODER, Diarizer
+from speechsearch.service.duplicates import Duplicates
 from speechsearch.service.exports import Export
 from speechsearch.service.feedback import Feedback
 from speechsearch.service.found import FoundCounts
@@ -51,7 +53,16 @@ from speechsearch.service.names_heard import NamesHeard
 from speechsearch.service.people import Speakers
 from speechsearch.service.phrasing import Phraser
 from speechsearch.service.search import BackgroundSample, Search
-from speechsearch.service.settings import ENDPOINT, Settings, default_recognizer, is_on_space, is_on_zero_gpu
+from speechsearch.service.settings import (
+    ENDPOINT,
+    EngineSettings,
+    Settings,
+    default_recognizer,
+    is_on_space,
+    is_on_zero_gpu,
+)
+from speechsearch.service.similar import Similar
+from speechsearch.service.sounds_alike import SoundsAlike
 from speechsearch.service.tokens import Tokens
 from speechsearch.service.transcription import Transcriber
 from speechsearch.service.understanding import Understand
@@ -67,8 +78,9 @@ class Service:
 
     ``search`` finds passages, ``ask`` answers in sentences, ``understand`` does so about sound that is sent, ``browse``
     shows what there is, ``manage`` changes it, ``export`` takes it out, ``feedback`` keeps judgements, ``speakers``
-    says who speaks, ``names`` keeps the list of names, ``names_heard`` says where they were heard; ``transcriber``
-    writes down files that are not kept, ``diarizer`` says who speaks in them. ``counters`` count what happens.
+    says who speaks, ``names`` keeps the list of names, ``names_heard`` says where they were heard, ``similar`` finds
+    what is alike and ``duplicates`` what is there twice; ``transcriber`` writes down files that are not kept,
+    ``diarizer`` says who speaks in them. ``counters`` count what happens.
     """
 
     def __init__(
@@ -99,6 +111,9 @@ class Service:
         self.ask = Ask(library, self.search, self.browse, reader, self.counters, phraser)
         self.understand = understand_of(settings, loader, self.ask)
         self.names_heard = NamesHeard(library, self.names, engines, self.search.allowed)
+        copies, sounds = Copies(library), SoundsAlike(library)
+        self.similar = Similar(library, self.browse, self.search, copies, sounds)
+        self.duplicates = Duplicates(library, self.browse, copies, sounds)
         self.export = Export(library, self.browse, self.speakers)
         self.manage = Manage(library, self.browse)
         self.feedback = Feedback(library, self.browse, engines.keys(), bool(settings.auth.users))
@@ -272,7 +287,13 @@ def makers_of(settings: Settings, loader: ModelLoader) -> Makers:
             text_encoder = loader.text_encoder(engines.text_encoder)
             for name in engines.recognizers:
                 baselines.append(Baseline(loader.recognizer(name), TranscriptEncoder(text_encoder, name)))
-        return Makers(loader.speech_encoder(engines.encoder), tuple(baselines), speaker_encoder_of(settings, loader))
+        return Makers(
+            loader.speech_encoder(engines.encoder),
+            tuple(baselines),
+            speaker_encoder_of(settings, loader),
+            sound_embedder_of(settings, loader),
+            engines.finds_copies,
+        )
     except NotFoundError as error:
         raise ConfigurationError(error.message, error.hint) from error
 
@@ -287,6 +308,22 @@ def speaker_encoder_of(settings: Settings, loader: ModelLoader) -> SpeakerEncode
     if not settings.engines.hears_speakers or not loader.is_within_reach("speaker encoder", name):
         return None
     return loader.speaker_encoder(name)
+
+
+def sound_embedder_of(settings: Settings, loader: ModelLoader) -> SoundEmbedder | None:
+    """Return what hears which sounds are alike; None where that is switched off, or its files are not to be had.
+
+    Raises NotFoundError: the settings name one that there is not.
+    """
+    name = settings.engines.sound_embedder
+    if name in ("", "none"):
+        return None
+    try:
+        return loader.sound_embedder(name) if loader.is_within_reach("sound embedder", name) else None
+    except NotFoundError:
+        if name == EngineSettings.model_fields["sound_embedder"].default:
+            return None
+        raise
 
 
 def reader_of(settings: Settings, loader: ModelLoader) -> Reader:

@@ -47,7 +47,7 @@ class Sounds:
             upsert(connection, ConstellationRow, row)
 
     def save_windows(self, recording_id: str, windows: SoundWindows, fingerprint: str) -> None:
-        """Write the vectors of a recording's windows over earlier ones. Raises StoreError: there is no such recording."""
+        """Write the vectors of a recording's windows over earlier ones. Raises StoreError: there is no such one."""
         row = {
             "recording_id": recording_id,
             "fingerprint": fingerprint,
@@ -95,7 +95,9 @@ def constellation_of(row: Any) -> Constellation:
     """Return the constellation of a row. Raises StoreError: it is damaged."""
     frames, bins = row.frames, np.frombuffer(row.bins, np.uint8)
     if len(frames) != 4 * len(bins):
-        raise StoreError(f"The peaks of the recording {row.recording_id[:12]} are damaged.", "Delete it and add it again.")
+        raise StoreError(
+            f"The peaks of the recording {row.recording_id[:12]} are damaged.", "Delete it and add it again."
+        )
     return Constellation(np.frombuffer(frames, "<u4").astype(np.uint32), bins, row.length)
 
 

@@ -302,7 +302,7 @@ class PassageVoiceRow(Base):
 
 
 class ConstellationRow(Base):
-    """The spectral peaks of a recording: uint32 frames and uint8 bins, how many frames there are, and what found them."""
+    """The spectral peaks of a recording: uint32 frames, uint8 bins, how many frames it has, and what found them."""
 
     __tablename__ = "constellations"
     recording_id: Mapped[str] = mapped_column(
