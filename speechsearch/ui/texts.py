@@ -358,7 +358,7 @@ class Add:
 
 
 class Similar:
-    """More like this, on cards and recordings, and duplicates, a fold of the Collections tab."""
+    """More like this, on cards and recordings; duplicates, a fold of the Collections tab."""
 
     TITLE = "Similar"
     OF_RECORDING = "Similar recordings"
@@ -387,7 +387,7 @@ class Similar:
     DIAGONAL = "Moments that agree: {asked} here, {found} there. A straight line is the same recording."
     BY_SOUND = "Find where a sound is from"
     BY_SOUND_ABOUT = (
-        "Choose or drop a file, up to ten minutes long: a clip, a song, something recorded from the air. It is compared "
+        "Choose or drop a file, up to ten minutes long: a clip, a song, something off the air. It is compared "
         "with all recordings and not kept."
     )
     CHOOSE = "Choose a file"
