@@ -1,9 +1,9 @@
 """Measure how copies are found: ``python -m benchmarks.similar_recordings FOLDER... [--tracks 2000] [--fit]``.
 
-All sound below each folder (16 kHz) is put in a row and cut into tracks; one in ten of them is left out of the index and
-asked all the same, so that it is known how often something is found that is not there. A question is a stretch of a
-track, from anywhere in it, after each distortion. ``--fit`` prints the logistic curve of the likelihood instead, fitted
-on questions of several lengths and distortions.
+All sound below each folder (16 kHz) is put in a row and cut into tracks; one in ten of them is left out of the index,
+and asked all the same, so that it is known how often something is found that is not there. A question is a stretch of
+a track, from anywhere in it, after each distortion. ``--fit`` prints the logistic curve of the likelihood instead,
+fitted on questions of several lengths and distortions.
 """
 
 from __future__ import annotations
