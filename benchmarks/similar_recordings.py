@@ -79,10 +79,10 @@ def ask(index: LandmarkIndex, question: Audio, name: str, start_s: float, limit:
     """Return what becomes of a question, other speeds tried as the service tries them."""
     length_s = question.duration_s
     found = index.find(question_pairs(question), limit)
-    for speed in SPEEDS[1:]:
+    for speed in SPEEDS:
         if found and copy_likelihood(found[0].moments, length_s) >= 0.9:
             break
-        slowed = index.find(question_pairs(Audio(change_speed(question.samples, 1 / speed))), limit)
+        slowed = index.find(asked_pairs(constellation(Audio(change_speed(question.samples, 1 / speed)))), limit)
         if slowed and copy_likelihood(slowed[0].moments, length_s) >= 0.9:
             found = [as_asked(one, speed) for one in slowed]
     ranks = {one.name: rank for rank, one in enumerate(found, 1)}

@@ -34,7 +34,7 @@ GAP_FRAMES = 128
 MOST_ASKED = 40_000
 """Of a long question's pairs so many are looked up, evenly taken."""
 MOST_PLACES = 64
-"""So many of the offsets on which most pairs agree are counted exactly."""
+"""So many of the offsets on which most pairs agree are counted exactly, more where more recordings are wanted."""
 
 Hashes = tuple[NDArray[np.uint32], NDArray[np.int64]]
 """The hashes of pairs, and at which frames they begin; (n,) each."""
@@ -125,18 +125,24 @@ class LandmarkIndex:
         if not len(places):
             return []
         best: dict[int, Placed] = {}
-        for offset in _best_offsets(places - frames):
-            near = np.flatnonzero(abs(places - frames - offset) <= 1)
+        offsets = places - frames
+        order = np.argsort(offsets, kind="stable")
+        offsets = offsets[order]
+        for offset in _best_offsets(offsets)[: max(MOST_PLACES, 2 * limit)]:
+            near = order[np.searchsorted(offsets, offset - 1) : np.searchsorted(offsets, offset + 2)]
             for number in np.unique(numbers[near]):
                 of_it = near[numbers[near] == number]
                 moments = len(np.unique(places[of_it]))
                 if number not in best or moments > best[number].moments:
-                    start = int(self._starts[number])
-                    offset_s = float(np.mean(places[of_it] - frames[of_it]) - start) * FRAME_S
-                    heard = np.stack([frames[of_it], places[of_it] - start], axis=1).astype(np.float32) * FRAME_S
-                    points = np.unique(heard, axis=0)
-                    best[number] = Placed(self.names[number], offset_s, moments, points)
+                    best[number] = self._placed(int(number), frames[of_it], places[of_it], moments)
         return sorted(best.values(), key=lambda one: (-one.moments, one.name))[:limit]
+
+    def _placed(self, number: int, frames: NDArray[np.int64], places: NDArray[np.int64], moments: int) -> Placed:
+        """Return where a question stands in a recording, from the matches that agree."""
+        start = int(self._starts[number])
+        offset_s = float(np.mean(places - frames) - start) * FRAME_S
+        heard = np.stack([frames, places - start], axis=1).astype(np.float32) * np.float32(FRAME_S)
+        return Placed(self.names[number], offset_s, moments, np.unique(heard, axis=0))
 
     def _looked_up(self, asked: Hashes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the frame of the question and the place on the line of every match."""
@@ -152,17 +158,16 @@ class LandmarkIndex:
 
 
 def _best_offsets(offsets: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the offsets on which most matches agree, give or take a frame.
+    """Return the offsets on which most matches agree, give or take a frame; ``offsets``: of all matches, ascending.
 
-    >>> _best_offsets(np.array([5, 6, 6, 90, 90, 300])).tolist()[0]
-    6
+    >>> _best_offsets(np.array([5, 6, 6, 90, 90, 300])).tolist()
+    [6, 5, 90, 300]
     """
     values, counts = np.unique(offsets, return_counts=True)
-    total = counts.copy()
-    after, before = values[1:] - values[:-1] == 1, counts
-    total[:-1] += np.where(after, before[1:], 0)
-    total[1:] += np.where(after, before[:-1], 0)
-    best: NDArray[np.int64] = values[np.argsort(-total, kind="stable")[:MOST_PLACES]]
+    total, is_next = counts.copy(), np.diff(values) == 1
+    total[:-1] += np.where(is_next, counts[1:], 0)
+    total[1:] += np.where(is_next, counts[:-1], 0)
+    best: NDArray[np.int64] = values[np.lexsort((-counts, -total))]
     return best
 
 

@@ -6,15 +6,18 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 
+from speechsearch.audio.constellation import constellation
 from speechsearch.audio.degrade import change_speed
-from speechsearch.audio.landmarks import Hashes, LandmarkIndex, Placed, question_pairs
+from speechsearch.audio.landmarks import Hashes, LandmarkIndex, Placed, asked_pairs, question_pairs
 from speechsearch.domain.values import Audio
 from speechsearch.library.library import Library
 
 MOST_BLOCKS = 4
 """A block is made of what has come since the last one; of more than so many the smallest are made one."""
-SPEEDS = (1.0, 0.98, 1.02, 0.96, 1.04)
-"""What is asked is listened to at these speeds, until a recording is found."""
+SPEEDS = (0.98, 1.02, 0.96, 1.04)
+"""What is asked is listened to at these speeds too, where nothing is found as it is."""
+LONGEST_S = 60.0
+"""A longer sound is heard once, as it is: it has pairs enough."""
 
 
 class Copies:
@@ -45,13 +48,15 @@ class Copies:
 
         Times of what is found are in the sound as it was given.
         """
-        usual: list[Placed] = []
+        is_long = sound.duration_s > LONGEST_S
+        usual = self.find(asked_pairs(constellation(sound)) if is_long else question_pairs(sound), limit, allowed)
+        if is_long or (usual and is_found(usual[0])):
+            return usual, 1.0
         for speed in SPEEDS:
-            heard = sound if speed == 1.0 else Audio(change_speed(sound.samples, 1 / speed))
-            found = self.find(question_pairs(heard), limit, allowed)
+            heard = Audio(change_speed(sound.samples, 1 / speed))
+            found = self.find(asked_pairs(constellation(heard)), limit, allowed)
             if found and is_found(found[0]):
                 return [as_asked(one, speed) for one in found], speed
-            usual = usual or found
         return usual, 1.0
 
     def ready(self) -> set[str]:
@@ -89,8 +94,6 @@ def as_asked(found: Placed, speed: float) -> Placed:
     >>> found.points.tolist(), found.offset_s
     ([[5.0, 15.0]], 5.0)
     """
-    if speed == 1.0:
-        return found
     points = found.points.copy()
     points[:, 0] /= speed
     return replace(found, points=points)
