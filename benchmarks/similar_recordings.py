@@ -190,26 +190,38 @@ def wholes(tracks: Sequence[Audio], random: np.random.Generator) -> Iterator[tup
 
 
 def fitted(rows: Sequence[tuple[int, float, bool]]) -> dict[str, float]:
-    """Return the logistic curve through what was found, by Newton's method, with a little weight on small numbers."""
+    """Return the logistic curve through what was found."""
     signals = np.array([[np.log(moments), np.log(max(1.0, seconds)), 1.0] for moments, seconds, _ in rows])
     right = np.array([is_right for _, _, is_right in rows], float)
-    balance = np.where(right > 0, 0.5 / max(1.0, right.sum()), 0.5 / max(1.0, (1 - right).sum())) * len(rows)
-    weights: NDArray[np.float64] = np.zeros(3)
-    ridge = np.diag([0.05, 0.05, 0.0])
+    weights = fitted_curve(signals, right)
+    wrong = [moments for moments, _, is_right in rows if not is_right]
+    return {
+        "MOMENTS_WEIGHT": round(weights[0], 2),
+        "LENGTH_WEIGHT": round(weights[1], 2),
+        "BIAS": round(weights[2], 2),
+        "n right": int(right.sum()),
+        "n wrong": len(wrong),
+        "most moments of what is wrong": max(wrong, default=0),
+    }
+
+
+def fitted_curve(signals: NDArray[np.float64], right: NDArray[np.float64]) -> list[float]:
+    """Return the coefficients of a logistic model, by Newton's method; right and wrong count the same.
+
+    Args:
+        signals: (cases, signals), the last one constant.
+        right: (cases,) 1 or 0.
+    """
+    balance = np.where(right > 0, 0.5 / max(1.0, right.sum()), 0.5 / max(1.0, (1 - right).sum())) * len(right)
+    weights: NDArray[np.float64] = np.zeros(signals.shape[1])
+    # A little weight on small numbers, so that cases that are told apart perfectly have a curve, too.
+    ridge = np.diag([0.05] * (len(weights) - 1) + [1e-9])
     for _ in range(100):
         chances = 1 / (1 + np.exp(-signals @ weights))
         slope = signals.T @ (balance * (right - chances)) - ridge @ weights
         curve = (signals * (balance * chances * (1 - chances))[:, None]).T @ signals + ridge
-        weights = weights + np.linalg.solve(curve + 1e-9 * np.eye(3), slope)
-    negative = [moments for moments, _, is_right in rows if not is_right]
-    return {
-        "MOMENTS_WEIGHT": round(float(weights[0]), 2),
-        "LENGTH_WEIGHT": round(float(weights[1]), 2),
-        "BIAS": round(float(weights[2]), 2),
-        "n right": int(right.sum()),
-        "n wrong": len(negative),
-        "most moments of what is wrong": max(negative, default=0),
-    }
+        weights = weights + np.linalg.solve(curve, slope)
+    return [float(one) for one in weights]
 
 
 def table(figures: dict[str, object]) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from speechsearch.audio.landmarks import PAIRS_ASKED, Placed, pairs, shared, stretches
-from speechsearch.domain.errors import CapabilityError, InputError, NotAllowedError
+from speechsearch.domain.errors import CapabilityError, InputError, NotAllowedError, TooManyError
 from speechsearch.domain.progress import Progress, ProgressCallback
 from speechsearch.domain.similar import Constellation, DuplicatePair, Verdict
 from speechsearch.domain.values import Recording
@@ -31,7 +31,8 @@ MOST_LIKE, NEAR = 3, 0.95
 """So many recordings that sound like another one are proposed, if their cosine is so high."""
 STRETCH_S = 5.0
 AT_ONCE = 256
-"""Constellations that are read together."""
+"""So many recordings are read, or compared, together."""
+PATIENCE_S = 60.0
 
 Pair = tuple[str, str]
 
@@ -58,6 +59,7 @@ class Duplicates:
         Raises:
             NotFoundError: there is no such collection.
             CapabilityError: copies are not looked for here.
+            TooManyError: somebody else looks for some, and that takes long.
         """
         if not self._library.makers.has_peaks:
             raise CapabilityError("Copies are not looked for here.", "Set SPEECHSEARCH_ENGINES__FINDS_COPIES to true.")
@@ -100,7 +102,9 @@ class Duplicates:
     def _all(self, recordings: Mapping[str, Recording], progress: ProgressCallback | None) -> list[DuplicatePair]:
         """Return all pairs of some recordings; once looked for, they are known until something changes."""
         version, scope = (self._library.version, self._library.sounds_version), frozenset(recordings)
-        with self._lock:
+        if not self._lock.acquire(timeout=PATIENCE_S):
+            raise TooManyError("Duplicates are being looked for already.", "Ask again in a minute.")
+        try:
             known = self._found.get(scope)
             if known is not None and known[0] == version:
                 return known[1]
@@ -110,6 +114,8 @@ class Duplicates:
             found.sort(key=lambda one: (-one.shared_s, one.first.recording_id, one.second.recording_id))
             self._found = {scope: (version, found)}
             return found
+        finally:
+            self._lock.release()
 
     def _proposed(self, recordings: Mapping[str, Recording], progress: ProgressCallback | None) -> Iterator[Pair]:
         """Yield pairs of which an excerpt of one is heard in the other."""
@@ -130,13 +136,16 @@ class Duplicates:
         if self._library.makers.sound_embedder is None or len(names) < 2:
             return set()
         means = self._sounds.means(names)
-        cosines = means @ means.T
-        np.fill_diagonal(cosines, -1.0)
-        best = cosines.argmax(axis=1)
+        best, cosines = np.zeros(len(names), np.intp), np.zeros(len(names), np.float32)
+        for start in range(0, len(names), AT_ONCE):
+            rows = np.arange(start, min(start + AT_ONCE, len(names)))
+            block = means[rows] @ means.T
+            block[np.arange(len(rows)), rows] = -1.0
+            best[rows], cosines[rows] = block.argmax(axis=1), block.max(axis=1)
         return {
             key_of(names[row], names[other])
             for row, other in enumerate(best.tolist())
-            if best[other] == row and cosines[row, other] >= NEAR
+            if best[other] == row and cosines[row] >= NEAR
         }
 
     def _confirmed(

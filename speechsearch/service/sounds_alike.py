@@ -57,7 +57,7 @@ class SoundsAlike:
         self._version: tuple[int, int] | None = None
         self._lock = threading.Lock()
         # Who comes alone waits for nobody; those who come meanwhile are heard together.
-        self._embed = Combiner[Audio, FloatMatrix](lambda sounds: self._embedder.embed(sounds), at_once=1)
+        self._embed = Combiner[Audio, FloatMatrix](lambda sounds: list(self._embedder.embed(sounds)), at_once=1)
 
     @property
     def _embedder(self) -> SoundEmbedder:
