@@ -1,8 +1,8 @@
 """Measure how the same words are found: ``python -m benchmarks.similar_words FOLDER... [--asked 400]``.
 
-Each folder has ``transcripts.tsv`` (id, seconds, text) and ``audio/``. Sentences are read again by synthetic voices that
-the encoder was not trained on, and looked for among the human ones by the speech adapter's vectors. Prints recall, and the
-logistic curve of the likelihood: right answers against the nearest wrong ones, which count the same.
+Each folder has ``transcripts.tsv`` (id, seconds, text) and ``audio/``. Sentences are read again by synthetic voices
+that the encoder was not trained on, and looked for among the human ones by the speech adapter's vectors. Prints
+recall, and the logistic curve of the likelihood: right answers against the nearest wrong ones, which count the same.
 """
 
 from __future__ import annotations

@@ -29,6 +29,8 @@ SHORTEST_S = 1.0
 WORTH_ASKING_S = 10.0
 """A shorter passage is looked for with what is around it."""
 MOST_HITS = 100
+LEAST_LIKELY = 0.05
+"""A recording in which less agrees is none of those that were found."""
 Heard = Callable[[], Audio]
 
 
@@ -172,13 +174,14 @@ class Similar:
         else:
             found, speed = self._copies.find_sound(asked.sound(), limit, others, lambda one: likelihood(one) >= SURE)
         start_s = asked.span.start_s if asked.span else 0.0
+        into_s = asked.passage.span.start_s - start_s if asked.passage else 0.0
         hits = []
-        for rank, one in enumerate(found, 1):
+        for rank, one in enumerate((one for one in found if likelihood(one) >= LEAST_LIKELY), 1):
             moments = one.points[:, 1]
             span = Span(float(moments.min()), float(moments.max()))
             points = one.points + np.array([start_s, 0.0], np.float32)
             hits.append(
-                SimilarHit(rank, seen[one.name], span, float(one.moments), likelihood(one), offset_s=one.offset_s,
+                SimilarHit(rank, seen[one.name], span, float(one.moments), likelihood(one), offset_s=one.offset_s + into_s,
                            speed=speed, points=points)
             )  # fmt: skip
         return len(ready & others), hits

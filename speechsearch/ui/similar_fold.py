@@ -18,7 +18,7 @@ from speechsearch.api.error_responses import status_of
 from speechsearch.api.identity import visitor_of
 from speechsearch.api.search_routes import Spoken
 from speechsearch.domain.errors import InputError, SpeechSearchError
-from speechsearch.domain.similar import Sense
+from speechsearch.domain.similar import SENSES, Sense, SimilarResults
 from speechsearch.domain.values import Span
 from speechsearch.ui import similar_view, view
 from speechsearch.ui.collection_views import named
@@ -48,31 +48,31 @@ def panel_routes(service: Service) -> APIRouter:
     router = APIRouter(prefix="/page/similar", include_in_schema=False, default_response_class=HTMLResponse)
     root, similar = service.settings.server.root_path.rstrip("/"), service.similar
 
-    def answer(make: Callable[[], str]) -> HTMLResponse:
+    def answer(make: Callable[[], str], around: Callable[[str], str] = lambda html: html) -> HTMLResponse:
+        status = 200
         try:
-            return HTMLResponse(make(), headers={"Cache-Control": "no-store"})
+            shown = make()
         except SpeechSearchError as error:
-            return HTMLResponse(view.problem(error), status_of(error))
+            shown, status = view.problem(error), status_of(error)
+        return HTMLResponse(around(shown), status, headers={"Cache-Control": "no-store"})
+
+    def in_sense(sense: Sense | None, find: Callable[[Sense], SimilarResults]) -> HTMLResponse:
+        senses = similar.senses()
+        chosen = sense or (senses or SENSES)[0]
+        return answer(
+            lambda: similar_view.found(find(chosen), root), lambda html: similar_view.panel(chosen, senses, html)
+        )
 
     @router.get("")
-    def like_a_track(request: Request, track: Track, sense: Sense = "recording") -> HTMLResponse:
-        """Return what is like a recording or a passage."""
-        return answer(
-            lambda: similar_view.panel(
-                similar.of_track(track, sense, MOST_HITS, visitor=visitor_of(request)), similar.senses(), root
-            )
-        )
+    def like_a_track(request: Request, track: Track, sense: Sense | None = None) -> HTMLResponse:
+        """Return what is like a recording or a passage, in the first sense that there is or another one."""
+        return in_sense(sense, lambda one: similar.of_track(track, one, MOST_HITS, visitor=visitor_of(request)))
 
     @router.post("")
-    def like_a_sound(request: Request, sound: Spoken, sense: Sense = "recording") -> HTMLResponse:
+    def like_a_sound(request: Request, sound: Spoken, sense: Sense | None = None) -> HTMLResponse:
         """Return what is like a sound that is sent; it is not kept."""
-        return answer(
-            lambda: similar_view.panel(
-                similar.of_sound(similar.sound(sound), sense, MOST_HITS, visitor=visitor_of(request)),
-                similar.senses(),
-                root,
-            )
-        )
+        visitor = visitor_of(request)
+        return in_sense(sense, lambda one: similar.of_sound(similar.sound(sound), one, MOST_HITS, visitor=visitor))
 
     @router.get("/excerpt", response_class=Response)
     def excerpt(request: Request, recording: RecordingId, start: Seconds, end: Seconds) -> Response:

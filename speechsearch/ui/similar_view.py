@@ -23,24 +23,28 @@ PICTURE = 100
 """The diagonal is drawn in a square of so many units."""
 
 
-def panel(results: SimilarResults, senses: Sequence[Sense], root: str) -> str:
-    """Return what is similar in one sense, with buttons for the others."""
+def panel(sense: Sense, senses: Sequence[Sense], shown: str) -> str:
+    """Return what is shown of one sense, with buttons for the others."""
     buttons = "".join(
-        f'<button type="button" data-sense="{one}" aria-pressed="{str(one == results.sense).lower()}" '
+        f'<button type="button" data-sense="{one}" aria-pressed="{str(one == sense).lower()}" '
         f'title="{Similar.SENSE_HINTS[one]}">{Similar.SENSES[one]}</button>'
         for one in senses
     )
+    return (
+        f'<div class="ss-l-senses" role="group" aria-label="{Similar.IN_SENSE}">{buttons}</div>'
+        f'<div aria-live="polite">{shown}</div>'
+    )
+
+
+def found(results: SimilarResults, root: str) -> str:
+    """Return what is similar in one sense; what is unlikely is folded."""
     likely = [hit for hit in results.hits if hit.is_likely]
     weak = [hit for hit in results.hits if not hit.is_likely]
     shown = hits(likely, root) if likely else told(Similar.NOTHING[results.sense])
     if weak:
         label = Page.SHOW.format(what=count(len(weak), Nouns.UNLIKELY_ANSWER))
         shown += f'<details class="ss-more"><summary>{label}</summary>{hits(weak, root)}</details>'
-    return (
-        f'<div class="ss-l-senses" role="group" aria-label="{Similar.IN_SENSE}">{buttons}</div>'
-        f'<p class="ss-took">{Similar.SENSE_HINTS[results.sense]} {looked_in(results)}</p>'
-        f'<div aria-live="polite">{shown}</div>'
-    )
+    return f'<p class="ss-took">{Similar.SENSE_HINTS[results.sense]} {looked_in(results)}</p>{shown}'
 
 
 def looked_in(results: SimilarResults) -> str:
@@ -55,9 +59,9 @@ def looked_in(results: SimilarResults) -> str:
     return Similar.LOOKED_IN.format(recordings=said, time=elapsed(results.total_ms))
 
 
-def hits(found: Sequence[SimilarHit], root: str) -> str:
+def hits(some: Sequence[SimilarHit], root: str) -> str:
     """Return hits as a list."""
-    return f'<ol class="ss-l-hits">{"".join(_hit(one, root) for one in found)}</ol>'
+    return f'<ol class="ss-l-hits">{"".join(_hit(one, root) for one in some)}</ol>'
 
 
 def _hit(hit: SimilarHit, root: str) -> str:

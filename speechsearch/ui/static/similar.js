@@ -23,7 +23,7 @@ class Similar extends HTMLElement {
     this.body = this.querySelector(".ss-l-body");
     this.status = this.querySelector(".ss-l-status");
     this.querySelector("details").addEventListener("toggle", (event) => {
-      if (event.target.open && this.dataset.track && !this.body.hasChildNodes()) this.show("recording");
+      if (event.target.open && this.dataset.track && (this.hasFailed || !this.body.hasChildNodes())) this.show();
     });
     this.addEventListener("click", (event) => {
       const { sense } = event.target.closest("button")?.dataset ?? {};
@@ -51,25 +51,28 @@ class Similar extends HTMLElement {
     if (!file) return;
     this.file = file;
     this.body.replaceChildren();
-    this.show("recording");
+    this.show();
   }
 
-  // What is alike in a sense; the button that was pressed keeps the focus.
-  async show(sense) {
+  // What is alike in a sense, the first that there is or another; the button that was pressed keeps the focus.
+  async show(sense = "") {
     const turn = (this.turn = {});
-    const isFirst = !this.body.hasChildNodes();
+    const isFirst = !sense;
     this.setAttribute("aria-busy", "true");
     const say = (words) => (this.status ? (this.status.textContent = words) : isFirst && (this.body.textContent = words));
     say(texts.similar.looking);
     try {
-      const parameters = new URLSearchParams(this.file ? { sense } : { sense, track: this.dataset.track });
+      const wanted = { ...(sense && { sense }), ...(!this.file && { track: this.dataset.track }) };
       const options = this.file ? { method: "POST", body: this.file } : {};
-      const html = await (await sent(`${this.dataset.root}/page/similar?${parameters}`, options)).text();
+      const answer = await sent(`${this.dataset.root}/page/similar?${new URLSearchParams(wanted)}`, options);
+      const html = await answer.text();
       if (this.turn !== turn) return;
+      this.hasFailed = !answer.ok;
       this.body.innerHTML = html;
       say(this.file ? fill(texts.similar.file, { name: this.file.name }) : "");
       if (!isFirst) this.querySelector(`[data-sense=${sense}]`)?.focus();
     } catch (error) {
+      this.hasFailed = true;
       if (this.turn === turn) this.body.replaceChildren(told(error.message));
       say("");
     } finally {
