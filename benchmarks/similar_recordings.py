@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -44,8 +45,8 @@ CONDITIONS = {
     "speed 1.02": Degradation(speed=1.02),
     "speed 0.97": Degradation(speed=0.97),
 }
-FULL = ("MP3 32 kbit/s", "pink noise 10 dB", "MP3 32 kbit/s + pink noise 10 dB")
-"""Of these every track is asked, of the others a part."""
+FULL = ("MP3 32 kbit/s + pink noise 10 dB",)
+"""Of this every track is asked, of the others a part."""
 LENGTHS_S = (3.0, 5.0, 10.0, 15.0)
 ENDINGS = (".ogg", ".opus", ".flac", ".wav", ".mp3")
 
@@ -60,18 +61,43 @@ class Outcome:
     is_there: bool
 
 
-def tracks_of(folders: Sequence[Path], length_s: float, most: int) -> list[Audio]:
+class Tracks(Sequence[Audio]):
+    """Tracks in memory, in half the room."""
+
+    def __init__(self) -> None:
+        self._kept: list[NDArray[np.int16]] = []
+
+    def add(self, samples: NDArray[np.float32]) -> None:
+        """Take one more."""
+        self._kept.append((samples * 32767).astype(np.int16))
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def __getitem__(self, place: Any) -> Any:
+        kept = self._kept[place]
+        return list(map(sound_of, kept)) if isinstance(kept, list) else sound_of(kept)
+
+
+def sound_of(samples: NDArray[np.int16]) -> Audio:
+    """Return the sound of 16-bit samples."""
+    return Audio(samples.astype(np.float32) / np.float32(32767))
+
+
+def tracks_of(folders: Sequence[Path], length_s: float, most: int) -> Tracks:
     """Return the sound below folders, one file after the other, cut into tracks."""
-    size, waiting, found = round(length_s * SAMPLE_RATE_HZ), np.zeros(0, np.float32), list[Audio]()
+    size, waiting, found = round(length_s * SAMPLE_RATE_HZ), np.zeros(0, np.float32), Tracks()
     for folder in folders:
         for path in sorted(one for one in folder.rglob("*") if one.suffix in ENDINGS):
             samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
             if rate_hz != SAMPLE_RATE_HZ:
                 sys.exit(f"{path} has {rate_hz} samples a second; {SAMPLE_RATE_HZ} are needed.")
             waiting = np.concatenate([waiting, samples.mean(axis=1)])
-            while len(waiting) >= size and len(found) < most:
-                found.append(Audio(waiting[:size].copy()))
+            while len(waiting) >= size:
+                found.add(waiting[:size])
                 waiting = waiting[size:]
+                if len(found) == most:
+                    return found
     return found
 
 

@@ -24,7 +24,7 @@ from speechsearch.domain.errors import InputError, NotFoundError
 from speechsearch.domain.times import clock, length
 
 if TYPE_CHECKING:
-    from speechsearch.domain.similar import DuplicatePair, Sense, SimilarHit
+    from speechsearch.domain.alike import DuplicatePair, Sense, SimilarHit
     from speechsearch.service.open import Service
 
 InSense = Annotated[
@@ -106,7 +106,7 @@ def sense_of(name: str) -> Sense:
     >>> sense_of("words")
     'words'
     """
-    from speechsearch.domain.similar import SENSES
+    from speechsearch.domain.alike import SENSES
 
     found = next((sense for sense in SENSES if sense == name), None)
     if found is None:

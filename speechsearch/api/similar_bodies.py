@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import BaseModel
 
 from speechsearch.api.bodies import audio_address, page_address
-from speechsearch.domain.similar import DuplicatePair, Sense, SimilarHit, SimilarResults, Vote
+from speechsearch.domain.alike import DuplicatePair, Sense, SimilarHit, SimilarResults, Vote
 from speechsearch.domain.values import Passage, Recording
 from speechsearch.domain.visitors import shown_name
 

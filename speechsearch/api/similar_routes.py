@@ -16,7 +16,7 @@ from speechsearch.api.similar_bodies import (
     SimilarHealthBody,
     SimilarsBody,
 )
-from speechsearch.domain.similar import Sense
+from speechsearch.domain.alike import Sense
 
 if TYPE_CHECKING:
     from speechsearch.service.open import Service

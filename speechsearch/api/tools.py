@@ -21,8 +21,8 @@ from speechsearch.api.ask_routes import AT_ONCE
 from speechsearch.api.bodies import CollectionBody, ComparisonBody, NameBody, NameHeardBody, ResultsBody, SpeakerBody
 from speechsearch.api.identity import visitor_of
 from speechsearch.api.similar_bodies import DuplicateBody, SimilarsBody
+from speechsearch.domain.alike import Sense
 from speechsearch.domain.question_syntax import SYNTAX
-from speechsearch.domain.similar import Sense
 from speechsearch.domain.values import Filters, Query
 from speechsearch.domain.visitors import Visitor
 from speechsearch.retrieval.engine_cards import EngineCard

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from speechsearch.domain.similar import HOP, WINDOW, Constellation
+from speechsearch.domain.alike import HOP, WINDOW, Constellation
 from speechsearch.domain.values import Audio
 
 BINS = 256

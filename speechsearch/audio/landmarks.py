@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from speechsearch.audio.constellation import BINS, constellation
-from speechsearch.domain.similar import FRAME_S, HOP, Constellation
+from speechsearch.domain.alike import FRAME_S, HOP, Constellation
 from speechsearch.domain.values import Audio
 
 FARTHEST_FRAMES, FARTHEST_BINS = 63, 63
@@ -109,7 +109,7 @@ class LandmarkIndex:
         self._places = np.concatenate(places)[order].astype(np.uint32)
         counts = np.bincount(hashes, minlength=HASHES)
         self._ends = np.cumsum(counts).astype(np.uint32)
-        self._crowded = max(CROWDED, CROWDED * round(len(hashes) / max(1, np.count_nonzero(counts))))
+        self._crowded = max(CROWDED, CROWDED * round(len(hashes) / max(1, int(np.count_nonzero(counts)))))
 
     def find(self, asked: Hashes, limit: int, allowed: frozenset[str] | None = None) -> list[Placed]:
         """Return in which recordings a question stands, the surest first, each with its best place.

@@ -11,8 +11,8 @@ import numpy as np
 
 from speechsearch import audio
 from speechsearch.audio.constellation import constellation_of
+from speechsearch.domain.alike import SoundWindows
 from speechsearch.domain.errors import CapabilityError
-from speechsearch.domain.similar import SoundWindows
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio, FloatMatrix
 from speechsearch.library.library import Library
 from speechsearch.models.base import SoundEmbedder

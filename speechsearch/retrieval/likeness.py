@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from speechsearch.domain.similar import Nearest, Vote
+from speechsearch.domain.alike import Nearest, Vote
 from speechsearch.domain.values import FloatMatrix
 from speechsearch.text.spoken import spoken_words
 from speechsearch.text.words import STOP_WORDS, stem

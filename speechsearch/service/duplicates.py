@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from speechsearch.audio.landmarks import PAIRS_ASKED, Placed, pairs, shared, stretches
+from speechsearch.domain.alike import Constellation, DuplicatePair, Verdict
 from speechsearch.domain.errors import CapabilityError, InputError, NotAllowedError, TooManyError
 from speechsearch.domain.progress import Progress, ProgressCallback
-from speechsearch.domain.similar import Constellation, DuplicatePair, Verdict
 from speechsearch.domain.values import Recording
 from speechsearch.domain.visitors import LOCAL, Visitor, shown_name
 from speechsearch.library.library import Library

@@ -26,20 +26,19 @@ from speechsearch.library.library import Library
 from speechsearch.library.makers import Makers
 from speechsearch.library.media_files import media_files
 from speechsearch.library.removal import recover
-from speechsearch.models.base import LanguageModel, Reader, SoundEmbedder, SpeakerEncoder, SpeechLanguageModel
-from speechsearch.models.baseline import Baseline
+from speechsearch.models.base import LanguageModel, Reader, SpeechLanguageModel
 from speechsearch.models.card import Task
 from speechsearch.models.catalog import catalog
 from speechsearch.models.chat_endpoint import ChatEndpoint
 from speechsearch.models.device import on_gpu
 from speechsearch.models.folders import FolderCatalog, with_folder
 from speechsearch.models.load import ModelLoader
-from speechsearch.models.transcripts import TranscriptEncoder
 from speechsearch.retrieval.calibration import read_calibrations
 from speechsearch.retrieval.engine_cards import engine_cards
 from speechsearch.retrieval.engines import build_engines
 from speechsearch.service.ask import Ask
 from speechsearch.service.browse import Browse
+from speechsearch.service.chosen_makers import makers_of
 from speechsearch.service.copies import Copies
 from speechsearch.service.diarizer import ENCODER, Diarizer
 from speechsearch.service.duplicates import Duplicates
@@ -55,7 +54,6 @@ from speechsearch.service.phrasing import Phraser
 from speechsearch.service.search import BackgroundSample, Search
 from speechsearch.service.settings import (
     ENDPOINT,
-    EngineSettings,
     Settings,
     default_recognizer,
     is_on_space,
@@ -272,58 +270,6 @@ def transcriber_of(settings: Settings, loader: ModelLoader) -> Transcriber:
 def tokens_of(settings: Settings, loader: ModelLoader) -> Tokens:
     """Return what turns files into codes and keeps these in the data folder, which need not be open."""
     return Tokens(loader, settings.limits, settings.data_dir.expanduser().resolve() / "tokens")
-
-
-def makers_of(settings: Settings, loader: ModelLoader) -> Makers:
-    """Return the models that the settings name.
-
-    Raises:
-        ConfigurationError: there is no model of such a name.
-    """
-    engines = settings.engines
-    try:
-        baselines: list[Baseline] = []
-        if engines.recognizers:
-            text_encoder = loader.text_encoder(engines.text_encoder)
-            for name in engines.recognizers:
-                baselines.append(Baseline(loader.recognizer(name), TranscriptEncoder(text_encoder, name)))
-        return Makers(
-            loader.speech_encoder(engines.encoder),
-            tuple(baselines),
-            speaker_encoder_of(settings, loader),
-            sound_embedder_of(settings, loader),
-            engines.finds_copies,
-        )
-    except NotFoundError as error:
-        raise ConfigurationError(error.message, error.hint) from error
-
-
-def speaker_encoder_of(settings: Settings, loader: ModelLoader) -> SpeakerEncoder | None:
-    """Return what hears who speaks in the library; None where that is switched off.
-
-    None, too, where its files are neither here nor to be had (on a Space, those of packages are not): a pass that
-    cannot succeed would fail after every task. Raises NotFoundError.
-    """
-    name = settings.engines.speaker_encoder
-    if not settings.engines.hears_speakers or not loader.is_within_reach("speaker encoder", name):
-        return None
-    return loader.speaker_encoder(name)
-
-
-def sound_embedder_of(settings: Settings, loader: ModelLoader) -> SoundEmbedder | None:
-    """Return what hears which sounds are alike; None where that is switched off, or its files are not to be had.
-
-    Raises NotFoundError: the settings name one that there is not.
-    """
-    name = settings.engines.sound_embedder
-    if name in ("", "none"):
-        return None
-    try:
-        return loader.sound_embedder(name) if loader.is_within_reach("sound embedder", name) else None
-    except NotFoundError:
-        if name == EngineSettings.model_fields["sound_embedder"].default:
-            return None
-        raise
 
 
 def reader_of(settings: Settings, loader: ModelLoader) -> Reader:

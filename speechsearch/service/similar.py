@@ -11,8 +11,8 @@ import numpy as np
 
 from speechsearch import audio
 from speechsearch.audio.landmarks import Placed, asked_pairs
+from speechsearch.domain.alike import Sense, SimilarHit, SimilarResults
 from speechsearch.domain.errors import CapabilityError, InputError, NotFoundError, SilentError
-from speechsearch.domain.similar import Sense, SimilarHit, SimilarResults
 from speechsearch.domain.speakers import voice_key
 from speechsearch.domain.values import Audio, Filters, FloatMatrix, Passage, Recording, Span
 from speechsearch.domain.visitors import LOCAL, Visitor

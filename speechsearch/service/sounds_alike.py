@@ -10,8 +10,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from speechsearch.domain.alike import Nearest
 from speechsearch.domain.errors import CapabilityError
-from speechsearch.domain.similar import Nearest
 from speechsearch.domain.values import Audio, FloatMatrix, Span
 from speechsearch.library.fourth_pass import HOP_S, embedded, is_silent, windows
 from speechsearch.library.library import Library

@@ -8,8 +8,8 @@ from typing import Any, cast
 import numpy as np
 import sqlalchemy as sa
 
+from speechsearch.domain.alike import Constellation, SoundWindows, Verdict
 from speechsearch.domain.errors import StoreError
-from speechsearch.domain.similar import Constellation, SoundWindows, Verdict
 from speechsearch.store.database import Database, rows_of, upsert
 from speechsearch.store.jobs import time_ago
 from speechsearch.store.tables import ConstellationRow, DuplicateVerdictRow, SoundWindowsRow
@@ -109,4 +109,4 @@ def windows_of(row: Any) -> SoundWindows:
         )
     vectors = np.frombuffer(row.vectors, "<f2").astype(np.float32).reshape(-1, row.dim)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return SoundWindows(vectors / np.where(lengths > 0, lengths, 1), row.hop_s)
+    return SoundWindows(vectors / np.where(lengths > 0, lengths, np.float32(1)), row.hop_s)

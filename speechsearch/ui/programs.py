@@ -12,8 +12,8 @@ from speechsearch.api.answer_bodies import AnswerBody
 from speechsearch.api.bodies import CollectionBody, ComparisonBody, ResultsBody, SpeakerBody
 from speechsearch.api.job_routes import JobBody
 from speechsearch.api.similar_bodies import DuplicateBody, SimilarsBody
+from speechsearch.domain.alike import Sense
 from speechsearch.domain.errors import SpeechSearchError
-from speechsearch.domain.similar import Sense
 from speechsearch.domain.values import Filters, Query
 from speechsearch.ui.visitor import visitor_of
 

@@ -17,8 +17,8 @@ from starlette.responses import HTMLResponse
 from speechsearch.api.error_responses import status_of
 from speechsearch.api.identity import visitor_of
 from speechsearch.api.search_routes import Spoken
+from speechsearch.domain.alike import SENSES, Sense, SimilarResults
 from speechsearch.domain.errors import InputError, SpeechSearchError
-from speechsearch.domain.similar import SENSES, Sense, SimilarResults
 from speechsearch.domain.values import Span
 from speechsearch.ui import similar_view, view
 from speechsearch.ui.collection_views import named

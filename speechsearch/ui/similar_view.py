@@ -7,7 +7,7 @@ from html import escape
 from urllib.parse import quote, urlencode
 
 from speechsearch.api.similar_bodies import points_of
-from speechsearch.domain.similar import DuplicatePair, Sense, SimilarHit, SimilarResults
+from speechsearch.domain.alike import DuplicatePair, Sense, SimilarHit, SimilarResults
 from speechsearch.domain.values import Recording, Span
 from speechsearch.domain.visitors import shown_name
 from speechsearch.ui.cards import percent

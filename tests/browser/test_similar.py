@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import numpy as np
 import pytest
 import soundfile
 
 from speechsearch.domain.assets import SAMPLES
-from tests.browser.conftest import ask, running
+from speechsearch.domain.limits import Segmentation
+from speechsearch.jobs.queue import JobQueue
+from tests.browser.conftest import ask
 from tests.browser.test_collections import open_tab
-from tests.conftest import copy_data
+from tests.tiny.fakes import FakeLoader, FakeSoundEmbedder, open_fakes, take_in
+from tests.tiny.served import served
+from tests.web.whole import whole_app
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900), pytest.mark.filterwarnings("ignore")]
 
-ORIGINAL, COPY = "s015", "copy of octopus"
+ORIGINAL, OTHERS = "s015", ("s001", "s002", "s003", "s004", "s005")
 HOSTILE = "<img src=x onerror=alert(1)> ${document.title}"
 
 
@@ -32,21 +34,24 @@ def sound_file(folder: Path, name: str, start_s: float, length_s: float) -> Path
 
 
 @pytest.fixture(scope="module")
-def address(indexed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The program over the samples and a noisy copy of one of them, all of which is prepared."""
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The page over six samples and a noisy copy of one of them, all of which is prepared; the models are fakes."""
     folder = tmp_path_factory.mktemp("similar")
-    with running(copy_data(indexed, folder / "data"), ENGINES__FINDS_COPIES="true") as found:
-        copy = sound_file(folder, f"{COPY}.mp3", 2.0, 60.0)
-        table = f'file,title\n{copy.name},"{HOSTILE}"\n'
-        files = [("files", (copy.name, copy.read_bytes())), ("files", ("metadata.csv", table.encode()))]
-        httpx.post(f"{found}/api/v1/recordings", files=files, data={"collection": "copies"}).raise_for_status()
-        until_s = time.monotonic() + 300
-        while ask(f"{found}/api/v1/similar/health")["recordings"] < ask(f"{found}/health")["recordings"] or (
-            ask(f"{found}/health")["recordings"] < 68
-        ):
-            assert time.monotonic() < until_s, "the recordings were not prepared in time"
-            time.sleep(0.5)
-        yield found
+    (folder / "in").mkdir()
+    for name in (ORIGINAL, *OTHERS):
+        samples, rate_hz = soundfile.read(SAMPLES / "audio" / f"{name}.opus", dtype="float32")
+        soundfile.write(folder / "in" / f"{name}.wav", samples, rate_hz)
+    sound_file(folder / "in", "copy.mp3", 2.0, 60.0)
+    models = FakeLoader(sounds=FakeSoundEmbedder(), finds_copies=True)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("GRADIO_TEMP_DIR", str(folder / "uploads"))
+        with open_fakes(folder / "data", models, Segmentation(shortest_s=5, longest_s=12)) as service:
+            assert take_in(service, folder / "in") == ["indexed"] * 7
+            assert list(service.manage.catch_up()) == []
+            copy = service.browse.recording_named("copy").recording_id
+            service.manage.change_recording(copy, {"title": HOSTILE, "speaker": HOSTILE})
+            with served(whole_app(service, JobQueue(service, {}))) as found:
+                yield found
 
 
 def wait_for_words(page, words: str) -> None:
@@ -66,7 +71,7 @@ def serious(page) -> list[str]:
 
 
 def test_a_card_says_what_is_similar_in_each_way(visit) -> None:
-    page = visit("/?q=Why is octopus blood blue?")
+    page = visit("/?q=bees")
     page.wait_for_selector("#left .ss-hit")
     fold = page.locator("#left .ss-hit ss-similar").first
     fold.locator("summary").focus()
@@ -88,7 +93,7 @@ def test_a_card_says_what_is_similar_in_each_way(visit) -> None:
 
 def test_a_recording_finds_its_copy_and_a_file_finds_both(visit, tmp_path: Path) -> None:
     page = visit("/?recording=")
-    page.locator(".ss-rec-list a", has_text="octopus").first.wait_for()
+    page.locator(".ss-rec-list a", has_text=ORIGINAL).first.wait_for()
     taker = page.locator("ss-similar", has_text="Find where a sound is from")
     taker.locator("summary").first.click()
     taker.locator("input[type=file]").set_input_files(sound_file(tmp_path, "clip.wav", 6.0, 10.0))

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
+from speechsearch.domain.alike import Constellation, SoundWindows
 from speechsearch.domain.errors import StoreError
-from speechsearch.domain.similar import Constellation, SoundWindows
 from speechsearch.store.tables import ConstellationRow, SoundWindowsRow
 from tests.contract.stores import TALK, save, stored_passages
 

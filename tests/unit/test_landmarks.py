@@ -15,8 +15,8 @@ from speechsearch.audio.landmarks import (
     shared,
     stretches,
 )
+from speechsearch.domain.alike import FRAME_S, HOP
 from speechsearch.domain.assets import SAMPLES
-from speechsearch.domain.similar import FRAME_S, HOP
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio
 from speechsearch.retrieval.likeness import copy_likelihood
 
