@@ -252,7 +252,8 @@ def evaluate(
     from speechsearch.evaluation import as_json, as_markdown
     from speechsearch.evaluation.measure import measure
     from speechsearch.retrieval.engine_cards import engine_cards
-    from speechsearch.service.open import makers_of, new_loader
+    from speechsearch.service.chosen_makers import makers_of
+    from speechsearch.service.open import new_loader
     from speechsearch.service.settings import read_settings
 
     settings = read_settings()

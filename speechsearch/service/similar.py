@@ -180,10 +180,10 @@ class Similar:
             moments = one.points[:, 1]
             span = Span(float(moments.min()), float(moments.max()))
             points = one.points + np.array([start_s, 0.0], np.float32)
+            sure, offset_s = likelihood(one), one.offset_s + into_s
             hits.append(
-                SimilarHit(rank, seen[one.name], span, float(one.moments), likelihood(one), offset_s=one.offset_s + into_s,
-                           speed=speed, points=points)
-            )  # fmt: skip
+                SimilarHit(rank, seen[one.name], span, one.moments, sure, offset_s=offset_s, speed=speed, points=points)
+            )
         return len(ready & others), hits
 
     def _alike(
