@@ -25,6 +25,7 @@ from speechsearch import (
     cli_quantize,
     cli_speakers,
     cli_speech,
+    cli_train,
 )
 from speechsearch.cli_shared import (
     From,
@@ -96,6 +97,7 @@ cli_names.add_commands(app)
 cli_quantize.add_commands(app)
 cli_speakers.add_commands(app)
 cli_speech.add_commands(app)
+cli_train.add_commands(app)
 
 
 @app.command()

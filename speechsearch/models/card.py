@@ -20,6 +20,7 @@ Task = Literal[
     "reader",
     "language model",
     "speech language model",
+    "passage generator",
 ]
 Pooling = Literal["mean", "cls", "last"]
 

@@ -28,6 +28,7 @@ class EngineCard:
         factory: "package.module:function", imported when first used; it takes ``EngineParts``.
         colour: of its badges and curves on a light page, and on a dark one (CSS).
         is_experimental: off by default, marked, and listed last.
+        is_learnt: it finds only passages that a model was trained on, and is there when there is such a model.
         technical_title: as an engineer would call it; the page shows it small.
     """
 
@@ -39,6 +40,7 @@ class EngineCard:
     factory: str
     colour: tuple[str, str]
     is_experimental: bool = False
+    is_learnt: bool = False
     technical_title: str = ""
 
     @property
@@ -102,13 +104,26 @@ ASR = EngineCard(
     ("#6366f1", "#a5b4fc"),
     technical_title="ASR baseline",
 )
-BUILT_IN = (EVERYTHING, HYBRID, ADAPTER, PHONETIC, ASR)
+GENERATIVE = EngineCard(
+    "generative",
+    "Generated",
+    "A network trained on a collection writes which passage answers; nothing is looked up. Only what it has learnt.",
+    "sound",
+    ("adapter",),
+    "speechsearch.retrieval.generative:generative",
+    ("#6d28d9", "#c084fc"),
+    is_experimental=True,
+    is_learnt=True,
+    technical_title="generative retrieval",
+)
+BUILT_IN = (EVERYTHING, HYBRID, ADAPTER, PHONETIC, ASR, GENERATIVE)
 CHANNEL_TITLES = {
     "adapter": "meaning",
     "phonetic": "pronunciation",
     "pieces": "likely words",
     "meaning": "transcript meaning",
     "words": "transcript words",
+    "generative": "generated address",
 }
 """What the page calls the channels of the built-in engines."""
 DEFAULT, BASELINE = HYBRID.name, ASR.name
