@@ -257,7 +257,8 @@ def evaluate(
     chosen = settings.engines.model_copy(update={"recognizer": recognizer} if recognizer else {})
     settings = settings.model_copy(update={"engines": chosen})
     loader = new_loader(settings)
-    names = [name.strip() for name in engines.split(",") if name.strip()] or [card.name for card in engine_cards()]
+    usual = [card.name for card in engine_cards() if not card.is_learnt]
+    names = [name.strip() for name in engines.split(",") if name.strip()] or usual
     report = measure(
         folder,
         names,

@@ -229,7 +229,7 @@ def new_loader(settings: Settings) -> ModelLoader:
 
 
 def known_catalog(settings: Settings) -> FolderCatalog:
-    """Return the built-in models, those of plug-ins, of the user's folder and trained here, and folders that are none."""
+    """Return the built-in models, those of plug-ins, of the user's folder and trained here; folders that are none."""
     found = with_folder(catalog(), models_folder(settings), kept_models(settings))
     whole, refused = with_generators(found.catalog, kept_models(settings))
     return FolderCatalog(whole, {**found.refused, **refused})

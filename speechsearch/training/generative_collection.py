@@ -23,7 +23,7 @@ from speechsearch.models.generative.listener import Listener
 from speechsearch.models.generative_cards import MANIFEST, collection_of, folder_of, new_folder, training_command
 from speechsearch.service.open import Service, kept_models
 from speechsearch.training.generative_data import CropPlan, Material, asked, heard, pattern_questions
-from speechsearch.training.train_generative import Recipe, remembered, save, train, update
+from speechsearch.training.train_generative import Recipe, recipe_of, remembered, save, train, update
 
 QUESTIONS_EACH = 6
 """Questions by pattern of a passage, where none are given."""
@@ -33,11 +33,12 @@ TRAINING, RUN = "training", "run-"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Gathered:
-    """What is learnt of a collection: the material, the adapter's vectors of its passages, and by which encoder.
+    """What is learnt of a collection: the material, the adapter's vectors of its passages, how, and by which encoder.
 
     ``lacking``: passages that cannot be learnt, because nothing is heard in them.
     """
 
+    recipe: Recipe
     listener: Listener
     encoder: tuple[str, str]
     material: Material
@@ -46,12 +47,11 @@ class Gathered:
     lacking: int
 
 
-def gather(
-    service: Service, collection: str, questions: Sequence[Path], recipe: Recipe, plan: CropPlan, is_update: bool
-) -> Gathered:
+def gather(service: Service, collection: str, questions: Sequence[Path], recipe: Recipe, is_update: bool) -> Gathered:
     """Return what is to be learnt of a collection (by its name in the store); its passages are heard.
 
     ``questions``: files of them, as an evaluation takes them; without, they are made of transcripts by pattern.
+    ``recipe``: of a new training; an update goes by that of the model.
 
     Raises:
         NotFoundError: there is no model to update.
@@ -63,6 +63,8 @@ def gather(
         raise NotFoundError(
             f"No model of '{shown_name(collection)}' has been trained.", f"Run: {training_command(collection)}"
         )
+    recipe = recipe_of(folder) if folder and is_update else recipe
+    plan = CropPlan(recipe.crops, recipe.crop_s, recipe.seed)
     encoder = service.loader.model("speech encoder", name)
     listener = Listener(encoder, recipe.hears)
     folder = folder or new_folder(kept, collection)
@@ -77,7 +79,8 @@ def gather(
     pairs = asked_about(service, collection, questions, list(material.passages), recipe.seed)
     material = Material(material.passages, material.crops, asked(listener, pairs))
     found = {one: vectors[one] for one in material.passages}
-    return Gathered(listener, (name, encoder.fingerprint), material, found, folder, len(ids) - len(material.passages))
+    lacking = len(ids) - len(material.passages)
+    return Gathered(recipe, listener, (name, encoder.fingerprint), material, found, folder, lacking)
 
 
 def sounds_of(service: Service, collection: str, passage_ids: Sequence[str]) -> Iterator[tuple[str, Audio]]:
@@ -119,14 +122,17 @@ def asked_about(
     return found
 
 
-def learn(gathered: Gathered, recipe: Recipe, is_update: bool) -> list[str]:
+def learn(gathered: Gathered, steps: int, is_update: bool) -> list[str]:
     """Train, or have a model learn what is new, and write it; return what is to be told.
+
+    ``steps``: of training; 0: as many as the recipe says.
 
     Raises:
         InputError: there is too little, or nothing new, to learn.
         NotFoundError: the collection was deleted meanwhile.
     """
     folder, material, listener = gathered.folder, gathered.material, gathered.listener
+    recipe = gathered.recipe.of_steps(steps) if steps else gathered.recipe
     run = folder / TRAINING / f"{RUN}{digest_of(gathered, recipe)}"
     if is_update:
         trained = update(listener, material, gathered.vectors, recipe, folder, run)

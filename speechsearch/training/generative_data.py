@@ -120,7 +120,7 @@ def heard(listener: Listener, ids: Sequence[str], sounds: Sounds, plan: CropPlan
 
 def _states_of(listener: Listener, group: Sequence[tuple[str, Audio]], plan: CropPlan) -> dict[str, Tensor]:
     """Return the states of passages, by id, and of their crops, by id:number."""
-    sounds = {name: sound for name, sound in group}
+    sounds = dict(group)
     for name, sound in group:
         sounds |= {f"{name}:{place}": crop for place, crop in enumerate(plan.of(name, sound))}
     states = listener.of_sounds(list(sounds.values()))

@@ -54,9 +54,11 @@ MEASURED = 300
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """All sizes of a training; ``tiny`` is one that ends in seconds."""
+    """All sizes of a training; ``crops`` of ``crop_s`` seconds are heard of every passage."""
 
     hears: Hears = "pieces"
+    crops: int = 4
+    crop_s: float = 3.0
     codes_from: CodesFrom = "vectors"
     bridge: Bridge = "fused"
     levels: int = 4
@@ -342,6 +344,14 @@ def update(
     generator = UnityGenerator(network, listener, addresses)
     said = {"before": str(before), "old": str(remembered(generator, old)), "new": str(remembered(generator, new))}
     return Trained(generator, coder, addresses, report, said)
+
+
+def recipe_of(folder: Path) -> Recipe:
+    """Return the recipe by which the model of a folder was trained. Raises ModelUnavailableError: it cannot be read."""
+    try:
+        return Recipe(**json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["recipe"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelUnavailableError(f"{folder} cannot be trained further: {error}.", "Train it anew.") from error
 
 
 def save(trained: Trained, recipe: Recipe, encoder: tuple[str, str], folder: Path) -> None:

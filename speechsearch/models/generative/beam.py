@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 Next = Callable[[Tensor], Tensor]
-"""Tokens (rows * beams, so far) -> log-probabilities of the next, (rows * beams, vocabulary); a row's beams together."""
+"""Tokens (rows * beams, so far) -> log-probabilities of the next (rows * beams, vocabulary); a row's beams together."""
 Keep = Callable[[Tensor, Tensor], Tensor]
 """What a ``LogitsProcessor`` does: tokens so far, scores -> scores, -inf for what may not come."""
 
