@@ -31,6 +31,7 @@ from speechsearch.domain.values import (
     Word,
 )
 from speechsearch.models.base import EncodedPassage, ReadPassage
+from speechsearch.models.catalog import Catalog
 from speechsearch.service.open import Service
 from speechsearch.service.settings import EngineSettings, Settings
 
@@ -153,6 +154,7 @@ class FakeLoader:
     text: FakeTextEncoder = field(default_factory=FakeTextEncoder)
     recognizers: tuple[FakeRecognizer, ...] = field(default_factory=lambda: (FakeRecognizer(),))
     speakers: FakeSpeakerEncoder | None = None
+    catalog: Catalog = field(default_factory=Catalog)
 
     def speech_encoder(self, name: str) -> FakeSpeechEncoder:
         """The speech encoder."""
