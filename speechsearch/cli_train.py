@@ -56,7 +56,7 @@ def generative(
     """
     from speechsearch.domain.visitors import LOCAL
     from speechsearch.training.generative_collection import gather, learn
-    from speechsearch.training.train_generative import Recipe
+    from speechsearch.training.generative_recipe import Recipe
 
     recipe = Recipe(hears, crops, codes_from=codes, levels=levels, codebook_size=codebook_size, seed=seed)
     with opened() as service:

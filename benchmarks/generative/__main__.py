@@ -26,7 +26,7 @@ from speechsearch.evaluation.machine import describe_machine
 from speechsearch.library.makers import Makers
 from speechsearch.service.open import makers_of, new_loader
 from speechsearch.service.settings import Settings
-from speechsearch.training.train_generative import Recipe
+from speechsearch.training.generative_recipe import Recipe
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "generative.md"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
@@ -68,7 +68,9 @@ def main(
     settings = Settings()
     loader = new_loader(settings)
     makers, text_encoder = makers_of(settings, loader), loader.text_encoder(settings.engines.text_encoder)
-    bench = Bench(read(folder), loader.model("speech encoder", settings.engines.encoder), out)
+    bench = Bench(
+        read(folder), loader.model("speech encoder", settings.engines.encoder), loader.recognizer("mini"), out
+    )
     kept = Kept(out / "results.json")
     usual = Recipe(seed=seed).of_steps(steps)
     torch.set_num_threads(1)

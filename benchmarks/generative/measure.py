@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from benchmarks.generative.sets import GenerativeSet
-from benchmarks.generative.variants import Variant
+from benchmarks.generative.variants import Learns, Variant
 from speechsearch import audio
 from speechsearch.domain.limits import Limits
 from speechsearch.domain.values import Audio
@@ -23,19 +23,21 @@ from speechsearch.evaluation.measure import with_passages
 from speechsearch.evaluation.metrics import bootstrap_intervals
 from speechsearch.evaluation.runner import run_engine
 from speechsearch.library.makers import Makers
-from speechsearch.models.base import TextEncoder
+from speechsearch.models.base import Recognizer, TextEncoder
 from speechsearch.models.generative.generator import UnityGenerator
 from speechsearch.models.generative.listener import Listener
 from speechsearch.models.mini.encoder import MiniSpeechEncoder
 from speechsearch.retrieval.calibration import read_calibrations
-from speechsearch.training.generative_data import CropPlan, Item, Material, asked, chunks, heard
-from speechsearch.training.train_generative import Recipe, Trained, found_first, save, train, update
+from speechsearch.training.generative_collection import QUESTIONS_EACH
+from speechsearch.training.generative_data import CropPlan, Item, Material, asked, chunks, heard, pattern_questions
+from speechsearch.training.generative_recipe import Recipe
+from speechsearch.training.train_generative import Trained, found_first, remembered, save, train, update
 
 DEPTHS = (1, 5, 20)
 BEAMS = (1, 5, 20)
 TIMED = 50
 TEST_CROPS = CropPlan(1, 3.0, seed=1001)
-AT_ONCE = 16
+AT_ONCE, CROPPED = 16, 300
 
 
 @dataclass(slots=True)
@@ -70,8 +72,8 @@ def rank_of(found: Sequence[str | None], right: Sequence[str]) -> int:
 class Bench:
     """Holds what all variants share: the set, the encoder, what is heard of the passages."""
 
-    def __init__(self, whole: GenerativeSet, encoder: MiniSpeechEncoder, kept: Path) -> None:
-        self.whole, self.encoder, self.kept = whole, encoder, kept
+    def __init__(self, whole: GenerativeSet, encoder: MiniSpeechEncoder, recognizer: Recognizer, kept: Path) -> None:
+        self.whole, self.encoder, self.recognizer, self.kept = whole, encoder, recognizer, kept
         self.paths = {one.passage_id: one.audio for one in whole.collection.passages}
 
     def sound(self, passage_id: str) -> Audio:
@@ -97,14 +99,29 @@ class Bench:
             save_file(known, file)
         return {one: known[one] for one in ids}
 
-    def material(self, listener: Listener, ids: Sequence[str], plan: CropPlan, has_questions: bool) -> Material:
+    def material(self, listener: Listener, ids: Sequence[str], recipe: Recipe, learns: Learns) -> Material:
         """Return what a variant learns."""
+        plan = CropPlan(recipe.crops, recipe.crop_s, recipe.seed)
         found = heard(
             listener, ids, lambda missing: ((one, self.sound(one)) for one in missing), plan, self.kept / "heard"
         )
         known = set(found.passages)
-        pairs = [(text, right) for text, right in self.whole.to_learn if has_questions and known.issuperset(right)]
+        pairs = [(text, right) for text, right in self.whole.to_learn if learns != "crops" and known.issuperset(right)]
+        if learns == "patterns":
+            pairs += pattern_questions(self.written(list(found.passages)), QUESTIONS_EACH, recipe.seed)
         return Material(found.passages, found.crops, asked(listener, pairs))
+
+    def written(self, ids: Sequence[str]) -> dict[str, str]:
+        """Return what the encoder's own recogniser writes of passages."""
+        return {one: self.recognizer.transcribe([self.sound(one)])[0].text for one in ids}
+
+    def test_crops(self, listener: Listener, ids: Sequence[str]) -> list[Item]:
+        """Return crops that were not learnt, one each of at most CROPPED passages."""
+        some = ids[:: max(1, len(ids) // CROPPED)]
+        crops = [TEST_CROPS.of(one, self.sound(one))[0] for one in some]
+        groups = (crops[first : first + AT_ONCE] for first in range(0, len(crops), AT_ONCE))
+        states = [each for group in groups for each in listener.of_sounds(group)]
+        return [Item(each, True, (one,)) for one, each in zip(some, states, strict=True) if len(each)]
 
     def test_questions(self, listener: Listener, ids: Sequence[str]) -> tuple[list[Item], list[bool]]:
         """Return the questions that are asked, and whether others about the same passage were learnt."""
@@ -120,14 +137,13 @@ class Bench:
         """Train a variant and return its figures."""
         recipe = variant.recipe
         listener, ids = Listener(self.encoder, recipe.hears), self.ids(variant.passages)
-        plan = CropPlan(recipe.crops, recipe.crop_s, recipe.seed)
-        material = self.material(listener, ids, plan, variant.has_questions)
+        material = self.material(listener, ids, recipe, variant.learns)
         started = time.monotonic()
         trained = train(listener, material, self.vectors(ids), recipe, self.kept / "runs" / variant.name)
         trained_s = time.monotonic() - started
         items, are_learnt = self.test_questions(listener, ids)
-        crops = self.material(listener, ids, TEST_CROPS, has_questions=False).crops
         generator = trained.generator
+        known = remembered(generator, material)
         figures: dict[str, Any] = {
             "title": variant.title,
             "passages": len(material.passages),
@@ -136,9 +152,10 @@ class Bench:
             "steps": recipe.pretrain_steps + recipe.finetune_steps,
             "trained_s": trained_s,
             "parameters_m": sum(one.numel() for one in generator.network.parameters()) / 1e6,
-            "trained_crops": found_first(generator, material.crops),
-            "other_crops": found_first(generator, crops),
-            "learnt": found_first(generator, material.questions) if material.questions else None,
+            "trained_passages": known.passages,
+            "trained_crops": known.crops,
+            "trained_questions": known.questions,
+            "other_crops": found_first(generator, self.test_crops(listener, ids)),
             "beams": {str(beams): ranks(generator, items, beams).figures() for beams in BEAMS},
             "codes": self.codes(trained),
         }
@@ -151,8 +168,8 @@ class Bench:
     def continual(self, recipe: Recipe, count: int) -> dict[str, Any]:
         """Train on four fifths of the passages, learn the others with replay, and return what is remembered."""
         listener, ids = Listener(self.encoder, recipe.hears), self.ids(count)
-        plan, folder = CropPlan(recipe.crops, recipe.crop_s, recipe.seed), self.kept / "runs" / "update"
-        whole = self.material(listener, ids, plan, has_questions=True)
+        folder = self.kept / "runs" / "update"
+        whole = self.material(listener, ids, recipe, "questions")
         first = whole.within(ids[: count * 4 // 5])
         vectors = self.vectors(ids)
         encoder = ("mini", self.encoder.fingerprint)

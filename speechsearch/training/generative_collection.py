@@ -23,7 +23,8 @@ from speechsearch.models.generative.listener import Listener
 from speechsearch.models.generative_cards import MANIFEST, collection_of, folder_of, new_folder, training_command
 from speechsearch.service.open import Service, kept_models
 from speechsearch.training.generative_data import CropPlan, Material, asked, heard, pattern_questions
-from speechsearch.training.train_generative import Recipe, recipe_of, remembered, save, train, update
+from speechsearch.training.generative_recipe import Recipe
+from speechsearch.training.train_generative import recipe_of, remembered, save, train, update
 
 QUESTIONS_EACH = 6
 """Questions by pattern of a passage, where none are given."""

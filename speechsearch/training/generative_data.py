@@ -107,7 +107,7 @@ def heard(listener: Listener, ids: Sequence[str], sounds: Sounds, plan: CropPlan
         unfinished.replace(folder / f"{number:04d}.safetensors")
         known |= new
         number += 1
-        print(f"{number * KEPT_TOGETHER} passages at most are heard, {len(ids)} are to be", flush=True)
+        print(f"{sum(name in known for name in ids)} of {len(ids)} passages are heard", flush=True)
     whole = {name: Item(known[name], True, (name,)) for name in ids if name in known and len(known[name])}
     crops = [
         Item(known[key], True, (name,))

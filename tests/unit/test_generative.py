@@ -38,7 +38,8 @@ from speechsearch.models.generative_cards import (
 )
 from speechsearch.training.generative_codes import addresses_of, sound_codes, sound_vectors, vector_codes
 from speechsearch.training.generative_data import CropPlan, Item, Lessons, Material, Mix
-from speechsearch.training.train_generative import Coder, Recipe, fit, found_first, mix_of
+from speechsearch.training.generative_recipe import Coder, Recipe
+from speechsearch.training.train_generative import fit, found_first, mix_of
 
 DIM = 12
 SMALL = UnityConfig("pieces", DIM, DIM, (4, 4, 4), units=6, most_units=5, width=16, heads=2, retrieval_layers=1)
