@@ -116,7 +116,9 @@ GENERATIVE = EngineCard(
     is_learnt=True,
     technical_title="generative retrieval",
 )
-BUILT_IN = (EVERYTHING, HYBRID, ADAPTER, PHONETIC, ASR, GENERATIVE)
+BUILT_IN = (EVERYTHING, HYBRID, ADAPTER, PHONETIC, ASR)
+TRAINED = (GENERATIVE,)
+"""Those that are there once somebody has trained them."""
 CHANNEL_TITLES = {
     "adapter": "meaning",
     "phonetic": "pronunciation",
@@ -150,7 +152,7 @@ def engine_cards() -> tuple[EngineCard, ...]:
         ConfigurationError: two of them have the same name.
     """
     found: list[EngineCard] = []
-    add_cards(found, BUILT_IN)
+    add_cards(found, BUILT_IN + TRAINED)
     for entry_point in entry_points(group=ENTRY_POINTS):
         brought = entry_point.load()
         add_cards(found, (brought,) if isinstance(brought, EngineCard) else tuple(brought))

@@ -20,7 +20,7 @@ from speechsearch.domain.values import Audio
 from speechsearch.domain.visitors import shown_name
 from speechsearch.evaluation.questions import Names, read_questions
 from speechsearch.models.generative.listener import Listener
-from speechsearch.models.generative_cards import MANIFEST, collection_of, folder_of, new_folder, training_command
+from speechsearch.models.generative_cards import COLLECTION, MANIFEST, folder_of, new_folder, training_command
 from speechsearch.service.open import Service, kept_models
 from speechsearch.training.generative_data import CropPlan, Material, asked, heard, pattern_questions
 from speechsearch.training.generative_recipe import Recipe
@@ -139,7 +139,8 @@ def learn(gathered: Gathered, steps: int, is_update: bool) -> list[str]:
         trained = update(listener, material, gathered.vectors, recipe, folder, run)
     else:
         trained = train(listener, material, gathered.vectors, recipe, run)
-    collection_of(folder)  # fails where the collection, and so the model, was deleted
+    if not (folder / COLLECTION).is_file():
+        raise NotFoundError("The collection was deleted while it was learnt.", "Nothing of it is kept.")
     save(trained, recipe, gathered.encoder, folder)
     for older in (folder / TRAINING).glob(f"{RUN}*"):
         shutil.rmtree(older)
