@@ -34,20 +34,26 @@ OF_SOUND, WITH_TRANSCRIPTS = ("adapter", "phonetic", "hybrid"), ("asr", "all")
 
 
 class Kept:
-    """Figures by kind and name, in a file; what is there is not measured again."""
+    """Figures by kind and name, in a file that several runs may write; what is there is not measured again."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        self.found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+
+    @property
+    def found(self) -> dict[str, Any]:
+        """All that was measured so far."""
+        return json.loads(self.file.read_text(encoding="utf-8")) if self.file.exists() else {}
 
     def of(self, kind: str, name: str, measure: Callable[[], Any]) -> None:
         """Measure something that is not there yet, and keep it."""
-        if name in self.found.setdefault(kind, {}):
+        if name in self.found.get(kind, {}):
             return
         print(f"{kind} {name}", flush=True)
-        self.found[kind][name] = measure()
+        measured = measure()
+        whole = self.found
+        whole.setdefault(kind, {})[name] = measured
         unfinished = self.file.with_suffix(".unfinished")
-        unfinished.write_text(json.dumps(self.found, indent=1), encoding="utf-8")
+        unfinished.write_text(json.dumps(whole, indent=1), encoding="utf-8")
         unfinished.replace(self.file)
 
 

@@ -142,7 +142,7 @@ def pattern_questions(texts: Mapping[str, str], each: int, seed: int) -> list[tu
 
     >>> texts = {"a": "the old mill stands by the river", "b": "rain fell on the old town"}
     >>> [question for question, ids in pattern_questions(texts, 2, 1) if ids == ("a",)]
-    ['who talks about mill', 'mill stands']
+    ['who talks about mill', 'why mill stands']
     """
     words_of = {name: list(dict.fromkeys(content_words(text))) for name, text in texts.items()}
     frequency = Counter(word for words in words_of.values() for word in words)

@@ -88,7 +88,8 @@ class TestCodes:
         codes = vae.quantizer.codes_of(sound_vectors(vae, passages))
         first = [tuple(codes[[place for place in range(32) if place % 4 == kind], 0].tolist()) for kind in range(4)]
         assert all(len(set(one)) == 1 for one in first) and len({one[0] for one in first}) == 4
-        made, wanted, _ = vae(passages)
+        with torch.no_grad():
+            made, wanted, _ = vae(passages)
         assert float((made - wanted).square().mean()) < 0.6 * float(wanted.square().mean())
 
     def test_codes_of_vectors_start_by_k_means(self) -> None:
@@ -283,7 +284,7 @@ class TestTraining:
     @pytest.mark.slow
     def test_a_collection_of_64_passages_is_memorised(self, tmp_path: Path) -> None:
         material, addresses = small_world(64)
-        recipe = Recipe(units=16, most_units=8, width=64, dropout=0.0, pretrain_steps=400, finetune_steps=0, rate=3e-3)
+        recipe = Recipe(units=16, most_units=8, width=64, dropout=0.0, pretrain_steps=500, finetune_steps=0, rate=3e-3)
         model = trained(material, addresses, recipe, tmp_path / "state.safetensors")
         generator = UnityGenerator(model, None, addresses)
         assert found_first(generator, material.crops) == 1.0

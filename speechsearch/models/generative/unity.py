@@ -3,7 +3,8 @@
 Source: Inaguma et al., 2022, UnitY (arXiv 2212.08055), for two decoders one after the other; dodofk/SpeechGR
 (S2GSR-UnitY) for semantic tokens first and the residual codes of a document second.
 Differs: the frozen encoder is that of the shipped model; the first decoder writes k-means units of what was heard, not
-text; the second attends to the encoder's states and the first decoder's beside each other, in one attention.
+text; the second attends to the encoder's states and the first decoder's beside each other, in one attention; while it
+is trained, some units are wrong, as some of those are that the first will write: without that it trusts them too much.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ class UnityConfig:
         bridge: what the second decoder sees of the first: its states ("fused"); nothing, but both are trained
             ("aside"); there is no first decoder ("none").
         stride: of sound, so many states become one.
+        most_wrong: while training, a share from 0 up to this of each example's units is replaced by random ones.
     """
 
     hears: Hears
@@ -52,6 +54,7 @@ class UnityConfig:
     semantic_layers: int = 1
     retrieval_layers: int = 2
     dropout: float = 0.1
+    most_wrong: float = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -164,12 +167,18 @@ class UnityModel(nn.Module):
         if self.semantic is not None:
             rows = [torch.tensor((*one.units, self.end), device=memory.states.device) for one in examples]
             wanted = nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=IGNORED)
-            units = wanted[:, :-1].clamp(min=0)
+            units = self.some_wrong(wanted[:, :-1].clamp(min=0)) if self.training else wanted[:, :-1].clamp(min=0)
             memory, logits = self.fused(memory, units, wanted != IGNORED)
             of_units = F.cross_entropy(logits.flatten(0, 1), wanted.flatten(), ignore_index=IGNORED)
         tokens = torch.tensor([one.tokens for one in examples], device=memory.states.device)
         logits = self.retrieval.head(self.retrieval.states(tokens[:, :-1], memory))
         return of_units, F.cross_entropy(logits.flatten(0, 1), tokens.flatten())
+
+    def some_wrong(self, units: Tensor) -> Tensor:
+        """Return units (rows, units) of which some are replaced by random ones, of each row another share."""
+        share = torch.rand(len(units), 1, device=units.device) * self.config.most_wrong
+        is_wrong = torch.rand(units.shape, device=units.device) < share
+        return torch.where(is_wrong, torch.randint_like(units, self.config.units), units)
 
     @torch.inference_mode()
     def remember(self, rows: Sequence[Tensor], are_sound: Sequence[bool]) -> Memory:
