@@ -26,6 +26,7 @@ from speechsearch.library.makers import Makers
 from speechsearch.models.base import Recognizer, TextEncoder
 from speechsearch.models.generative.generator import UnityGenerator
 from speechsearch.models.generative.listener import Listener
+from speechsearch.models.generative_cards import COLLECTION
 from speechsearch.models.mini.encoder import MiniSpeechEncoder
 from speechsearch.retrieval.calibration import read_calibrations
 from speechsearch.training.generative_collection import QUESTIONS_EACH
@@ -169,6 +170,8 @@ class Bench:
         """Train on four fifths of the passages, learn the others with replay, and return what is remembered."""
         listener, ids = Listener(self.encoder, recipe.hears), self.ids(count)
         folder = self.kept / "runs" / "update"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / COLLECTION).write_text("set", encoding="utf-8")
         whole = self.material(listener, ids, recipe, "questions")
         first = whole.within(ids[: count * 4 // 5])
         vectors = self.vectors(ids)

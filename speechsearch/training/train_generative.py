@@ -102,10 +102,10 @@ def fit(
         recipe: rates and sizes.
         state: weights, optimiser and step.
     """
+    network.train().requires_grad_(True)
     optimiser = torch.optim.AdamW(network.parameters(), lr=recipe.rate, betas=(0.9, 0.98), weight_decay=0.01)
     first_step = load_state(state, {"unity": network}, optimiser) if state.exists() else 0
     steps, started, recent = sum(count for count, _ in stages), time.monotonic(), list[tuple[float, float]]()
-    network.train()
     for step in range(first_step, steps):
         torch.manual_seed(recipe.seed * 1_000_003 + step)  # dropout too is that of the step
         progress = max(0.0, (step - recipe.warmup) / max(1, steps - recipe.warmup))
