@@ -24,6 +24,7 @@ from speechsearch.domain.packages import package_version
 from speechsearch.models.base import (
     AudioTokenizer,
     LanguageModel,
+    PassageGenerator,
     Reader,
     Recognizer,
     SoundEmbedder,
@@ -36,9 +37,11 @@ from speechsearch.models.card import ModelCard, Task
 from speechsearch.models.catalog import Catalog
 from speechsearch.models.device import Device, check_device, choose_device
 from speechsearch.models.files import FileFinder
+from speechsearch.models.generative_cards import ADDRESSES, MANIFEST, learnt_of
 from speechsearch.models.lazy import (
     LazyAudioTokenizer,
     LazyLanguageModel,
+    LazyPassageGenerator,
     LazyReader,
     LazyRecognizer,
     LazySoundEmbedder,
@@ -48,6 +51,9 @@ from speechsearch.models.lazy import (
     LazyTextEncoder,
 )
 from speechsearch.models.slot import Slot
+
+LEARNT = (MANIFEST, ADDRESSES)
+"""What a passage generator has learnt is read before its weights."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -167,6 +173,17 @@ class ModelLoader:
     def language_model(self, name: str) -> LanguageModel:
         """Return a language model, not loaded yet. Raises NotFoundError."""
         return LazyLanguageModel(self._slot("language model", name))
+
+    def passage_generator(self, name: str) -> PassageGenerator:
+        """Return a passage generator, not loaded yet.
+
+        Raises:
+            NotFoundError: there is none of that name.
+            ModelUnavailableError: what it has learnt cannot be read.
+        """
+        slot = self._slot("passage generator", name)
+        files = {file.name: self._finder.find(slot.card, file) for file in slot.card.files if file.name in LEARNT}
+        return LazyPassageGenerator(slot, learnt_of(files[MANIFEST].parent))
 
     def model(self, task: Task, name: str) -> Any:
         """Return a model itself, loaded, for recipes and measurements that need more than its protocol.
