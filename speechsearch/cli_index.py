@@ -66,7 +66,7 @@ def benchmark_index(
     from speechsearch.service.settings import read_settings
 
     settings = read_settings()
-    real, name, is_library = _vectors(vectors, collection)
+    real, name, is_library = _vectors(vectors, collection, points)
     count = points or len(real)
     if count > len(real):
         name += f", drawn with replacement to {count:,} and moved (noise of length {MOVED})"
@@ -102,7 +102,7 @@ def benchmark_index(
     put(found) if as_json else print(index_report.as_markdown(found))
 
 
-def _vectors(given: str, collection: str) -> tuple[FloatMatrix, str, bool]:
+def _vectors(given: str, collection: str, points: int) -> tuple[FloatMatrix, str, bool]:
     """Return vectors of length 1, what they are in words, and whether they are all that the library has of a kind."""
     from speechsearch.evaluation.index_vectors import LEAST_ROWS, read_vectors, unit_rows
 
@@ -116,10 +116,10 @@ def _vectors(given: str, collection: str) -> tuple[FloatMatrix, str, bool]:
             real, what = service.browse.window_vectors(collection or None), "windows of recordings"
         else:
             real, what = service.browse.dense_vectors(given, collection or None), "passages"
-    if len(real) < LEAST_ROWS:
+    if not len(real) or max(points, len(real)) < LEAST_ROWS:
         raise InputError(
             f"There are {len(real)} '{given}' vectors, too few to measure anything.",
-            f"It needs {LEAST_ROWS}: add recordings.",
+            f"It needs {LEAST_ROWS}: add recordings, or grow them with --points.",
         )
     return unit_rows(real), f"the {given} vectors of {len(real):,} {what}", not collection
 
