@@ -27,6 +27,7 @@ from speechsearch import (
     cli_speakers,
     cli_speech,
     cli_tokenize,
+    cli_train,
 )
 from speechsearch.cli_shared import (
     From,
@@ -100,6 +101,7 @@ cli_similar.add_commands(app)
 cli_speakers.add_commands(app)
 cli_speech.add_commands(app)
 cli_tokenize.add_commands(app)
+cli_train.add_commands(app)
 
 
 @app.command()
@@ -260,7 +262,8 @@ def evaluate(
     chosen = settings.engines.model_copy(update={"recognizer": recognizer} if recognizer else {})
     settings = settings.model_copy(update={"engines": chosen})
     loader = new_loader(settings)
-    names = [name.strip() for name in engines.split(",") if name.strip()] or [card.name for card in engine_cards()]
+    usual = [card.name for card in engine_cards() if not card.is_learnt]
+    names = [name.strip() for name in engines.split(",") if name.strip()] or usual
     report = measure(
         folder,
         names,

@@ -43,7 +43,8 @@ class RvqNetwork(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         size = PATCH_FRAMES * MEL_BINS
-        self.encoder = nn.Sequential(nn.Linear(size, WIDTH), nn.GELU(), nn.Linear(WIDTH, DIM))
+        normed = nn.LayerNorm(DIM, elementwise_affine=False)  # without it vectors grow until training breaks
+        self.encoder = nn.Sequential(nn.Linear(size, WIDTH), nn.GELU(), nn.Linear(WIDTH, DIM), normed)
         self.quantizer = ResidualVectorQuantizer(QUANTIZERS, CODEBOOK_SIZE, DIM)
         self.decoder = nn.Sequential(nn.Linear(DIM, WIDTH), nn.GELU(), nn.Linear(WIDTH, size))
 

@@ -75,6 +75,8 @@ class Block(nn.Module):
 class SimilarNetwork(nn.Module):
     """Codes -> a unit vector."""
 
+    first_rows: Tensor
+
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         self.sizes = sizes

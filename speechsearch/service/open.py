@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from speechsearch.domain.errors import (
     ConfigurationError,
     FingerprintMismatchError,
     IndexUnavailableError,
+    ModelUnavailableError,
     NotFoundError,
     SpeechSearchError,
     StoreError,
@@ -26,12 +28,13 @@ from speechsearch.library.library import Library
 from speechsearch.library.makers import Makers
 from speechsearch.library.media_files import media_files
 from speechsearch.library.removal import recover
-from speechsearch.models.base import LanguageModel, Reader, SpeechLanguageModel
+from speechsearch.models.base import LanguageModel, PassageGenerator, Reader, SpeechLanguageModel
 from speechsearch.models.card import Task
 from speechsearch.models.catalog import catalog
 from speechsearch.models.chat_endpoint import ChatEndpoint
 from speechsearch.models.device import on_gpu
 from speechsearch.models.folders import FolderCatalog, with_folder
+from speechsearch.models.generative_cards import with_generators
 from speechsearch.models.load import ModelLoader
 from speechsearch.retrieval.calibration import read_calibrations
 from speechsearch.retrieval.engine_cards import engine_cards
@@ -66,6 +69,8 @@ from speechsearch.service.transcription import Transcriber
 from speechsearch.service.understanding import Understand
 from speechsearch.store import Store
 
+log = logging.getLogger(__name__)
+
 Purpose = Literal["use", "share", "check", "rebuild"]
 UNPACKED = "work"
 """The folder in the data folder for what is unpacked."""
@@ -96,6 +101,7 @@ class Service:
             read_calibrations(),
             BackgroundSample(library),
             store.passages.tracks,
+            generators_of(loader),
         )
         self.transcriber = transcriber_of(settings, loader)
         hearing = settings.engines.speaker_encoder if settings.engines.hears_speakers else ENCODER
@@ -113,7 +119,7 @@ class Service:
         self.similar = Similar(library, self.browse, self.search, copies, sounds)
         self.duplicates = Duplicates(library, self.browse, copies, sounds)
         self.export = Export(library, self.browse, self.speakers)
-        self.manage = Manage(library, self.browse)
+        self.manage = Manage(library, self.browse, kept_models(settings))
         self.feedback = Feedback(library, self.browse, engines.keys(), bool(settings.auth.users))
 
     @property
@@ -233,12 +239,26 @@ def new_loader(settings: Settings) -> ModelLoader:
         chosen.dtype,
         kept,
         language_model_bits=settings.language_model.bits,
+        trusted_code=chosen.trusted_code,
     )
 
 
 def known_catalog(settings: Settings) -> FolderCatalog:
-    """Return the built-in models, those of plug-ins and of the user's folder, and the folders that are no model."""
-    return with_folder(catalog(), models_folder(settings), kept_models(settings))
+    """Return the built-in models, those of plug-ins, of the user's folder and trained here; folders that are none."""
+    found = with_folder(catalog(), models_folder(settings), kept_models(settings))
+    whole, refused = with_generators(found.catalog, kept_models(settings))
+    return FolderCatalog(whole, {**found.refused, **refused})
+
+
+def generators_of(loader: ModelLoader) -> list[PassageGenerator]:
+    """Return the models that were trained on collections; one that cannot be read is told in the log and left out."""
+    found = []
+    for card in loader.catalog.of("passage generator"):
+        try:
+            found.append(loader.passage_generator(card.name))
+        except ModelUnavailableError as error:
+            log.warning("%s is left out: %s", card.name, error)
+    return found
 
 
 def may_download(settings: Settings) -> bool:

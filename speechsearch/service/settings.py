@@ -210,11 +210,13 @@ class ModelSettings(Group):
     """Where the files of models are looked for, and where models compute.
 
     ``folder``: looked through first, as folder/<model>/<file>. ``may_download``: whether files that are neither
-    installed nor in the hub's cache may be downloaded; not set, only on a Space.
+    installed nor in the hub's cache may be downloaded; not set, only on a Space. ``trusted_code``: the names of models
+    in the folder that may run the code that lies beside their weights.
     """
 
     folder: str = ""
     may_download: bool | None = None
+    trusted_code: tuple[str, ...] = ()
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     idle_minutes: float = Field(30.0, gt=0, description="models that nobody used for so long leave the memory")

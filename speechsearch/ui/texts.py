@@ -187,6 +187,7 @@ class Known:
 
     TRANSCRIPTS = "transcripts: {passages}"
     TRANSCRIPTS_BY = "transcripts by {recognizer}: {passages}"
+    TRAINED_ON = "trained on {passages}"
     SEARCHED_IN = "Searched in {searched}"
     NO_PHRASE: Message = ("No passage has {words} in one piece.", "Without quotation marks there may be answers.")
     NO_LIKELIHOOD = "These models have no measured likelihood: the score only sets the order."

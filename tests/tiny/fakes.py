@@ -31,6 +31,7 @@ from speechsearch.domain.values import (
     Word,
 )
 from speechsearch.models.base import EncodedPassage, ReadPassage
+from speechsearch.models.catalog import Catalog
 from speechsearch.service.open import Service
 from speechsearch.service.settings import EngineSettings, Settings
 
@@ -173,6 +174,7 @@ class FakeLoader:
     speakers: FakeSpeakerEncoder | None = None
     sounds: FakeSoundEmbedder | None = None
     finds_copies: bool = False
+    catalog: Catalog = field(default_factory=Catalog)
 
     def speech_encoder(self, name: str) -> FakeSpeechEncoder:
         """The speech encoder."""
