@@ -250,7 +250,7 @@ def small_world(passages: int, dim: int = 16, seed: int = 1) -> tuple[Material, 
 def trained(material: Material, addresses: dict[str, tuple[int, ...]], recipe: Recipe, state: Path) -> UnityModel:
     dim = next(iter(material.passages.values())).states.shape[1]
     config = UnityConfig("pieces", dim, dim, (8, 8, 8), recipe.units, recipe.most_units, width=recipe.width, heads=2,
-                         retrieval_layers=1, dropout=recipe.dropout)  # fmt: skip
+                         retrieval_layers=1, dropout=recipe.dropout, most_wrong=1.0)  # fmt: skip
     coder = Coder(recipe, dim, 4)
     coder.centres = noise(recipe.units, 99, dim)
     lessons = Lessons(material, tokens_of(addresses, config.code_sizes), coder.units, recipe.seed)
