@@ -147,6 +147,42 @@ class AudioTokens:
     frame_hz: float
 
 
+class AudioTokenizer(Protocol):
+    """Turns sounds into codes of a neural codec."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A short text that changes when the same sound would give other codes."""
+
+    def tokenize(self, sounds: Sequence[Audio]) -> list[AudioTokens]:
+        """Return the codes of each sound, in order; a sound alone gives what it gives beside others.
+
+        Every sound has at least one frame.
+        """
+
+
+class SoundEmbedder(Protocol):
+    """Turns sounds, speech or music, into vectors that are near each other where they sound alike."""
+
+    @property
+    def dim(self) -> int:
+        """How many numbers a vector has."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A short text that changes when the same sound would give another vector."""
+
+    @property
+    def window_s(self) -> float:
+        """How much sound a vector stands for, in seconds; that of a longer sound is the mean over such windows."""
+
+    def embed(self, sounds: Sequence[Audio]) -> FloatMatrix:
+        """Return one unit vector a sound, (sounds, dim) float32; a sound alone gives what it gives beside others.
+
+        No sound is too short or too long. Whoever wants to know where in a long one something is cuts it before.
+        """
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ReadPassage:
     """A passage as a reader has read it for a question, piece by piece: ``offsets`` (pieces, 2) int32, in characters.

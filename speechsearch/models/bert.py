@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from speechsearch.domain.errors import ModelUnavailableError
+from speechsearch.domain.importing import IMPORTING
 from speechsearch.domain.values import FloatMatrix
 from speechsearch.models.bert_graph import BertGraph
 from speechsearch.models.card import ModelCard
@@ -65,7 +66,8 @@ def load(located: Located) -> BertTextEncoder:
         )
 
     def network() -> BertNetwork:
-        from speechsearch.models.bert_network import load_network
+        with IMPORTING:
+            from speechsearch.models.bert_network import load_network
 
         return load_network(card, files[CONFIG], files[WEIGHTS], markers, located.device.torch_device)
 

@@ -1,10 +1,10 @@
 """The models of a user's own: each folder in the folder of models that is named like no other model becomes a card.
 
 What it is, its files say: a Whisper of CTranslate2 has ``model.bin``, what onnx-asr decodes has ``*.onnx``, a
-checkpoint of transformers (a recogniser or a language model) has ``config.json``, and so has a speech encoder like
-``mini``; one ONNX graph alone is a speaker encoder, a GGUF file a language model. Licence and languages are those that
-the hub's ``README.md`` begins with, where there is one. What is not understood is told with the reason, and stops
-nothing.
+checkpoint of transformers (a recogniser, a language model, an audio tokenizer) has ``config.json``, and so have a
+speech encoder like ``mini`` and a sound embedder like ``similar-mini``; one ONNX graph alone is a speaker encoder, a
+GGUF file a language model. Licence and languages are those that the hub's ``README.md`` begins with, where there is
+one. What is not understood is told with the reason, and stops nothing.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ from pathlib import Path
 
 from speechsearch.domain.errors import SpeechSearchError
 from speechsearch.models import (
+    codec_cards,
     language_cards,
     mini_cards,
     onnx_asr_cards,
+    similar_cards,
     speech_language_cards,
     transformers_cards,
     whisper_cards,
@@ -128,6 +130,10 @@ def card_of(folder: Path, sha256: Callable[[Path], str] = sha256_of) -> ModelCar
         card = language_cards.card_of_gguf(folder.name, folder, sha256)
     elif language_cards.is_language_model(folder / "config.json"):
         card = language_cards.card_of_checkpoint(folder.name, folder, sha256)
+    elif codec_cards.kind_of(folder / "config.json"):
+        card = codec_cards.card_of_folder(folder.name, folder, sha256)
+    elif similar_cards.is_sound_embedder(folder / "config.json"):
+        card = similar_cards.card_of_folder(folder.name, folder, sha256)
     elif mini_cards.is_mini(folder / "config.json"):
         card = mini_cards.card_of_folder(folder.name, folder, sha256)
     else:

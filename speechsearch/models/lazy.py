@@ -16,6 +16,8 @@ from speechsearch.domain.values import (
     Vector,
 )
 from speechsearch.models.base import (
+    AudioTokenizer,
+    AudioTokens,
     EncodedPassage,
     LanguageModel,
     Message,
@@ -23,6 +25,7 @@ from speechsearch.models.base import (
     Reader,
     ReadPassage,
     Recognizer,
+    SoundEmbedder,
     SpeakerEncoder,
     SpeechEncoder,
     SpeechLanguageModel,
@@ -124,6 +127,34 @@ class LazyReader:
         """Return where in each passage the answer may begin and end, in order."""
         with self._slot.use() as model:
             return model.read(question, passages)
+
+
+class LazyAudioTokenizer:
+    """An audio tokenizer that is loaded when first used."""
+
+    def __init__(self, slot: Slot[AudioTokenizer]) -> None:
+        self._slot = slot
+        self.fingerprint = slot.card.fingerprint
+
+    def tokenize(self, sounds: Sequence[Audio]) -> list[AudioTokens]:
+        """Return the codes of each sound, in order."""
+        with self._slot.use() as model:
+            return model.tokenize(sounds)
+
+
+class LazySoundEmbedder:
+    """A sound embedder that is loaded when first used."""
+
+    def __init__(self, slot: Slot[SoundEmbedder]) -> None:
+        self._slot = slot
+        self.dim = slot.card.dim
+        self.fingerprint = slot.card.fingerprint
+        self.window_s = slot.card.window_s
+
+    def embed(self, sounds: Sequence[Audio]) -> FloatMatrix:
+        """Return one unit vector a sound, (sounds, dim) float32."""
+        with self._slot.use() as model:
+            return model.embed(sounds)
 
 
 class LazySpeechLanguageModel:

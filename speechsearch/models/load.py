@@ -10,7 +10,7 @@ import ctypes
 import gc
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -19,12 +19,15 @@ from threading import Lock
 from typing import Any
 
 from speechsearch.domain.errors import MissingDependencyError
+from speechsearch.domain.importing import IMPORTING
 from speechsearch.domain.packages import package_version
 from speechsearch.models.base import (
+    AudioTokenizer,
     LanguageModel,
     PassageGenerator,
     Reader,
     Recognizer,
+    SoundEmbedder,
     SpeakerEncoder,
     SpeechEncoder,
     SpeechLanguageModel,
@@ -36,10 +39,12 @@ from speechsearch.models.device import Device, check_device, choose_device
 from speechsearch.models.files import FileFinder
 from speechsearch.models.generative_cards import ADDRESSES, MANIFEST, learnt_of
 from speechsearch.models.lazy import (
+    LazyAudioTokenizer,
     LazyLanguageModel,
     LazyPassageGenerator,
     LazyReader,
     LazyRecognizer,
+    LazySoundEmbedder,
     LazySpeakerEncoder,
     LazySpeechEncoder,
     LazySpeechLanguageModel,
@@ -62,6 +67,7 @@ class Located:
         needed: the loaded models that the card needs, by name.
         kept: the folder in which what is made of the files may be kept; None where there is none.
         bits: of a language model: 4 to keep its weights in so many, where that is possible.
+        may_run_code: whether code that lies beside the weights may run.
     """
 
     card: ModelCard
@@ -70,6 +76,7 @@ class Located:
     needed: Mapping[str, Any]
     kept: Path | None = None
     bits: int = 16
+    may_run_code: bool = False
 
     @property
     def device(self) -> Device:
@@ -100,11 +107,12 @@ class ModelLoader:
         dtype: str = "auto",
         cache_dir: Path | None = None,
         language_model_bits: int = 16,
+        trusted_code: Collection[str] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """``folder``, ``may_download``, ``cache_dir``: where files are looked for, as ``FileFinder`` takes them.
 
-        ``language_model_bits``: 4 or 16.
+        ``language_model_bits``: 4 or 16. ``trusted_code``: the models that may run code of their own.
         ``device``: auto, cpu, cuda or mps; ``dtype``: auto, float32, bfloat16 or float16. ``clock``: seconds.
 
         Raises:
@@ -115,6 +123,7 @@ class ModelLoader:
         self._finder = FileFinder(folder, cache_dir, may_download)
         self._wanted = (device, dtype)
         self._cache_dir, self._language_model_bits = cache_dir, language_model_bits
+        self._trusted_code = frozenset(trusted_code)
         self._clock = clock
         self._slots: dict[tuple[Task, str], Slot[Any]] = {}
         self._lock = Lock()
@@ -126,7 +135,8 @@ class ModelLoader:
         Raises:
             ConfigurationError: the device that was asked for is not there.
         """
-        return choose_device(*self._wanted)
+        with IMPORTING:
+            return choose_device(*self._wanted)
 
     def speech_encoder(self, name: str) -> SpeechEncoder:
         """Return a speech encoder, not loaded yet. Raises NotFoundError."""
@@ -147,6 +157,14 @@ class ModelLoader:
     def reader(self, name: str) -> Reader:
         """Return a reader, not loaded yet. Raises NotFoundError."""
         return LazyReader(self._slot("reader", name))
+
+    def audio_tokenizer(self, name: str) -> AudioTokenizer:
+        """Return an audio tokenizer, not loaded yet. Raises NotFoundError."""
+        return LazyAudioTokenizer(self._slot("audio tokenizer", name))
+
+    def sound_embedder(self, name: str) -> SoundEmbedder:
+        """Return a sound embedder, not loaded yet. Raises NotFoundError."""
+        return LazySoundEmbedder(self._slot("sound embedder", name))
 
     def speech_language_model(self, name: str) -> SpeechLanguageModel:
         """Return a speech language model, not loaded yet. Raises NotFoundError."""
@@ -188,7 +206,8 @@ class ModelLoader:
             package_version(card.package, card.pip_line)
         files = {file.name: self._finder.find(card, file) for file in card.files}
         kept = self._cache_dir / card.name if self._cache_dir else None
-        return Located(card, files, lambda: self.device, needed or {}, kept, self._language_model_bits)
+        may_run_code = card.name in self._trusted_code
+        return Located(card, files, lambda: self.device, needed or {}, kept, self._language_model_bits, may_run_code)
 
     def is_within_reach(self, task: Task, name: str) -> bool:
         """Say whether all files of a model are on this machine, or may be fetched; none is read. Raises NotFoundError.
@@ -231,7 +250,8 @@ class ModelLoader:
         located = self.located(card, needed)
         module, _, function = card.factory.partition(":")
         try:
-            factory = getattr(import_module(module), function)
+            with IMPORTING:
+                factory = getattr(import_module(module), function)
         except ImportError as error:
             raise MissingDependencyError(
                 f"The {card.task} '{card.name}' cannot be imported: {error}.",

@@ -146,6 +146,7 @@ def main(
         loss = (network.decoder(quantised) - batch).square().mean() + COMMITMENT * commitment
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
+        torch.nn.utils.clip_grad_norm_(optimiser.param_groups[0]["params"], 1.0)
         optimiser.step()
         recent.append(loss.item())
         if (step + 1) % 250 == 0 or step + 1 == steps:

@@ -7,7 +7,7 @@ from pathlib import Path
 from speechsearch.models.card import Task
 from speechsearch.models.catalog import Catalog, catalog
 from speechsearch.models.load import ModelLoader
-from tests.tiny import bert, checkpoints, hubert, language, onnx_asr, reader, speaker, whisper
+from tests.tiny import bert, checkpoints, codecs, hubert, language, onnx_asr, reader, rvq, similar, speaker, whisper
 
 RECOGNIZERS = (
     checkpoints.WAV2VEC2,
@@ -21,8 +21,9 @@ RECOGNIZERS = (
     onnx_asr.RNNT,
     onnx_asr.AED,
 )
+CODECS = (codecs.MIMI, codecs.ENCODEC, codecs.DAC)
 LANGUAGE_MODELS = (language.LLAMA, language.QWEN3, language.GGUF)
-FAMILIES = (bert, whisper, hubert, speaker, reader, *RECOGNIZERS, *LANGUAGE_MODELS)
+FAMILIES = (bert, whisper, hubert, speaker, reader, rvq, similar, *CODECS, *RECOGNIZERS, *LANGUAGE_MODELS)
 """``CARD`` lacks only the files, which ``save`` writes into a folder."""
 
 

@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from speechsearch.domain.errors import ModelUnavailableError
+from speechsearch.domain.priority import make_way
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio, FloatMatrix
 from speechsearch.models.bert import BertTextEncoder
 from speechsearch.models.device import Device
@@ -35,6 +36,12 @@ PASSAGES_AT_ONCE = 4
 MOST_RECENT = 32
 Read = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """What the speech encoder makes of (batch, time, mel bins) and its rows' lengths: (batch, frames, n) and lengths."""
+
+
+def one_core() -> None:
+    """Have this thread compute alone, and after those that somebody waits for."""
+    make_way()
+    torch.set_num_threads(1)
 
 
 class MiniModel:
@@ -68,7 +75,7 @@ class MiniModel:
         self.adapter.to(self.device, self.dtype)
         self.log_mel = LogMel().to(self.device)
         # One thread a core, each with a batch of its own, does 1.7 times what all cores on one batch do.
-        self._workers = ThreadPoolExecutor(device.threads, "mini", lambda: torch.set_num_threads(1))
+        self._workers = ThreadPoolExecutor(device.threads, "mini", one_core)
         self._recent = Recent(MOST_RECENT)
 
     def _modules(self) -> dict[str, torch.nn.Module]:
