@@ -325,7 +325,7 @@ class TestTraining:
 
 
 class TestListener:
-    @pytest.fixture(scope="class")
+    @pytest.fixture
     def sounds(self) -> list[Audio]:
         whole = audio.load(SAMPLES / "audio" / "s015.opus", Limits(), 120.0)
         return [Audio(whole.samples[:80_000]), Audio(whole.samples[:32_000]), Audio(np.zeros(16_000, np.float32))]
