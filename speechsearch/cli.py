@@ -23,9 +23,11 @@ from speechsearch import (
     cli_models,
     cli_names,
     cli_quantize,
+    cli_similar,
     cli_speakers,
     cli_speech,
     cli_tokenize,
+    cli_train,
 )
 from speechsearch.cli_shared import (
     From,
@@ -95,9 +97,11 @@ cli_ingest.add_commands(app)
 cli_models.add_commands(app)
 cli_names.add_commands(app)
 cli_quantize.add_commands(app)
+cli_similar.add_commands(app)
 cli_speakers.add_commands(app)
 cli_speech.add_commands(app)
 cli_tokenize.add_commands(app)
+cli_train.add_commands(app)
 
 
 @app.command()
@@ -250,14 +254,16 @@ def evaluate(
     from speechsearch.evaluation import as_json, as_markdown
     from speechsearch.evaluation.measure import measure
     from speechsearch.retrieval.engine_cards import engine_cards
-    from speechsearch.service.open import makers_of, new_loader
+    from speechsearch.service.chosen_makers import makers_of
+    from speechsearch.service.open import new_loader
     from speechsearch.service.settings import read_settings
 
     settings = read_settings()
     chosen = settings.engines.model_copy(update={"recognizer": recognizer} if recognizer else {})
     settings = settings.model_copy(update={"engines": chosen})
     loader = new_loader(settings)
-    names = [name.strip() for name in engines.split(",") if name.strip()] or [card.name for card in engine_cards()]
+    usual = [card.name for card in engine_cards() if not card.is_learnt]
+    names = [name.strip() for name in engines.split(",") if name.strip()] or usual
     report = measure(
         folder,
         names,

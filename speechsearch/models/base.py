@@ -5,7 +5,7 @@ At most five methods each, no default behaviour. A model that cannot do a thing 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -18,6 +18,7 @@ from speechsearch.domain.values import (
     FloatMatrix,
     PhonemeTrack,
     Query,
+    ScoredPassage,
     SpokenWord,
     Transcript,
     Vector,
@@ -251,4 +252,23 @@ class SpeechLanguageModel(Protocol):
         """Return what is answered about each sound, in order; the text is empty where nothing is heard.
 
         ``instruction``: what is to be done with what is heard, for example "Repeat what is said.".
+        """
+
+
+class PassageGenerator(Protocol):
+    """Writes the addresses of the passages that answer a question; it knows only passages that it was trained on."""
+
+    @property
+    def collection(self) -> str:
+        """The collection that it was trained on, by its name in the store."""
+
+    @property
+    def passage_ids(self) -> frozenset[str]:
+        """The passages whose addresses it has learnt."""
+
+    def generate(self, query: Query, limit: int, passage_ids: Collection[str]) -> list[ScoredPassage]:
+        """Return at most ``limit`` of some passages, the likeliest first, with the log-probability of the address.
+
+        Raises:
+            EmptyQueryError: there is nothing in the question.
         """

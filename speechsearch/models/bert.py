@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from speechsearch.domain.errors import ModelUnavailableError
+from speechsearch.domain.importing import IMPORTING
 from speechsearch.domain.values import FloatMatrix
 from speechsearch.models.bert_graph import BertGraph
 from speechsearch.models.card import ModelCard
@@ -65,7 +66,8 @@ def load(located: Located) -> BertTextEncoder:
         )
 
     def network() -> BertNetwork:
-        from speechsearch.models.bert_network import load_network
+        with IMPORTING:
+            from speechsearch.models.bert_network import load_network
 
         return load_network(card, files[CONFIG], files[WEIGHTS], markers, located.device.torch_device)
 
@@ -110,6 +112,15 @@ class BertTextEncoder:
         the encoder can read are cut.
         """
         return self._network.pool(embeddings)
+
+    def soft_states(self, embeddings: Sequence[Tensor]) -> list[Tensor]:
+        """Return the state of every soft token of each row, (pieces, dim) float32; rows are as ``pool`` takes them."""
+        return self._network.states(embeddings)
+
+    def text_states(self, texts: Sequence[str]) -> list[NDArray[np.float32]]:
+        """Return the state of every word piece of each question, (pieces, dim) float32, the markers left out."""
+        found, mask = self._graph.states([self.tokenizer.encode(self.query_prompt + text).ids for text in texts])
+        return [row[1 : count - 1] for row, count in zip(found, mask.sum(1).tolist(), strict=True)]
 
     def encode_queries(self, texts: Sequence[str]) -> FloatMatrix:
         """Return one unit vector a question, (texts, dim) float32; what was asked lately is remembered."""

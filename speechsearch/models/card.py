@@ -22,6 +22,7 @@ Task = Literal[
     "speech language model",
     "audio tokenizer",
     "sound embedder",
+    "passage generator",
 ]
 Pooling = Literal["mean", "cls", "last"]
 

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import cast
 
-from speechsearch.domain.values import Audio, Channel, FloatMatrix, Query, SpokenWord, Transcript, Vector
+from speechsearch.domain.values import (
+    Audio,
+    Channel,
+    FloatMatrix,
+    Query,
+    ScoredPassage,
+    SpokenWord,
+    Transcript,
+    Vector,
+)
 from speechsearch.models.base import (
     AudioTokenizer,
     AudioTokens,
     EncodedPassage,
     LanguageModel,
     Message,
+    PassageGenerator,
     Reader,
     ReadPassage,
     Recognizer,
@@ -22,6 +32,7 @@ from speechsearch.models.base import (
     TextEncoder,
     Translator,
 )
+from speechsearch.models.generative_cards import Learnt
 from speechsearch.models.slot import Slot
 
 
@@ -163,6 +174,20 @@ class LazySpeechLanguageModel:
         """Return what is answered about each sound, in order."""
         with self._slot.use() as model:
             return model.understand(sounds, instruction, max_tokens)
+
+
+class LazyPassageGenerator:
+    """A passage generator that is loaded when first used; what it has learnt is known before."""
+
+    def __init__(self, slot: Slot[PassageGenerator], learnt: Learnt) -> None:
+        self._slot = slot
+        self.collection = learnt.collection
+        self.passage_ids = frozenset(learnt.addresses)
+
+    def generate(self, query: Query, limit: int, passage_ids: Collection[str]) -> list[ScoredPassage]:
+        """Return at most ``limit`` of some passages, the likeliest first. Raises EmptyQueryError."""
+        with self._slot.use() as model:
+            return model.generate(query, limit, passage_ids)
 
 
 class LazyLanguageModel:

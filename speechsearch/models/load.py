@@ -19,10 +19,12 @@ from threading import Lock
 from typing import Any
 
 from speechsearch.domain.errors import MissingDependencyError
+from speechsearch.domain.importing import IMPORTING
 from speechsearch.domain.packages import package_version
 from speechsearch.models.base import (
     AudioTokenizer,
     LanguageModel,
+    PassageGenerator,
     Reader,
     Recognizer,
     SoundEmbedder,
@@ -35,9 +37,11 @@ from speechsearch.models.card import ModelCard, Task
 from speechsearch.models.catalog import Catalog
 from speechsearch.models.device import Device, check_device, choose_device
 from speechsearch.models.files import FileFinder
+from speechsearch.models.generative_cards import ADDRESSES, MANIFEST, learnt_of
 from speechsearch.models.lazy import (
     LazyAudioTokenizer,
     LazyLanguageModel,
+    LazyPassageGenerator,
     LazyReader,
     LazyRecognizer,
     LazySoundEmbedder,
@@ -47,6 +51,9 @@ from speechsearch.models.lazy import (
     LazyTextEncoder,
 )
 from speechsearch.models.slot import Slot
+
+LEARNT = (MANIFEST, ADDRESSES)
+"""What a passage generator has learnt is read before its weights."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,7 +135,8 @@ class ModelLoader:
         Raises:
             ConfigurationError: the device that was asked for is not there.
         """
-        return choose_device(*self._wanted)
+        with IMPORTING:
+            return choose_device(*self._wanted)
 
     def speech_encoder(self, name: str) -> SpeechEncoder:
         """Return a speech encoder, not loaded yet. Raises NotFoundError."""
@@ -165,6 +173,17 @@ class ModelLoader:
     def language_model(self, name: str) -> LanguageModel:
         """Return a language model, not loaded yet. Raises NotFoundError."""
         return LazyLanguageModel(self._slot("language model", name))
+
+    def passage_generator(self, name: str) -> PassageGenerator:
+        """Return a passage generator, not loaded yet.
+
+        Raises:
+            NotFoundError: there is none of that name.
+            ModelUnavailableError: what it has learnt cannot be read.
+        """
+        slot = self._slot("passage generator", name)
+        files = {file.name: self._finder.find(slot.card, file) for file in slot.card.files if file.name in LEARNT}
+        return LazyPassageGenerator(slot, learnt_of(files[MANIFEST].parent))
 
     def model(self, task: Task, name: str) -> Any:
         """Return a model itself, loaded, for recipes and measurements that need more than its protocol.
@@ -231,7 +250,8 @@ class ModelLoader:
         located = self.located(card, needed)
         module, _, function = card.factory.partition(":")
         try:
-            factory = getattr(import_module(module), function)
+            with IMPORTING:
+                factory = getattr(import_module(module), function)
         except ImportError as error:
             raise MissingDependencyError(
                 f"The {card.task} '{card.name}' cannot be imported: {error}.",

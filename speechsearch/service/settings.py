@@ -154,7 +154,8 @@ class EngineSettings(Group):
     of the catalog, or a server ("endpoint"). ``understanding``: answers about speech that it hears, without a
     transcript; the name of a folder that ``training/train_understand.py`` made, experimental; "none" for nothing.
     ``sound_embedder``: finds what sounds alike, from the codes of the tokenizer that it needs. ``audio_tokenizer``: the
-    one that ``tokenize`` takes unless another is named.
+    one that ``tokenize`` takes unless another is named. ``finds_copies``: whether of recordings is kept by what their
+    copies are found.
     """
 
     encoder: str = "mini"
@@ -166,6 +167,7 @@ class EngineSettings(Group):
     understanding: str = "none"
     sound_embedder: str = "similar-mini"
     audio_tokenizer: str = "rvq-mini"
+    finds_copies: bool = True
     threads: int = Field(0, ge=0, description="CPU threads; 0 takes all")
 
     @property

@@ -22,6 +22,7 @@ from speechsearch.domain.errors import (
 )
 from speechsearch.domain.values import Channel, Filters, SparseVector
 from speechsearch.index import EdgeIndex, ExactIndex, Layout, Point, ServerIndex, open_index
+from speechsearch.index.edge_rewrite import OLD
 from speechsearch.index.server import connect
 from tests.tiny.qdrant_server import qdrant_server
 
@@ -347,6 +348,34 @@ def test_searches_and_a_writer_at_once(index, backend):
         thread.join()
     assert failures == []
     assert len(list(index.ids())) == 200 + 2 * 200
+
+
+def test_searches_go_on_while_deleting_copies_the_shard(tmp_path):
+    with closing(EdgeIndex(SPECS, tmp_path / "index")) as index:
+        index.upsert(list(random_points(200)))
+        query, failures, is_over = next(random_points(1, seed=5)), [], threading.Event()
+
+        def search():
+            try:
+                while not is_over.is_set():
+                    assert len(index.search("adapter", query.vectors["adapter"], 10)) == 10
+            except Exception as error:
+                failures.append(error)
+
+        threads = [threading.Thread(target=search) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        try:
+            for number in range(5):
+                gone = point(10_000 + number)
+                index.upsert([gone])
+                index.delete([gone.passage_id])
+        finally:
+            is_over.set()
+            for thread in threads:
+                thread.join()
+        assert failures == []
+        assert len(list(index.ids())) == 200 and not (tmp_path / "index" / OLD).exists()
 
 
 def test_a_closed_index_says_so(index, backend):
