@@ -19,6 +19,7 @@ from speechsearch import (
     cli_diarize,
     cli_edit,
     cli_exchange,
+    cli_index,
     cli_ingest,
     cli_models,
     cli_names,
@@ -93,6 +94,7 @@ cli_ask.add_commands(app)
 cli_diarize.add_commands(app)
 cli_edit.add_commands(app)
 cli_exchange.add_commands(app)
+cli_index.add_commands(app)
 cli_ingest.add_commands(app)
 cli_models.add_commands(app)
 cli_names.add_commands(app)

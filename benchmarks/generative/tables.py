@@ -37,7 +37,7 @@ def engines_table(results: Mapping[str, Any]) -> list[str]:
     rows = []
     for passages, engines in sorted(results.get("engines", {}).items(), key=lambda one: int(one[0])):
         mine = [one for one in results.get("variants", {}).values() if one["passages"] == int(passages)]
-        for name, found in engines.items():
+        for name, found in {**engines, **results.get("transcripts", {}).get(passages, {})}.items():
             rows.append([passages, name, str(found["asked"]), *(figure(found[kind]) for kind in KINDS)])
         for one in mine[:1]:
             best = one["beams"]["20"]

@@ -20,8 +20,10 @@ from speechsearch.api.answer_bodies import AnswerBody
 from speechsearch.api.ask_routes import AT_ONCE
 from speechsearch.api.bodies import CollectionBody, ComparisonBody, NameBody, NameHeardBody, ResultsBody, SpeakerBody
 from speechsearch.api.identity import visitor_of
+from speechsearch.api.observed import UNEXPECTED
 from speechsearch.api.similar_bodies import DuplicateBody, SimilarsBody
 from speechsearch.domain.alike import Sense
+from speechsearch.domain.counters import ERRORS
 from speechsearch.domain.question_syntax import SYNTAX
 from speechsearch.domain.values import Filters, Query
 from speechsearch.domain.visitors import Visitor
@@ -75,7 +77,11 @@ def tool_server(service: Service, jobs: JobQueue | None) -> FastMCP[Any]:
         try:
             return await run_sync(function, *arguments, limiter=limiter)
         except SpeechSearchError as error:
+            service.counters.add(ERRORS, code=error.code)
             raise ToolError(str(error)) from error
+        except Exception:  # the door: it becomes an answer of the protocol
+            service.counters.add(ERRORS, code=UNEXPECTED)
+            raise
 
     async def for_visitor(function: Callable[[Visitor], Found]) -> Found:
         found: Found = await answer(function, visitor())

@@ -34,6 +34,8 @@ from speechsearch.index.edge_rewrite import (
     replace_shard,
 )
 from speechsearch.index.prepare import (
+    FIRST_IDS,
+    MORE_IDS,
     best_of,
     canonical_id,
     checked_limit,
@@ -142,13 +144,14 @@ class EdgeIndex:
         """Yield the ids of all points."""
         from qdrant_edge import ScrollRequest
 
-        offset = None
+        offset, page = None, FIRST_IDS
         while True:
             with self._opened() as shard:
-                records, offset = shard.scroll(ScrollRequest(offset=offset, limit=1000, with_payload=False))
+                records, offset = shard.scroll(ScrollRequest(offset=offset, limit=page, with_payload=False))
             yield from (str(record.id) for record in records)
             if offset is None:
                 return
+            page = MORE_IDS
 
     def optimize(self) -> bool:
         """Quantise what has grown above ``exact_points`` and drop deleted points; return whether anything was done.

@@ -8,7 +8,6 @@ or trained further is the same network in PyTorch (``bert_network``), loaded whe
 from __future__ import annotations
 
 import json
-import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -71,7 +70,7 @@ def load(located: Located) -> BertTextEncoder:
 
         return load_network(card, files[CONFIG], files[WEIGHTS], markers, located.device.torch_device)
 
-    return BertTextEncoder(card, graph, tokenizer, longest_tokens, network)
+    return BertTextEncoder(card, graph, tokenizer, longest_tokens, network, located.threads)
 
 
 class BertTextEncoder:
@@ -84,15 +83,16 @@ class BertTextEncoder:
         tokenizer: Tokenizer,
         longest_tokens: int,
         network: Callable[[], BertNetwork],
+        threads: int = 1,
     ) -> None:
-        """``network`` loads the same network in PyTorch."""
+        """``network`` loads the same network in PyTorch; ``threads``: so many compute at once."""
         self.dim, self.fingerprint, self.pooling = card.dim, card.fingerprint, card.pooling
         self.query_prompt, self.passage_prompt = card.query_prompt, card.passage_prompt
         self.tokenizer, self.longest_tokens = tokenizer, longest_tokens
         self._graph, self._load_network = graph, network
-        self._lock = threading.Lock()
+        self._threads, self._lock = threads, threading.Lock()
         self._loaded: BertNetwork | None = None
-        combined: Combiner[str, NDArray[np.float32]] = Combiner(lambda texts: list(self._encode_some(texts)))
+        combined: Combiner[str, NDArray[np.float32]] = Combiner(lambda texts: list(self._encode_some(texts)), threads)
         self._remembered = lru_cache(MOST_REMEMBERED)(combined)
 
     @property
@@ -141,7 +141,7 @@ class BertTextEncoder:
         def encode(group: Sequence[int]) -> None:
             vectors[group] = self._encode_some([texts[index] for index in group])
 
-        with ThreadPoolExecutor(os.cpu_count()) as threads:
+        with ThreadPoolExecutor(self._threads) as threads:
             list(threads.map(encode, groups))
         return vectors
 

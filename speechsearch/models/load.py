@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import os
 import sys
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -68,6 +69,7 @@ class Located:
         kept: the folder in which what is made of the files may be kept; None where there is none.
         bits: of a language model: 4 to keep its weights in so many, where that is possible.
         may_run_code: whether code that lies beside the weights may run.
+        threads: so many may compute at once on the processor, in models that do not ask PyTorch.
     """
 
     card: ModelCard
@@ -77,6 +79,7 @@ class Located:
     kept: Path | None = None
     bits: int = 16
     may_run_code: bool = False
+    threads: int = 1
 
     @property
     def device(self) -> Device:
@@ -109,11 +112,13 @@ class ModelLoader:
         language_model_bits: int = 16,
         trusted_code: Collection[str] = (),
         clock: Callable[[], float] = time.monotonic,
+        threads: int = 0,
     ) -> None:
         """``folder``, ``may_download``, ``cache_dir``: where files are looked for, as ``FileFinder`` takes them.
 
         ``language_model_bits``: 4 or 16. ``trusted_code``: the models that may run code of their own.
         ``device``: auto, cpu, cuda or mps; ``dtype``: auto, float32, bfloat16 or float16. ``clock``: seconds.
+        ``threads``: of the processor that models may take; 0: all.
 
         Raises:
             ConfigurationError: there is no such device or precision.
@@ -125,6 +130,7 @@ class ModelLoader:
         self._cache_dir, self._language_model_bits = cache_dir, language_model_bits
         self._trusted_code = frozenset(trusted_code)
         self._clock = clock
+        self._threads = threads or os.cpu_count() or 1
         self._slots: dict[tuple[Task, str], Slot[Any]] = {}
         self._lock = Lock()
 
@@ -207,7 +213,8 @@ class ModelLoader:
         files = {file.name: self._finder.find(card, file) for file in card.files}
         kept = self._cache_dir / card.name if self._cache_dir else None
         may_run_code = card.name in self._trusted_code
-        return Located(card, files, lambda: self.device, needed or {}, kept, self._language_model_bits, may_run_code)
+        made = (self._language_model_bits, may_run_code, self._threads)
+        return Located(card, files, lambda: self.device, needed or {}, kept, *made)
 
     def is_within_reach(self, task: Task, name: str) -> bool:
         """Say whether all files of a model are on this machine, or may be fetched; none is read. Raises NotFoundError.

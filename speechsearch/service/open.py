@@ -239,6 +239,7 @@ def new_loader(settings: Settings) -> ModelLoader:
         chosen.dtype,
         kept,
         language_model_bits=settings.language_model.bits,
+        threads=settings.engines.threads,
         trusted_code=chosen.trusted_code,
     )
 

@@ -660,6 +660,30 @@ class Compare:
     SAVE_AS = "Save as {format}"
 
 
+class IndexCosts:
+    """The Compare tab: what ways of indexing cost."""
+
+    TITLE = "How the vectors could be indexed"
+    ABOUT = (
+        "Small libraries are compared whole, large ones by coarser copies whose best are compared again. Here is what "
+        "other ways would find and cost with the vectors of this library; up and to the right is better."
+    )
+    HOW = "Whoever runs the server measures it, while the page is stopped:"
+    COMMAND = "python -m speechsearch benchmark-index"
+    LABEL = "Ways to index: share of the nearest that is found, and searches a second"
+    ACROSS = "share of the nearest 10 that is found"
+    UP = "searches a second"
+    HEADS = (
+        "Index", "Found", "With a filter", "Searches a second", "8 at once, a second", "Milliseconds",
+        "First search, ms", "Built in, s", "Bytes compared",
+    )  # fmt: skip
+    MOST = "95 %: {ms}"
+    BASIS = (
+        "{vectors} vectors of {dim} numbers, {asked} questions a run, the median of {runs} runs. A filter allows one "
+        "in ten. {date}, {machine}."
+    )
+
+
 class Bench:
     """The Compare tab: testing with noise."""
 

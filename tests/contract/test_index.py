@@ -23,6 +23,7 @@ from speechsearch.domain.errors import (
 from speechsearch.domain.values import Channel, Filters, SparseVector
 from speechsearch.index import EdgeIndex, ExactIndex, Layout, Point, ServerIndex, open_index
 from speechsearch.index.edge_rewrite import OLD
+from speechsearch.index.prepare import FIRST_IDS, MORE_IDS
 from speechsearch.index.server import connect
 from tests.tiny.qdrant_server import qdrant_server
 
@@ -145,6 +146,22 @@ def test_deleted_points_are_gone_and_unknown_ids_are_ignored(index):
     index.delete([])
     assert sorted(index.ids()) == sorted(passage(number) for number in range(1, 5))
     assert passage(0) not in found(index, "adapter", dense(0))
+
+
+def test_ids_come_once_each_from_many_pages(index):
+    index.upsert([point(number) for number in range(3 * FIRST_IDS)])
+    assert sorted(index.ids()) == sorted(passage(number) for number in range(3 * FIRST_IDS))
+
+
+def test_whether_an_index_answers_costs_a_few_ids(monkeypatch):
+    with closing(open_memory(SPECS)) as index:
+        index.upsert([point(number) for number in range(3 * FIRST_IDS)])
+        scroll, limits = index._client.scroll, []
+        monkeypatch.setattr(
+            index._client, "scroll", lambda *words, **named: (limits.append(named["limit"]), scroll(*words, **named))[1]
+        )
+        assert next(index.ids()) and limits == [FIRST_IDS]
+        assert len(list(index.ids())) == 3 * FIRST_IDS and limits == [FIRST_IDS, FIRST_IDS, MORE_IDS]
 
 
 def test_filters_by_each_field_and_combined(index):
