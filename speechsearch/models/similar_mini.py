@@ -46,8 +46,8 @@ class Sizes:
     codebook_size: int = 256
     frames: int = 128
     embedding: int = 128
-    width: int = 256
-    layers: int = 3
+    width: int = 192
+    layers: int = 2
     heads: int = 4
     dim: int = 256
 

@@ -56,7 +56,7 @@ def coded(found: Iterable[Views], tokenizer: AudioTokenizer) -> list[Coded]:
     """Return the codes of views, made recording by recording."""
     made = list[Coded]()
     for views in found:
-        sounds = [Audio(one.astype(np.float32) / 32768) for one in views.sounds]
+        sounds = [Audio(one.astype(np.float32) / np.float32(32768)) for one in views.sounds]
         codes = tuple(one.codes for one in tokenizer.tokenize(sounds))
         made.append(Coded(views.name, views.piece, views.kind, views.tempo_bpm, codes, views.speeds, views.how))
     return made
