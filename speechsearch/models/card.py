@@ -14,6 +14,7 @@ from speechsearch.domain.values import Channel
 
 Task = Literal[
     "speech encoder",
+    "frame encoder",
     "text encoder",
     "recognizer",
     "speaker encoder",
@@ -75,7 +76,14 @@ class OnHub:
     path: str
 
 
-Source = Shipped | Packaged | OnHub
+@dataclass(frozen=True, slots=True)
+class OnDisk:
+    """A file that lies where the user says."""
+
+    path: str
+
+
+Source = Shipped | Packaged | OnHub | OnDisk
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +117,7 @@ class ModelCard:
         pinned_version: the version of it that it was tested with and that is to be installed; "" for any.
         revision: what else changes what it gives, for the fingerprint.
         needs: the (task, name) of the models that its factory gets loaded.
-        dim: of a text or speaker encoder: how many numbers a vector has.
+        dim: of a text, frame or speaker encoder: how many numbers a vector has.
         channels: of a speech encoder: the vectors that it gives.
         query_prompt, passage_prompt: of a text encoder: what stands before every question and every passage.
         pooling: of a text encoder: how the tokens' states become one vector.
@@ -151,7 +159,7 @@ class ModelCard:
             "files": not (self.files or self.package or self.revision),
             "sha256": not all(re.fullmatch("[0-9a-f]{64}", file.sha256) for file in self.files),
             "revision": not all(re.fullmatch("[0-9a-f]{40}", one.revision) for one in self._on_hub()),
-            "dim": self.task in ("text encoder", "speaker encoder") and self.dim < 1,
+            "dim": self.task in ("frame encoder", "text encoder", "speaker encoder") and self.dim < 1,
             "channels": (self.task == "speech encoder") != bool(self.channels),
         }
         for field, is_wrong in faults.items():

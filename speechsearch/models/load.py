@@ -55,7 +55,7 @@ class Located:
         chosen: gives the device; asking for it may import PyTorch.
         needed: the loaded models that the card needs, by name.
         kept: the folder in which what is made of the files may be kept; None where there is none.
-        bits: of a language model: 4 to keep its weights in so many, where that is possible.
+        bits: of a language model or text encoder: 4 to keep its weights in so many, where that is possible.
     """
 
     card: ModelCard
@@ -94,11 +94,12 @@ class ModelLoader:
         dtype: str = "auto",
         cache_dir: Path | None = None,
         language_model_bits: int = 16,
+        text_encoder_bits: int = 16,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """``folder``, ``may_download``, ``cache_dir``: where files are looked for, as ``FileFinder`` takes them.
 
-        ``language_model_bits``: 4 or 16.
+        ``language_model_bits``, ``text_encoder_bits``: 4 or 16.
         ``device``: auto, cpu, cuda or mps; ``dtype``: auto, float32, bfloat16 or float16. ``clock``: seconds.
 
         Raises:
@@ -108,7 +109,8 @@ class ModelLoader:
         self.catalog = catalog
         self._finder = FileFinder(folder, cache_dir, may_download)
         self._wanted = (device, dtype)
-        self._cache_dir, self._language_model_bits = cache_dir, language_model_bits
+        self._cache_dir = cache_dir
+        self._text_encoder_bits, self._language_model_bits = text_encoder_bits, language_model_bits
         self._clock = clock
         self._slots: dict[tuple[Task, str], Slot[Any]] = {}
         self._lock = Lock()
@@ -171,7 +173,8 @@ class ModelLoader:
             package_version(card.package, card.pip_line)
         files = {file.name: self._finder.find(card, file) for file in card.files}
         kept = self._cache_dir / card.name if self._cache_dir else None
-        return Located(card, files, lambda: self.device, needed or {}, kept, self._language_model_bits)
+        bits = self._text_encoder_bits if card.task == "text encoder" else self._language_model_bits
+        return Located(card, files, lambda: self.device, needed or {}, kept, bits)
 
     def is_within_reach(self, task: Task, name: str) -> bool:
         """Say whether all files of a model are on this machine, or may be fetched; none is read. Raises NotFoundError.

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
@@ -26,6 +27,7 @@ from speechsearch.library.library import Library
 from speechsearch.library.makers import Makers
 from speechsearch.library.media_files import media_files
 from speechsearch.library.removal import recover
+from speechsearch.models.adapter_cards import card_at
 from speechsearch.models.base import LanguageModel, Reader, SpeakerEncoder, SpeechLanguageModel
 from speechsearch.models.baseline import Baseline
 from speechsearch.models.card import Task
@@ -219,12 +221,21 @@ def new_loader(settings: Settings) -> ModelLoader:
         chosen.dtype,
         kept,
         language_model_bits=settings.language_model.bits,
+        text_encoder_bits=chosen.text_encoder_bits,
     )
 
 
 def known_catalog(settings: Settings) -> FolderCatalog:
-    """Return the built-in models, those of plug-ins and of the user's folder, and the folders that are no model."""
-    return with_folder(catalog(), models_folder(settings), kept_models(settings))
+    """Return the built-in models, those of plug-ins and of the user's folder, and the folders that are no model.
+
+    A speech adapter that the settings name by its path is among them. Raises ModelUnavailableError: it is none.
+    """
+    folder = models_folder(settings)
+    found = with_folder(catalog(), folder, kept_models(settings))
+    adapter = Path(settings.engines.encoder).expanduser().resolve()
+    if not settings.engines.is_encoder_path or (folder is not None and adapter.parent == folder.resolve()):
+        return found
+    return replace(found, catalog=found.catalog.add(card_at(adapter)))
 
 
 def may_download(settings: Settings) -> bool:
@@ -266,7 +277,9 @@ def makers_of(settings: Settings, loader: ModelLoader) -> Makers:
             text_encoder = loader.text_encoder(engines.text_encoder)
             for name in engines.recognizers:
                 baselines.append(Baseline(loader.recognizer(name), TranscriptEncoder(text_encoder, name)))
-        return Makers(loader.speech_encoder(engines.encoder), tuple(baselines), speaker_encoder_of(settings, loader))
+        return Makers(
+            loader.speech_encoder(engines.encoder_name), tuple(baselines), speaker_encoder_of(settings, loader)
+        )
     except NotFoundError as error:
         raise ConfigurationError(error.message, error.hint) from error
 
@@ -299,7 +312,7 @@ def understand_of(settings: Settings, loader: ModelLoader, ask: Ask) -> Understa
     """
     engines = settings.engines
     models: list[tuple[Task, str]] = [
-        ("recognizer", default_recognizer(engines)), ("speech encoder", engines.encoder),
+        ("recognizer", default_recognizer(engines)), ("speech encoder", engines.encoder_name),
         ("text encoder", engines.text_encoder), ("reader", engines.reader),
     ]  # fmt: skip
     speech_model = understanding_of(settings, loader)

@@ -7,7 +7,19 @@ from pathlib import Path
 from speechsearch.models.card import Task
 from speechsearch.models.catalog import Catalog, catalog
 from speechsearch.models.load import ModelLoader
-from tests.tiny import bert, checkpoints, hubert, language, onnx_asr, reader, speaker, whisper
+from tests.tiny import (
+    adapters,
+    bert,
+    checkpoints,
+    frames,
+    hubert,
+    language,
+    onnx_asr,
+    reader,
+    speaker,
+    texts,
+    whisper,
+)
 
 RECOGNIZERS = (
     checkpoints.WAV2VEC2,
@@ -22,7 +34,9 @@ RECOGNIZERS = (
     onnx_asr.AED,
 )
 LANGUAGE_MODELS = (language.LLAMA, language.QWEN3, language.GGUF)
-FAMILIES = (bert, whisper, hubert, speaker, reader, *RECOGNIZERS, *LANGUAGE_MODELS)
+FAMILIES = (
+    bert, whisper, hubert, speaker, reader, *RECOGNIZERS, *LANGUAGE_MODELS, *texts.ALL, *frames.ALL, *adapters.ALL,
+)  # fmt: skip
 """``CARD`` lacks only the files, which ``save`` writes into a folder."""
 
 
