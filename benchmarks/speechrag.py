@@ -1,10 +1,10 @@
-"""Measure speech adapters beside what they are distilled from and beside the transcripts of a recogniser.
+"""Measure trained speech adapters beside what they are distilled from and beside the transcripts of a recogniser.
 
-``python -m benchmarks.speechrag runs/eval runs/speechrag --sets librispeech,ljspeech --adapters linear,token``: a name
-is a training's folder below runs/speechrag; ``mini``, whose token adapter is the shipped one, is always beside them. Questions go to the
-adapter's vectors alone (engine ``adapter``), to the vectors of what was really said by the same text encoder (``text``,
-the ceiling), and to ``asr``: transcripts of Whisper base by meaning and words. What was measured is kept in
-runs/speechrag/measured and not measured again.
+``python -m benchmarks.speechrag runs/eval runs/speechrag --adapters linear,token``: a name is a training's folder below
+runs/speechrag. Questions go to the adapter's vectors alone (engine ``adapter``) and to the vectors of what was really
+said by the same text encoder (``text``, the ceiling). The figures of ``asr`` (Whisper base's transcripts by meaning and
+words) and of the shipped model's adapter are those of docs/evaluation.md: the same passages and questions. What was
+measured is kept in runs/speechrag/measured and not measured again.
 """
 
 from __future__ import annotations
@@ -15,30 +15,35 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
+import torch
 import typer
+from numpy.typing import NDArray
+from torch import Tensor
 
 from benchmarks.quality.sets import QualitySet, folders_of, read_set
-from benchmarks.quality.transcripts import KeptTranscripts
 from speechsearch import audio
+from speechsearch.domain.assets import EVALUATION
 from speechsearch.domain.limits import Limits
 from speechsearch.evaluation import describe_machine, run_engine
 from speechsearch.evaluation.encoding import CEILINGS, Piece, encode_collection
-from speechsearch.evaluation.metrics import bootstrap_intervals, rank_metrics
+from speechsearch.evaluation.metrics import Figure, bootstrap_intervals, rank_metrics
 from speechsearch.evaluation.report import figure, table
 from speechsearch.library.makers import Makers
 from speechsearch.models.adapter_cards import card_at
-from speechsearch.models.baseline import Baseline
+from speechsearch.models.adapter_folder import AdapterConfig
+from speechsearch.models.frames import FrameEncoder, padded_states
 from speechsearch.models.load import ModelLoader
-from speechsearch.models.transcripts import TranscriptEncoder
 from speechsearch.retrieval.calibration import read_calibrations
-from speechsearch.retrieval.engine_cards import ADAPTER, ASR
+from speechsearch.retrieval.engine_cards import ADAPTER
 from speechsearch.service.open import new_loader
 from speechsearch.service.settings import Settings
-from speechsearch.training.kept_arrays import content_key
+from speechsearch.training.kept_arrays import KeptArrays, content_key
 
 METRICS = ("recall@1", "recall@5", "recall@10")
 TOGETHER = "all together"
-RECOGNIZER, TEXT_ENCODER = "whisper-base", "all-MiniLM-L6-v2"
+CEILING, TEXT_ENCODER = "text", "all-MiniLM-L6-v2"
+SHIPPED = {"asr": "asr (whisper-base), of docs/evaluation.md", "adapter": "mini's adapter, of docs/evaluation.md"}
+"""Engine -> what the table calls it."""
 Values = Mapping[str, Sequence[float]]
 
 
@@ -65,44 +70,78 @@ def measured(
     return {name: values[name].tolist() for name in METRICS}
 
 
-def values_of(one: QualitySet, system: str, runs: Path, asr: KeptTranscripts, settings: Settings) -> Values:
+def values_of(one: QualitySet, system: str, runs: Path, settings: Settings) -> Values:
     """Return what a system finds in a set, measured now or before."""
     loader = new_loader(settings)
     encoder = loader.speech_encoder("mini")
-    if system not in ("text", "asr", "mini"):
+    if system != CEILING:
         card = card_at(runs / system / "adapter")
         loader = ModelLoader(loader.catalog.add(card), device=settings.models.device, dtype=settings.models.dtype)
         encoder = loader.speech_encoder(card.name)
+        heard = loader.model("speech encoder", card.name)
+        heard.encoder = KeptFrames(heard.encoder, heard.config, runs / "measured")
     kept = runs / "measured" / f"{one.name}-{content_key(one.key, system, encoder.fingerprint)}.json"
     if kept.is_file():
         found: Values = json.loads(kept.read_text(encoding="utf-8"))
         return found
-    if system == "text":
-        values = measured(one, Makers(encoder), loader, CEILINGS[0].name, False, True)
-    elif system == "asr":
-        baseline = Baseline(asr, TranscriptEncoder(loader.text_encoder(TEXT_ENCODER), RECOGNIZER))
-        values = measured(one, Makers(encoder, (baseline,)), loader, ASR.name, False, False)
-    else:
-        values = measured(one, Makers(encoder), loader, ADAPTER.name, True, False)
+    is_text = system == CEILING
+    engine = CEILINGS[0].name if is_text else ADAPTER.name
+    values = measured(one, Makers(encoder), loader, engine, has_sound=not is_text, has_gold=is_text)
     kept.parent.mkdir(parents=True, exist_ok=True)
     kept.write_text(json.dumps(values), encoding="utf-8")
     return values
 
 
-def rows_of(found: Mapping[str, Mapping[str, Values]], systems: Sequence[str]) -> list[list[str]]:
+class KeptFrames:
+    """Stands for an adapter's frame encoder: the states of the layers that were not trained are kept on disk."""
+
+    def __init__(self, inner: FrameEncoder, config: AdapterConfig, folder: Path) -> None:
+        self.inner, self.top, self.device, self.dtype = inner, config.trained_layers, inner.device, inner.dtype
+        name = f"states-{content_key(inner.fingerprint)}-{self.top}"
+        self.kept = KeptArrays(folder / name, inner.width, np.float16)
+
+    def below(self, sounds: Sequence[NDArray[np.float32]]) -> list[Tensor]:
+        """Return each sound's last states, (frames, width)."""
+        keys = [content_key(sound) for sound in sounds]
+        new = {key: sound for key, sound in zip(keys, sounds, strict=True) if key not in self.kept}
+        if new:
+            for key, states in zip(new, self.inner.below(list(new.values()), self.top), strict=True):
+                self.kept.add(key, states.float().cpu().numpy())
+        rows = [torch.from_numpy(self.kept.get(key).astype(np.float32)).to(self.dtype) for key in keys]
+        states, counts = padded_states(rows)
+        return [row[:count] for row, count in zip(self.inner.above(states, counts, self.top), counts, strict=True)]
+
+
+def published(one: QualitySet, count: int) -> dict[str, dict[str, Figure]]:
+    """Return the figures of docs/evaluation.md for a set; none where it is not of these passages and questions."""
+    document = json.loads(EVALUATION.read_text(encoding="utf-8"))
+    found = next((row for row in document["sets"] if row["name"] == one.name), None)
+    clean = found["conditions"]["clean"] if found else {}
+    if not found or found["passages"] != len(one.collection.passages) or clean["n"] != count:
+        return {}
+    return {
+        title: {name: Figure(**clean["engines"][engine][name]) for name in METRICS} for engine, title in SHIPPED.items()
+    }
+
+
+def rows_of(
+    found: Mapping[str, Mapping[str, Values]], shipped: Mapping[str, Mapping[str, Mapping[str, Figure]]]
+) -> list[list[str]]:
     """Return the lines of the table: a set and a system each, with n, intervals, and recall at 5 by the ceiling's."""
-    rows = []
+    systems = list(next(iter(found.values())))
     joined = {
         system: {name: np.concatenate([found[one][system][name] for one in found]).tolist() for name in METRICS}
         for system in systems
     }
-    for name, values in (*found.items(), (TOGETHER, joined)):
-        ceiling = float(np.mean(values["text"]["recall@5"]))
-        for system in systems:
-            figures = bootstrap_intervals(values[system], seed=1)
-            share = figures["recall@5"].mean / ceiling
-            count = len(values[system]["recall@5"])
-            rows.append([name, system, str(count), *(figure(figures[one]) for one in METRICS), f"{share:.2f}"])
+    rows = []
+    for place, values in (*found.items(), (TOGETHER, joined)):
+        count = len(values[CEILING][METRICS[0]])
+        figures = {system: bootstrap_intervals(values[system], seed=1) for system in systems}
+        figures |= shipped.get(place, {})
+        ceiling = figures[CEILING]["recall@5"].mean
+        for system, one in figures.items():
+            share = f"{one['recall@5'].mean / ceiling:.2f}"
+            rows.append([place, system, str(count), *(figure(one[name]) for name in METRICS), share])
     return rows
 
 
@@ -138,15 +177,16 @@ def main(
 ) -> None:
     """Print the table."""
     names = [name for name in adapters.split(",") if name]
-    systems = ["text", "asr", "mini", *names]
     settings = Settings()
-    asr = KeptTranscripts(new_loader(settings).recognizer(RECOGNIZER), runs / "transcripts")
     found: dict[str, dict[str, Values]] = {}
+    shipped: dict[str, dict[str, dict[str, Figure]]] = {}
     for folder in folders_of(root, sets.split(",")):
         one = read_set(folder, passages)
-        found[one.name] = {system: values_of(one, system, runs, asr, settings) for system in systems}
+        found[one.name] = {system: values_of(one, system, runs, settings) for system in (CEILING, *names)}
+        shipped[one.name] = published(one, len(found[one.name][CEILING][METRICS[0]]))
         print(f"{one.name}: {len(one.collection.passages)} passages, {one.audio_s / 60:.1f} min", flush=True)
-    print("\n".join(table(["set", "system", "n", *METRICS, "R@5 of text's"], rows_of(found, systems))))
+    titles = ["set", "system", "n", "R@1", "R@5", "R@10", f"R@5 by {CEILING}'s"]
+    print("\n".join(table(titles, rows_of(found, shipped))))
     print(f"\n{describe_machine()}")
     trained = [name for name in names if (runs / name / "log.jsonl").is_file()]
     if picture and trained:

@@ -39,6 +39,7 @@ class AdapterConfig:
     """What a folder's ``config.json`` says.
 
     Args:
+        name: of the training, the model card's title.
         speech_encoder, text_encoder: what it was trained between.
         sizes: of the adapter.
         dim: how many numbers of the text encoder's vectors are kept (Matryoshka); all where it is their own number.
@@ -47,6 +48,7 @@ class AdapterConfig:
         training: what the recipe says of the training, for the model card.
     """
 
+    name: str
     speech_encoder: Between
     text_encoder: Between
     sizes: AdapterSizes
@@ -66,7 +68,7 @@ def save_adapter(folder: Path, config: AdapterConfig, tensors: Mapping[str, Tens
     unfinished.replace(folder / WEIGHTS)
     written = {"model_type": MODEL_TYPE, "version": VERSION, **asdict(config)}
     (folder / CONFIG).write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
-    (folder / README).write_text(model_card(folder.name, config, licence), encoding="utf-8")
+    (folder / README).write_text(model_card(config, licence), encoding="utf-8")
 
 
 def is_adapter(config: Path) -> bool:
@@ -89,6 +91,7 @@ def read_config(path: Path) -> AdapterConfig:
         if read.pop("model_type") != MODEL_TYPE or read.pop("version") != VERSION:
             raise ValueError(f"it is not of the kind {MODEL_TYPE}, version {VERSION}")
         return AdapterConfig(
+            str(read.pop("name")),
             Between(**read.pop("speech_encoder")),
             Between(**read.pop("text_encoder")),
             AdapterSizes(**read.pop("sizes")),
@@ -101,7 +104,7 @@ def read_config(path: Path) -> AdapterConfig:
         raise ModelUnavailableError(f"{path} is no speech adapter's: {error}.", "Train it again.") from error
 
 
-def model_card(name: str, config: AdapterConfig, licence: str) -> str:
+def model_card(config: AdapterConfig, licence: str) -> str:
     """Return the README of a folder, as the hub shows it."""
     said = json.dumps(dict(config.training), indent=1)
     languages = f"language: [{', '.join(config.languages)}]\n" if config.languages else ""
@@ -117,7 +120,7 @@ license: {licence}
 library_name: speechsearch
 ---
 
-# {name}
+# {config.name}
 
 A speech adapter of speechsearch: the states of a speech encoder become input embeddings of a frozen text encoder, so
 that spoken passages and typed questions lie in one space (Min et al., 2024, SpeechRAG, arXiv 2412.16500).
@@ -158,28 +161,32 @@ def push_to_hub(folder: Path, repository: str, is_private: bool = True) -> str:
 
 
 def from_pretrained(name_or_path: str, revision: str | None = None, kept: Path | None = None) -> Path:
-    """Return the folder of an adapter: a folder itself, or what the hub has under a name, fetched into ``kept``.
+    """Return the folder of an adapter: a folder itself, or what the hub has under a name.
+
+    ``revision``: of the hub's repository; what it has now if None. ``kept``: where what is fetched is kept; the hub's
+    own cache if None.
 
     Raises:
         ModelUnavailableError: it is neither, or no adapter's.
     """
     folder = Path(name_or_path).expanduser()
     if not folder.is_dir():
-        folder = _fetched(name_or_path, revision, kept)
+        folder = _fetched(name_or_path, revision or "main", kept)
     read_config(folder / CONFIG)
     return folder
 
 
-def _fetched(repository: str, revision: str | None, kept: Path | None) -> Path:
+def _fetched(repository: str, revision: str, kept: Path | None) -> Path:
     import httpx
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError, HFValidationError, RepositoryNotFoundError
 
-    wanted = [CONFIG, WEIGHTS, README]
-    where = None if kept is None else kept / repository.split("/")[-1]
+    where = None if kept is None else kept / f"{repository.split('/')[-1]}-{revision[:12]}"
     try:
-        return Path(snapshot_download(repository, revision=revision, allow_patterns=wanted, local_dir=where))
-    except (OSError, ValueError, httpx.HTTPError, HfHubHTTPError, HFValidationError) as error:
+        for file in (README, WEIGHTS, CONFIG):
+            found = Path(hf_hub_download(repository, file, revision=revision, local_dir=where))
+    except (OSError, httpx.HTTPError, EntryNotFoundError, RepositoryNotFoundError, HFValidationError) as error:
         raise ModelUnavailableError(
             f"'{repository}' is neither a folder nor an adapter of the hub that can be fetched: {error}"
         ) from error
+    return found.parent

@@ -23,10 +23,21 @@ Samples = NDArray[np.float32]
 class Family(Protocol):
     """The network of a speech encoder in three parts; ``network`` holds all weights, ``layers`` are some of it."""
 
-    network: nn.Module
-    layers: nn.ModuleList
-    frame_s: float
-    hears_together: bool
+    @property
+    def network(self) -> nn.Module:
+        """All of it."""
+
+    @property
+    def layers(self) -> nn.ModuleList:
+        """Those that can be trained, in order."""
+
+    @property
+    def frame_s(self) -> float:
+        """How much sound a state stands for."""
+
+    @property
+    def hears_together(self) -> bool:
+        """Whether several sounds can be heard at once without changing each other."""
 
     def front(self, samples: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Return (states, counts): (sounds, frames, width) before the layers, and the frames of each sound.
@@ -80,7 +91,7 @@ class FrameEncoder:
             return states
         return self.family.finish(self._through(self.layers[len(self.layers) - top :], states, counts))
 
-    def _through(self, layers: Sequence[nn.Module] | nn.ModuleList, states: Tensor, counts: Tensor) -> Tensor:
+    def _through(self, layers: nn.ModuleList, states: Tensor, counts: Tensor) -> Tensor:
         inside = inside_of(counts, states.shape[1])
         context = self.family.context(states, inside) if len(layers) else {}
         for layer in layers:

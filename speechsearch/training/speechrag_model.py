@@ -7,6 +7,7 @@ Differs: the paper trains the whole encoder from the first step; here layers may
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -74,12 +75,11 @@ class SpeechRag(nn.Module):
 
     def tuned_state(self) -> dict[str, Tensor]:
         """Return the weights of the trained layers under the names that they had untrained, low rank added up."""
+        parts: dict[str, Any] = dict(self.tuned.named_modules())
         deltas = {
-            name: module.get_delta_weight("default")
-            for name, module in self.tuned.named_modules()
-            if hasattr(module, "get_delta_weight")
+            name: part.get_delta_weight("default") for name, part in parts.items() if hasattr(part, "get_delta_weight")
         }
-        found = {}
+        found: dict[str, Tensor] = {}
         for name, tensor in self.tuned.state_dict().items():
             if LORA_MARK in name:
                 continue

@@ -12,7 +12,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,17 @@ LOWEST_RATE = 0.03
 """The part of a stage's rate that is left at its end."""
 SAID_EVERY = 10
 STATE = "state.safetensors"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Begun:
+    """A stage that is trained now: its number, what it is trained and measured on, the optimiser and the model."""
+
+    number: int
+    pairs: Pairs
+    development: KeptPairs
+    optimiser: Any
+    model: Any
 
 
 class Trainer:
@@ -71,34 +82,38 @@ class Trainer:
         words = text_encoder.word_embeddings
         adapter = new_adapter(sizes, encoder.width, words, sayable(text_encoder.tokenizer))
         self.model = SpeechRag(encoder, adapter.to(encoder.device), text_encoder, config.dim)
-        self.targets = Targets(text_encoder, self.kept)
-        self.log = TrainingLog(out / "log.jsonl")
+        # Several processes would write into each other's files.
+        mine = f"of-process-{self.accelerator.process_index}" if self.accelerator.num_processes > 1 else ""
+        self.targets = Targets(text_encoder, self.kept / mine)
+        self.log = TrainingLog(out / "log.jsonl", is_written=self.accelerator.is_main_process)
         self.started = time.monotonic()
 
     def run(self, stop_at: int | None = None) -> Path:
         """Train up to the end, or up to a step, and return the best adapter's folder."""
         config, total = self.config, self.config.steps
         first_step = self._resume()
-        stage, pairs, development = -1, None, None
+        if self._is_enough():
+            return self.out / "adapter"
+        now: Begun | None = None
         for step in range(first_step, min(total, stop_at or total)):
-            if config.stage_at(step)[0] != stage:
-                stage = config.stage_at(step)[0]
-                pairs, development, optimiser, model = self._begin(stage, step)
+            number, _ = config.stage_at(step)
+            if now is None or now.number != number:
+                now = self._begin(number, step)
                 if step == 0:
-                    self._evaluate(0, development)
-            loss = self._step(model, pairs, optimiser, step)
+                    self._evaluate(0, now.development)
+            loss = self._step(now, step)
             done = step + 1
             if done % SAID_EVERY == 0 or done == total:
                 self.log.add({"step": done, "loss": round(loss, 5)})
                 self._track({"loss": loss}, done)
-            is_last_of_stage = done == total or config.stage_at(done)[0] != stage
+            is_last_of_stage = done == total or config.stage_at(done)[0] != number
             is_enough = False
             if done % config.evaluate_every == 0 or is_last_of_stage:
-                is_enough = self._evaluate(done, development)
-                self.say(f"step {done} loss {loss:.4f} recall@1 {self.log.last('recall@1'):.3f} "
-                         f"in {time.monotonic() - self.started:.0f} s")  # fmt: skip
+                is_enough = self._evaluate(done, now.development)
+                spent_s = time.monotonic() - self.started
+                self.say(f"step {done} loss {loss:.4f} recall@1 {self.log.last('recall@1'):.3f} in {spent_s:.0f} s")
             if done % config.save_every == 0 or is_last_of_stage or is_enough or done == stop_at:
-                self._save(done, optimiser)
+                self._save(done, now.optimiser)
             if is_enough:
                 self.say(f"no better recall in {config.patience} evaluations: ended at step {done}")
                 break
@@ -106,27 +121,29 @@ class Trainer:
             self.accelerator.end_training()
         return self.out / "adapter"
 
-    def _begin(self, stage: int, step: int) -> tuple[Pairs, KeptPairs, Any, Any]:
-        """Return the pairs, the optimiser and the prepared model of a stage."""
-        config, chosen = self.config, self.config.stages[stage]
+    def _begin(self, number: int, step: int) -> Begun:
+        """Return what a stage is trained with."""
+        config, chosen = self.config, self.config.stages[number]
         self.model.unfreeze(chosen.unfrozen_layers, config.lora_rank)
-        top, data, encoder = self.model.top, config.data, self.model.encoder
-        development = self._heard(data.development, top, stage)
+        top, data = self.model.top, config.data
+        development = self._heard(data.development, top, number)
         pairs: Pairs = (
-            self._heard(data.train, top, stage)
+            self._heard(data.train, top, number)
             if data.keeps_states
-            else LivePairs(data.train, data, encoder, top, self.targets)
+            else LivePairs(data.train, data, self.model.encoder, top, self.targets)
         )
         if step == 0 and config.adapter.start == "aligned":
-            start_aligned(self.model, self._heard(data.train, 0, stage), self.loader, self.kept, self.say)
+            pairs_of_all = self._heard(data.train, 0, number)
+            with self.accelerator.main_process_first():
+                start_aligned(self.model, pairs_of_all, self.loader, self.kept, self.say)
         layers = [one for one in self.model.tuned.parameters() if one.requires_grad]
-        groups = [{"params": list(self.model.adapter.parameters()), "rate": chosen.rate}]
+        groups: list[dict[str, Any]] = [{"params": list(self.model.adapter.parameters()), "rate": chosen.rate}]
         groups += [{"params": layers, "rate": chosen.encoder_rate}] if layers else []
         optimiser = torch.optim.AdamW(groups, lr=chosen.rate, betas=(0.9, 0.98), weight_decay=config.weight_decay)
         if (self.out / STATE).exists() and config.stage_at(step)[1]:
             load_state(self.out / STATE, self._modules(), optimiser)
-        prepared, optimiser = self.accelerator.prepare(self.model, optimiser)
-        return pairs, development, optimiser, prepared
+        prepared, placed = self.accelerator.prepare(self.model, optimiser)
+        return Begun(number, pairs, development, placed, prepared)
 
     def _heard(self, sources: Sequence[Any], top: int, stage: int) -> KeptPairs:
         seed = self.config.seed * 1000 + stage
@@ -135,11 +152,11 @@ class Trainer:
                 sources, self.config.data, self.model.encoder, top, self.targets, self.kept, seed, self.say
             )
 
-    def _step(self, model: Any, pairs: Pairs, optimiser: Any, step: int) -> float:
+    def _step(self, now: Begun, step: int) -> float:
         """Take one step over all batches of the accumulation and return their mean loss."""
-        config, accelerator = self.config, self.accelerator
+        config, accelerator, model = self.config, self.accelerator, now.model
         stage, of_stage = config.stage_at(step)
-        for group in optimiser.param_groups:
+        for group in now.optimiser.param_groups:
             group["lr"] = group["rate"] * rate_at(of_stage, config.stages[stage].steps, config.stages[stage].warmup)
         total = 0.0
         for part in range(config.accumulation):
@@ -147,14 +164,14 @@ class Trainer:
             is_last = part + 1 == config.accumulation
             with nullcontext() if is_last else accelerator.no_sync(model):
                 with accelerator.autocast():
-                    rows, said = pairs.batch(number, config.batch)
+                    rows, said = now.pairs.batch(number, config.batch)
                     heard = model([row.to(accelerator.device) for row in rows])
                     loss = self._loss(heard, said.to(accelerator.device)) / config.accumulation
                 accelerator.backward(loss)
             total += float(loss.detach())
         accelerator.clip_grad_norm_(model.parameters(), CLIP)
-        optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
+        now.optimiser.step()
+        now.optimiser.zero_grad(set_to_none=True)
         return total
 
     def _loss(self, heard: Tensor, said: Tensor) -> Tensor:
@@ -170,6 +187,10 @@ class Trainer:
         self._track(found, step)
         if self.accelerator.is_main_process and (best is None or found["recall@1"] > best):
             self.save_best(step, found)
+        return self._is_enough()
+
+    def _is_enough(self) -> bool:
+        """Say whether recall has not risen for as long as the configuration waits."""
         return bool(self.config.patience) and self.log.without_better("recall@1") >= self.config.patience
 
     def _track(self, figures: dict[str, float], step: int) -> None:
@@ -184,6 +205,7 @@ class Trainer:
             self.loader.catalog.get("text encoder", config.text_encoder),
         ]
         described = AdapterConfig(
+            config.name,
             *map(between, cards),
             sizes=AdapterSizes(**asdict(model.adapter.sizes)),
             dim=model.dim or model.text_encoder.dim,
@@ -246,14 +268,20 @@ def accelerator_of(config: TrainingConfig, out: Path) -> Any:
         MissingDependencyError: accelerate or the tracker is not installed.
     """
     try:
-        from accelerate import Accelerator
+        from accelerate import Accelerator, DistributedDataParallelKwargs
     except ImportError as error:
         raise MissingDependencyError(
             "The training of adapters needs the package accelerate.",
             "Run: python -m pip install -r requirements-train.txt",
         ) from error
     tracker = None if config.tracker == "none" else config.tracker
-    found = Accelerator(mixed_precision=config.precision, log_with=tracker, project_dir=str(out))
+    found = Accelerator(
+        mixed_precision=config.precision,
+        log_with=tracker,
+        project_dir=str(out),
+        # Where pieces end, a token adapter decides without a gradient.
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+    )
     if tracker:
         found.init_trackers(config.name)
     return found

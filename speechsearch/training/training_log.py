@@ -10,8 +10,9 @@ from typing import Any
 class TrainingLog:
     """Lines with a step and some figures, in a file."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, is_written: bool = True) -> None:
+        """``is_written``: whether what is added goes into the file, too."""
+        self._path, self._is_written = path, is_written
         self.lines: list[dict[str, Any]] = []
         if path.is_file():
             self.lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
@@ -19,6 +20,8 @@ class TrainingLog:
     def add(self, line: dict[str, Any]) -> None:
         """Append a line."""
         self.lines.append(line)
+        if not self._is_written:
+            return
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with open(self._path, "a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
@@ -26,6 +29,8 @@ class TrainingLog:
     def cut(self, step: int) -> None:
         """Leave out what came after a step, because the training goes on from there."""
         self.lines = [line for line in self.lines if line["step"] <= step]
+        if not self._is_written:
+            return
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._path.write_text("".join(json.dumps(line) + "\n" for line in self.lines), encoding="utf-8")
 

@@ -52,6 +52,7 @@ class Family:
         if self.sizes.kind == "token":
             adapter.tokens.ends.bias.data += 20  # something is said everywhere
         config = AdapterConfig(
+            self.name,
             Between(encoder.name, encoder.files[0].sha256),
             Between(text_encoder.name, text_encoder.files[0].sha256),
             self.sizes,

@@ -15,7 +15,7 @@ from speechsearch.models.catalog import Catalog
 from speechsearch.models.folders import cards_of
 from speechsearch.models.load import ModelLoader
 from speechsearch.models.omni import OmniSpeechEncoder, longest_heard_s
-from tests.tiny import frames, texts
+from tests.tiny import checkpoints, texts
 
 pytestmark = [
     pytest.mark.slow,
@@ -25,6 +25,8 @@ pytestmark = [
     ),
     pytest.mark.filterwarnings("default"),
 ]
+HEARD = 16
+"""Numbers of a state of the tiny Whisper."""
 SOUNDS = [
     Audio(np.random.default_rng(n).standard_normal(int(s * SAMPLE_RATE_HZ)).astype(np.float32) / 9)
     for n, s in enumerate((1.0, 2.5, 1.7))
@@ -36,15 +38,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.base.modules import Dense, Normalize, Router, Transformer
     from sentence_transformers.sentence_transformer.modules import Pooling
-    from transformers import Wav2Vec2FeatureExtractor
-
     parts = tmp_path_factory.mktemp("parts")
     texts.XLM_ROBERTA.save(parts / "text")
-    frames.HUBERT.save(parts / "sound")
-    Wav2Vec2FeatureExtractor(return_attention_mask=True).save_pretrained(parts / "sound")
+    (parts / "sound").mkdir()
+    checkpoints.write_whisper(parts / "sound")
     routes = {
         "text": [Transformer(str(parts / "text")), Pooling(texts.WIDTH, "mean"), Normalize()],
-        "audio": [Transformer(str(parts / "sound")), Pooling(frames.WIDTH, "mean"), Dense(frames.WIDTH, texts.WIDTH)],
+        "audio": [Transformer(str(parts / "sound")), Pooling(HEARD, "mean"), Dense(HEARD, texts.WIDTH)],
     }
     mappings = {(None, "text"): "text", (None, "audio"): "audio"}
     model = SentenceTransformer(modules=[Router(routes, default_route="text", route_mappings=mappings)])

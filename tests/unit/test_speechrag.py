@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import huggingface_hub.constants
 import numpy as np
 import pytest
 import soundfile
@@ -19,11 +23,13 @@ from speechsearch.domain.assets import SAMPLES
 from speechsearch.domain.errors import ConfigurationError, InputError, ModelUnavailableError, NotFoundError
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio, PhonemeTrack, Query
 from speechsearch.models.adapter_cards import card_at
-from speechsearch.models.adapter_folder import CONFIG, from_pretrained, read_config
+from speechsearch.models.adapter_folder import CONFIG, from_pretrained, push_to_hub, read_config
 from speechsearch.models.adapter_networks import LinearAdapter, averaged
 from speechsearch.models.adapter_sizes import AdapterSizes
 from speechsearch.models.catalog import Catalog
 from speechsearch.models.load import ModelLoader
+from speechsearch.service.adapters import with_adapter
+from speechsearch.service.settings import Settings
 from speechsearch.training.forced_alignment import symbol_places, word_spans
 from speechsearch.training.kept_arrays import KeptArrays
 from speechsearch.training.speechrag_config import SourceGroup, TrainingConfig, read_training, tiny
@@ -34,6 +40,7 @@ from speechsearch.training.speechrag_start import NO_PIECE, frame_pieces
 from speechsearch.training.train_speechrag import Trainer
 from speechsearch.training.training_log import TrainingLog
 from tests.tiny import frames, texts
+from tests.tiny.local_server import local_server
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 SENTENCES = ["the old gate", "a fox ran over the hill", "it rained all day", "why not", "so they left at once", "yes"]
@@ -219,6 +226,40 @@ def test_a_trained_adapter_is_a_speech_encoder(data: Path, models: Path, tmp_pat
 def test_an_adapter_is_found_by_its_folder_only_where_it_is_one(tmp_path: Path) -> None:
     with pytest.raises(ModelUnavailableError, match="no speech adapter's"):
         from_pretrained(str(tmp_path))
+
+
+def test_an_adapter_comes_from_the_hub_and_goes_there(
+    data: Path, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained(config_of(data), tmp_path / "mine", models)
+    folder, revision = tmp_path / "mine" / "adapter", "0123456789abcdef0123456789abcdef01234567"
+    with local_server() as server:
+        for name in (CONFIG, "model.safetensors", "README.md"):
+            content = (folder / name).read_bytes()
+            about = {"X-Repo-Commit": revision, "ETag": f'"{hashlib.sha256(content).hexdigest()}"'}
+            server.answers[f"/someone/heard/resolve/{revision}/{name}"] = (200, about, content)
+        template = server.url("/{repo_id}/resolve/{revision}/{filename}")
+        monkeypatch.setattr(huggingface_hub.constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+        chosen = with_adapter(Settings(data_dir=tmp_path / "data"), f"someone/heard@{revision}")
+    card = card_at(Path(chosen.engines.encoder))
+    assert chosen.engines.encoder_name == card.name == "heard-0123456789ab"
+    assert card.files[0].sha256 == card_at(folder).files[0].sha256
+    sent: list[dict[str, Any]] = []
+
+    class Hub:
+        def create_repo(self, repository: str, **how: Any) -> None:
+            sent.append({"repository": repository, **how})
+
+        def upload_folder(self, **how: Any) -> Any:
+            sent.append(how)
+            return SimpleNamespace(commit_url="https://hub/commit")
+
+    monkeypatch.setattr(huggingface_hub, "HfApi", Hub)
+    assert push_to_hub(folder, "me/mine") == "https://hub/commit"
+    assert sent[0]["private"] is True and set(sent[1]["allow_patterns"]) == {CONFIG, "model.safetensors", "README.md"}
+    with pytest.raises(ModelUnavailableError, match="no speech adapter's"):
+        push_to_hub(tmp_path, "me/mine")
 
 
 def test_means_of_states() -> None:
