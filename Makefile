@@ -38,7 +38,7 @@ $(VENV)/.run: requirements.txt $(VENV)/.weights | $(BIN)/python
 	"$(BIN)/python" -m pip install --progress-bar off -r requirements.txt
 	touch "$@"
 
-$(VENV)/.test: requirements.txt requirements-recognizers.txt requirements-server.txt requirements-test.txt $(VENV)/.weights | $(BIN)/python
+$(VENV)/.test: requirements.txt requirements-recognizers.txt requirements-server.txt requirements-export.txt requirements-faiss.txt requirements-test.txt $(VENV)/.weights | $(BIN)/python
 	"$(BIN)/python" -m pip install --progress-bar off -r requirements-test.txt
 	touch "$@" "$(VENV)/.run"
 

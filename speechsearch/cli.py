@@ -20,12 +20,15 @@ from speechsearch import (
     cli_diarize,
     cli_edit,
     cli_exchange,
+    cli_index,
     cli_ingest,
     cli_models,
     cli_names,
     cli_quantize,
+    cli_similar,
     cli_speakers,
     cli_speech,
+    cli_tokenize,
     cli_train,
 )
 from speechsearch.cli_shared import (
@@ -94,12 +97,15 @@ cli_ask.add_commands(app)
 cli_diarize.add_commands(app)
 cli_edit.add_commands(app)
 cli_exchange.add_commands(app)
+cli_index.add_commands(app)
 cli_ingest.add_commands(app)
 cli_models.add_commands(app)
 cli_names.add_commands(app)
 cli_quantize.add_commands(app)
+cli_similar.add_commands(app)
 cli_speakers.add_commands(app)
 cli_speech.add_commands(app)
+cli_tokenize.add_commands(app)
 cli_train.add_commands(app)
 
 
@@ -255,7 +261,8 @@ def evaluate(
     """Measure engines on a FOLDER with corpus.jsonl, queries.jsonl and qrels/test.tsv, or by a protocol."""
     from speechsearch.evaluation import as_json, as_markdown
     from speechsearch.evaluation.measure import measure_collection, possible_engines, read_limited
-    from speechsearch.service.open import makers_of, new_loader
+    from speechsearch.service.chosen_makers import makers_of
+    from speechsearch.service.open import new_loader
 
     settings = settings_with(adapter)
     chosen = settings.engines.model_copy(update={"recognizer": recognizer} if recognizer else {})

@@ -1,8 +1,9 @@
-"""The commands about models: which there are, how they come here, whether their files are right, how they go."""
+"""The commands about models: which there are, how they come here, are checked, are written for others, and go."""
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -140,6 +141,44 @@ def remove(name: Name, as_json: Json = False) -> None:
     card = files.named(name)[0]
     size_bytes = files.remove(card)
     put({"model": name, "removed_bytes": size_bytes}) if as_json else print(f"Removed {name}: {size_bytes:,} bytes.")
+
+
+@models.command()
+def export(
+    name: Annotated[str, typer.Argument(help="A sound embedder, as `models` lists it.")],
+    target: Annotated[Path, typer.Argument(help="A new folder.")],
+    form: Annotated[str, typer.Option("--to", help="onnx or torchscript")] = "onnx",
+    triton: Annotated[bool, typer.Option("--triton", help="Write a repository of models for Triton.")] = False,
+    batch: Annotated[int, typer.Option(help="Triton: how many requests are computed together at most.")] = 16,
+    delay_ms: Annotated[int, typer.Option(help="Triton: how long one waits for others.")] = 20,
+    instances: Annotated[int, typer.Option(help="Triton: how many of it compute at once.")] = 1,
+    gpu: Annotated[bool, typer.Option("--gpu", help="Triton: on GPUs.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Write a sound embedder's network for other programs, and compare it with PyTorch: vectors and speed.
+
+    What is exported turns codes into vectors; the codes are made by `tokenize`. Collections are exported by `export`.
+    """
+    from speechsearch.models.sound_export import export as write
+    from speechsearch.models.triton import Serving
+    from speechsearch.service.open import known_catalog, new_loader
+    from speechsearch.service.settings import read_settings
+
+    settings = read_settings()
+    serving = Serving(batch, delay_ms, instances, gpu) if triton else None
+    card = known_catalog(settings).catalog.get("sound embedder", name)
+    found = write(card, new_loader(settings).model(card.task, card.name), form, target, serving)
+    if as_json:
+        put(found)
+        return
+    print(f"{found.file}: {found.size_bytes:,} bytes.")
+    print(
+        f"{found.compared} vectors agree with PyTorch's within {found.largest_difference:.1e} "
+        f"(allowed: {found.tolerance:.0e})."
+    )
+    for one in found.timings:
+        times = f"PyTorch {one.pytorch_ms:.2f} ms, {found.form} {one.exported_ms:.2f} ms"
+        print(f"Batch of {one.batch}: {times} ({found.threads} threads).")
 
 
 def line(state: ModelState, *, is_used: bool) -> str:

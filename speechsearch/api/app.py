@@ -33,6 +33,7 @@ from speechsearch.api.recording_routes import recording_routes
 from speechsearch.api.reference import add_reference
 from speechsearch.api.search_routes import search_routes
 from speechsearch.api.security import Hosts, SecurityMiddleware
+from speechsearch.api.similar_routes import similar_routes
 from speechsearch.api.speaker_routes import speaker_routes
 from speechsearch.api.throttle import Throttle, ThrottleMiddleware
 from speechsearch.api.tools import ToolEndpoint
@@ -113,6 +114,7 @@ def create_app(
         app.include_router(openai_routes(service, jobs))
     app.include_router(recording_routes(service))
     app.include_router(speaker_routes(service))
+    app.include_router(similar_routes(service))
     app.include_router(health_routes(service, jobs))
     app.include_router(metrics_routes(service))
     return app

@@ -20,6 +20,7 @@ from speechsearch.api.bodies import ErrorBody
 from speechsearch.api.identity import visitor_of
 from speechsearch.api.search_routes import SPOKEN_QUESTION, Narrowed, spoken
 from speechsearch.domain.answers import AnswerEvent, Earlier, Evidence, Quotes, Sentence
+from speechsearch.domain.counters import ERRORS, Counters
 from speechsearch.domain.errors import SpeechSearchError
 from speechsearch.domain.values import Filters, Query
 
@@ -150,7 +151,7 @@ def ask_routes(service: Service) -> APIRouter:
         # What is wrong with the question is told by the status, in both forms.
         first = await run_sync(next, events, limiter=threads)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        said = in_threads(streamed(chain([first], events)), threads)
+        said = in_threads(streamed(chain([first], events), service.counters), threads)
         return StreamingResponse(said, media_type=EVENTS, headers=headers)
 
     return router
@@ -162,8 +163,8 @@ async def in_threads(parts: Iterator[str], threads: CapacityLimiter) -> AsyncIte
         yield part
 
 
-def streamed(events: Iterator[AnswerEvent]) -> Iterator[str]:
-    """Yield an answer's events as server-sent events; an error in the midst of it is one, too."""
+def streamed(events: Iterator[AnswerEvent], counters: Counters) -> Iterator[str]:
+    """Yield an answer's events as server-sent events; an error in the midst of it is one, too, and is counted."""
     try:
         for event in events:
             if isinstance(event, Evidence):
@@ -175,6 +176,7 @@ def streamed(events: Iterator[AnswerEvent]) -> Iterator[str]:
             else:
                 yield written("done", AnswerBody.of(event))
     except SpeechSearchError as error:
+        counters.add(ERRORS, code=error.code)
         yield written("error", ErrorBody(code=error.code, message=error.message, hint=error.hint))
 
 

@@ -62,7 +62,8 @@ GRADIO = (
 def doors(upload_bytes: int) -> tuple[Door, ...]:
     """Return all doors; ``upload_bytes``: how long the files of one request may be together that brings recordings."""
     sound = r"/api/v1/recordings|/v1/audio/(transcriptions|translations)"
-    sent = _door(("POST",), r"/api/v1/understand/sounds", LONGEST_QUESTION_BYTES + FORM_BYTES)
+    sent_to = r"/api/v1/(understand/sounds|similar/(embed|search_by_audio))|/page/similar"
+    sent = _door(("POST",), sent_to, LONGEST_QUESTION_BYTES + FORM_BYTES)
     return (sent, _door(("POST",), sound, max(upload_bytes, LONGEST_BODY_BYTES) + FORM_BYTES), *OWN, *GRADIO)
 
 

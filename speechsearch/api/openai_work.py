@@ -140,19 +140,30 @@ class Work:
         return JSONResponse(body.model_dump(exclude_none=True))
 
 
-async def in_steps(begin: Callable[[], Iterator[T]], piece: anyio.Lock) -> AsyncGenerator[T]:
+async def in_steps(
+    begin: Callable[[], Iterator[T]],
+    piece: anyio.Lock,
+    waits_after: type | None = None,
+    waiting: anyio.CapacityLimiter | None = None,
+) -> AsyncGenerator[T]:
     """Yield what a generator gives; it is made and asked in worker threads, and closed when nobody wants more.
 
-    ``piece`` is held for each of its steps.
+    ``piece`` is held for each of its steps; not for those after something of the kind ``waits_after``, which only wait
+    for work that is done elsewhere, in the threads of ``waiting``.
     """
     async with piece:
         iterator = cast(Generator[T], await run_sync(begin))
+    is_waiting = False
     try:
         while True:
-            async with piece:
-                one = await run_sync(next, iterator, None)
+            if is_waiting:
+                one = await run_sync(next, iterator, None, limiter=waiting)
+            else:
+                async with piece:
+                    one = await run_sync(next, iterator, None)
             if one is None:
                 return
+            is_waiting = is_waiting or (waits_after is not None and isinstance(one, waits_after))
             yield one
     finally:
         with anyio.CancelScope(shield=True):

@@ -8,6 +8,7 @@ from speechsearch.domain.question_syntax import demanded
 from speechsearch.domain.searched import searched_in
 from speechsearch.domain.times import clock
 from speechsearch.domain.values import Results
+from speechsearch.retrieval.engine_cards import engine_cards
 
 
 def lines(results: Results) -> Iterator[str]:
@@ -35,7 +36,9 @@ def coverage_lines(results: Results) -> Iterator[str]:
     """
     coverage = results.coverage
     yield f"searched in {searched_in(results)}"
-    if not coverage.is_whole:
+    if results.engine in {card.name for card in engine_cards() if card.is_learnt}:
+        yield f"trained on {coverage.passages} of {coverage.of_passages} passages"
+    elif not coverage.is_whole:
         searched = f"{coverage.passages} of {coverage.of_passages}"
         by = f"transcripts by {results.recognizer}: " if results.recognizer else ""
         yield f"{by}{searched} passages"

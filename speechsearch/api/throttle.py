@@ -11,7 +11,13 @@ VISITORS_AN_ADDRESS = 10
 """An office or a school is one address to us."""
 ASK_WEIGHT = 5.0
 """A question that is answered costs as much as so many searches: forty passages may be read, three written down."""
-WEIGHTS = {"/api/v1/ask": ASK_WEIGHT}
+PAIRS_WEIGHT = 20.0
+"""To look for duplicates is to look for every recording in all others."""
+WEIGHTS = {
+    "/api/v1/ask": ASK_WEIGHT,
+    "/api/v1/similar/duplicates": PAIRS_WEIGHT,
+    "/page/similar/duplicates": PAIRS_WEIGHT,
+}
 COUNTED = (
     "/api/v1/search",
     "/api/v1/compare",
@@ -22,6 +28,8 @@ COUNTED = (
     "/api/v1/collections/export",
     "/api/v1/feedback",
     "/api/v1/names/",
+    "/api/v1/similar/",
+    "/page/similar",
     "/page/names/",
     "/page/recordings/",
     "/gradio_api/queue/join",

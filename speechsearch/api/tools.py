@@ -20,6 +20,10 @@ from speechsearch.api.answer_bodies import AnswerBody
 from speechsearch.api.ask_routes import AT_ONCE
 from speechsearch.api.bodies import CollectionBody, ComparisonBody, NameBody, NameHeardBody, ResultsBody, SpeakerBody
 from speechsearch.api.identity import visitor_of
+from speechsearch.api.observed import UNEXPECTED
+from speechsearch.api.similar_bodies import DuplicateBody, SimilarsBody
+from speechsearch.domain.alike import Sense
+from speechsearch.domain.counters import ERRORS
 from speechsearch.domain.question_syntax import SYNTAX
 from speechsearch.domain.values import Filters, Query
 from speechsearch.domain.visitors import Visitor
@@ -38,7 +42,12 @@ INSTRUCTIONS = (
     "written by recognisers, which mishear names: where it matters, listen to the clip."
 )
 Words = Annotated[str, Field(max_length=1000, description=f"A question or a few words, in plain language. {SYNTAX}")]
-MOST_NAMED = 200
+TrackId = Annotated[str, Field(max_length=64, description="The recording_id or passage_id of a hit.")]
+InSense = Annotated[
+    Sense,
+    Field(description="recording: copies of it, with the offset; words: the same is said; sound: it sounds alike."),
+]
+MOST_NAMED, MOST_PAIRS = 200, 50
 """So many collections, speakers, and names of the list, are in one answer."""
 Count = Annotated[int, Field(ge=1, le=25, description="How many passages to return.")]
 In = Annotated[str, Field(max_length=200, description="Only this collection; all when empty.")]
@@ -68,7 +77,11 @@ def tool_server(service: Service, jobs: JobQueue | None) -> FastMCP[Any]:
         try:
             return await run_sync(function, *arguments, limiter=limiter)
         except SpeechSearchError as error:
+            service.counters.add(ERRORS, code=error.code)
             raise ToolError(str(error)) from error
+        except Exception:  # the door: it becomes an answer of the protocol
+            service.counters.add(ERRORS, code=UNEXPECTED)
+            raise
 
     async def for_visitor(function: Callable[[Visitor], Found]) -> Found:
         found: Found = await answer(function, visitor())
@@ -126,8 +139,30 @@ def tool_server(service: Service, jobs: JobQueue | None) -> FastMCP[Any]:
         found = await answer(service.names_heard.find, name, top_k, collection, visitor())
         return [NameHeardBody.of(one) for one in found]
 
+    async def similar(
+        track_id: TrackId, sense: InSense = "recording", top_k: Count = 5, collection: In = ""
+    ) -> SimilarsBody:
+        """Find what is like a recording or a passage: copies of it, the same words, or what sounds alike."""
+        narrowed = Filters(collections=(collection,) if collection else ())
+        return SimilarsBody.of(await answer(service.similar.of_track, track_id, sense, top_k, narrowed, visitor()))
+
+    async def duplicates(collection: In = "") -> list[DuplicateBody]:
+        """List recordings that are there twice, whole or in part, at most 50 pairs; nothing is deleted."""
+        found = await answer(service.duplicates.find, collection, visitor())
+        return [DuplicateBody.of(one) for one in found[:MOST_PAIRS]]
+
     engine_word = Annotated[str, Field(description=engines_said(service.search.cards()))]
-    own: tuple[Callable[..., Any], ...] = (search, ask, compare, collections, speakers, names, names_heard)
+    own: tuple[Callable[..., Any], ...] = (
+        search,
+        ask,
+        compare,
+        collections,
+        speakers,
+        names,
+        names_heard,
+        similar,
+        duplicates,
+    )
     for tool in (*own, *reading_tools(service, for_visitor), *task_tools(service, jobs, for_visitor)):
         chosen = [name for name in ("engine", "left", "right") if name in tool.__annotations__]
         tool.__annotations__.update(dict.fromkeys(chosen, engine_word))  # of this service's engines, so not in the text

@@ -357,10 +357,14 @@ class Client:
         await self._each(begin, tell)
 
     async def _each(self, begin: Callable[[], Iterator[T]], do: Callable[[T], Awaitable[None]]) -> None:
-        """Do something with each that a generator gives; a step of it is made in a thread, in turn with others'."""
+        """Do something with each that a generator gives; a step of it is made in a thread, in turn with others'.
+
+        After the quotes a language model writes, in a thread of its own: it holds nobody up.
+        """
         self._at_work += 1
         try:
-            async with aclosing(in_steps(begin, self._shared.turns.piece)) as found:
+            steps = in_steps(begin, self._shared.turns.piece, Quotes, self._shared.decoders)
+            async with aclosing(steps) as found:
                 async for one in found:
                     await do(one)
         finally:

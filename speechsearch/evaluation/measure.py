@@ -61,7 +61,7 @@ def read_limited(name: str, source: str, limit: int | None, work: Path) -> Evalu
 def possible_engines(makers: Makers, text_encoder: TextEncoder) -> list[str]:
     """Return the names of the product's engines that these models make possible."""
     found = engines_over(ExactIndex(()), makers, gold_of(text_encoder), read_calibrations(), (), {})
-    return [card.name for card in engine_cards() if card.name in found]
+    return [card.name for card in engine_cards() if card.name in found and not card.is_learnt]
 
 
 def measure_collection(

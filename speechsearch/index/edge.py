@@ -34,6 +34,8 @@ from speechsearch.index.edge_rewrite import (
     replace_shard,
 )
 from speechsearch.index.prepare import (
+    FIRST_IDS,
+    MORE_IDS,
     best_of,
     canonical_id,
     checked_limit,
@@ -43,6 +45,7 @@ from speechsearch.index.prepare import (
     spec_named,
     written_payload,
 )
+from speechsearch.index.shared_use import SharedUse
 from speechsearch.index.vector_index import FILTER_FIELDS, REBUILD_HINT, Point
 
 OVERSAMPLING = 2.0
@@ -67,13 +70,14 @@ class EdgeIndex:
         self._exact_points = exact_points
         self._written_points = 0
         self._write_lock = threading.Lock()
-        self._shard_lock = threading.RLock()
-        """Held by whoever uses the shard; Edge holds the interpreter's lock all the same."""
+        self._use = SharedUse()
+        """Of the shard, which has locks of its own; whoever closes it has to be alone."""
         self._is_open = False
         # Edge has a lock of its own, but takes it after it has begun to mend files that the other process writes.
         self._folder_lock = DataFolderLock(path)
         try:
             with _edge_errors(path):
+                finish_replacing(path)
                 if is_new:
                     self._drop()
                 self._shard = self._open()
@@ -140,13 +144,14 @@ class EdgeIndex:
         """Yield the ids of all points."""
         from qdrant_edge import ScrollRequest
 
-        offset = None
+        offset, page = None, FIRST_IDS
         while True:
             with self._opened() as shard:
-                records, offset = shard.scroll(ScrollRequest(offset=offset, limit=1000, with_payload=False))
+                records, offset = shard.scroll(ScrollRequest(offset=offset, limit=page, with_payload=False))
             yield from (str(record.id) for record in records)
             if offset is None:
                 return
+            page = MORE_IDS
 
     def optimize(self) -> bool:
         """Quantise what has grown above ``exact_points`` and drop deleted points; return whether anything was done.
@@ -162,9 +167,10 @@ class EdgeIndex:
             with self._write_lock, _edge_errors(self._path):
                 if self._is_open:
                     self._rewrite()
-                    self._is_open = False
-                    self._shard.flush()
-                    self._shard.close()
+                    with self._use.alone():
+                        self._is_open = False
+                        self._shard.flush()
+                        self._shard.close()
         finally:
             self._folder_lock.release()
 
@@ -180,7 +186,7 @@ class EdgeIndex:
             if self._is_small():
                 self._copy()
             else:
-                with self._shard_lock:
+                with self._use.alone():
                     self._shard.flush()
                     self._shard.close()
                     try:
@@ -197,10 +203,11 @@ class EdgeIndex:
             draft.flush()
         finally:
             draft.close()
-        with self._shard_lock:
+        with self._use.alone():
             self._shard.close()
             replace_shard(self._path)
             self._shard = self._open()
+        finish_replacing(self._path)
 
     def _is_small(self) -> bool:
         from qdrant_edge import CountRequest
@@ -210,7 +217,7 @@ class EdgeIndex:
     @contextmanager
     def _opened(self) -> Iterator[Any]:
         """Give the shard to a block whose errors become ours."""
-        with self._shard_lock, _edge_errors(self._path):
+        with self._use.together(), _edge_errors(self._path):
             if not self._is_open:
                 raise IndexUnavailableError(f"The index in {self._path} is closed.")
             yield self._shard
@@ -220,7 +227,6 @@ class EdgeIndex:
         from qdrant_edge import EdgeShard
 
         check_room(self._path)
-        finish_replacing(self._path)
         folder, specs_file = self._path / SHARD, self._path / SPECS_FILE
         if folder.exists():
             kept = specs_file.read_text(encoding="utf-8")

@@ -47,10 +47,10 @@ def copy_points(source: Any, target: Any, specs: Sequence[Channel]) -> int:
 
 
 def replace_shard(folder: Path) -> None:
-    """Put the finished draft in the shard's place and delete the old one."""
+    """Put the finished draft in the shard's place; the old one is still there, to be deleted."""
     shutil.rmtree(folder / OLD, ignore_errors=True)
     (folder / SHARD).rename(folder / OLD)
-    finish_replacing(folder)
+    (folder / DRAFT).rename(folder / SHARD)
 
 
 def forget_deleted(folder: Path, config: Any) -> None:

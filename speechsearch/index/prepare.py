@@ -17,6 +17,8 @@ from speechsearch.domain.values import Channel, ScoredPassage, SparseVector, Vec
 from speechsearch.index.vector_index import LARGEST_LIMIT, Payload, Point
 
 CANONICAL = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+FIRST_IDS, MORE_IDS = 10, 1000
+"""So many ids are read at once; few at first, because the first one alone says that an index answers."""
 TIE_MARGIN = 16
 """How many points more than asked for are fetched, so that ties at the last rank can be broken by id."""
 

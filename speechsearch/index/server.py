@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from speechsearch.domain.errors import FingerprintMismatchError, IndexUnavailableError, SpeechSearchError
 from speechsearch.domain.values import Channel, Filters, ScoredPassage, SparseVector, Vector
 from speechsearch.index.prepare import (
+    FIRST_IDS,
+    MORE_IDS,
     best_of,
     canonical_id,
     checked_limit,
@@ -78,7 +80,7 @@ class ServerIndex:
         self._specs = tuple(specs)
         self._client = client
         self._name = name
-        with _server_errors():
+        with server_errors():
             if is_new:
                 client.delete_collection(name)
             if not client.collection_exists(name):
@@ -91,7 +93,7 @@ class ServerIndex:
         With replicas, writes go through one leader: of two writers of one point, all replicas keep the same.
         """
         prepared = [_server_point(prepared_point(self._specs, point)) for point in points]
-        with _server_errors():
+        with server_errors():
             for start in range(0, len(prepared), BATCH_POINTS):
                 batch = prepared[start : start + BATCH_POINTS]
                 self._client.upsert(self._name, batch, wait=True, ordering=_strong())
@@ -102,7 +104,7 @@ class ServerIndex:
 
         gone: list[Any] = [canonical_id(passage_id) for passage_id in passage_ids]
         if gone:
-            with _server_errors():
+            with server_errors():
                 points = models.PointIdsList(points=gone)
                 self._client.delete(self._name, points, wait=True, ordering=_strong())
 
@@ -130,22 +132,24 @@ class ServerIndex:
             )
             return [(str(point.id), point.score) for point in response.points]
 
-        with _server_errors():
+        with server_errors():
             return best_of(fetch, limit)
 
     def ids(self) -> Iterator[str]:
         """Yield the ids of all points."""
         offset: Any = None
+        page = FIRST_IDS
         while True:
-            with _server_errors():
-                records, offset = self._client.scroll(self._name, limit=1000, offset=offset, with_payload=False)
+            with server_errors():
+                records, offset = self._client.scroll(self._name, limit=page, offset=offset, with_payload=False)
             yield from (str(record.id) for record in records)
             if offset is None:
                 return
+            page = MORE_IDS
 
     def close(self) -> None:
         """Let go of the connection."""
-        with _server_errors():
+        with server_errors():
             self._client.close()
 
     def _create(self, exact_points: int, layout: Layout) -> None:
@@ -207,7 +211,7 @@ class ServerIndex:
 
 
 @contextmanager
-def _server_errors() -> Iterator[None]:
+def server_errors() -> Iterator[None]:
     """Turn qdrant-client's errors into ours."""
     from httpx import HTTPError
     from qdrant_client.common.client_exceptions import QdrantException

@@ -22,6 +22,7 @@ from typing import Protocol
 
 from speechsearch.domain.counters import FILES, SOUND_SECONDS, TASKS, Counters
 from speechsearch.domain.errors import SpeechSearchError
+from speechsearch.domain.priority import make_way
 from speechsearch.domain.progress import Progress, ProgressCallback
 from speechsearch.store import Job, JobFile, JobState
 from speechsearch.store.jobs import Jobs
@@ -159,6 +160,7 @@ class Worker:
 
     def _work(self) -> None:
         """Do jobs until told to stop; an error of the database or the disk is logged, and tried again."""
+        make_way()
         swept_s = -math.inf  # not by the clock, which may be set back
         while not self._is_stopping:
             self._wake.clear()

@@ -93,6 +93,8 @@ class Library:
         self._version, self._told, self._looked_s = 0, "", -LOOKS_EVERY_S
         self.transcripts_version = 0
         """Grows with every transcript that is written."""
+        self.sounds_version = 0
+        """Grows with every recording of which is kept what it sounds like."""
 
     @property
     def version(self) -> int:

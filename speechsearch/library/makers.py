@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from speechsearch.audio.constellation import VERSION
 from speechsearch.domain.values import Channel
-from speechsearch.models.base import SpeakerEncoder, SpeechEncoder
+from speechsearch.models.base import SoundEmbedder, SpeakerEncoder, SpeechEncoder
 from speechsearch.models.baseline import Baseline
 
 HEARING = "1"
@@ -14,11 +15,17 @@ HEARING = "1"
 
 @dataclass(frozen=True, slots=True)
 class Makers:
-    """The models of a library; without a baseline there are no transcripts, without a speaker encoder no voices."""
+    """The models of a library; without a baseline there are no transcripts, without a speaker encoder no voices.
+
+    Without a sound embedder nothing is found that sounds alike. ``has_peaks``: whether recordings keep their spectral
+    peaks, by which copies are found.
+    """
 
     speech_encoder: SpeechEncoder
     baselines: tuple[Baseline, ...] = ()
     speaker_encoder: SpeakerEncoder | None = None
+    sound_embedder: SoundEmbedder | None = None
+    has_peaks: bool = True
 
     @property
     def channels(self) -> tuple[Channel, ...]:
@@ -41,3 +48,13 @@ class Makers:
     def heard_by(self) -> str:
         """The fingerprint of what hears now who speaks; empty where nothing does."""
         return f"{self.speaker_encoder.fingerprint}:{HEARING}" if self.speaker_encoder else ""
+
+    @property
+    def peaks_by(self) -> str:
+        """The fingerprint of what finds spectral peaks; empty where none are kept."""
+        return f"peaks-{VERSION}" if self.has_peaks else ""
+
+    @property
+    def embedded_by(self) -> str:
+        """The fingerprint of what hears which windows sound alike; empty where nothing does."""
+        return self.sound_embedder.fingerprint if self.sound_embedder else ""

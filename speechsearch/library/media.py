@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from speechsearch import audio
 from speechsearch.audio.peaks import peaks_of
+from speechsearch.audio.untrusted import read_span
 from speechsearch.domain.errors import NotFoundError
 from speechsearch.domain.limits import Limits
 from speechsearch.domain.values import Audio, Recording, Span
@@ -88,10 +89,14 @@ class DerivedFiles:
             unfinished.unlink(missing_ok=True)
 
 
-@lru_cache(maxsize=16)
+_READING = threading.BoundedSemaphore(2)
+
+
+@lru_cache(maxsize=64)
 def _read_span(path: Path, span: Span, name: str) -> Audio:
     """Return a stretch of a file, kept for a while: a player asks for one clip several times, part by part."""
-    return audio.read_span(path, span, name)
+    with _READING:
+        return read_span(path, span, name)
 
 
 @lru_cache(maxsize=4096)

@@ -1,9 +1,9 @@
 """The second pass: what recordings still lack of the present models is made, recording by recording, batch by batch.
 
-Recordings are searchable by their sound before it; transcripts follow here, and last who speaks: the third pass, which
-needs more of a recording than a passage at a time and is in ``third_pass``. After a change of models it makes anew what
-that change concerns, and nothing else. What is made is written batch by batch, so that a process may be killed at any
-time, and the next one goes on where it was.
+Recordings are searchable by their sound before it; transcripts follow here, then who speaks and what they sound like:
+the third and the fourth pass, which need more of a recording than a passage at a time and have files of their own.
+After a change of models it makes anew what that change concerns, and nothing else. What is made is written batch by
+batch, so that a process may be killed at any time, and the next one goes on where it was.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from speechsearch.domain.errors import MissingDependencyError, ModelUnavailableE
 from speechsearch.domain.progress import Progress, ProgressCallback
 from speechsearch.domain.values import Audio, Passage, Transcript
 from speechsearch.library.batches import ahead, batches
+from speechsearch.library.fourth_pass import keep_constellation, keep_windows
 from speechsearch.library.given_transcripts import transcripts_of
 from speechsearch.library.intake import passages_with_sound
 from speechsearch.library.library import Library
@@ -32,7 +33,9 @@ log = logging.getLogger(__name__)
 
 BATCH_S = 90.0
 """Between two batches the pass can be halted."""
-SOUND, SPEAKERS = "", "who speaks"
+SOUND, SPEAKERS, PEAKS, ALIKE = "", "who speaks", "spectral peaks", "what sounds alike"
+LAST = (SPEAKERS, PEAKS, ALIKE)
+"""What needs a recording as a whole; nobody waits for it to search."""
 UNUSABLE = (MissingDependencyError, ModelUnavailableError)
 """A model that fails so fails at every recording: that is said once."""
 
@@ -41,7 +44,7 @@ UNUSABLE = (MissingDependencyError, ModelUnavailableError)
 class Missing:
     """How many passages of a recording lack what a recogniser makes (its name), or the speech encoder (SOUND).
 
-    SPEAKERS: in all of them it is to be heard who speaks.
+    SPEAKERS: in all of them it is to be heard who speaks. PEAKS, ALIKE: what the recording sounds like is to be kept.
     """
 
     recording_id: str
@@ -70,7 +73,7 @@ class SecondPass:
     def missing(self, recording_ids: Sequence[str] | None = None) -> list[Missing]:
         """Return what is to be made (of some recordings): all their sound first, then one recogniser after the other.
 
-        Last comes who speaks.
+        Last comes who speaks, and what they sound like.
         """
         store, makers = self._library.store, self._library.makers
         made_by = makers.made_by
@@ -94,6 +97,12 @@ class SecondPass:
             heard = store.voices.heard(recording_ids)
             unheard = (one for one in counts if heard.get(one) != makers.heard_by)
             found += [Missing(one, SPEAKERS, counts[one].passages) for one in unheard]
+        for maker, fingerprint, having in (
+            (PEAKS, makers.peaks_by, store.sounds.with_constellation),
+            (ALIKE, makers.embedded_by, store.sounds.with_windows),
+        ):
+            ready = having(fingerprint, recording_ids) if fingerprint else counts.keys()
+            found += [Missing(one, maker, counts[one].passages) for one in counts if one not in ready]
         return found
 
     def run(
@@ -133,7 +142,9 @@ class SecondPass:
             return []  # deleted meanwhile
         if task.maker == SPEAKERS:
             return self._hear_speakers(task, meter)
-        if task.maker == SOUND:
+        if task.maker in (PEAKS, ALIKE):
+            self._keep_sound(task, meter)
+        elif task.maker == SOUND:
             self._make_sound(task.recording_id, meter)
         else:
             (baseline,) = [one for one in self._library.makers.baselines if one.name == task.maker]
@@ -200,6 +211,13 @@ class SecondPass:
         meter.expect(sum(one.passages for one in found))
         meter.add("speakers", title, task.passages, 0.0)
         return [one for one in found if one.passages]
+
+    def _keep_sound(self, task: Missing, meter: PassMeter) -> None:
+        """Keep what a recording sounds like, in one of two ways."""
+        title = self._library.store.recordings.get(task.recording_id).title
+        keep = keep_constellation if task.maker == PEAKS else keep_windows
+        keep(self._library, task.recording_id, lambda sound_s: meter.add("similar", title, 0, sound_s))
+        meter.add("similar", title, task.passages, 0.0)
 
     def _save_transcripts(
         self,

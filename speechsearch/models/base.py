@@ -5,7 +5,7 @@ At most five methods each, no default behaviour. A model that cannot do a thing 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
@@ -18,6 +18,7 @@ from speechsearch.domain.values import (
     FloatMatrix,
     PhonemeTrack,
     Query,
+    ScoredPassage,
     SpokenWord,
     Transcript,
     Vector,
@@ -169,6 +170,42 @@ class AudioTokens:
     frame_hz: float
 
 
+class AudioTokenizer(Protocol):
+    """Turns sounds into codes of a neural codec."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A short text that changes when the same sound would give other codes."""
+
+    def tokenize(self, sounds: Sequence[Audio]) -> list[AudioTokens]:
+        """Return the codes of each sound, in order; a sound alone gives what it gives beside others.
+
+        Every sound has at least one frame.
+        """
+
+
+class SoundEmbedder(Protocol):
+    """Turns sounds, speech or music, into vectors that are near each other where they sound alike."""
+
+    @property
+    def dim(self) -> int:
+        """How many numbers a vector has."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A short text that changes when the same sound would give another vector."""
+
+    @property
+    def window_s(self) -> float:
+        """How much sound a vector stands for, in seconds; that of a longer sound is the mean over such windows."""
+
+    def embed(self, sounds: Sequence[Audio]) -> FloatMatrix:
+        """Return one unit vector a sound, (sounds, dim) float32; a sound alone gives what it gives beside others.
+
+        No sound is too short or too long. Whoever wants to know where in a long one something is cuts it before.
+        """
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ReadPassage:
     """A passage as a reader has read it for a question, piece by piece: ``offsets`` (pieces, 2) int32, in characters.
@@ -238,4 +275,23 @@ class SpeechLanguageModel(Protocol):
         """Return what is answered about each sound, in order; the text is empty where nothing is heard.
 
         ``instruction``: what is to be done with what is heard, for example "Repeat what is said.".
+        """
+
+
+class PassageGenerator(Protocol):
+    """Writes the addresses of the passages that answer a question; it knows only passages that it was trained on."""
+
+    @property
+    def collection(self) -> str:
+        """The collection that it was trained on, by its name in the store."""
+
+    @property
+    def passage_ids(self) -> frozenset[str]:
+        """The passages whose addresses it has learnt."""
+
+    def generate(self, query: Query, limit: int, passage_ids: Collection[str]) -> list[ScoredPassage]:
+        """Return at most ``limit`` of some passages, the likeliest first, with the log-probability of the address.
+
+        Raises:
+            EmptyQueryError: there is nothing in the question.
         """

@@ -8,7 +8,6 @@ or trained further is the same network in PyTorch (``bert_network``), loaded whe
 from __future__ import annotations
 
 import json
-import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from speechsearch.domain.errors import ModelUnavailableError
+from speechsearch.domain.importing import IMPORTING
 from speechsearch.domain.values import FloatMatrix
 from speechsearch.models.bert_graph import BertGraph
 from speechsearch.models.card import ModelCard
@@ -65,11 +65,12 @@ def load(located: Located) -> BertTextEncoder:
         )
 
     def network() -> BertNetwork:
-        from speechsearch.models.bert_network import load_network
+        with IMPORTING:
+            from speechsearch.models.bert_network import load_network
 
         return load_network(card, files[CONFIG], files[WEIGHTS], prompted, located.device.torch_device)
 
-    return BertTextEncoder(card, graph, tokenizer, longest_tokens, network)
+    return BertTextEncoder(card, graph, tokenizer, longest_tokens, network, located.threads)
 
 
 class BertTextEncoder:
@@ -82,15 +83,16 @@ class BertTextEncoder:
         tokenizer: Tokenizer,
         longest_tokens: int,
         network: Callable[[], BertNetwork],
+        threads: int = 1,
     ) -> None:
-        """``network`` loads the same network in PyTorch."""
+        """``network`` loads the same network in PyTorch; ``threads``: so many compute at once."""
         self.dim, self.fingerprint, self.pooling = card.dim, card.fingerprint, card.pooling
         self.query_prompt, self.passage_prompt = card.query_prompt, card.passage_prompt
         self.tokenizer, self.longest_tokens = tokenizer, longest_tokens
         self._graph, self._load_network = graph, network
-        self._lock = threading.Lock()
+        self._threads, self._lock = threads, threading.Lock()
         self._loaded: BertNetwork | None = None
-        combined: Combiner[str, NDArray[np.float32]] = Combiner(lambda texts: list(self._encode_some(texts)))
+        combined: Combiner[str, NDArray[np.float32]] = Combiner(lambda texts: list(self._encode_some(texts)), threads)
         self._remembered = lru_cache(MOST_REMEMBERED)(combined)
 
     @property
@@ -111,6 +113,15 @@ class BertTextEncoder:
         """
         return self._network.pool(embeddings)
 
+    def soft_states(self, embeddings: Sequence[Tensor]) -> list[Tensor]:
+        """Return the state of every soft token of each row, (pieces, dim) float32; rows are as ``pool`` takes them."""
+        return self._network.states(embeddings)
+
+    def text_states(self, texts: Sequence[str]) -> list[NDArray[np.float32]]:
+        """Return the state of every word piece of each question, (pieces, dim) float32, the markers left out."""
+        found, mask = self._graph.states([self.tokenizer.encode(self.query_prompt + text).ids for text in texts])
+        return [row[1 : count - 1] for row, count in zip(found, mask.sum(1).tolist(), strict=True)]
+
     def encode_queries(self, texts: Sequence[str]) -> FloatMatrix:
         """Return one unit vector a question, (texts, dim) float32; what was asked lately is remembered."""
         if len(texts) == 1:
@@ -130,7 +141,7 @@ class BertTextEncoder:
         def encode(group: Sequence[int]) -> None:
             vectors[group] = self._encode_some([texts[index] for index in group])
 
-        with ThreadPoolExecutor(os.cpu_count()) as threads:
+        with ThreadPoolExecutor(self._threads) as threads:
             list(threads.map(encode, groups))
         return vectors
 

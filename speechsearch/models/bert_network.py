@@ -36,15 +36,25 @@ class BertNetwork:
 
     def pool(self, embeddings: Sequence[Tensor]) -> Tensor:
         """Return one unit vector a row, (rows, dim) float32; ``BertTextEncoder.pool`` says of what."""
+        states, lengths = self._read(embeddings)
+        mask = torch.arange(states.shape[1], device=states.device)[None] < lengths[:, None]
+        pooled = states[:, 0] if self.pooling == "cls" else (states * mask[..., None]).sum(1) / lengths[:, None]
+        return F.normalize(pooled.float(), dim=-1)
+
+    def states(self, embeddings: Sequence[Tensor]) -> list[Tensor]:
+        """Return the state of every piece of each row, (pieces, dim), the markers left out; rows as ``pool`` takes."""
+        states, lengths = self._read(embeddings)
+        return [row[len(self._around) - 1 : length - 1] for row, length in zip(states, lengths.tolist(), strict=True)]
+
+    def _read(self, embeddings: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Return the states of rows with their markers, (rows, longest, dim), and how many each has."""
         first, last = self.word_embeddings[self._around].split([len(self._around) - 1, 1])
         most = self.longest_tokens - len(self._around)
         rows = [torch.cat([first, row[:most].to(first.device), last]) for row in embeddings]
         lengths = torch.tensor([len(row) for row in rows], device=first.device)
         inputs = nn.utils.rnn.pad_sequence(rows, batch_first=True)
         mask = torch.arange(inputs.shape[1], device=first.device)[None] < lengths[:, None]
-        states = self.bert(inputs_embeds=inputs, attention_mask=mask.long()).last_hidden_state
-        pooled = states[:, 0] if self.pooling == "cls" else (states * mask[..., None]).sum(1) / lengths[:, None]
-        return F.normalize(pooled.float(), dim=-1)
+        return self.bert(inputs_embeds=inputs, attention_mask=mask.long()).last_hidden_state, lengths
 
 
 def load_network(

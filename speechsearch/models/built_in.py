@@ -176,7 +176,25 @@ WESPEAKER_RESNET34 = ModelCard(
     dim=256,
 )
 
+RVQ_MINI = ModelCard(
+    name="rvq-mini",
+    task="audio tokenizer",
+    factory="speechsearch.models.rvq_mini:load",
+    summary="log-mel patches of 80 ms as eight codes of 256; speech and music",
+    licence="Apache-2.0",
+    parameters_m=0.7,
+    memory_mb=3,
+    download_mb=0.7,
+    files=(
+        ModelFile(
+            "model.safetensors",
+            "50b183b330a078a6d3ae8edfca9575f7b424a33cb1ce82a7b1ec1c6bac646411",
+            (Shipped("rvq/model.safetensors"),),
+        ),
+    ),
+)
+
 CARDS = (
     MINI, ALL_MINILM_L6_V2, MINI_RECOGNIZER, MINI_READER, POCKETSPHINX, *WHISPER, *ONNX_ASR, *QWEN3_ASR, given.CARD,
-    GE2E, WESPEAKER_RESNET34, SMOLLM2, MINI_FRAMES, *WHISPER_FRAMES,
+    GE2E, WESPEAKER_RESNET34, SMOLLM2, RVQ_MINI, MINI_FRAMES, *WHISPER_FRAMES,
 )  # fmt: skip

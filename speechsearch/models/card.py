@@ -21,6 +21,9 @@ Task = Literal[
     "reader",
     "language model",
     "speech language model",
+    "audio tokenizer",
+    "sound embedder",
+    "passage generator",
 ]
 Pooling = Literal["mean", "cls", "last"]
 
@@ -117,7 +120,8 @@ class ModelCard:
         pinned_version: the version of it that it was tested with and that is to be installed; "" for any.
         revision: what else changes what it gives, for the fingerprint.
         needs: the (task, name) of the models that its factory gets loaded.
-        dim: of a text, frame or speaker encoder: how many numbers a vector has.
+        dim: of a text, frame or speaker encoder, or a sound embedder: how many numbers a vector has.
+        window_s: of a sound embedder: how much sound a vector stands for, in seconds.
         channels: of a speech encoder: the vectors that it gives.
         query_prompt, passage_prompt: of a text encoder: what stands before every question and every passage.
         pooling: of a text encoder: how the tokens' states become one vector.
@@ -140,6 +144,7 @@ class ModelCard:
     revision: str = ""
     needs: tuple[tuple[Task, str], ...] = ()
     dim: int = 0
+    window_s: float = 0.0
     channels: tuple[Channel, ...] = ()
     query_prompt: str = ""
     passage_prompt: str = ""
@@ -159,7 +164,8 @@ class ModelCard:
             "files": not (self.files or self.package or self.revision),
             "sha256": not all(re.fullmatch("[0-9a-f]{64}", file.sha256) for file in self.files),
             "revision": not all(re.fullmatch("[0-9a-f]{40}", one.revision) for one in self._on_hub()),
-            "dim": self.task in ("frame encoder", "text encoder", "speaker encoder") and self.dim < 1,
+            "dim": self.task in ("frame encoder", "text encoder", "speaker encoder", "sound embedder") and self.dim < 1,
+            "window_s": (self.task == "sound embedder") != (self.window_s > 0),
             "channels": (self.task == "speech encoder") != bool(self.channels),
         }
         for field, is_wrong in faults.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Hashable, Sequence
 from typing import Generic, TypeVar
@@ -17,12 +16,12 @@ class Combiner(Generic[Asked, Answer]):
 
     Args:
         work: answers several questions, in order.
-        at_once: so many runs go on beside each other; as many as there are cores if 0.
+        at_once: so many runs go on beside each other.
     """
 
-    def __init__(self, work: Callable[[Sequence[Asked]], Sequence[Answer]], at_once: int = 0) -> None:
+    def __init__(self, work: Callable[[Sequence[Asked]], Sequence[Answer]], at_once: int) -> None:
         self._work = work
-        self._free = at_once or os.cpu_count() or 1
+        self._free = at_once
         self._changed = threading.Condition()
         self._waiting: dict[Asked, _Call[Answer]] = {}
 

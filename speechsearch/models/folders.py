@@ -1,12 +1,12 @@
 """The models of a user's own: each folder in the folder of models that is named like no other model becomes a card.
 
 What it is, its files say: a Whisper of CTranslate2 has ``model.bin``, what onnx-asr decodes has ``*.onnx``, a
-checkpoint of transformers (a recogniser or a language model) has ``config.json``, and so has a speech encoder like
-``mini``; a trained speech adapter says so in its ``config.json``; ``modules.json`` makes a folder of
-sentence-transformers a text encoder, or a speech encoder if it also hears; of HuBERT, WavLM, wav2vec 2.0, wav2vec2-BERT
-and Whisper the encoder is a frame encoder for adapters, too; one ONNX graph alone is a speaker encoder, a GGUF file a
-language model. Licence and languages are those that the hub's ``README.md`` begins with, where there is one. What is
-not understood is told with the reason, and stops nothing.
+checkpoint of transformers (a recogniser, a language model, an audio tokenizer) has ``config.json``, and so have a
+speech encoder like ``mini`` and a sound embedder like ``similar-mini``; a trained speech adapter says so in its
+``config.json``; ``modules.json`` makes a folder of sentence-transformers a text encoder, or a speech encoder if it also
+hears; of HuBERT, WavLM, wav2vec 2.0, wav2vec2-BERT and Whisper the encoder is a frame encoder for adapters, too; one
+ONNX graph alone is a speaker encoder, a GGUF file a language model. Licence and languages are those that the hub's
+``README.md`` begins with, where there is one. What is not understood is told with the reason, and stops nothing.
 """
 
 from __future__ import annotations
@@ -22,11 +22,13 @@ from speechsearch.domain.errors import SpeechSearchError
 from speechsearch.models import (
     adapter_cards,
     adapter_folder,
+    codec_cards,
     frame_cards,
     language_cards,
     mini_cards,
     omni_cards,
     onnx_asr_cards,
+    similar_cards,
     speech_language_cards,
     text_cards,
     transformers_cards,
@@ -154,6 +156,10 @@ def _cards_of(folder: Path, sha256: Callable[[Path], str]) -> list[ModelCard]:
         return [language_cards.card_of_gguf(folder.name, folder, sha256)]
     if language_cards.is_language_model(config):
         return [language_cards.card_of_checkpoint(folder.name, folder, sha256)]
+    if codec_cards.kind_of(config):
+        return [codec_cards.card_of_folder(folder.name, folder, sha256)]
+    if similar_cards.is_sound_embedder(config):
+        return [similar_cards.card_of_folder(folder.name, folder, sha256)]
     if mini_cards.is_mini(config):
         return [mini_cards.card_of_folder(folder.name, folder, sha256)]
     if not frame_cards.is_frame_encoder(config):

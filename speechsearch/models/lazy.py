@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import cast
 
-from speechsearch.domain.values import Audio, Channel, FloatMatrix, Query, SpokenWord, Transcript, Vector
+from speechsearch.domain.values import (
+    Audio,
+    Channel,
+    FloatMatrix,
+    Query,
+    ScoredPassage,
+    SpokenWord,
+    Transcript,
+    Vector,
+)
 from speechsearch.models.base import (
+    AudioTokenizer,
+    AudioTokens,
     EncodedPassage,
     LanguageModel,
     Message,
+    PassageGenerator,
     Reader,
     ReadPassage,
     Recognizer,
+    SoundEmbedder,
     SpeakerEncoder,
     SpeechEncoder,
     SpeechLanguageModel,
     TextEncoder,
     Translator,
 )
+from speechsearch.models.generative_cards import Learnt
 from speechsearch.models.slot import Slot
 
 
@@ -115,6 +129,34 @@ class LazyReader:
             return model.read(question, passages)
 
 
+class LazyAudioTokenizer:
+    """An audio tokenizer that is loaded when first used."""
+
+    def __init__(self, slot: Slot[AudioTokenizer]) -> None:
+        self._slot = slot
+        self.fingerprint = slot.card.fingerprint
+
+    def tokenize(self, sounds: Sequence[Audio]) -> list[AudioTokens]:
+        """Return the codes of each sound, in order."""
+        with self._slot.use() as model:
+            return model.tokenize(sounds)
+
+
+class LazySoundEmbedder:
+    """A sound embedder that is loaded when first used."""
+
+    def __init__(self, slot: Slot[SoundEmbedder]) -> None:
+        self._slot = slot
+        self.dim = slot.card.dim
+        self.fingerprint = slot.card.fingerprint
+        self.window_s = slot.card.window_s
+
+    def embed(self, sounds: Sequence[Audio]) -> FloatMatrix:
+        """Return one unit vector a sound, (sounds, dim) float32."""
+        with self._slot.use() as model:
+            return model.embed(sounds)
+
+
 class LazySpeechLanguageModel:
     """A speech language model that is loaded when first used."""
 
@@ -132,6 +174,20 @@ class LazySpeechLanguageModel:
         """Return what is answered about each sound, in order."""
         with self._slot.use() as model:
             return model.understand(sounds, instruction, max_tokens)
+
+
+class LazyPassageGenerator:
+    """A passage generator that is loaded when first used; what it has learnt is known before."""
+
+    def __init__(self, slot: Slot[PassageGenerator], learnt: Learnt) -> None:
+        self._slot = slot
+        self.collection = learnt.collection
+        self.passage_ids = frozenset(learnt.addresses)
+
+    def generate(self, query: Query, limit: int, passage_ids: Collection[str]) -> list[ScoredPassage]:
+        """Return at most ``limit`` of some passages, the likeliest first. Raises EmptyQueryError."""
+        with self._slot.use() as model:
+            return model.generate(query, limit, passage_ids)
 
 
 class LazyLanguageModel:

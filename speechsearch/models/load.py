@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -19,11 +20,15 @@ from threading import Lock
 from typing import Any
 
 from speechsearch.domain.errors import MissingDependencyError
+from speechsearch.domain.importing import IMPORTING
 from speechsearch.domain.packages import package_version
 from speechsearch.models.base import (
+    AudioTokenizer,
     LanguageModel,
+    PassageGenerator,
     Reader,
     Recognizer,
+    SoundEmbedder,
     SpeakerEncoder,
     SpeechEncoder,
     SpeechLanguageModel,
@@ -33,16 +38,23 @@ from speechsearch.models.card import ModelCard, Task
 from speechsearch.models.catalog import Catalog
 from speechsearch.models.device import Device, check_device, choose_device
 from speechsearch.models.files import FileFinder
+from speechsearch.models.generative_cards import ADDRESSES, MANIFEST, learnt_of
 from speechsearch.models.lazy import (
+    LazyAudioTokenizer,
     LazyLanguageModel,
+    LazyPassageGenerator,
     LazyReader,
     LazyRecognizer,
+    LazySoundEmbedder,
     LazySpeakerEncoder,
     LazySpeechEncoder,
     LazySpeechLanguageModel,
     LazyTextEncoder,
 )
 from speechsearch.models.slot import Slot
+
+LEARNT = (MANIFEST, ADDRESSES)
+"""What a passage generator has learnt is read before its weights."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,6 +68,8 @@ class Located:
         needed: the loaded models that the card needs, by name.
         kept: the folder in which what is made of the files may be kept; None where there is none.
         bits: of a language model or text encoder: 4 to keep its weights in so many, where that is possible.
+        may_run_code: whether code that lies beside the weights may run.
+        threads: so many may compute at once on the processor, in models that do not ask PyTorch.
     """
 
     card: ModelCard
@@ -64,6 +78,8 @@ class Located:
     needed: Mapping[str, Any]
     kept: Path | None = None
     bits: int = 16
+    may_run_code: bool = False
+    threads: int = 1
 
     @property
     def device(self) -> Device:
@@ -95,12 +111,16 @@ class ModelLoader:
         cache_dir: Path | None = None,
         language_model_bits: int = 16,
         text_encoder_bits: int = 16,
+        trusted_code: Collection[str] = (),
         clock: Callable[[], float] = time.monotonic,
+        threads: int = 0,
     ) -> None:
         """``folder``, ``may_download``, ``cache_dir``: where files are looked for, as ``FileFinder`` takes them.
 
-        ``language_model_bits``, ``text_encoder_bits``: 4 or 16.
+        ``language_model_bits``, ``text_encoder_bits``: 4 or 16. ``trusted_code``: the models that may run code of their
+        own.
         ``device``: auto, cpu, cuda or mps; ``dtype``: auto, float32, bfloat16 or float16. ``clock``: seconds.
+        ``threads``: of the processor that models may take; 0: all.
 
         Raises:
             ConfigurationError: there is no such device or precision.
@@ -111,7 +131,9 @@ class ModelLoader:
         self._wanted = (device, dtype)
         self._cache_dir = cache_dir
         self._text_encoder_bits, self._language_model_bits = text_encoder_bits, language_model_bits
+        self._trusted_code = frozenset(trusted_code)
         self._clock = clock
+        self._threads = threads or os.cpu_count() or 1
         self._slots: dict[tuple[Task, str], Slot[Any]] = {}
         self._lock = Lock()
 
@@ -122,7 +144,8 @@ class ModelLoader:
         Raises:
             ConfigurationError: the device that was asked for is not there.
         """
-        return choose_device(*self._wanted)
+        with IMPORTING:
+            return choose_device(*self._wanted)
 
     def speech_encoder(self, name: str) -> SpeechEncoder:
         """Return a speech encoder, not loaded yet. Raises NotFoundError."""
@@ -144,6 +167,14 @@ class ModelLoader:
         """Return a reader, not loaded yet. Raises NotFoundError."""
         return LazyReader(self._slot("reader", name))
 
+    def audio_tokenizer(self, name: str) -> AudioTokenizer:
+        """Return an audio tokenizer, not loaded yet. Raises NotFoundError."""
+        return LazyAudioTokenizer(self._slot("audio tokenizer", name))
+
+    def sound_embedder(self, name: str) -> SoundEmbedder:
+        """Return a sound embedder, not loaded yet. Raises NotFoundError."""
+        return LazySoundEmbedder(self._slot("sound embedder", name))
+
     def speech_language_model(self, name: str) -> SpeechLanguageModel:
         """Return a speech language model, not loaded yet. Raises NotFoundError."""
         return LazySpeechLanguageModel(self._slot("speech language model", name))
@@ -151,6 +182,17 @@ class ModelLoader:
     def language_model(self, name: str) -> LanguageModel:
         """Return a language model, not loaded yet. Raises NotFoundError."""
         return LazyLanguageModel(self._slot("language model", name))
+
+    def passage_generator(self, name: str) -> PassageGenerator:
+        """Return a passage generator, not loaded yet.
+
+        Raises:
+            NotFoundError: there is none of that name.
+            ModelUnavailableError: what it has learnt cannot be read.
+        """
+        slot = self._slot("passage generator", name)
+        files = {file.name: self._finder.find(slot.card, file) for file in slot.card.files if file.name in LEARNT}
+        return LazyPassageGenerator(slot, learnt_of(files[MANIFEST].parent))
 
     def model(self, task: Task, name: str) -> Any:
         """Return a model itself, loaded, for recipes and measurements that need more than its protocol.
@@ -174,7 +216,8 @@ class ModelLoader:
         files = {file.name: self._finder.find(card, file) for file in card.files}
         kept = self._cache_dir / card.name if self._cache_dir else None
         bits = self._text_encoder_bits if card.task == "text encoder" else self._language_model_bits
-        return Located(card, files, lambda: self.device, needed or {}, kept, bits)
+        made = (bits, card.name in self._trusted_code, self._threads)
+        return Located(card, files, lambda: self.device, needed or {}, kept, *made)
 
     def is_within_reach(self, task: Task, name: str) -> bool:
         """Say whether all files of a model are on this machine, or may be fetched; none is read. Raises NotFoundError.
@@ -217,7 +260,8 @@ class ModelLoader:
         located = self.located(card, needed)
         module, _, function = card.factory.partition(":")
         try:
-            factory = getattr(import_module(module), function)
+            with IMPORTING:
+                factory = getattr(import_module(module), function)
         except ImportError as error:
             raise MissingDependencyError(
                 f"The {card.task} '{card.name}' cannot be imported: {error}.",

@@ -112,6 +112,17 @@ def totals(vectors: Tensor, codes: Tensor, size: int) -> tuple[Tensor, Tensor]:
     return counts, torch.zeros(size, vectors.shape[1]).index_add_(0, codes, vectors)
 
 
+def used_share(codes: Tensor, size: int) -> tuple[float, float]:
+    """Return the share of the ``size`` codes of a level that are used by codes (n,), and their perplexity.
+
+    >>> used, perplexity = used_share(torch.tensor([0, 0, 1, 1]), 8)
+    >>> used, round(perplexity, 3)
+    (0.25, 2.0)
+    """
+    shares = torch.bincount(codes, minlength=size) / len(codes)
+    return float((shares > 0).float().mean()), float(torch.special.entr(shares).sum().exp())
+
+
 def drawn(vectors: Tensor, count: int) -> Tensor:
     """Return so many vectors by chance, (count, dim); some twice where there are fewer."""
     return vectors[torch.randperm(len(vectors)).repeat(-(-count // len(vectors)))[:count]]

@@ -11,11 +11,16 @@ from collections.abc import Sequence
 from functools import cache
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers.audio_utils import mel_filter_bank
 
+from speechsearch.domain.errors import ModelUnavailableError
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio
 from speechsearch.models.base import AudioTokens
+from speechsearch.models.load import Located
+from speechsearch.models.mini.packed import unpacked
 from speechsearch.models.residual_quantizer import ResidualVectorQuantizer
 
 PATCH_SAMPLES = 1280
@@ -38,7 +43,8 @@ class RvqNetwork(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         size = PATCH_FRAMES * MEL_BINS
-        self.encoder = nn.Sequential(nn.Linear(size, WIDTH), nn.GELU(), nn.Linear(WIDTH, DIM))
+        normed = nn.LayerNorm(DIM, elementwise_affine=False)  # without it vectors grow until training breaks
+        self.encoder = nn.Sequential(nn.Linear(size, WIDTH), nn.GELU(), nn.Linear(WIDTH, DIM), normed)
         self.quantizer = ResidualVectorQuantizer(QUANTIZERS, CODEBOOK_SIZE, DIM)
         self.decoder = nn.Sequential(nn.Linear(DIM, WIDTH), nn.GELU(), nn.Linear(WIDTH, size))
 
@@ -63,6 +69,22 @@ class RvqTokenizer:
             whole = torch.cat(codes).T.to(torch.int16).contiguous().numpy()
             found.append(AudioTokens(whole, CODEBOOK_SIZE, FRAME_HZ))
         return found
+
+
+def load(located: Located) -> RvqTokenizer:
+    """Return the tokenizer of ``model.safetensors``.
+
+    Raises:
+        ModelUnavailableError: the file does not fit this version of the program.
+    """
+    network = RvqNetwork()
+    try:
+        network.load_state_dict(unpacked(load_file(located.files["model.safetensors"])))
+    except (OSError, KeyError, RuntimeError, SafetensorError) as error:
+        raise ModelUnavailableError(
+            f"The audio tokenizer '{located.card.name}' cannot be loaded: {error}.", "Install speechsearch again."
+        ) from error
+    return RvqTokenizer(located.card.fingerprint, network.to(located.device.torch_device))
 
 
 def patches_of(samples: Tensor) -> Tensor:

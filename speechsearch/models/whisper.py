@@ -21,6 +21,7 @@ from faster_whisper.transcribe import get_suppressed_tokens, merge_punctuations
 from numpy.typing import NDArray
 
 from speechsearch.domain.errors import ModelUnavailableError
+from speechsearch.domain.priority import made_less_urgent
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio, Transcript
 from speechsearch.models.card import ModelCard, primary_language
 from speechsearch.models.files import together
@@ -52,12 +53,14 @@ def load(located: Located) -> WhisperRecognizer:
     is_on_gpu = located.device.name == "cuda"
     with together(located.files) as folder:
         try:
-            model = WhisperModel(
-                str(folder),
-                device="cuda" if is_on_gpu else "cpu",
-                compute_type="float16" if is_on_gpu else "int8",
-                cpu_threads=located.device.threads,
-                local_files_only=True,
+            model = made_less_urgent(
+                lambda: WhisperModel(
+                    str(folder),
+                    device="cuda" if is_on_gpu else "cpu",
+                    compute_type="float16" if is_on_gpu else "int8",
+                    cpu_threads=located.device.threads,
+                    local_files_only=True,
+                )
             )
         except (RuntimeError, ValueError, OSError) as error:
             raise ModelUnavailableError(

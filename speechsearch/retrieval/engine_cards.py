@@ -28,6 +28,7 @@ class EngineCard:
         factory: "package.module:function", imported when first used; it takes ``EngineParts``.
         colour: of its badges and curves on a light page, and on a dark one (CSS).
         is_experimental: off by default, marked, and listed last.
+        is_learnt: it finds only passages that a model was trained on, and is there when there is such a model.
         technical_title: as an engineer would call it; the page shows it small.
     """
 
@@ -39,6 +40,7 @@ class EngineCard:
     factory: str
     colour: tuple[str, str]
     is_experimental: bool = False
+    is_learnt: bool = False
     technical_title: str = ""
 
     @property
@@ -102,13 +104,28 @@ ASR = EngineCard(
     ("#6366f1", "#a5b4fc"),
     technical_title="ASR baseline",
 )
+GENERATIVE = EngineCard(
+    "generative",
+    "Generated",
+    "A network trained on a collection writes which passage answers; nothing is looked up. Only what it has learnt.",
+    "sound",
+    ("adapter",),
+    "speechsearch.retrieval.generative:generative",
+    ("#6d28d9", "#c084fc"),
+    is_experimental=True,
+    is_learnt=True,
+    technical_title="generative retrieval",
+)
 BUILT_IN = (EVERYTHING, HYBRID, ADAPTER, PHONETIC, ASR)
+TRAINED = (GENERATIVE,)
+"""Those that are there once somebody has trained them."""
 CHANNEL_TITLES = {
     "adapter": "meaning",
     "phonetic": "pronunciation",
     "pieces": "likely words",
     "meaning": "transcript meaning",
     "words": "transcript words",
+    "generative": "generated address",
 }
 """What the page calls the channels of the built-in engines."""
 DEFAULT, BASELINE = HYBRID.name, ASR.name
@@ -135,7 +152,7 @@ def engine_cards() -> tuple[EngineCard, ...]:
         ConfigurationError: two of them have the same name.
     """
     found: list[EngineCard] = []
-    add_cards(found, BUILT_IN)
+    add_cards(found, BUILT_IN + TRAINED)
     for entry_point in entry_points(group=ENTRY_POINTS):
         brought = entry_point.load()
         add_cards(found, (brought,) if isinstance(brought, EngineCard) else tuple(brought))

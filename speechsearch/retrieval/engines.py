@@ -10,7 +10,7 @@ from functools import partial
 from speechsearch.domain.errors import CapabilityError
 from speechsearch.domain.values import Channel, Query, Vector
 from speechsearch.index.vector_index import VectorIndex
-from speechsearch.models.base import SpeechEncoder
+from speechsearch.models.base import PassageGenerator, SpeechEncoder
 from speechsearch.models.baseline import Baseline
 from speechsearch.retrieval.calibration import Calibrations, Fusion, Likelihood
 from speechsearch.retrieval.engine_cards import EngineCard
@@ -31,7 +31,8 @@ class EngineParts:
     """What the factory of an engine gets.
 
     ``baseline`` and ``writer``, of its recogniser, are None for an engine that searches sound; ``fusion`` is None where
-    no weights were learnt for these models; ``tracks`` reads what was heard in passages.
+    no weights were learnt for these models; ``tracks`` reads what was heard in passages; ``generators`` were trained on
+    collections.
     """
 
     card: EngineCard
@@ -42,6 +43,7 @@ class EngineParts:
     fusion: Fusion | None
     sample: Sample
     tracks: ReadTracks
+    generators: Sequence[PassageGenerator] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,7 @@ def build_engines(
     calibrations: Calibrations,
     sample: Sample,
     tracks: ReadTracks,
+    generators: Sequence[PassageGenerator] = (),
 ) -> dict[str, Engine]:
     """Return the engines that these models make possible, by name.
 
@@ -153,14 +156,14 @@ def build_engines(
         sources = [None] if card.searches == "sound" else list(baselines)
         for number, baseline in enumerate(sources):
             channels = channels_for(card, available(card, speech_encoder, baseline))
-            if not channels:
+            if not channels or (card.is_learnt and not generators):
                 continue
             models = {} if card.searches == "transcript" else {"speech encoder": speech_encoder.fingerprint}
             models |= baseline.models if baseline else {}
             named = card if baseline is None or number == 0 else for_recognizer(card, baseline.name)
             writer = writers[baseline.name] if baseline else None
             fusion = calibrations.fusion(card.name, models)
-            parts = EngineParts(named, index, speech_encoder, baseline, writer, fusion, sample, tracks)
+            parts = EngineParts(named, index, speech_encoder, baseline, writer, fusion, sample, tracks, generators)
             module, _, factory = card.factory.partition(":")
             engines[named.name] = Engine(
                 named,

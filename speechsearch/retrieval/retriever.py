@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from speechsearch.domain.values import ChannelRank, Query
+from speechsearch.domain.values import ChannelRank, Filters, Query
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,14 @@ class Retriever(Protocol):
         Raises:
             EmptyQueryError: nothing in the query can be looked for.
         """
+
+
+@runtime_checkable
+class Learner(Retriever, Protocol):
+    """A retriever that can only find passages that a model was trained on."""
+
+    def learnt(self, filters: Filters) -> Sequence[str]:
+        """Return the ids of the passages that it can find, of those that filters allow."""
 
 
 @runtime_checkable

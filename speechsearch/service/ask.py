@@ -41,6 +41,8 @@ READ_FOR_ALL = 40
 """Passages: for a question that wants one thing, and for one that wants all of them."""
 WRITTEN_NOW = 3
 """So many passages at most are written down for one question."""
+TURN_S = 2.0
+"""So long a question waits until nobody else's passages are being written down; then it goes without."""
 REMEMBERED = 256
 ABOUT: tuple[Kind, ...] = ("count", "recordings", "speakers")
 """Questions about recordings rather than about what is said in them: searched and listed by their topic."""
@@ -50,6 +52,10 @@ NOT_SENT = "What you sent does not surely answer that."
 NO_TEXT = (
     "The passages found have no transcript yet, and no recogniser is set that could make one "
     "(SPEECHSEARCH_ENGINES__RECOGNIZER)."
+)
+BUSY = (
+    "The passages found have no transcript yet, and those of others who ask are being written down. "
+    "Ask again in a moment."
 )
 UNSEARCHED = Results("", (), False, 0.0, 0.0)
 
@@ -86,7 +92,7 @@ class Ask:
         self._library, self._search, self._browse, self._reader = library, search, browse, reader
         self._counters, self._phraser = counters, phraser
         self._written: OrderedDict[tuple[str, str], Transcript] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock, self._writing = threading.Lock(), threading.Lock()
 
     def answer(
         self,
@@ -136,7 +142,7 @@ class Ask:
             question,
             results.engine,
             tuple(sentences),
-            reason="" if sentences else reason(results, read, sent),
+            reason="" if sentences else reason(results, read, sent, self._recognizer() is not None),
             note=note,
             likelihood=found[0].citation.likelihood if found else None,
             reader=self._reader.fingerprint,
@@ -205,7 +211,13 @@ class Ask:
                     todo.append(key)
                 except (NotFoundError, DecodeError) as error:  # deleted meanwhile, or its file is; the others are read
                     log.warning("passage %s cannot be written down: %s", key[0], error)
-        said = recognizer.transcribe(sounds) if sounds else []
+        said: list[Transcript] = []
+        if sounds and self._writing.acquire(timeout=TURN_S):
+            try:
+                said = recognizer.transcribe(sounds)
+            finally:
+                self._writing.release()
+        todo = todo[: len(said)]
         with self._lock:
             self._written.update(zip(todo, said, strict=True))
             while len(self._written) > REMEMBERED:
@@ -242,15 +254,17 @@ class Ask:
         return [one for place, (one, is_confident) in enumerate(cases) if place == 0 or is_confident]
 
 
-def reason(results: Results, read: Sequence[Read], sent: Sequence[Read]) -> str:
-    """Return why a question has no answer.
+def reason(results: Results, read: Sequence[Read], sent: Sequence[Read], can_write: bool) -> str:
+    """Return why a question has no answer; ``can_write``: what was found could have been written down.
 
-    >>> reason(UNSEARCHED, [], [])
+    >>> reason(UNSEARCHED, [], [], True)
     'I found nothing in these recordings about that.'
     """
     if not results.hits:
         return NOT_SENT if sent else NOTHING
-    return NOT_SURE if read else NO_TEXT
+    if read:
+        return NOT_SURE
+    return BUSY if can_write else NO_TEXT
 
 
 def heard_in(hit: Hit) -> str:

@@ -6,12 +6,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from speechsearch import audio
 from speechsearch.audio.peaks import outline
 from speechsearch.domain.captions import Chapter
 from speechsearch.domain.errors import InputError, NotFoundError
 from speechsearch.domain.limits import Limits
-from speechsearch.domain.values import Audio, Channel, Passage, Recording, Span, Transcript
+from speechsearch.domain.values import Audio, Channel, FloatMatrix, Passage, Recording, Span, Transcript
 from speechsearch.domain.visitors import LOCAL, Visitor, private, shown_name
 from speechsearch.library.contents import Contents, Storage, contents_of, media_sizes, storage_of
 from speechsearch.library.library import Library
@@ -158,6 +160,27 @@ class Browse:
     def channels(self) -> tuple[Channel, ...]:
         """Return the vectors that a passage can have, by the present models."""
         return self._library.makers.channels
+
+    def dense_vectors(self, channel: str, collection: str | None = None, visitor: Visitor = LOCAL) -> FloatMatrix:
+        """Return the vectors that the present models gave passages in a dense channel, (passages with one, dim).
+
+        Raises:
+            NotFoundError: there is no such channel, or no such collection.
+        """
+        dense = {one.name: one for one in self.channels() if one.kind == "dense"}
+        if channel not in dense:
+            hint = f"There are: {', '.join(dense) or 'none'}."
+            raise NotFoundError(f"There are no dense vectors called {channel!r:.80}.", hint)
+        store, maker = self._library.store, self._library.makers.made_by[channel]
+        recordings = [one.recording_id for one in self.recordings(collection, visitor)]
+        made = [
+            one.recording_id
+            for one in store.passages.encodings(recordings)
+            if one.channel == channel and one.fingerprint == maker
+        ]
+        ids = [passage.passage_id for one in made for passage in store.passages.of(one)]
+        found = list(store.passages.vectors(channel, ids).values())
+        return np.array(found, np.float32).reshape(len(found), dense[channel].dim)
 
     def clip(self, passage_id: str, visitor: Visitor = LOCAL, context_s: float = 0.0) -> bytes:
         """Return a passage as WAV, 16 kHz mono 16 bit, as loud as every other, with so much before and after it.

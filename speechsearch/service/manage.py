@@ -25,6 +25,7 @@ from speechsearch.library.library import Library
 from speechsearch.library.rebuild import rebuild
 from speechsearch.library.removal import Deleted, delete_collection, delete_recording
 from speechsearch.library.second_pass import Missing, SecondPass, Unmade
+from speechsearch.models.generative_cards import remove_model, rename_model
 from speechsearch.service.browse import Browse
 from speechsearch.store.jobs import time_ago
 
@@ -37,8 +38,10 @@ JOINERS = "\u200c\u200d"
 class Manage:
     """Adds, describes, deletes; collections are named by their name in the store where it says so."""
 
-    def __init__(self, library: Library, browse: Browse) -> None:
+    def __init__(self, library: Library, browse: Browse, kept_models: Path) -> None:
+        """``kept_models``: where models lie that were trained on collections."""
         self._library, self._browse, self.limits = library, browse, library.limits
+        self._kept_models = kept_models
         self._empty_since: dict[str, str] = {}
 
     def target(self, collection: str, visitor: Visitor = LOCAL) -> str:
@@ -143,6 +146,7 @@ class Manage:
         if new_key != key:
             self._check_free(new_key, visitor)
             self._library.rename_collection(key, new_key)
+            rename_model(self._kept_models, key, new_key)
         (before,) = [one for one in self._library.store.collections.summaries() if one.name == new_key]
         changed = replace(before, **changes)
         self._library.store.collections.describe(new_key, changed.description, changed.licence, changed.source)
@@ -184,6 +188,11 @@ class Manage:
         """Remove a collection with all its recordings. Raises NotFoundError, NotAllowedError."""
         key = self._browse.resolve(name, visitor)
         self.check_change(key, visitor)
+        return self._delete(key)
+
+    def _delete(self, key: str) -> Deleted:
+        """Remove a collection by its name in the store, first what was trained on it. Raises NotFoundError."""
+        remove_model(self._kept_models, key)
         return delete_collection(self._library, key)
 
     def check_change(self, collection: str, visitor: Visitor) -> None:
@@ -215,7 +224,7 @@ class Manage:
         for name in filter(owner_of, self._library.store.collections.names()):
             changed_at = self._library.store.journal.last_change(name) or self._empty_since.setdefault(name, time_ago())
             if changed_at < before:
-                delete_collection(self._library, name)
+                self._delete(name)
 
 
 def checked_collection_name(name: str) -> str:

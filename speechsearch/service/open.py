@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
@@ -16,6 +16,7 @@ from speechsearch.domain.errors import (
     ConfigurationError,
     FingerprintMismatchError,
     IndexUnavailableError,
+    ModelUnavailableError,
     NotFoundError,
     SpeechSearchError,
     StoreError,
@@ -28,21 +29,23 @@ from speechsearch.library.makers import Makers
 from speechsearch.library.media_files import media_files
 from speechsearch.library.removal import recover
 from speechsearch.models.adapter_cards import card_at
-from speechsearch.models.base import LanguageModel, Reader, SpeakerEncoder, SpeechLanguageModel
-from speechsearch.models.baseline import Baseline
+from speechsearch.models.base import LanguageModel, PassageGenerator, Reader, SpeechLanguageModel
 from speechsearch.models.card import Task
 from speechsearch.models.catalog import catalog
 from speechsearch.models.chat_endpoint import ChatEndpoint
 from speechsearch.models.device import on_gpu
 from speechsearch.models.folders import FolderCatalog, with_folder
+from speechsearch.models.generative_cards import with_generators
 from speechsearch.models.load import ModelLoader
-from speechsearch.models.transcripts import TranscriptEncoder
 from speechsearch.retrieval.calibration import read_calibrations
 from speechsearch.retrieval.engine_cards import engine_cards
 from speechsearch.retrieval.engines import build_engines
 from speechsearch.service.ask import Ask
 from speechsearch.service.browse import Browse
+from speechsearch.service.chosen_makers import makers_of
+from speechsearch.service.copies import Copies
 from speechsearch.service.diarizer import ENCODER, Diarizer
+from speechsearch.service.duplicates import Duplicates
 from speechsearch.service.exports import Export
 from speechsearch.service.feedback import Feedback
 from speechsearch.service.found import FoundCounts
@@ -53,10 +56,21 @@ from speechsearch.service.names_heard import NamesHeard
 from speechsearch.service.people import Speakers
 from speechsearch.service.phrasing import Phraser
 from speechsearch.service.search import BackgroundSample, Search
-from speechsearch.service.settings import ENDPOINT, Settings, default_recognizer, is_on_space, is_on_zero_gpu
+from speechsearch.service.settings import (
+    ENDPOINT,
+    Settings,
+    default_recognizer,
+    is_on_space,
+    is_on_zero_gpu,
+)
+from speechsearch.service.similar import Similar
+from speechsearch.service.sounds_alike import SoundsAlike
+from speechsearch.service.tokens import Tokens
 from speechsearch.service.transcription import Transcriber
 from speechsearch.service.understanding import Understand
 from speechsearch.store import Store
+
+log = logging.getLogger(__name__)
 
 Purpose = Literal["use", "share", "check", "rebuild"]
 UNPACKED = "work"
@@ -68,8 +82,9 @@ class Service:
 
     ``search`` finds passages, ``ask`` answers in sentences, ``understand`` does so about sound that is sent, ``browse``
     shows what there is, ``manage`` changes it, ``export`` takes it out, ``feedback`` keeps judgements, ``speakers``
-    says who speaks, ``names`` keeps the list of names, ``names_heard`` says where they were heard; ``transcriber``
-    writes down files that are not kept, ``diarizer`` says who speaks in them. ``counters`` count what happens.
+    says who speaks, ``names`` keeps the list of names, ``names_heard`` says where they were heard, ``similar`` finds
+    what is alike and ``duplicates`` what is there twice; ``transcriber`` writes down files that are not kept,
+    ``diarizer`` says who speaks in them. ``counters`` count what happens.
     """
 
     def __init__(
@@ -87,6 +102,7 @@ class Service:
             read_calibrations(),
             BackgroundSample(library),
             store.passages.tracks,
+            generators_of(loader),
         )
         self.transcriber = transcriber_of(settings, loader)
         hearing = settings.engines.speaker_encoder if settings.engines.hears_speakers else ENCODER
@@ -100,8 +116,11 @@ class Service:
         self.ask = Ask(library, self.search, self.browse, reader, self.counters, phraser)
         self.understand = understand_of(settings, loader, self.ask)
         self.names_heard = NamesHeard(library, self.names, engines, self.search.allowed)
+        copies, sounds = Copies(library), SoundsAlike(library)
+        self.similar = Similar(library, self.browse, self.search, copies, sounds)
+        self.duplicates = Duplicates(library, self.browse, copies, sounds)
         self.export = Export(library, self.browse, self.speakers)
-        self.manage = Manage(library, self.browse)
+        self.manage = Manage(library, self.browse, kept_models(settings))
         self.feedback = Feedback(library, self.browse, engines.keys(), bool(settings.auth.users))
 
     @property
@@ -222,20 +241,34 @@ def new_loader(settings: Settings) -> ModelLoader:
         kept,
         language_model_bits=settings.language_model.bits,
         text_encoder_bits=chosen.text_encoder_bits,
+        threads=settings.engines.threads,
+        trusted_code=chosen.trusted_code,
     )
 
 
 def known_catalog(settings: Settings) -> FolderCatalog:
-    """Return the built-in models, those of plug-ins and of the user's folder, and the folders that are no model.
+    """Return the built-in models, those of plug-ins, of the user's folder and trained here; folders that are none.
 
     A speech adapter that the settings name by its path is among them. Raises ModelUnavailableError: it is none.
     """
     folder = models_folder(settings)
     found = with_folder(catalog(), folder, kept_models(settings))
+    whole, refused = with_generators(found.catalog, kept_models(settings))
     adapter = Path(settings.engines.encoder).expanduser().resolve()
-    if not settings.engines.is_encoder_path or (folder is not None and adapter.parent == folder.resolve()):
-        return found
-    return replace(found, catalog=found.catalog.add(card_at(adapter)))
+    if settings.engines.is_encoder_path and (folder is None or adapter.parent != folder.resolve()):
+        whole = whole.add(card_at(adapter))
+    return FolderCatalog(whole, {**found.refused, **refused})
+
+
+def generators_of(loader: ModelLoader) -> list[PassageGenerator]:
+    """Return the models that were trained on collections; one that cannot be read is told in the log and left out."""
+    found = []
+    for card in loader.catalog.of("passage generator"):
+        try:
+            found.append(loader.passage_generator(card.name))
+        except ModelUnavailableError as error:
+            log.warning("%s is left out: %s", card.name, error)
+    return found
 
 
 def may_download(settings: Settings) -> bool:
@@ -264,36 +297,9 @@ def transcriber_of(settings: Settings, loader: ModelLoader) -> Transcriber:
     return Transcriber(loader, settings.segmentation, settings.limits)
 
 
-def makers_of(settings: Settings, loader: ModelLoader) -> Makers:
-    """Return the models that the settings name.
-
-    Raises:
-        ConfigurationError: there is no model of such a name.
-    """
-    engines = settings.engines
-    try:
-        baselines: list[Baseline] = []
-        if engines.recognizers:
-            text_encoder = loader.text_encoder(engines.text_encoder)
-            for name in engines.recognizers:
-                baselines.append(Baseline(loader.recognizer(name), TranscriptEncoder(text_encoder, name)))
-        return Makers(
-            loader.speech_encoder(engines.encoder_name), tuple(baselines), speaker_encoder_of(settings, loader)
-        )
-    except NotFoundError as error:
-        raise ConfigurationError(error.message, error.hint) from error
-
-
-def speaker_encoder_of(settings: Settings, loader: ModelLoader) -> SpeakerEncoder | None:
-    """Return what hears who speaks in the library; None where that is switched off.
-
-    None, too, where its files are neither here nor to be had (on a Space, those of packages are not): a pass that
-    cannot succeed would fail after every task. Raises NotFoundError.
-    """
-    name = settings.engines.speaker_encoder
-    if not settings.engines.hears_speakers or not loader.is_within_reach("speaker encoder", name):
-        return None
-    return loader.speaker_encoder(name)
+def tokens_of(settings: Settings, loader: ModelLoader) -> Tokens:
+    """Return what turns files into codes and keeps these in the data folder, which need not be open."""
+    return Tokens(loader, settings.limits, settings.data_dir.expanduser().resolve() / "tokens")
 
 
 def reader_of(settings: Settings, loader: ModelLoader) -> Reader:

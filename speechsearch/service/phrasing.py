@@ -2,7 +2,7 @@
 
 Where it takes too long, fails, or was never loaded before and is only being made ready, the quotes are the answer. The
 thread ends with the token that is being written; a model that is being loaded or made is loaded to the end, so that the
-next question has it.
+next question has it. Of questions that it has no time for, only so many wait: those after them get the quotes at once.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from queue import Empty, SimpleQueue
 
 from speechsearch.answers.phrase import MOST_TOKENS, STOP, messages, phrased
 from speechsearch.domain.answers import Sentence
-from speechsearch.domain.errors import SpeechSearchError
+from speechsearch.domain.errors import SpeechSearchError, TooManyError
 from speechsearch.models.base import LanguageModel
 
 log = logging.getLogger(__name__)
 
+AT_WORK = 4
+"""So many threads write, or wait for those that do; a model that is slower than its time would gather more and more."""
 TOO_LATE = "The language model took longer than {:g} s, so the answer is what there was until then, or the quotes."
 
 
@@ -30,6 +32,7 @@ class Phraser:
         """``timeout_s``: so long after the question the quotes are the answer, or what of it is said already."""
         self.model = model
         self._timeout_s = timeout_s
+        self._places = threading.BoundedSemaphore(AT_WORK)
 
     def phrase(
         self, question: str, quotes: Sequence[Sentence]
@@ -60,7 +63,9 @@ class Phraser:
         return said, note
 
     def _in_time(self, pieces: Iterator[str]) -> Generator[str]:
-        """Yield pieces that come in time. Raises TimeoutError, and what making them raises."""
+        """Yield pieces that come in time. Raises TimeoutError, TooManyError, and what making them raises."""
+        if not self._places.acquire(blocking=False):
+            raise TooManyError("It is still at work on earlier questions.")
         came: SimpleQueue[str | Exception | None] = SimpleQueue()
         is_over = threading.Event()
 
@@ -76,12 +81,17 @@ class Phraser:
                 if is_over.is_set():
                     log.warning("the language model '%s' failed after its time: %s", self.model.name, error)
             finally:
+                self._places.release()
                 close = getattr(pieces, "close", None)
                 if close is not None:
                     close()
 
         ends_s = time.monotonic() + self._timeout_s
-        threading.Thread(target=work, name="language-model").start()
+        try:
+            threading.Thread(target=work, name="language-model").start()
+        except RuntimeError:  # the system gives no thread
+            self._places.release()
+            raise
         try:
             while True:
                 try:

@@ -21,7 +21,7 @@ from speechsearch.retrieval.engine_cards import EngineCard, engine_named, usual_
 from speechsearch.retrieval.engines import Engine
 from speechsearch.retrieval.evidence import NOTHING, explain
 from speechsearch.retrieval.fused import draw_sample
-from speechsearch.retrieval.retriever import Ranking
+from speechsearch.retrieval.retriever import Learner, Ranking
 from speechsearch.retrieval.spotting import NAME as SPOTTING
 from speechsearch.retrieval.spotting import with_sounds
 from speechsearch.service.browse import Browse
@@ -122,7 +122,7 @@ class Search:
         ranking = engine.retriever.retrieve(query, LOOKED_AT if demands.are_any else query.top_k)
         if demands.are_any:
             ranking = self._demanded(engine, ranking, demands, query.top_k)
-        coverage = self._coverage.of(engine.needed, filters)
+        coverage = self._covered(engine, filters)
         results = replace(
             self._results(engine, ranking, query, demands, visitor),
             question=question,
@@ -136,7 +136,15 @@ class Search:
         """Return how much an engine can search of what the visitor sees. Raises NotFoundError."""
         engine_named(engine_name, self.cards())
         filters = self.allowed(Filters(), visitor)
-        return NOTHING_THERE if filters is None else self._coverage.of(self.engines[engine_name].needed, filters)
+        return NOTHING_THERE if filters is None else self._covered(self.engines[engine_name], filters)
+
+    def _covered(self, engine: Engine, filters: Filters) -> Coverage:
+        """Return how much of what filters allow an engine can search: what its channels have, or what it has learnt."""
+        covered = self._coverage.of(engine.needed, filters)
+        if not isinstance(engine.retriever, Learner):
+            return covered
+        learnt = self._library.store.passages.get(engine.retriever.learnt(filters)).values()
+        return replace(covered, passages=len(learnt), duration_s=sum(one.span.duration_s for one in learnt))
 
     def compare(self, query: Query, left: str = "", right: str | None = None, visitor: Visitor = LOCAL) -> Comparison:
         """Return two engines' answers to the same query, one after the other so that neither slows the other."""

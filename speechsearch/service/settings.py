@@ -154,6 +154,9 @@ class EngineSettings(Group):
     ``reader``: finds the words that answer a question. ``language_model``: joins quotes to sentences: "none", a model
     of the catalog, or a server ("endpoint"). ``understanding``: answers about speech that it hears, without a
     transcript; the name of a folder that ``training/train_understand.py`` made, experimental; "none" for nothing.
+    ``sound_embedder``: finds what sounds alike, from the codes of the tokenizer that it needs. ``audio_tokenizer``: the
+    one that ``tokenize`` takes unless another is named. ``finds_copies``: whether of recordings is kept by what their
+    copies are found.
     """
 
     encoder: str = "mini"
@@ -163,6 +166,9 @@ class EngineSettings(Group):
     reader: str = "mini-reader"
     language_model: str = "none"
     understanding: str = "none"
+    sound_embedder: str = "similar-mini"
+    audio_tokenizer: str = "rvq-mini"
+    finds_copies: bool = True
     threads: int = Field(0, ge=0, description="CPU threads; 0 takes all")
 
     @property
@@ -219,12 +225,14 @@ class ModelSettings(Group):
     """Where the files of models are looked for, and where models compute.
 
     ``folder``: looked through first, as folder/<model>/<file>. ``may_download``: whether files that are neither
-    installed nor in the hub's cache may be downloaded; not set, only on a Space. ``text_encoder_bits``: 4 keeps the
-    weights of a large text encoder on CUDA in so many (bitsandbytes).
+    installed nor in the hub's cache may be downloaded; not set, only on a Space. ``trusted_code``: the names of models
+    in the folder that may run the code that lies beside their weights. ``text_encoder_bits``: 4 keeps the weights of a
+    large text encoder on CUDA in so many (bitsandbytes).
     """
 
     folder: str = ""
     may_download: bool | None = None
+    trusted_code: tuple[str, ...] = ()
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     text_encoder_bits: Literal[4, 16] = 16

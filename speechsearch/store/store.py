@@ -15,6 +15,7 @@ from speechsearch.store.name_list import NameList
 from speechsearch.store.passages import Passages
 from speechsearch.store.places import Places
 from speechsearch.store.recordings import Recordings
+from speechsearch.store.sounds import Sounds
 from speechsearch.store.transcripts import Transcripts
 from speechsearch.store.voices import Voices
 
@@ -45,6 +46,7 @@ class Store:
         self.judgements = Judgements(self._database)
         self.names = NameList(self._database)
         self.voices = Voices(self._database)
+        self.sounds = Sounds(self._database)
         self.kept_values = KeptValues(self._database)
 
     def ping(self) -> None:

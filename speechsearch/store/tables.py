@@ -301,6 +301,44 @@ class PassageVoiceRow(Base):
     speech_s: Mapped[float]
 
 
+class ConstellationRow(Base):
+    """The spectral peaks of a recording: uint32 frames, uint8 bins, how many frames it has, and what found them."""
+
+    __tablename__ = "constellations"
+    recording_id: Mapped[str] = mapped_column(
+        ForeignKey("recordings.recording_id", ondelete="CASCADE"), primary_key=True
+    )
+    fingerprint: Mapped[str]
+    frames: Mapped[bytes]
+    bins: Mapped[bytes]
+    length: Mapped[int]
+
+
+class SoundWindowsRow(Base):
+    """What the windows of a recording sound like: float16 vectors of ``dim`` numbers, one every ``hop_s``."""
+
+    __tablename__ = "sound_windows"
+    recording_id: Mapped[str] = mapped_column(
+        ForeignKey("recordings.recording_id", ondelete="CASCADE"), primary_key=True
+    )
+    fingerprint: Mapped[str]
+    vectors: Mapped[bytes]
+    dim: Mapped[int]
+    hop_s: Mapped[float]
+
+
+class DuplicateVerdictRow(Base):
+    """What an owner said of two recordings that are alike; the smaller id is the first."""
+
+    __tablename__ = "duplicate_verdicts"
+    first_id: Mapped[str] = mapped_column(ForeignKey("recordings.recording_id", ondelete="CASCADE"), primary_key=True)
+    second_id: Mapped[str] = mapped_column(
+        ForeignKey("recordings.recording_id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    verdict: Mapped[str]
+    created_at: Mapped[str]
+
+
 class SettingRow(Base):
     """A small value kept between runs."""
 

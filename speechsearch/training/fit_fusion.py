@@ -31,7 +31,8 @@ from speechsearch.retrieval.fused import FusedRetriever, draw_sample
 from speechsearch.retrieval.fusion import Scale
 from speechsearch.retrieval.retriever import Retriever, Scorer
 from speechsearch.retrieval.spotting import NAME as SPOTTING
-from speechsearch.service.open import makers_of, new_loader
+from speechsearch.service.chosen_makers import makers_of
+from speechsearch.service.open import new_loader
 from speechsearch.service.settings import read_settings
 from speechsearch.text.common import FEATURES, features
 from speechsearch.text.spoken import spoken_words

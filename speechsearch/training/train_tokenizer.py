@@ -19,12 +19,11 @@ import numpy as np
 import soundfile
 import torch
 import typer
-from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor
 
 from speechsearch.models.mini.packed import packed
-from speechsearch.models.residual_quantizer import COMMITMENT
+from speechsearch.models.residual_quantizer import COMMITMENT, used_share
 from speechsearch.models.rvq_mini import CODEBOOK_SIZE, SCALE, RvqNetwork, patches_of
 from speechsearch.training.checkpoint import load_state, save_state
 from speechsearch.training.music import read_renderings
@@ -88,18 +87,6 @@ def batches(parts: Sequence[Tensor], size: int, seed: int) -> Iterator[Tensor]:
         yield torch.cat([one[torch.randint(len(one), (each,), generator=chosen)] for one in parts]).float()
 
 
-def used_share(codes: NDArray[np.int64]) -> tuple[float, float]:
-    """Return the share of the codes of a level that are used, and their perplexity.
-
-    >>> used, perplexity = used_share(np.array([0, 0, 1, 1]))
-    >>> used * CODEBOOK_SIZE, round(perplexity, 3)
-    (2.0, 2.0)
-    """
-    counts = np.bincount(codes, minlength=CODEBOOK_SIZE)
-    shares = counts[counts > 0] / counts.sum()
-    return float((counts > 0).mean()), float(np.exp(-(shares * np.log(shares)).sum()))
-
-
 @torch.no_grad()
 def report(network: RvqNetwork, name: str, held_out: Tensor) -> None:
     """Print the error in dB by the number of quantizers, and each level's use and perplexity."""
@@ -114,7 +101,7 @@ def report(network: RvqNetwork, name: str, held_out: Tensor) -> None:
     spread = float((given - given.mean(0)).square().mean().sqrt()) * DB_OF_A_UNIT
     print(f"{name}, {len(given)} patches: error in dB by quantizers {', '.join(errors)};", flush=True)
     print(f"  not quantised {plain:.2f}; of the mean patch {spread:.2f}", flush=True)
-    levels_used = [used_share(level) for level in codes.T.numpy()]
+    levels_used = [used_share(level, CODEBOOK_SIZE) for level in codes.T]
     print("  use " + ", ".join(f"{used:.2f}" for used, _ in levels_used), flush=True)
     print("  perplexity " + ", ".join(f"{perplexity:.0f}" for _, perplexity in levels_used), flush=True)
     network.train()
@@ -159,6 +146,7 @@ def main(
         loss = (network.decoder(quantised) - batch).square().mean() + COMMITMENT * commitment
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
+        torch.nn.utils.clip_grad_norm_(optimiser.param_groups[0]["params"], 1.0)
         optimiser.step()
         recent.append(loss.item())
         if (step + 1) % 250 == 0 or step + 1 == steps:

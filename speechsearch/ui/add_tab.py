@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 
 MOST_JOBS, LONGEST_ADDRESS = 12, 2000
-HEARING = "speakers"
-"""The stage of a task in which it is heard who speaks."""
+CALM_STAGES = {"speakers": job_cards.hearing_banner, "similar": job_cards.similar_banner}
+"""The stages of a task for which nobody waits to search -> the line that says so."""
 BUSY_S, BEHIND_S, IDLE_S = 1.0, 2.5, 15.0
 """How often the page asks: while recordings are indexed, while transcripts are written, and else."""
 
@@ -105,8 +105,8 @@ class QueuePage:
             return job_cards.banner(*current)
         coverage = self._service.search.coverage(self._service.search.baseline(), visitor)
         is_only_samples = [one.name for one in collections if one.passages] == [SAMPLES]
-        if coverage.is_whole and current[1].stage == HEARING:
-            return job_cards.hearing_banner(is_only_samples, current[1].remaining_s)
+        if coverage.is_whole and (calm := CALM_STAGES.get(current[1].stage)):
+            return calm(is_only_samples, current[1].remaining_s)
         if coverage.is_whole:  # the visitor's own and everybody's are written; it is another's turn
             return ""
         return job_cards.calm_banner(coverage, is_only_samples, current[1].remaining_s)

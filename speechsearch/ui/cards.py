@@ -14,7 +14,8 @@ from speechsearch.ui.differences import Relation
 from speechsearch.ui.icons import icon
 from speechsearch.ui.known import nothing_convincing, nothing_found, remarks
 from speechsearch.ui.players import player
-from speechsearch.ui.texts import Nouns, Page, Search
+from speechsearch.ui.similar_entry import entry
+from speechsearch.ui.texts import Nouns, Page, Search, Similar
 from speechsearch.ui.view import LONGEST_TITLE, clock, count, elapsed, span, text
 
 LONGEST_TRANSCRIPT = 1500
@@ -96,7 +97,8 @@ def card(hit: Hit, relation: Relation, place: Place, *, is_transcript_searched: 
         f"{score(hit)}</div>"
         f"{player(_clip(hit, place), f'{recording.title[:LONGEST_TITLE]}, {where}', passage.span.duration_s)}"
         f"{_actions(hit, place)}{_heard(hit)}{_transcript(hit, is_searched=is_transcript_searched)}"
-        f'<p class="ss-badges">{_relation(relation, hit, place.side)}{_more_by(hit, place)}</p>{why_found(hit)}</li>'
+        f'<p class="ss-badges">{_relation(relation, hit, place.side)}{_more_by(hit, place)}</p>{why_found(hit)}'
+        f"{entry(passage.passage_id, place.root, Similar.TITLE)}</li>"
     )
 
 

@@ -14,6 +14,7 @@ from speechsearch.domain.visitors import LOCAL, Visitor, shown_name
 from speechsearch.evaluation.outcomes import found_by_one, recall_curve
 from speechsearch.evaluation.within import CollectionEvaluation, evaluate_within, has_questions
 from speechsearch.ui import bench, compare_view, view
+from speechsearch.ui.index_fold import index_fold
 from speechsearch.ui.texts import Compare, Tabs
 from speechsearch.ui.visitor import visitor_of
 
@@ -42,6 +43,10 @@ class CompareHandlers:
         """Return the names of the collections that hold something, those with questions first."""
         names = [one.name for one in self._service.browse.collections(visitor) if one.passages]
         return [shown_name(name) for name in sorted(names, key=lambda name: (not has_questions(name), name))]
+
+    def index_costs(self) -> str:
+        """Return what was measured of the ways to index this library."""
+        return index_fold(self._service.data_dir)
 
     def run(
         self, collection: str | None, files: Sequence[str] | None, engines: Sequence[str], baseline: str,
@@ -168,6 +173,7 @@ def measure(handlers: CompareHandlers, tab: gr.Tab) -> None:
             within = [(Compare.WITHIN_ONE, 1), (Compare.WITHIN_FIVE, 5)]
             k = gr.Radio(within, value=1, label=Compare.WITHIN, min_width=220)
         lists = gr.HTML(elem_id="measure-lists", apply_default_css=False, js_on_load=None)
+    costs = gr.HTML(handlers.index_costs(), elem_id="index-costs", apply_default_css=False, js_on_load=None)
 
     def run(
         collection: str | None, files: list[str] | None, engines: list[str], baseline: str, request: gr.Request
@@ -195,3 +201,4 @@ def measure(handlers: CompareHandlers, tab: gr.Tab) -> None:
     stop.click(handlers.stopped, None, progress, cancels=[running], queue=False, **private)
     gr.on([ours.input, theirs.input, k.input], differ, pair, [lists, differences], **private)
     tab.select(offered, collection, collection, queue=False, **private)
+    tab.select(handlers.index_costs, None, costs, queue=False, **private)

@@ -181,6 +181,20 @@ def hearing_banner(is_only_samples: bool, remaining_s: float | None) -> str:
     return f'<p class="ss-calm">{said}</p>'
 
 
+def similar_banner(is_only_samples: bool, remaining_s: float | None) -> str:
+    """Return the line above the tabs while it is kept what recordings sound like, which is no reason to wait.
+
+    >>> similar_banner(False, None)
+    '<p class="ss-calm">Ready to search. Preparing to find similar recordings.</p>'
+    """
+    ready = Add.READY_SAMPLES if is_only_samples else Add.READY_ALL
+    if remaining_s is None:
+        said = Add.CALM_SIMILAR.format(ready=ready)
+    else:
+        said = Add.CALM_SIMILAR_LEFT.format(ready=ready, time=view.duration(remaining_s))
+    return f'<p class="ss-calm">{said}</p>'
+
+
 def banner(job: Job, progress: Progress) -> str:
     """Return the line above the tabs while a job runs."""
     names = {"samples": Add.BANNER_SAMPLES, "reindex": Add.BANNER_ALL, CATCH_UP: Add.BANNER_ALL}

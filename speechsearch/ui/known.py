@@ -10,20 +10,24 @@ from speechsearch.ui.view import count, text, told
 
 
 def covered(coverage: Coverage, engine: EngineCard, recognizer: str = "") -> str:
-    """Return how much an engine could search where that is not everything; nothing where it is.
+    """Return how much an engine could search where that is not everything, or where it had to learn it; else nothing.
 
     Args:
         recognizer: whose transcripts they are, where that is to be said.
 
-    >>> from speechsearch.retrieval.engine_cards import ASR, HYBRID
+    >>> from speechsearch.retrieval.engine_cards import ASR, GENERATIVE, HYBRID
     >>> covered(Coverage(41, 67, 724.0, 790.0), ASR)
     'transcripts: 41 of 67 passages'
     >>> covered(Coverage(67, 67, 790.0, 790.0), HYBRID)
     ''
+    >>> covered(Coverage(640, 700, 7.0, 8.0), GENERATIVE)
+    'trained on 640 of 700 passages'
     """
+    said = some(coverage)
+    if engine.is_learnt:
+        return Known.TRAINED_ON.format(passages=said)
     if coverage.is_whole:
         return ""
-    said = some(coverage)
     if engine.is_over_transcripts:
         words = Known.TRANSCRIPTS_BY if recognizer else Known.TRANSCRIPTS
         said = words.format(recognizer=recognizer, passages=said)

@@ -28,6 +28,7 @@ from speechsearch.ui import (
     programs,
     recording_tab,
     search_tab,
+    similar_fold,
     view,
 )
 from speechsearch.ui.texts import SCRIPTS as SCRIPT_TEXTS
@@ -53,6 +54,7 @@ STYLES = (
     "recording.css",
     "names.css",
     "speakers.css",
+    "similar.css",
 )
 SCRIPTS = (
     "player.js",
@@ -65,6 +67,7 @@ SCRIPTS = (
     "names.js",
     "ask.js",
     "speakers.js",
+    "similar.js",
 )
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Helvetica Neue', Arial, sans-serif"
 MONO = "ui-monospace, 'Cascadia Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace"
@@ -97,6 +100,7 @@ def build_page(service: Service, jobs: JobQueue | None = None) -> gr.Blocks:
                 add_tab.build(service.limits)
             with gr.Tab(Tabs.COLLECTIONS, id="collections"):
                 collections_tab.build(service)
+                similar_fold.build(service)
                 names_fold.build(service)
                 people_fold.build(service)
             with gr.Tab(Tabs.COMPARE, id="compare") as compare_place:
@@ -165,6 +169,7 @@ def mount(app: FastAPI, page: gr.Blocks, service: Service, jobs: JobQueue) -> Fa
     app.include_router(recording_tab.panel_routes(service))
     app.include_router(names_fold.panel_routes(service))
     app.include_router(people_fold.panel_routes(service))
+    app.include_router(similar_fold.panel_routes(service))
     app.include_router(question_file_routes(Path(gr.utils.get_upload_folder()), service.limits))
     early = (STATIC / "early.js").read_text(encoding="utf-8")
     app.state.page_scripts = (early,)  # Gradio's own script puts it into the page

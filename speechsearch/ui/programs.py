@@ -11,6 +11,8 @@ import gradio as gr
 from speechsearch.api.answer_bodies import AnswerBody
 from speechsearch.api.bodies import CollectionBody, ComparisonBody, ResultsBody, SpeakerBody
 from speechsearch.api.job_routes import JobBody
+from speechsearch.api.similar_bodies import DuplicateBody, SimilarsBody
+from speechsearch.domain.alike import Sense
 from speechsearch.domain.errors import SpeechSearchError
 from speechsearch.domain.values import Filters, Query
 from speechsearch.ui.visitor import visitor_of
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def build(service: Service, jobs: JobQueue | None) -> None:
-    """Add the endpoints to the open Blocks: search, compare, ask, collections, speakers and ingest_status."""
+    """Add the endpoints to the open Blocks."""
     default, baseline = service.search.default(), service.search.baseline()
 
     def query(question: str, top_k: int, collection: str, speaker: str) -> Query:
@@ -63,6 +65,21 @@ def build(service: Service, jobs: JobQueue | None) -> None:
             asked = query(question, 1, collection, speaker)
             return AnswerBody.of(service.ask.whole(asked, visitor_of(request), engine)).model_dump()
 
+    def similar(
+        track_id: str, request: gr.Request, sense: Sense = "recording", top_k: int = 5, collection: str = ""
+    ) -> dict[str, Any]:
+        """Find what is like a recording or a passage: copies of it, the same words, or what sounds alike."""
+        with _said_to_the_client():
+            narrowed = Filters(collections=(collection,) if collection else ())
+            found = service.similar.of_track(track_id, sense, top_k, narrowed, visitor_of(request))
+            return SimilarsBody.of(found).model_dump()
+
+    def duplicates(request: gr.Request, collection: str = "") -> list[dict[str, Any]]:
+        """List the recordings that are there twice, whole or in part; nothing is deleted."""
+        with _said_to_the_client():
+            found = service.duplicates.find(collection, visitor_of(request))
+            return [DuplicateBody.of(one).model_dump() for one in found]
+
     def collections(request: gr.Request) -> list[dict[str, Any]]:
         """List the collections that can be searched and how much is in each."""
         return [CollectionBody.of(one).model_dump() for one in service.browse.collections(visitor_of(request))]
@@ -77,7 +94,7 @@ def build(service: Service, jobs: JobQueue | None) -> None:
             return []
         return [JobBody.of(*found).model_dump() for found in jobs.jobs_now(visitor_of(request))]
 
-    for endpoint in (search, compare, ask, collections, speakers, ingest_status):
+    for endpoint in (search, compare, ask, similar, duplicates, collections, speakers, ingest_status):
         gr.api(endpoint, api_name=endpoint.__name__)  # type: ignore[attr-defined]
 
 

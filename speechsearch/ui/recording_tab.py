@@ -23,6 +23,7 @@ from speechsearch.domain.visitors import Visitor
 from speechsearch.ui import recording_lists, recording_view, view, voice_lanes
 from speechsearch.ui.asked import LONGEST_QUESTION
 from speechsearch.ui.recording_lists import Wanted
+from speechsearch.ui.similar_entry import by_sound
 
 if TYPE_CHECKING:
     from speechsearch.service.open import Service
@@ -179,4 +180,4 @@ def panel_routes(service: Service) -> APIRouter:
 
 def build(root: str = "") -> None:
     """Lay out the tab inside the open Blocks."""
-    gr.HTML(recording_lists.frame(root), apply_default_css=False, js_on_load=None)
+    gr.HTML(by_sound(root) + recording_lists.frame(root), apply_default_css=False, js_on_load=None)

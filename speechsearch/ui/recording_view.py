@@ -16,7 +16,8 @@ from speechsearch.retrieval.engine_cards import EngineCard
 from speechsearch.ui.cards import marked, score, score_words, why_found
 from speechsearch.ui.icons import icon
 from speechsearch.ui.known import nothing_convincing, nothing_found, remarks
-from speechsearch.ui.texts import Nouns, Page, Recordings, Voices
+from speechsearch.ui.similar_entry import entry
+from speechsearch.ui.texts import Nouns, Page, Recordings, Similar, Voices
 from speechsearch.ui.view import LONGEST_TITLE, clock, count, duration, elapsed, span, text
 from speechsearch.ui.voice_lanes import speaker_mark
 
@@ -66,7 +67,8 @@ def whole(
         f'<div class="ss-rec-found" aria-live="polite">{answers_html}</div>{chapter_list(chapters)}'
         '<details class="ss-rec-all" data-part="passages">'
         f"<summary>{listed.format(passages=count(len(passages), Nouns.PASSAGE))}</summary>"
-        "<div></div></details></article>"
+        "<div></div></details>"
+        f"{entry(recording.recording_id, root, Similar.OF_RECORDING, 'ss-rec-all')}</article>"
     )
 
 

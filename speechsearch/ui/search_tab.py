@@ -14,7 +14,7 @@ from speechsearch.domain.errors import EmptyQueryError, SpeechSearchError
 from speechsearch.domain.question_syntax import SYNTAX
 from speechsearch.domain.values import Audio, Query
 from speechsearch.domain.visitors import Visitor
-from speechsearch.library.second_pass import SPEAKERS
+from speechsearch.library.second_pass import LAST
 from speechsearch.ui import search_events, view
 from speechsearch.ui.ask_handlers import AskHandlers
 from speechsearch.ui.asked import ANSWERS, LONGEST_QUESTION, MOST_ANSWERS, Asked
@@ -131,7 +131,7 @@ class SearchHandlers:
             self.engines,
             self._root,
             is_spoken=sound is not None,
-            are_transcripts_coming=not lacking or any(one.maker != SPEAKERS for one in self._service.manage.missing()),
+            are_transcripts_coming=not lacking or any(one.maker not in LAST for one in self._service.manage.missing()),
         )
 
 

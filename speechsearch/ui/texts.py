@@ -17,6 +17,8 @@ class Nouns:
     CHAPTER: Noun = ("chapter", "chapters")
     COLLECTION: Noun = ("collection", "collections")
     FILE: Noun = ("file", "files")
+    MOMENT: Noun = ("moment", "moments")
+    PAIR: Noun = ("pair", "pairs")
     PASSAGE: Noun = ("passage", "passages")
     QUESTION: Noun = ("question", "questions")
     RECORDING: Noun = ("recording", "recordings")
@@ -185,6 +187,7 @@ class Known:
 
     TRANSCRIPTS = "transcripts: {passages}"
     TRANSCRIPTS_BY = "transcripts by {recognizer}: {passages}"
+    TRAINED_ON = "trained on {passages}"
     SEARCHED_IN = "Searched in {searched}"
     NO_PHRASE: Message = ("No passage has {words} in one piece.", "Without quotation marks there may be answers.")
     NO_LIKELIHOOD = "These models have no measured likelihood: the score only sets the order."
@@ -310,7 +313,12 @@ class Add:
     ACTIONS = {"pause": "Pause", "resume": "Resume", "cancel": "Cancel"}
     STOP = "Stop"
     ACTION_ON = "{action}: {what}"
-    STAGES = {"encode": "Listening again:", "transcribe": "Transcribing:", "speakers": "Hearing who speaks:"}
+    STAGES = {
+        "encode": "Listening again:",
+        "transcribe": "Transcribing:",
+        "speakers": "Hearing who speaks:",
+        "similar": "Preparing to find similar recordings:",
+    }
     RESULTS = {
         "indexed": "added",
         "unchanged": "already there",
@@ -339,12 +347,69 @@ class Add:
     FILE_LIST = "Files"
     READY_SAMPLES = "Sample collection ready"
     READY = "Ready to search by sound"
+    READY_ALL = "Ready to search"
+    CALM_SIMILAR = "{ready}. Preparing to find similar recordings."
+    CALM_SIMILAR_LEFT = "{ready}. Preparing to find similar recordings, {time} left."
     CALM_SPEAKERS = "{ready}. Hearing who speaks."
     CALM_SPEAKERS_LEFT = "{ready}. Hearing who speaks, {time} left."
     CALM = "{ready}. Transcripts: {done} of {total} passages."
     CALM_LEFT = "{ready}. Transcripts: {done} of {total} passages, {time} left."
     BANNER_SAMPLES = "the sample collection"
     BANNER_ALL = "all recordings again"
+
+
+class Similar:
+    """More like this, on cards and recordings; duplicates, a fold of the Collections tab."""
+
+    TITLE = "Similar"
+    OF_RECORDING = "Similar recordings"
+    SENSES = {"recording": "Same recording", "words": "Same words", "sound": "Sounds alike"}
+    SENSE_HINTS = {
+        "recording": "Copies of it, also cut, noisy or re-encoded.",
+        "words": "Passages that say nearly the same, whoever speaks.",
+        "sound": "Recordings with the same kind of sound: voice, music, place.",
+    }
+    IN_SENSE = "Similar in which way"
+    NOTHING: dict[str, Message] = {
+        "recording": ("No other copy found.", "This sound is in no other recording, as far as is known."),
+        "words": ("Nothing found.", "No other passage says anything like it."),
+        "sound": ("Nothing found.", "No other recording is prepared for this yet."),
+    }
+    LOOKED_IN = "Looked for in {recordings}, {time}."
+    SOME_OF = "{some} of {all}"
+    ALIKE = "alike {score}"
+    OPEN = "Open {title}"
+    BEGINS = "Begins there at {at}. {moments} agree."
+    BEGINS_BEFORE = "Begins {at} before it. {moments} agree."
+    FASTER = "Played {speed} times as fast."
+    SHARED = "Both say: {words}"
+    NEAREST = "{asked} here and {found} there"
+    MOST_ALIKE = "Most alike: {pairs}."
+    DIAGONAL = "Moments that agree: {asked} here, {found} there. A straight line is the same recording."
+    BY_SOUND = "Find where a sound is from"
+    BY_SOUND_ABOUT = (
+        "Choose or drop a file, up to ten minutes long: a clip, a song, something off the air. It is compared "
+        "with all recordings and not kept."
+    )
+    CHOOSE = "Choose a file"
+    TOO_LONG: Message = ("That is too long to play at once.", "Open the recording.")
+    DUPLICATES_ABOUT = (
+        "Recordings that are there twice, whole or in part, even if one is shorter, noisier or in another format. "
+        "Nothing is deleted unless you say so. Pairs that you keep are not shown again."
+    )
+    WHERE = "Collection"
+    EVERYWHERE = "All collections"
+    LOOK = "Look for duplicates"
+    NO_DUPLICATES: Message = ("No duplicates found.", "Recordings that were just added may not be prepared yet.")
+    MORE_PAIRS = "And {pairs} more. Decide on these first."
+    PAIR_NUMBER = "Pair {number}"
+    SAME_WHOLE = "The same recording: {length} agree."
+    SAME_PART = "The second is part of the first, from {at} on: {length} agree."
+    SIGNS = {"offsets": "same order", "length": "same length", "fingerprint": "same sound", "sound": "sounds alike"}
+    VOTES = {"yes": "yes", "no": "no", "abstains": "cannot tell"}
+    VOTE = "{sign}: {vote}"
+    KEEP_THIS = "Keep this one"
+    KEEP_BOTH = "Keep both"
 
 
 class Names:
@@ -593,6 +658,30 @@ class Compare:
     RIGHT = "right"
     WRONG = "wrong"
     SAVE_AS = "Save as {format}"
+
+
+class IndexCosts:
+    """The Compare tab: what ways of indexing cost."""
+
+    TITLE = "How the vectors could be indexed"
+    ABOUT = (
+        "Small libraries are compared whole, large ones by coarser copies whose best are compared again. Here is what "
+        "other ways would find and cost with the vectors of this library; up and to the right is better."
+    )
+    HOW = "Whoever runs the server measures it, while the page is stopped:"
+    COMMAND = "python -m speechsearch benchmark-index"
+    LABEL = "Ways to index: share of the nearest that is found, and searches a second"
+    ACROSS = "share of the nearest 10 that is found"
+    UP = "searches a second"
+    HEADS = (
+        "Index", "Found", "With a filter", "Searches a second", "8 at once, a second", "Milliseconds",
+        "First search, ms", "Built in, s", "Bytes compared",
+    )  # fmt: skip
+    MOST = "95 %: {ms}"
+    BASIS = (
+        "{vectors} vectors of {dim} numbers, {asked} questions a run, the median of {runs} runs. A filter allows one "
+        "in ten. {date}, {machine}."
+    )
 
 
 class Bench:
@@ -846,6 +935,20 @@ SCRIPTS: dict[str, dict[str, str]] = {
         "added": "{name} is in the list.",
         "imported": "{added} added, {changed} changed.",
         "example": "{name} is now also heard as in the example.",
+    },
+    "similar": {
+        "duplicates": "Duplicates",
+        "looking": "Looking …",
+        "file": "{name}:",
+        "error": "The server answered {status}.",
+        "pair": "{count} pair.",
+        "pairs": "{count} pairs.",
+        "kept": "Both stay. This pair is not shown again.",
+        "undo": "Undo",
+        "undone": "Taken back.",
+        "sure": "Delete {title}",
+        "again": "This deletes {title}, with its sound and transcripts. Press again to delete it.",
+        "deleted": "{title} is deleted.",
     },
     "speakers": {
         "title": People.TITLE,

@@ -46,9 +46,12 @@ def ask(address: str) -> dict:
 def program(folder: Path, **settings: str) -> Iterator[str]:
     """Run the program over a data folder; gives its address. ``settings``: by their names without SPEECHSEARCH_.
 
-    Who speaks is heard only where the settings say so: it would go on under tests of other things.
+    Who speaks is heard, and what sounds are like is kept, only where the settings say so: it would go on under tests of
+    other things.
     """
-    settings = {"DATA_DIR": str(folder), "SERVER__PORT": "0", "ENGINES__SPEAKER_ENCODER": "none", **settings}
+    off = {"SPEAKER_ENCODER": "none", "SOUND_EMBEDDER": "none", "FINDS_COPIES": "false"}
+    off = {f"ENGINES__{name}": value for name, value in off.items()}
+    settings = {"DATA_DIR": str(folder), "SERVER__PORT": "0", **off, **settings}
     environment = os.environ | {f"SPEECHSEARCH_{name}": value for name, value in settings.items()}
     lines: list[str] = []
     with subprocess.Popen(

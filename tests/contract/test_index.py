@@ -22,6 +22,8 @@ from speechsearch.domain.errors import (
 )
 from speechsearch.domain.values import Channel, Filters, SparseVector
 from speechsearch.index import EdgeIndex, ExactIndex, Layout, Point, ServerIndex, open_index
+from speechsearch.index.edge_rewrite import OLD
+from speechsearch.index.prepare import FIRST_IDS, MORE_IDS
 from speechsearch.index.server import connect
 from tests.tiny.qdrant_server import qdrant_server
 
@@ -144,6 +146,22 @@ def test_deleted_points_are_gone_and_unknown_ids_are_ignored(index):
     index.delete([])
     assert sorted(index.ids()) == sorted(passage(number) for number in range(1, 5))
     assert passage(0) not in found(index, "adapter", dense(0))
+
+
+def test_ids_come_once_each_from_many_pages(index):
+    index.upsert([point(number) for number in range(3 * FIRST_IDS)])
+    assert sorted(index.ids()) == sorted(passage(number) for number in range(3 * FIRST_IDS))
+
+
+def test_whether_an_index_answers_costs_a_few_ids(monkeypatch):
+    with closing(open_memory(SPECS)) as index:
+        index.upsert([point(number) for number in range(3 * FIRST_IDS)])
+        scroll, limits = index._client.scroll, []
+        monkeypatch.setattr(
+            index._client, "scroll", lambda *words, **named: (limits.append(named["limit"]), scroll(*words, **named))[1]
+        )
+        assert next(index.ids()) and limits == [FIRST_IDS]
+        assert len(list(index.ids())) == 3 * FIRST_IDS and limits == [FIRST_IDS, FIRST_IDS, MORE_IDS]
 
 
 def test_filters_by_each_field_and_combined(index):
@@ -347,6 +365,34 @@ def test_searches_and_a_writer_at_once(index, backend):
         thread.join()
     assert failures == []
     assert len(list(index.ids())) == 200 + 2 * 200
+
+
+def test_searches_go_on_while_deleting_copies_the_shard(tmp_path):
+    with closing(EdgeIndex(SPECS, tmp_path / "index")) as index:
+        index.upsert(list(random_points(200)))
+        query, failures, is_over = next(random_points(1, seed=5)), [], threading.Event()
+
+        def search():
+            try:
+                while not is_over.is_set():
+                    assert len(index.search("adapter", query.vectors["adapter"], 10)) == 10
+            except Exception as error:
+                failures.append(error)
+
+        threads = [threading.Thread(target=search) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        try:
+            for number in range(5):
+                gone = point(10_000 + number)
+                index.upsert([gone])
+                index.delete([gone.passage_id])
+        finally:
+            is_over.set()
+            for thread in threads:
+                thread.join()
+        assert failures == []
+        assert len(list(index.ids())) == 200 and not (tmp_path / "index" / OLD).exists()
 
 
 def test_a_closed_index_says_so(index, backend):

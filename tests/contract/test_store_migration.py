@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from speechsearch.domain.assets import SAMPLES
 from speechsearch.domain.values import Passage, Query, Recording, Span, Transcript, Word, passage_id
-from speechsearch.library.second_pass import SPEAKERS
+from speechsearch.library.second_pass import PEAKS, SPEAKERS
 from speechsearch.service.open import Service
 from speechsearch.service.settings import Settings
 from speechsearch.store import Encoding, JobFile, Store
@@ -203,7 +203,12 @@ def test_a_data_folder_of_version_2_opens_and_is_made_anew_by_the_present_models
     shutil.copyfile(file, data_dir / "media" / f"{recording.recording_id}.opus")
     write_version_2(f"sqlite:///{data_dir / 'speechsearch.db'}", recording)
     with Service.open(Settings(data_dir=data_dir), loader=loader) as service:
-        assert {(one.maker, one.passages) for one in service.manage.missing()} == {("", 2), ("mini", 2), (SPEAKERS, 2)}
+        assert {(one.maker, one.passages) for one in service.manage.missing()} == {
+            ("", 2),
+            ("mini", 2),
+            (SPEAKERS, 2),
+            (PEAKS, 2),
+        }
         assert service.search.find(Query("octopus")).hits == ()  # nothing that other models made is searched
         assert list(service.manage.catch_up()) == [] == service.manage.missing() == service.browse.differences()
         for name in service.search.engines:

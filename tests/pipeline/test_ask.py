@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -83,6 +85,31 @@ def test_a_passage_without_a_transcript_is_written_down_now_and_once(chosen_file
         assert first.is_found and first.sentences[0].citations[0].passage_id == passage.passage_id
         assert service.ask.whole(Query(word)).is_found and "first" not in models.counted()
         assert service.browse.transcribed(recording.recording_id)[0][1] is None  # nothing is kept in the library
+
+
+def test_a_question_does_not_wait_for_ever_until_others_passages_are_written(
+    chosen_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("speechsearch.service.ask.TURN_S", 0.01)
+    is_writing, may_end = threading.Event(), threading.Event()
+
+    def slowly(recognizer: FakeRecognizer, sounds, *rest):
+        is_writing.set()
+        assert may_end.wait(30)
+        return transcribe(recognizer, sounds, *rest)
+
+    transcribe = FakeRecognizer.transcribe
+    with open_fakes(tmp_path / "data", FakeLoader(), Segmentation()) as service:
+        take_in(service, chosen_files, wants_transcripts=False)
+        monkeypatch.setattr(FakeRecognizer, "transcribe", slowly)
+        with ThreadPoolExecutor(1) as others:
+            first = others.submit(service.ask.whole, Query("zebra"))
+            assert is_writing.wait(30)
+            answer = service.ask.whole(Query("zebra"))
+            may_end.set()
+            assert first.result(30).transcribed > 0
+        assert not answer.is_found and answer.transcribed == 0 and answer.reason.endswith("Ask again in a moment.")
+        assert service.ask.whole(Query("zebra")).read > 0  # with what was written for the other
 
 
 def test_a_recording_whose_sound_is_gone_does_not_stop_the_others(chosen_files: Path, tmp_path: Path, caplog) -> None:

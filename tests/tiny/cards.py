@@ -11,11 +11,14 @@ from tests.tiny import (
     adapters,
     bert,
     checkpoints,
+    codecs,
     frames,
     hubert,
     language,
     onnx_asr,
     reader,
+    rvq,
+    similar,
     speaker,
     texts,
     whisper,
@@ -33,9 +36,11 @@ RECOGNIZERS = (
     onnx_asr.RNNT,
     onnx_asr.AED,
 )
+CODECS = (codecs.MIMI, codecs.ENCODEC, codecs.DAC)
 LANGUAGE_MODELS = (language.LLAMA, language.QWEN3, language.GGUF)
 FAMILIES = (
-    bert, whisper, hubert, speaker, reader, *RECOGNIZERS, *LANGUAGE_MODELS, *texts.ALL, *frames.ALL, *adapters.ALL,
+    bert, whisper, hubert, speaker, reader, rvq, similar, *CODECS, *RECOGNIZERS, *LANGUAGE_MODELS, *texts.ALL,
+    *frames.ALL, *adapters.ALL,
 )  # fmt: skip
 """``CARD`` lacks only the files, which ``save`` writes into a folder."""
 

@@ -31,6 +31,7 @@ from speechsearch.domain.values import (
     Word,
 )
 from speechsearch.models.base import EncodedPassage, ReadPassage
+from speechsearch.models.catalog import Catalog
 from speechsearch.service.open import Service
 from speechsearch.service.settings import EngineSettings, Settings
 
@@ -145,6 +146,24 @@ class FakeSpeakerEncoder:
         return np.tile(direction("somebody", self.fingerprint), (len(sounds), 1))
 
 
+class FakeSoundEmbedder:
+    """Hears how strong the bands of a sound are; alike are sounds of the same pitch."""
+
+    dim, window_s = DIM, 10.0
+
+    def __init__(self, version: str = "1") -> None:
+        self.fingerprint = f"fake-sounds-{version}"
+        self.batches: list[int] = []
+
+    def embed(self, sounds: Sequence[Audio]) -> FloatMatrix:
+        """The energy of so many bands, from low to high, without their mean."""
+        self.batches.append(len(sounds))
+        spectra = [np.abs(np.fft.rfft(sound.samples, 16_000)) for sound in sounds]
+        bands = np.array([[band.max() for band in np.array_split(one[:4096], DIM)] for one in spectra], np.float32)
+        bands = np.log1p(bands) - np.log1p(bands).mean(axis=1, keepdims=True)
+        return bands / np.maximum(1e-9, np.linalg.norm(bands, axis=1, keepdims=True))
+
+
 @dataclass
 class FakeLoader:
     """Stands where ``ModelLoader`` stands; the models' names are those of ``engines``."""
@@ -153,6 +172,9 @@ class FakeLoader:
     text: FakeTextEncoder = field(default_factory=FakeTextEncoder)
     recognizers: tuple[FakeRecognizer, ...] = field(default_factory=lambda: (FakeRecognizer(),))
     speakers: FakeSpeakerEncoder | None = None
+    sounds: FakeSoundEmbedder | None = None
+    finds_copies: bool = False
+    catalog: Catalog = field(default_factory=Catalog)
 
     def speech_encoder(self, name: str) -> FakeSpeechEncoder:
         """The speech encoder."""
@@ -185,6 +207,10 @@ class FakeLoader:
         """The speaker encoder."""
         return self.speakers or FakeSpeakerEncoder()
 
+    def sound_embedder(self, name: str) -> FakeSoundEmbedder:
+        """The sound embedder."""
+        return self.sounds or FakeSoundEmbedder()
+
     def in_memory(self) -> list[Any]:
         """None has a card."""
         return []
@@ -207,7 +233,12 @@ def fake_settings(
 ) -> Settings:
     """Settings that name the models, and cut into short passages. ``database``: a server's, by its URL."""
     names = ",".join(one.name for one in models.recognizers) or "none"
-    engines = EngineSettings(recognizer=names, speaker_encoder="fake" if models.speakers else "none")
+    engines = EngineSettings(
+        recognizer=names,
+        speaker_encoder="fake" if models.speakers else "none",
+        sound_embedder="fake" if models.sounds else "none",
+        finds_copies=models.finds_copies,
+    )
     return Settings(data_dir=data_dir, segmentation=segmentation, engines=engines, store={"url": database})
 
 

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,11 +18,13 @@ import torch
 from speechsearch.domain.assets import SAMPLES
 from speechsearch.domain.errors import CapabilityError, EmptyQueryError, ModelUnavailableError
 from speechsearch.domain.values import Audio, Query
-from speechsearch.models.bert import BertTextEncoder, load
+from speechsearch.models.bert import BATCH_TEXTS, BertTextEncoder, load
 from speechsearch.models.card import ModelCard
 from speechsearch.models.device import Device
 from speechsearch.models.load import Located, ModelLoader
 from speechsearch.models.transcripts import TranscriptEncoder
+from speechsearch.service.open import new_loader
+from speechsearch.service.settings import EngineSettings, Settings
 from tests.tiny import bert
 
 
@@ -50,6 +57,37 @@ def test_pooling_is_what_the_card_says(folder: Path, card: ModelCard) -> None:
     for pooling, expected in (("cls", states[0]), ("mean", states.mean(0))):
         found = encoder(folder, card, pooling=pooling, passage_prompt="").encode_passages(["river"])[0]
         np.testing.assert_allclose(found, expected / np.linalg.norm(expected), atol=1e-5)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_no_more_threads_compute_than_may(
+    folder: Path, card: ModelCard, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {file.name: folder / file.name for file in card.files}
+    network = load(Located(card, files, Device, {}, threads=threads))
+    running, most, lock = 0, 0, threading.Lock()
+
+    def encode(texts: Sequence[str]) -> np.ndarray:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        time.sleep(0.05)
+        with lock:
+            running -= 1
+        return np.ones((len(texts), network.dim), np.float32)
+
+    monkeypatch.setattr(network, "_encode_some", encode)
+    network.encode_passages(["text"] * 6 * BATCH_TEXTS)
+    with ThreadPoolExecutor(6) as callers:
+        list(callers.map(lambda number: network.encode_queries([f"question {number}"]), range(6)))
+    assert most == threads
+
+
+@pytest.mark.parametrize(("asked", "expected"), [(3, 3), (0, os.cpu_count())])
+def test_the_settings_say_how_many_threads(asked: int, expected: int) -> None:
+    loader = new_loader(Settings(engines=EngineSettings(threads=asked)))
+    assert loader.located(loader.catalog.get("text encoder", "all-MiniLM-L6-v2")).threads == expected
 
 
 @pytest.mark.parametrize(("change", "message"), [({"dim": 64}, "32 numbers"), ({"pooling": "last"}, "pooling 'last'")])

@@ -38,6 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.base.modules import Dense, Normalize, Router, Transformer
     from sentence_transformers.sentence_transformer.modules import Pooling
+
     parts = tmp_path_factory.mktemp("parts")
     texts.XLM_ROBERTA.save(parts / "text")
     (parts / "sound").mkdir()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import pytest
 
 from speechsearch.domain.answers import Citation, Sentence
-from speechsearch.service.phrasing import Phraser
+from speechsearch.service.phrasing import AT_WORK, Phraser
 from tests.tiny.writer import Writer
 
 QUOTES = [
@@ -70,3 +71,22 @@ def test_a_model_that_goes_on_and_on_is_stopped_after_three_sentences() -> None:
     sentences, _ = told(Phraser(writer, 30))
     assert [one.text for one in sentences][:2] == ["Anna built it.", "Bob sold it."] and len(sentences) == 3
     assert writer.is_closed.wait(5)
+
+
+def test_a_model_slower_than_its_time_gathers_no_threads() -> None:
+    writer = Writer(waits_at=0)
+    phraser = Phraser(writer, 0.05)
+    for _ in range(AT_WORK):
+        assert "longer than" in told(phraser)[1]
+    before = threading.active_count()
+    started_s = time.monotonic()
+    for _ in range(3):
+        sentences, note = told(phraser)
+        assert [one.text for one in sentences] == [one.text for one in QUOTES] and "earlier questions" in note
+    assert threading.active_count() == before and len(writer.asked) == AT_WORK
+    assert time.monotonic() - started_s < 5
+    writer.may_go_on.set()
+    for thread in [one for one in threading.enumerate() if one.name == "language-model"]:
+        thread.join(10)
+    assert [one.text for one in told(Phraser(writer, 30))[0]] == ["Anna built it.", "Bob sold it."]
+    assert [one.text for one in told(phraser)[0]] == ["Anna built it.", "Bob sold it."], "places are given back"

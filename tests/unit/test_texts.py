@@ -48,6 +48,7 @@ ALLOWED = {
     "compare_view.py": ("Markdown",),
     "recording_tab.py": ("Cache-Control",),
     "people_fold.py": ("Cache-Control", "private, no-store"),
+    "similar_fold.py": ("Cache-Control", "private, no-store"),
 }
 """What is no text though it looks like one: beginnings of strings; None: all of the file."""
 

@@ -15,6 +15,7 @@ from speechsearch.api.ask_routes import AT_ONCE, streamed
 from speechsearch.api.throttle import ASK_WEIGHT
 from speechsearch.domain.answers import Answer, Quotes
 from speechsearch.domain.assets import SAMPLES
+from speechsearch.domain.counters import ERRORS, Counters
 from speechsearch.domain.errors import StoreError
 from speechsearch.domain.values import Query
 from speechsearch.domain.visitors import private
@@ -99,7 +100,9 @@ def test_an_error_in_the_midst_is_an_event_and_says_no_more(service) -> None:
         yield next(service.ask.answer(Query(QUESTION)))
         raise StoreError("The database is gone.", "Look at it.")
 
-    (first, _), (last, body) = events("".join(streamed(broken())))
+    counters = Counters()
+    (first, _), (last, body) = events("".join(streamed(broken(), counters)))
+    assert counters.read()[ERRORS]["store",].count == 1
     assert (first, last) == ("evidence", "error")
     assert body == {"code": "store", "message": "The database is gone.", "hint": "Look at it."}
 
@@ -107,7 +110,7 @@ def test_an_error_in_the_midst_is_an_event_and_says_no_more(service) -> None:
 def test_quotes_come_before_a_language_models_sentences(service) -> None:
     evidence, *quotes, answer = service.ask.answer(Query(QUESTION))
     told = replace(answer, language_model="big", sent_to="llm.example.org")
-    written = "".join(streamed(iter([evidence, Quotes(tuple(quotes)), *quotes, told])))
+    written = "".join(streamed(iter([evidence, Quotes(tuple(quotes)), *quotes, told]), Counters()))
     (_, _), (name, body), *_, (last, done) = events(written)
     assert (name, last) == ("quotes", "done") and len(body["sentences"]) == len(quotes) > 0
     assert body["sentences"][0]["citations"][0]["audio_url"] and body["sentences"][0]["kind"] == "quote"

@@ -11,6 +11,8 @@ import pytest
 
 from speechsearch import audio
 from speechsearch.domain.visitors import Visitor
+from speechsearch.evaluation import index_report
+from speechsearch.evaluation.index_tradeoff import Row, Speed
 from speechsearch.evaluation.questions import MOST_QUESTIONS, Names, read_questions
 from speechsearch.ui.bench import START, BenchHandlers, degradation
 from speechsearch.ui.compare_tab import MOST_SHOWN, CompareHandlers
@@ -268,3 +270,17 @@ def test_the_address_opens_the_bench(trials) -> None:
     assert page.count("<tr data-engine") == 5
     text, choices, page = trials.from_address({"bench": "<script>", "q": "x" * 5000})
     assert (len(text), choices) == (1000, []) and "There is no such passage." in page
+
+
+def test_what_indexes_cost_is_shown_once_it_was_measured(handlers, service) -> None:
+    before = handlers.index_costs()
+    assert "benchmark-index" in before and "<table" not in before and "<details" in before
+    speed = Speed(1.0, 2.0, 3.0, 900.0, 800.0, 1000.0)
+    row = Row("Qdrant Edge", "<b>int8", "2x", 0.99, 0.98, 1.5, 500.0, 100.0, speed, 700.0, speed, None)
+    found = index_report.Tradeoff("of a secret", 1000, 384, 100, 3, "a <machine>", "command", "2026-11-27", (row,))
+    index_report.write(found, service.data_dir / index_report.FILE_NAME)
+    shown = handlers.index_costs()
+    assert "&lt;b&gt;int8" in shown and "<b>int8" not in shown and "a &lt;machine&gt;" in shown
+    assert "1,000 vectors" in shown and shown.count("<circle") == 1 and "secret" not in shown
+    (service.data_dir / index_report.FILE_NAME).write_text("{", encoding="utf-8")
+    assert "cannot be read" in handlers.index_costs()

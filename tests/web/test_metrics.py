@@ -88,6 +88,26 @@ def test_searches_answers_errors_and_requests_are_counted(client: TestClient) ->
     assert more("request_seconds_count", route="/api/v1/search") == 2
 
 
+def test_errors_of_tools_are_counted_as_those_of_routes_are(app: FastAPI, service: Service, monkeypatch) -> None:
+    asking = {"Accept": "application/json, text/event-stream"}
+
+    def tell(client: TestClient, name: str, **arguments: str) -> Any:
+        params = {"name": name, "arguments": arguments}
+        body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+        return client.post("/mcp", json=body, headers=asking).json()["result"]
+
+    with TestClient(app) as client:
+        before = values(client)
+        assert not tell(client, "search", question="bees")["isError"]
+        assert tell(client, "search", question="bees", collection="none")["isError"]
+        assert tell(client, "passage", passage_id="none")["isError"]
+        monkeypatch.setattr(service.search, "find", lambda *_: 1 // 0)
+        assert tell(client, "search", question="bees")["isError"]
+        after = values(client)
+    for code, count in (("not_found", 2), ("unexpected", 1)):
+        assert of(after, "errors_total", code=code) - of(before, "errors_total", code=code) == count
+
+
 def test_what_is_there_is_told(client: TestClient, service: Service) -> None:
     found = values(client)
     assert of(found, "passages") == of(found, "passages_searchable", engine=service.search.default()) > 0

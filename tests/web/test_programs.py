@@ -41,6 +41,8 @@ TOOLS = {
     "names",
     "names_heard",
     "ask",
+    "similar",
+    "duplicates",
     "passage",
     "recordings",
     "transcript",

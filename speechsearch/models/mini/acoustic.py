@@ -97,6 +97,11 @@ class AcousticEncoder(nn.Module):
         ``frames``: (batch, time, mel_bins) float32; ``counts``: (batch,) int64, valid input frames. Symbol 0 is the
         CTC blank. A row's output does not depend on what else is in the batch.
         """
+        states, counts = self.states(frames, counts)
+        return self.head(states).float().log_softmax(-1), counts
+
+    def states(self, frames: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what the head reads, (batch, time, width), and the valid frames of each row; takes what it takes."""
         keep = inside(frames.shape[1], counts)
         x = F.gelu(self.first((frames * keep[..., None]).transpose(1, 2))) * keep[:, None]
         x = F.gelu(self.second(x)).transpose(1, 2)
@@ -106,7 +111,7 @@ class AcousticEncoder(nn.Module):
             if number == self.config.pooled_after:
                 x, counts = self.pooled(x, counts), -(-counts // 2)
             x = layer(x, inside(x.shape[1], counts)[:, None, None])
-        return self.head(self.norm(x)).float().log_softmax(-1), counts
+        return self.norm(x), counts
 
     def pooled(self, x: Tensor, counts: Tensor) -> Tensor:
         """Return one frame for two, (batch, time / 2, width); what lies behind a row's end counts as zero."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from speechsearch.domain.errors import CapabilityError, EmptyQueryError, ModelUnavailableError
+from speechsearch.domain.importing import IMPORTING
 from speechsearch.domain.values import Audio, Query, SparseVector, SpokenWord, Vector
 from speechsearch.models.base import EncodedPassage
 from speechsearch.models.bert import BertTextEncoder
@@ -51,7 +52,8 @@ def load(located: Located) -> MiniSpeechEncoder:
         ) from error
 
     def network() -> MiniModel:
-        from speechsearch.models.mini.network import MiniModel
+        with IMPORTING:
+            from speechsearch.models.mini.network import MiniModel
 
         return MiniModel(files[CONFIG], files[WEIGHTS], text_encoder, located.device)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from speechsearch.domain.errors import ModelUnavailableError
+from speechsearch.domain.priority import make_way
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio, FloatMatrix
 from speechsearch.models.bert import BertTextEncoder
 from speechsearch.models.device import Device
@@ -33,6 +34,14 @@ WINDOWS_AT_ONCE = 16
 BATCH_S = 60.0
 PASSAGES_AT_ONCE = 4
 MOST_RECENT = 32
+Read = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+"""What the speech encoder makes of (batch, time, mel bins) and its rows' lengths: (batch, frames, n) and lengths."""
+
+
+def one_core() -> None:
+    """Have this thread compute alone, and after those that somebody waits for."""
+    make_way()
+    torch.set_num_threads(1)
 
 
 class MiniModel:
@@ -66,7 +75,7 @@ class MiniModel:
         self.adapter.to(self.device, self.dtype)
         self.log_mel = LogMel().to(self.device)
         # One thread a core, each with a batch of its own, does 1.7 times what all cores on one batch do.
-        self._workers = ThreadPoolExecutor(device.threads, "mini", lambda: torch.set_num_threads(1))
+        self._workers = ThreadPoolExecutor(device.threads, "mini", one_core)
         self._recent = Recent(MOST_RECENT)
 
     def _modules(self) -> dict[str, torch.nn.Module]:
@@ -101,8 +110,16 @@ class MiniModel:
             for log_probs, (posteriors, starts), one in zip(passages, found, adapted, strict=True)
         ]
 
+    def frames(self, sounds: Sequence[Audio]) -> list[Tensor]:
+        """Return the speech encoder's states of each passage, (frames, width) float32 in the CPU's memory."""
+        return [states.float() for states in self._by_windows(sounds, self.encoder.states)]
+
     def _log_probs(self, sounds: Sequence[Audio]) -> list[Tensor]:
         """Return the phoneme log-probabilities of each passage, (frames, 40) float32 in the CPU's memory."""
+        return self._by_windows(sounds, self.encoder)
+
+    def _by_windows(self, sounds: Sequence[Audio], read: Read) -> list[Tensor]:
+        """Return what is read of each passage, (frames, n) in the CPU's memory, its windows put together."""
         spans = [windows(len(sound.samples)) for sound in sounds]
         pieces = [sound.samples[start:end] for sound, some in zip(sounds, spans, strict=True) for start, end in some]
         order = sorted(range(len(pieces)), key=lambda place: -len(pieces[place]))
@@ -113,25 +130,25 @@ class MiniModel:
             groups.append(order[:count])
             order = order[count:]
         heard: dict[int, Tensor] = {}
-        batches = self._workers.map(lambda group: self._hear_batch([pieces[place] for place in group]), groups)
+        batches = self._workers.map(lambda group: self._hear_batch([pieces[place] for place in group], read), groups)
         for group, found in zip(groups, batches, strict=True):
             heard.update(zip(group, found, strict=True))
         parts = iter(heard[place] for place in range(len(pieces)))
         return [stitched([next(parts) for _ in some], some) for some in spans]
 
     @torch.inference_mode()
-    def _hear_batch(self, pieces: Sequence[NDArray[np.float32]]) -> list[Tensor]:
-        """Return the log-probabilities of pieces of about the same length, (frames, 40) float32 each."""
+    def _hear_batch(self, pieces: Sequence[NDArray[np.float32]], read: Read) -> list[Tensor]:
+        """Return what is read of pieces of about the same length, (frames, n) each."""
         lengths = torch.tensor([len(piece) for piece in pieces])
         width = -(-int(lengths.max()) // SAMPLE_RATE_HZ) * SAMPLE_RATE_HZ  # few shapes: each may cost a compilation
         samples = torch.zeros(len(pieces), max(width, SAMPLE_RATE_HZ))
         for row, piece in zip(samples, pieces, strict=True):
             row[: len(piece)] = torch.from_numpy(piece)
         frames, counts = self.log_mel(samples.to(self.device), lengths.to(self.device))
-        log_probs, counts = self.encoder(frames.to(self.dtype), counts)
+        found, counts = read(frames.to(self.dtype), counts)
         return [
             row[: count if length else 0]
-            for row, count, length in zip(log_probs.cpu(), counts.tolist(), lengths.tolist(), strict=True)
+            for row, count, length in zip(found.cpu(), counts.tolist(), lengths.tolist(), strict=True)
         ]
 
     @torch.inference_mode()

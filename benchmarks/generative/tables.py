@@ -1,0 +1,114 @@
+"""The tables of docs/generative.md, from the figures that were kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+KINDS = ("R@1", "R@5", "R@20", "MRR")
+
+
+def figure(found: Sequence[float]) -> str:
+    """Return a figure with the ends of its interval.
+
+    >>> figure([0.5, 0.412, 0.6])
+    '.500 (.412-.600)'
+    """
+    mean, low, high = (f"{one:.3f}".removeprefix("0") for one in found)
+    return f"{mean} ({low}-{high})"
+
+
+def row(*cells: str) -> str:
+    """Return a line of a table.
+
+    >>> row("a", "b")
+    '| a | b |'
+    """
+    return f"| {' | '.join(cells)} |"
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a table; nothing without rows."""
+    return [row(*heads), "|---" * len(heads) + "|", *(row(*one) for one in rows), ""] if rows else []
+
+
+def engines_table(results: Mapping[str, Any]) -> list[str]:
+    """Return generated answers beside those that are looked up, on the same questions."""
+    rows = []
+    for passages, engines in sorted(results.get("engines", {}).items(), key=lambda one: int(one[0])):
+        mine = [one for one in results.get("variants", {}).values() if one["passages"] == int(passages)]
+        for name, found in {**engines, **results.get("transcripts", {}).get(passages, {})}.items():
+            rows.append([passages, name, str(found["asked"]), *(figure(found[kind]) for kind in KINDS)])
+        for one in mine[:1]:
+            best = one["beams"]["20"]
+            rows.append([passages, "**generative**", str(one["asked"]), *(figure(best[kind]) for kind in KINDS)])
+    return table(("passages", "engine", "questions", *KINDS), rows)
+
+
+def variants_table(results: Mapping[str, Any]) -> list[str]:
+    """Return what each difference does."""
+    rows = []
+    for one in results.get("variants", {}).values():
+        best = one["beams"]["20"]
+        never = one["never_asked"]
+        rows.append(
+            [
+                one["title"], str(one["passages"]), f"{one['steps']} ({one['trained_s'] / 60:.0f} min)",
+                f"{one['trained_crops']:.3f}", f"{one['other_crops']:.3f}",
+                *(figure(best[kind]) for kind in ("R@1", "R@5", "R@20", "MRR")),
+                figure(never["R@1"]) if never else "-",
+            ]
+        )  # fmt: skip
+    heads = ("model", "passages", "steps", "R@1 crops learnt", "R@1 other crops", *KINDS, "R@1 never asked about")
+    return table(heads, rows)
+
+
+def beams_table(results: Mapping[str, Any]) -> list[str]:
+    """Return what the width of the beam and the trie do."""
+    rows = []
+    for one in results.get("variants", {}).values():
+        beams = [figure(one["beams"][width]["R@1"]) for width in ("1", "5", "20")]
+        free = one["without_trie"]
+        rows.append([one["title"], *beams, figure(one["beams"]["20"]["R@20"]), figure(free["R@1"]),
+                     figure(free["R@20"]), f"{one['invalid_share']:.3f}", f"{one['question_ms']:.0f}",
+                     f"{one['parameters_m'] * 4:.0f}"])  # fmt: skip
+    heads = ("model", "R@1 beam 1", "beam 5", "beam 20", "R@20 beam 20", "R@1 without trie", "R@20 without trie",
+             "no address", "ms a question", "MB")  # fmt: skip
+    return table(heads, rows)
+
+
+def codes_table(results: Mapping[str, Any]) -> list[str]:
+    """Return how good the codes are."""
+    rows = []
+    for one in results.get("variants", {}).values():
+        codes = one["codes"]
+        rows.append(
+            [
+                one["title"], str(one["passages"]), f"{codes['unique']:.3f}", str(codes["largest_group"]),
+                " ".join(f"{used:.2f}" for used in codes["use"]),
+                " ".join(f"{each:.0f}" for each in codes["perplexity"]),
+                f"{codes['explained']:.2f}",
+            ]
+        )  # fmt: skip
+    heads = ("codes of", "passages", "alone with theirs", "largest group", "use by level", "perplexity", "explained")
+    return table(heads, rows)
+
+
+def document(results: Mapping[str, Any], heading: str) -> str:
+    """Return all tables, under a line that says where they come from."""
+    lines = [heading, "", *engines_table(results), "Each row differs in one thing from the first.", ""]
+    lines += [*variants_table(results), *beams_table(results), *codes_table(results)]
+    for one in results.get("continual", {}).values():
+        asked = (f"{name.replace('_', ', ')}: R@1 {figure(one[name])}"
+                 for name in ("questions_before", "questions_after", "questions_new"))  # fmt: skip
+        said = [
+            f"old passages before it {one['before']}",
+            f"after it {one['old']}",
+            f"the new ones {one['new']}",
+            *asked,
+        ]
+        lines += [f"An update ({one['passages']}; half of every batch repeats old ones):", ""]
+        lines += [f"- {each}" for each in said] + [""]
+    if crops := results.get("adapter_crops"):
+        lines += [f"Crops by the adapter's vectors, on {n} passages: R@1 {share:.3f}." for n, share in crops.items()]
+    return "\n".join(lines).rstrip() + "\n"
