@@ -26,10 +26,10 @@ def averaged(states: Tensor, counts: Tensor, pool: int) -> tuple[Tensor, Tensor]
     >>> means.flatten().tolist(), counts.tolist()
     ([2.0, 5.0], [2])
     """
-    inside = (torch.arange(states.shape[1], device=states.device)[None] < counts[:, None])[..., None]
-    lacking = -states.shape[1] % pool
-    summed = F.pad(states * inside, (0, 0, 0, lacking)).unflatten(1, (-1, pool)).sum(2)
-    sizes = F.pad(inside, (0, 0, 0, lacking)).unflatten(1, (-1, pool)).sum(2)
+    count, length, width = states.shape
+    inside = (torch.arange(length, device=states.device)[None] < counts[:, None])[..., None]
+    summed = F.pad(states * inside, (0, 0, 0, -length % pool)).reshape(count, -1, pool, width).sum(2)
+    sizes = F.pad(inside, (0, 0, 0, -length % pool)).reshape(count, -1, pool, 1).sum(2)
     return summed / sizes.clamp(min=1).to(states.dtype), -(-counts // pool)
 
 

@@ -48,7 +48,8 @@ class BertNetwork:
 
     def _read(self, embeddings: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Return the states of rows with their markers, (rows, longest, dim), and how many each has."""
-        first, last = self.word_embeddings[self._around].split([len(self._around) - 1, 1])
+        around = self.word_embeddings[self._around]
+        first, last = around[:-1], around[-1:]
         most = self.longest_tokens - len(self._around)
         rows = [torch.cat([first, row[:most].to(first.device), last]) for row in embeddings]
         lengths = torch.tensor([len(row) for row in rows], device=first.device)

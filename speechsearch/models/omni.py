@@ -103,7 +103,8 @@ class OmniSpeechEncoder:
     def _unit(self, encode: Any, inputs: Sequence[Any]) -> FloatMatrix:
         made = encode(inputs, batch_size=1, show_progress_bar=False, convert_to_numpy=True)
         vectors: FloatMatrix = np.asarray(made, np.float32)[:, : self.channels[0].dim]
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        unit: FloatMatrix = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        return unit
 
 
 def pieces_of(window: Window, longest_s: float) -> list[Window]:

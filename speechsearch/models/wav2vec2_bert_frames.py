@@ -36,7 +36,8 @@ class Wav2Vec2BertFrames:
     def __init__(self, network: Any) -> None:
         self.network, self.layers = network, network.encoder.layers
         stride = 2
-        self.extractor = SeamlessM4TFeatureExtractor(
+        extractor: Any = SeamlessM4TFeatureExtractor
+        self.extractor = extractor(
             feature_size=network.config.feature_projection_input_dim // stride,
             num_mel_bins=network.config.feature_projection_input_dim // stride,
             stride=stride,

@@ -33,15 +33,15 @@ def load_packaged(located: Located) -> FrameEncoder:
 def of_state(located: Located, state: Mapping[str, Tensor]) -> FrameEncoder:
     """Return the encoder with the weights of a ``WhisperEncoder``."""
     width, mel_bins = state["conv1.weight"].shape[:2]
-    config = WhisperConfig(
-        d_model=width,
-        num_mel_bins=mel_bins,
-        encoder_layers=len({name.split(".")[1] for name in state if name.startswith("layers.")}),
-        encoder_attention_heads=max(1, width // HEAD_WIDTH),
-        encoder_ffn_dim=state["layers.0.fc1.weight"].shape[0],
-        max_source_positions=state["embed_positions.weight"].shape[0],
-        attn_implementation="sdpa",
-    )
+    sizes = {
+        "d_model": width,
+        "num_mel_bins": mel_bins,
+        "encoder_layers": len({name.split(".")[1] for name in state if name.startswith("layers.")}),
+        "encoder_attention_heads": max(1, width // HEAD_WIDTH),
+        "encoder_ffn_dim": state["layers.0.fc1.weight"].shape[0],
+        "max_source_positions": state["embed_positions.weight"].shape[0],
+    }
+    config = WhisperConfig.from_dict(sizes, attn_implementation="sdpa")
     network = WhisperEncoder(config)
     network.load_state_dict(state)
     return _encoder(located, network)

@@ -192,7 +192,7 @@ def fit_tokens(
         logits = logits + stands_for * (torch.arange(logits.shape[1]) >= len(wanted))
         loss = loss + F.cross_entropy(logits, target)
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(adapter.parameters(), 1.0)
         optimiser.step()
         right.append(float((logits.argmax(-1) == target).float().mean()))

@@ -200,13 +200,12 @@ class Trainer:
     def save_best(self, step: int, found: dict[str, float]) -> None:
         """Write OUT/adapter."""
         model, config = self.model, self.config
-        cards = [
-            self.loader.catalog.get("frame encoder", config.speech_encoder),
-            self.loader.catalog.get("text encoder", config.text_encoder),
-        ]
+        speech_encoder = self.loader.catalog.get("frame encoder", config.speech_encoder)
+        text_encoder = self.loader.catalog.get("text encoder", config.text_encoder)
         described = AdapterConfig(
             config.name,
-            *map(between, cards),
+            between(speech_encoder),
+            between(text_encoder),
             sizes=AdapterSizes(**asdict(model.adapter.sizes)),
             dim=model.dim or model.text_encoder.dim,
             trained_layers=model.top,
