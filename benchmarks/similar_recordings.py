@@ -26,7 +26,7 @@ from speechsearch.audio.degrade import Degradation, degrade
 from speechsearch.audio.landmarks import LandmarkIndex, asked_pairs, question_pairs
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio
 from speechsearch.evaluation.machine import describe_machine
-from speechsearch.retrieval.likeness import copy_likelihood
+from speechsearch.retrieval.likeness import beyond_chance, copy_likelihood
 from speechsearch.service.copies import SPEEDS, as_asked, change_speed
 
 CLOSE_S = 0.2
@@ -45,8 +45,8 @@ CONDITIONS = {
     "speed 1.02": Degradation(speed=1.02),
     "speed 0.97": Degradation(speed=0.97),
 }
-FULL = ("MP3 32 kbit/s + pink noise 10 dB",)
-"""Of this every track is asked, of the others a part."""
+MOST_ASKED = "MP3 32 kbit/s + pink noise 10 dB"
+"""Of this more tracks are asked than of the others."""
 LENGTHS_S = (3.0, 5.0, 10.0, 15.0)
 ENDINGS = (".ogg", ".opus", ".flac", ".wav", ".mp3")
 
@@ -118,7 +118,7 @@ def ask(index: LandmarkIndex, question: Audio, name: str, start_s: float, limit:
     return Outcome(rank, float(off_s), likelihood, name in index.names)
 
 
-def measure(tracks: Sequence[Audio], length_s: float, part: int, seed: int) -> dict[str, object]:
+def measure(tracks: Sequence[Audio], length_s: float, part: int, more: int, seed: int) -> dict[str, object]:
     """Return the figures of all conditions."""
     random = np.random.default_rng(seed)
     names = [f"{number:05d}" for number in range(len(tracks))]
@@ -134,9 +134,9 @@ def measure(tracks: Sequence[Audio], length_s: float, part: int, seed: int) -> d
     }  # fmt: skip
     rows = {}
     for condition, how in CONDITIONS.items():
-        step = 1 if condition in FULL else max(1, len(tracks) // part)
         outcomes, times_ms = [], []
-        for number in range(0, len(tracks), step):
+        asked = random.choice(len(tracks), more if condition == MOST_ASKED else part, replace=False)
+        for number in asked.tolist():
             question, start_s = stretch(tracks[number], length_s, random)
             changed = degrade(question, how, [tracks[number - one] for one in (7, 19, 23)], seed + number)
             began_s = time.perf_counter()
@@ -180,7 +180,7 @@ def share(said: Iterator[bool]) -> float:
 
 
 def fit(tracks: Sequence[Audio], part: int, seed: int) -> dict[str, float]:
-    """Return the coefficients of the likelihood: of log(moments), of log(seconds), and the constant.
+    """Return the coefficients of the likelihood.
 
     What is there and what is not count the same; whole recordings of minutes, compared with each other, count too.
     """
@@ -217,17 +217,18 @@ def wholes(tracks: Sequence[Audio], random: np.random.Generator) -> Iterator[tup
 
 def fitted(rows: Sequence[tuple[int, float, bool]]) -> dict[str, float]:
     """Return the logistic curve through what was found."""
-    signals = np.array([[np.log(moments), np.log(max(1.0, seconds)), 1.0] for moments, seconds, _ in rows])
+    signals = np.array([[beyond_chance(moments, seconds), 1.0] for moments, seconds, _ in rows])
     right = np.array([is_right for _, _, is_right in rows], float)
-    weights = fitted_curve(signals, right)
-    wrong = [moments for moments, _, is_right in rows if not is_right]
+    weight, bias = fitted_curve(signals, right)
     return {
-        "MOMENTS_WEIGHT": round(weights[0], 2),
-        "LENGTH_WEIGHT": round(weights[1], 2),
-        "BIAS": round(weights[2], 2),
+        "WEIGHT": round(weight, 2),
+        "BIAS": round(bias, 2),
         "n right": int(right.sum()),
-        "n wrong": len(wrong),
-        "most moments of what is wrong": max(wrong, default=0),
+        "n wrong": int((1 - right).sum()),
+        "most beyond chance of what is wrong": round(float(np.exp(signals[right < 1, 0].max())), 2),
+        "least beyond chance of 95 % of what is right": round(
+            float(np.exp(np.percentile(signals[right > 0, 0], 5))), 2
+        ),
     }
 
 
@@ -268,7 +269,8 @@ def main() -> None:
     parser.add_argument("--tracks", type=int, default=2000)
     parser.add_argument("--track-s", type=float, default=16.0)
     parser.add_argument("--question-s", type=float, default=10.0)
-    parser.add_argument("--part", type=int, default=400, help="questions of each condition that is not asked in full")
+    parser.add_argument("--part", type=int, default=400, help="questions of each condition")
+    parser.add_argument("--more", type=int, default=2000, help=f"questions of: {MOST_ASKED}")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--fit", action="store_true")
     given = parser.parse_args()
@@ -277,7 +279,7 @@ def main() -> None:
     if given.fit:
         print(json.dumps(fit(tracks, given.part, given.seed)))
         return
-    figures = measure(tracks, given.question_s, given.part, given.seed)
+    figures = measure(tracks, given.question_s, given.part, given.more, given.seed)
     print(json.dumps({name: one for name, one in figures.items() if name != "conditions"}))
     print(table(figures))
 

@@ -12,6 +12,7 @@ import shlex
 import sys
 from collections.abc import Callable
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ import typer
 
 from benchmarks.generative.measure import Bench, crop_engines, engines
 from benchmarks.generative.sets import TO_LEARN, build, read
-from benchmarks.generative.tables import document
+from benchmarks.generative.tables import write
 from benchmarks.generative.variants import PASSAGES, variants
 from speechsearch.evaluation.machine import describe_machine
 from speechsearch.library.makers import Makers
@@ -28,9 +29,7 @@ from speechsearch.service.open import makers_of, new_loader
 from speechsearch.service.settings import Settings
 from speechsearch.training.generative_recipe import Recipe
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "generative.md"
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
-OF_SOUND, WITH_TRANSCRIPTS = ("adapter", "phonetic", "hybrid"), ("asr", "all")
+OF_SOUND, WRITTEN = ("adapter", "phonetic", "hybrid"), ("asr",)
 
 
 class Kept:
@@ -75,28 +74,25 @@ def main(
     loader = new_loader(settings)
     makers, text_encoder = makers_of(settings, loader), loader.text_encoder(settings.engines.text_encoder)
     bench = Bench(
-        read(folder), loader.model("speech encoder", settings.engines.encoder), loader.recognizer("mini"), out
+        read(folder), loader.model("speech encoder", settings.engines.encoder_name), loader.recognizer("mini"), out
     )
     kept = Kept(out / "results.json")
     usual = Recipe(seed=seed).of_steps(steps)
     torch.set_num_threads(1)
+    by_sound = Makers(makers.speech_encoder)
     for variant in variants(usual, wanted_sizes):
         if not only or variant.name in only.split(","):
-            kept.of("variants", variant.name, lambda one=variant: bench.run(one))  # type: ignore[misc]
+            kept.of("variants", variant.name, partial(bench.run, variant))
     if not only or "update" in only.split(","):
-        kept.of("continual", str(PASSAGES), lambda: bench.continual(usual, PASSAGES))
-    for size in wanted_sizes:
-        if only and "engines" not in only.split(","):
-            continue
-        names = OF_SOUND + (WITH_TRANSCRIPTS if size <= with_asr else ())
-        made = makers if size <= with_asr else Makers(makers.speech_encoder)
-        kept.of("engines", str(size), lambda n=size, m=made, e=names: engines(bench.whole, n, e, m, text_encoder))  # type: ignore[misc]
-        kept.of("adapter_crops", str(size), lambda n=size: crop_engines(bench, n))  # type: ignore[misc]
+        kept.of("continual", str(PASSAGES), partial(bench.continual, usual, PASSAGES))
+    for size in wanted_sizes if not only or "engines" in only.split(",") else ():
+        kept.of("engines", str(size), partial(engines, bench.whole, size, OF_SOUND, by_sound, text_encoder))
+        kept.of("adapter_crops", str(size), partial(crop_engines, bench, size))
+        if size <= with_asr:
+            kept.of("transcripts", str(size), partial(engines, bench.whole, size, WRITTEN, makers, text_encoder))
     command = shlex.join(["python", "-m", "benchmarks.generative", "DATA", *sys.argv[2:]])
     heading = f"Measured on {date.today().isoformat()}, `{command}`, {describe_machine()}, one thread."
-    before, _, rest = DOCUMENT.read_text(encoding="utf-8").partition(BEGIN)
-    after = rest.partition(END)[2]
-    DOCUMENT.write_text(f"{before}{BEGIN}\n{document(kept.found, heading)}{END}{after}", encoding="utf-8")
+    write(kept.found, heading)
 
 
 if __name__ == "__main__":

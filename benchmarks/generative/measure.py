@@ -29,6 +29,7 @@ from speechsearch.models.generative.listener import Listener
 from speechsearch.models.generative_cards import COLLECTION
 from speechsearch.models.mini.encoder import MiniSpeechEncoder
 from speechsearch.retrieval.calibration import read_calibrations
+from speechsearch.retrieval.engine_cards import engine_cards, engine_named
 from speechsearch.training.generative_collection import QUESTIONS_EACH
 from speechsearch.training.generative_data import CropPlan, Item, Material, asked, chunks, heard, pattern_questions
 from speechsearch.training.generative_recipe import Recipe
@@ -241,7 +242,8 @@ def engines(
 ) -> dict[str, Any]:
     """Return the figures of engines that look passages up, on the first so many passages and the same questions."""
     collection = with_passages(whole.collection, whole.collection.passages[:count])
-    encoded = encode_collection(collection, makers, text_encoder, has_gold=False)
+    has_sound = any(engine_named(name, engine_cards()).searches != "transcript" for name in names)
+    encoded = encode_collection(collection, makers, text_encoder, has_sound=has_sound, has_gold=False)
     found = encoded.engines(read_calibrations())
     figures: dict[str, Any] = {}
     for name in names:

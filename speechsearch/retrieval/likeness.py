@@ -14,7 +14,9 @@ from speechsearch.domain.values import FloatMatrix
 from speechsearch.text.spoken import spoken_words
 from speechsearch.text.words import STOP_WORDS, stem
 
-MOMENTS_WEIGHT, LENGTH_WEIGHT, BIAS = 4.2, -1.3, -4.5
+CHANCE, CHANCE_A_SECOND = 2.0, 1 / 16
+"""So many moments agree by chance at some offset, and so many more for every second of what is asked."""
+WEIGHT, BIAS = 5.0, -3.5
 """Of the logistic curve that ``benchmarks/similar_recordings.py`` has fitted."""
 MOST_LIKELY = 0.999
 """No curve was measured on so many cases that it could promise more."""
@@ -27,20 +29,28 @@ AS_LONG = 0.05
 """Recordings whose lengths differ by no larger a part are as long as each other."""
 
 
+def beyond_chance(moments: int, asked_s: float) -> float:
+    """Return the logarithm of how many times as many moments agree as do by chance.
+
+    Args:
+        moments: of the recording, that agree on one offset; at least one.
+        asked_s: how long what was asked is: the longer, the more agree by chance.
+
+    >>> round(beyond_chance(20, 32.0), 3)
+    1.609
+    """
+    return math.log(moments / (CHANCE + CHANCE_A_SECOND * asked_s))
+
+
 def copy_likelihood(moments: int, asked_s: float) -> float:
     """Return the chance that a recording is the same as what was asked, by how many moments agree on one offset.
 
-    Args:
-        moments: of the recording.
-        asked_s: how long what was asked is: the longer, the more agree by chance.
-
-    >>> [round(copy_likelihood(moments, 10.0), 2) for moments in (2, 6, 40)]
-    [0.01, 0.5, 1.0]
+    >>> [round(copy_likelihood(moments, 16.0), 2) for moments in (0, 3, 6, 30)]
+    [0.0, 0.03, 0.49, 1.0]
     """
     if moments < 1:
         return 0.0
-    odds = BIAS + MOMENTS_WEIGHT * math.log(moments) + LENGTH_WEIGHT * math.log(max(1.0, asked_s))
-    return min(MOST_LIKELY, 1 / (1 + math.exp(-odds)))
+    return min(MOST_LIKELY, 1 / (1 + math.exp(-(BIAS + WEIGHT * beyond_chance(moments, asked_s)))))
 
 
 class Alike(NamedTuple):

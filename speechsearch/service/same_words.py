@@ -63,8 +63,10 @@ class SameWords:
             raise CapabilityError("The speech encoder gives no vectors of meaning to compare.", "Choose another one.")
         asked = self._kept(recording_id, passage) if recording_id else self._heard(sound())
         index, best = self._library.index, dict[str, tuple[float, str]]()
+        # What is asked is most like itself, and a recording like the rest of it.
+        own = len(self._library.store.passages.of(recording_id)) if recording_id and passage is None else len(asked)
         for asked_id, vector in asked:
-            for one in index.search(self._channel, vector, 2 * limit + len(asked), filters):
+            for one in index.search(self._channel, vector, limit + own, filters):
                 if one.score > best.get(one.passage_id, (-1.0, ""))[0]:
                     best[one.passage_id] = (one.score, asked_id)
         passages = self._library.store.passages.get(list(best))

@@ -83,7 +83,7 @@ def read_kept(place: Path) -> FileTokens | None:
     if not place.is_file():
         return None
     try:
-        with np.load(place, allow_pickle=False) as file:
+        with place.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             tokens = AudioTokens(file["codes"].astype(np.int16), int(file["codebook_size"]), float(file["frame_hz"]))
             return FileTokens(tokens, float(file["duration_s"]), float(file["spent_s"]), was_kept=True)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:

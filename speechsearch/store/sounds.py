@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from speechsearch.domain.alike import Constellation, SoundWindows, Verdict
 from speechsearch.domain.errors import StoreError
+from speechsearch.domain.values import FloatMatrix
 from speechsearch.store.database import Database, rows_of, upsert
 from speechsearch.store.jobs import time_ago
 from speechsearch.store.tables import ConstellationRow, DuplicateVerdictRow, SoundWindowsRow
@@ -108,5 +109,6 @@ def windows_of(row: Any) -> SoundWindows:
             f"The sound vectors of the recording {row.recording_id[:12]} are damaged.", "Delete it and add it again."
         )
     vectors = np.frombuffer(row.vectors, "<f2").astype(np.float32).reshape(-1, row.dim)
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return SoundWindows(vectors / np.where(lengths > 0, lengths, np.float32(1)), row.hop_s)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True).astype(np.float32)
+    unit: FloatMatrix = vectors / np.maximum(lengths, np.float32(1e-12))
+    return SoundWindows(unit, row.hop_s)

@@ -81,9 +81,12 @@ def found_first(generator: UnityGenerator, items: Sequence[Item], beams: int = 5
 
 def remembered(generator: UnityGenerator, material: Material) -> Remembered:
     """Return how much of what was learnt is found first, of at most MEASURED of each kind."""
-    some = [items[:: max(1, len(items) // MEASURED)] for items in (list(material.passages.values()), material.crops)]
-    asked = material.questions[:: max(1, len(material.questions) // MEASURED)]
-    return Remembered(*(found_first(generator, one) for one in some), found_first(generator, asked) if asked else None)
+
+    def share(items: Sequence[Item]) -> float:
+        return found_first(generator, items[:: max(1, len(items) // MEASURED)])
+
+    asked = share(material.questions) if material.questions else None
+    return Remembered(share(list(material.passages.values())), share(material.crops), asked)
 
 
 def fit(

@@ -46,7 +46,7 @@ SHORT_SHARE = 0.3
 """Of the batches have first crops of half the length."""
 CHOSEN_BY = ("speech R@1", "music R@1", "other MRR")
 """The mean of these says which network is the best."""
-VALIDATED = 200
+VALIDATED = 100
 """Queries of each kind."""
 
 
@@ -54,14 +54,14 @@ VALIDATED = 200
 class Plan:
     """How long and how is trained; ``size``: pairs a step."""
 
-    steps: int = 2500
-    size: int = 128
+    steps: int = 1500
+    size: int = 96
     rate: float = 1e-3
     warmup: int = 100
-    layers: int = 3
-    width: int = 256
+    layers: int = 2
+    width: int = 192
     seed: int = 1
-    validate_every: int = 150
+    validate_every: int = 100
     is_bf16: bool = True
 
     def rate_at(self, step: int) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,9 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             assert list(service.manage.catch_up()) == []
             copy = service.browse.recording_named("copy").recording_id
             service.manage.change_recording(copy, {"title": HOSTILE, "speaker": HOSTILE})
-            with served(whole_app(service, JobQueue(service, {}))) as found:
+            with ThreadPoolExecutor(1) as elsewhere:  # Playwright's loop runs in this thread
+                app = elsewhere.submit(whole_app, service, JobQueue(service, {})).result()
+            with served(app) as found:
                 yield found
 
 

@@ -39,6 +39,15 @@ def learnt(tmp_path_factory: pytest.TempPathFactory, library_folder: Path) -> tu
     return folder, train(folder, "samples", "--tiny")
 
 
+@pytest.fixture(scope="module")
+def asked(learnt: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory):
+    """An open service over it that no test changes."""
+    settings = Settings(data_dir=copy_data(learnt[0], tmp_path_factory.mktemp("asked") / "data"))
+    with Service.open(settings, loader=new_loader(settings)) as opened:
+        opened.manage.create_collection("my talks")
+        yield opened
+
+
 @pytest.fixture
 def data_dir(learnt: tuple[Path, str], tmp_path: Path) -> Path:
     return copy_data(learnt[0], tmp_path / "data")
@@ -60,29 +69,29 @@ def test_the_command_says_what_was_learnt(learnt: tuple[Path, str]) -> None:
     assert len(json.loads((model / ADDRESSES).read_text())) == manifest["passages"] > 6
 
 
-def test_it_is_an_engine_like_others(service: Service) -> None:
-    assert service.search.cards()[-1].name == "generative" and service.search.cards()[-1].is_experimental
-    assert service.search.default() != "generative" != service.search.baseline()
-    results = service.search.find(Query(QUESTION, top_k=3), "generative")
+def test_it_is_an_engine_like_others(asked: Service) -> None:
+    assert asked.search.cards()[-1].name == "generative" and asked.search.cards()[-1].is_experimental
+    assert asked.search.default() != "generative" != asked.search.baseline()
+    results = asked.search.find(Query(QUESTION, top_k=3), "generative")
     assert len(results.hits) == 3 and not results.is_calibrated and results.coverage.is_whole
     assert [hit.score for hit in results.hits] == sorted((hit.score for hit in results.hits), reverse=True)
     assert all(hit.score < 0 and hit.channels[0].channel == "generative" for hit in results.hits)
-    compared = service.search.compare(Query(QUESTION), "hybrid", "generative")
+    compared = asked.search.compare(Query(QUESTION), "hybrid", "generative")
     assert compared.right.engine == "generative" and compared.right.hits
 
 
-def test_a_spoken_question_is_answered_too(service: Service) -> None:
-    recording = service.browse.recordings("samples")[0].recording_id
-    sound = service.search.query_audio(service.library.media(recording))
-    assert service.search.find(Query(audio=sound), "generative").hits
+def test_a_spoken_question_is_answered_too(asked: Service) -> None:
+    recording = asked.browse.recordings("samples")[0].recording_id
+    sound = asked.search.query_audio(asked.library.media(recording))
+    assert asked.search.find(Query(audio=sound), "generative").hits
 
 
-def test_only_what_filters_allow_is_written(service: Service) -> None:
-    recording = service.browse.recordings("samples")[0].recording_id
+def test_only_what_filters_allow_is_written(asked: Service) -> None:
+    recording = asked.browse.recordings("samples")[0].recording_id
     query = Query(QUESTION, top_k=20, filters=Filters(recording_ids=(recording,)))
-    results = service.search.find(query, "generative")
+    results = asked.search.find(query, "generative")
     assert results.hits and {hit.recording.recording_id for hit in results.hits} == {recording}
-    assert results.coverage.passages == len(service.store.passages.of(recording))
+    assert results.coverage.passages == len(asked.store.passages.of(recording))
 
 
 def test_a_deleted_recording_is_found_no_more(service: Service) -> None:
@@ -94,10 +103,9 @@ def test_a_deleted_recording_is_found_no_more(service: Service) -> None:
     assert results.coverage.passages == len(results.hits) == before - gone
 
 
-def test_of_another_collection_it_is_refused_with_the_command(service: Service) -> None:
-    service.manage.create_collection("my talks")
+def test_of_another_collection_it_is_refused_with_the_command(asked: Service) -> None:
     with pytest.raises(CapabilityError, match=r"in 'my talks'.*train generative 'my talks'"):
-        service.search.find(Query(QUESTION, filters=Filters(collections=("my talks",))), "generative")
+        asked.search.find(Query(QUESTION, filters=Filters(collections=("my talks",))), "generative")
 
 
 def test_what_is_added_is_learnt_by_an_update(data_dir: Path, chosen_files: Path, tmp_path: Path) -> None:

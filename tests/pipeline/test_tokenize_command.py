@@ -67,7 +67,7 @@ def test_several_files_go_into_a_folder_and_a_bad_one_stops_no_other(tmp_path: P
     (given / "broken.wav").write_bytes(b"RIFF not a sound")
     done = command(given, "--output", tmp_path / "out")
     assert done.exit_code == 1 and "broken.wav" in done.output
-    frames = {path.stem: len(json.loads(path.read_text())["codes"][0]) for path in (tmp_path / "out").glob("*.json")
+    frames = {path.stem: len(json.loads(path.read_text())["codes"][0]) for path in (tmp_path / "out").rglob("*.json")
               if not path.name.startswith(".")}  # fmt: skip
     assert frames == {"noise": 38, "silence": 13, "short": 3}
 

@@ -42,7 +42,7 @@ class Family:
             torch.manual_seed(7)
             network = self.network()
             for name, numbers in network.state_dict().items():
-                if name.endswith("codebook.embed"):
+                if name.endswith(("codebook.embed", "codebook.embed_sum")):
                     numbers.normal_()  # else every sound would have the same codes
         network.save_pretrained(folder)
         return card_of_folder(self.name, folder)

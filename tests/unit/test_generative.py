@@ -12,7 +12,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from speechsearch import audio
+from speechsearch.domain.assets import SAMPLES
 from speechsearch.domain.errors import InputError, ModelUnavailableError
+from speechsearch.domain.limits import Limits
 from speechsearch.domain.values import Audio
 from speechsearch.models.generative.beam import beam_search
 from speechsearch.models.generative.code_trie import CodeTrie, TrieLogitsProcessor, tokens_of
@@ -23,6 +26,7 @@ from speechsearch.models.generative.document_codes import (
     weighted_statistics,
 )
 from speechsearch.models.generative.generator import UnityGenerator
+from speechsearch.models.generative.listener import Listener
 from speechsearch.models.generative.unity import Example, UnityConfig, UnityModel
 from speechsearch.models.generative_cards import (
     ADDRESSES,
@@ -250,7 +254,7 @@ def small_world(passages: int, dim: int = 16, seed: int = 1) -> tuple[Material, 
 def trained(material: Material, addresses: dict[str, tuple[int, ...]], recipe: Recipe, state: Path) -> UnityModel:
     dim = next(iter(material.passages.values())).states.shape[1]
     config = UnityConfig("pieces", dim, dim, (8, 8, 8), recipe.units, recipe.most_units, width=recipe.width, heads=2,
-                         retrieval_layers=1, dropout=recipe.dropout)  # fmt: skip
+                         retrieval_layers=1, dropout=recipe.dropout, most_wrong=1.0)  # fmt: skip
     coder = Coder(recipe, dim, 4)
     coder.centres = noise(recipe.units, 99, dim)
     lessons = Lessons(material, tokens_of(addresses, config.code_sizes), coder.units, recipe.seed)
@@ -318,6 +322,44 @@ class TestTraining:
         assert [one.samples[0] for one in crops] != [one.samples[0] for one in CropPlan(3, 2.0, seed=2).of("a", sound)]
         short = Audio(np.zeros(9000, np.float32))
         assert CropPlan(3, 2.0).of("a", short) == [short]
+
+
+class TestListener:
+    @pytest.fixture
+    def sounds(self) -> list[Audio]:
+        whole = audio.load(SAMPLES / "audio" / "s015.opus", Limits(), 120.0)
+        return [Audio(whole.samples[:80_000]), Audio(whole.samples[:32_000]), Audio(np.zeros(16_000, np.float32))]
+
+    @pytest.mark.parametrize("hears", ["pieces", "frames"])
+    def test_a_sound_alone_has_the_states_that_it_has_beside_others(self, loader, sounds, hears) -> None:
+        listener = Listener(loader.model("speech encoder", "mini"), hears)
+        together = listener.of_sounds(sounds)
+        assert together[0].shape[1] == listener.sound_dim and len(together[0]) > len(together[1]) > 3
+        assert hears == "frames" or len(together[2]) == 0
+        for sound, states in zip(sounds, together, strict=True):
+            torch.testing.assert_close(listener.of_sounds([sound])[0], states, atol=5e-2, rtol=5e-2)
+
+    def test_frames_are_what_phonemes_are_told_from(self, loader, sounds) -> None:
+        model = loader.model("speech encoder", "mini").model
+        (frames,) = model.frames(sounds[:1])
+        (log_probs,) = model._log_probs(sounds[:1])
+        told = model.encoder.head(frames.to(model.dtype)).float().log_softmax(-1)
+        assert float((told.argmax(-1) == log_probs.argmax(-1)).float().mean()) > 0.99
+
+    def test_typed_questions_have_the_states_of_the_text_encoder(self, loader) -> None:
+        listener = Listener(loader.model("speech encoder", "mini"), "pieces")
+        encoder = listener.encoder.text_encoder
+        texts = ["Who built the bridge?", "", "rain"]
+        found = listener.of_texts(texts)
+        ids = [torch.tensor(encoder.tokenizer.encode(one).ids[1:-1], dtype=torch.long) for one in texts]
+        assert [len(one) for one in found] == [len(one) for one in ids]
+        expected = encoder.soft_states([encoder.word_embeddings[one] for one in ids])
+        for one, other in zip(found, expected, strict=True):
+            torch.testing.assert_close(one, other, atol=2e-3, rtol=2e-3)
+
+    def test_another_encoder_is_refused(self) -> None:
+        with pytest.raises(ModelUnavailableError, match="cannot feed a generative model"):
+            Listener(object(), "pieces")
 
 
 def test_a_generator_writes_only_what_is_asked_for(tmp_path: Path) -> None:

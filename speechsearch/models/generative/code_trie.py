@@ -48,7 +48,7 @@ class CodeTrie:
         return self._passages.get(codes)
 
 
-class TrieLogitsProcessor(LogitsProcessor):  # type: ignore[misc]
+class TrieLogitsProcessor(LogitsProcessor):
     """Leaves only the scores of codes that may come next."""
 
     def __init__(self, trie: CodeTrie) -> None:

@@ -59,8 +59,9 @@ class Similar extends HTMLElement {
     const turn = (this.turn = {});
     const isFirst = !sense;
     this.setAttribute("aria-busy", "true");
-    const say = (words) => (this.status ? (this.status.textContent = words) : isFirst && (this.body.textContent = words));
+    const say = (words) => this.status && (this.status.textContent = words);
     say(texts.similar.looking);
+    if (isFirst && !this.status) this.body.textContent = texts.similar.looking;
     try {
       const wanted = { ...(sense && { sense }), ...(!this.file && { track: this.dataset.track }) };
       const options = this.file ? { method: "POST", body: this.file } : {};
