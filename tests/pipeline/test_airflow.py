@@ -32,6 +32,8 @@ AIRFLOW = os.environ.get("SPEECHSEARCH_TEST_AIRFLOW", "")
 RUN = """
 import json, sys
 from similar import dag
+for one in dag.tasks:
+    one.retries = 0
 run = dag.test(run_conf=json.loads(sys.argv[1]))
 print("ended:", str(run.state))
 """
@@ -145,7 +147,8 @@ def test_a_run_goes_from_sounds_to_a_library(tmp_path: Path) -> None:
     given |= {"settings": {"SPEECHSEARCH_ENGINES__RECOGNIZER": "none"}}
     env = {
         **os.environ, "AIRFLOW_HOME": str(tmp_path / "airflow"), "AIRFLOW__CORE__LOAD_EXAMPLES": "false",
-        "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS), "PYTHONPATH": str(DAGS), "SPEECHSEARCH_PYTHON": sys.executable,
+        "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS), "PYTHONPATH": f"{DAGS}{os.pathsep}{ROOT}",
+        "SPEECHSEARCH_PYTHON": sys.executable,
     }  # fmt: skip
     subprocess.run([AIRFLOW, "-m", "airflow", "db", "migrate"], env=env, check=True, capture_output=True)
     done = subprocess.run([AIRFLOW, "-c", RUN, json.dumps(given)], env=env, capture_output=True, text=True)
