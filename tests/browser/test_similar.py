@@ -156,7 +156,7 @@ def test_one_of_two_is_deleted_only_after_a_second_click(visit, address: str) ->
     keep.click()
     wait_for_words(page, "Press again to delete it.")
     page.locator("ss-duplicates summary").focus()
-    assert keep.inner_text() == "Keep this one", "to look elsewhere is no second click"
+    assert keep.inner_text() == "Keep only this one", "to look elsewhere is no second click"
     assert ask(f"{address}/health")["recordings"] == before
     keep.click()
     keep.click()
