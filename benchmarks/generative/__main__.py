@@ -74,7 +74,7 @@ def main(
     loader = new_loader(settings)
     makers, text_encoder = makers_of(settings, loader), loader.text_encoder(settings.engines.text_encoder)
     bench = Bench(
-        read(folder), loader.model("speech encoder", settings.engines.encoder), loader.recognizer("mini"), out
+        read(folder), loader.model("speech encoder", settings.engines.encoder_name), loader.recognizer("mini"), out
     )
     kept = Kept(out / "results.json")
     usual = Recipe(seed=seed).of_steps(steps)
