@@ -16,6 +16,7 @@ import random
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,7 +29,8 @@ from benchmarks.similar_systems import (
     Chromaprint,
     System,
     VectorsOf,
-    code_histograms,
+    code_histogram,
+    code_windows,
     mean_log_mel,
     unit,
 )
@@ -37,6 +39,7 @@ from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio, FloatMatrix
 from speechsearch.evaluation import describe_machine
 from speechsearch.models.base import SoundEmbedder, SpeechEncoder
 from speechsearch.models.load import ModelLoader
+from speechsearch.models.similar_mini import SimilarEmbedder
 from speechsearch.service.open import new_loader
 from speechsearch.service.settings import Settings
 from speechsearch.training.similar_recordings import KINDS, Recording, read_mono, recordings
@@ -129,20 +132,17 @@ def same_words(data: Path, ways: Mapping[str, VectorsOf], most: int) -> dict[str
     is_asked = right.any(1)
     found = dict[str, Figures]()
     for name, vectors_of in ways.items():
-        vectors = vectors_of(sounds)
+        vectors = np.concatenate([vectors_of(sound)[:1] for sound in sounds])
         scores = np.where(same, -np.inf, vectors @ vectors.T).astype(np.float32)
         found[name] = figures_of(ranks(scores[is_asked], right[is_asked]))
     return found
 
 
-def adapter_vectors(encoder: SpeechEncoder) -> VectorsOf:
-    """Return what the speech encoder's dense channel makes of sounds."""
+def adapter_vectors(encoder: SpeechEncoder, sound: Audio) -> FloatMatrix:
+    """Return what the speech encoder's dense channel makes of a sound, (1, dim)."""
     (channel,) = (one.name for one in encoder.channels if one.kind == "dense")
-
-    def vectors_of(sounds: Sequence[Audio]) -> FloatMatrix:
-        return unit(np.stack([one.vectors[channel] for one in encoder.encode_passages(sounds)]).astype(np.float32))
-
-    return vectors_of
+    (heard,) = encoder.encode_passages([sound])
+    return unit(np.asarray(heard.vectors[channel], np.float32)[None])
 
 
 def times_real_time(embedder: SoundEmbedder, sounds: Sequence[Audio]) -> float:
@@ -173,15 +173,22 @@ def short_table(found: Mapping[str, Figures], title: str) -> str:
     return "\n".join(lines)
 
 
-def systems_of(loader: ModelLoader, only: Sequence[str]) -> dict[str, VectorsOf | None]:
+def ways_of(loader: ModelLoader, only: Sequence[str]) -> dict[str, VectorsOf | None]:
     """Return the ways by name, with what makes their vectors; None for Chromaprint, which has none."""
+    tokenizer = loader.audio_tokenizer("rvq-mini")
     ways: dict[str, VectorsOf | None] = {
-        EMBEDDER: lambda sounds: loader.sound_embedder(EMBEDDER).embed(sounds),
+        EMBEDDER: lambda sound: embedder_of(loader).embed_tokens(code_windows(tokenizer, sound)),
         "mean log-mel": mean_log_mel,
-        "codes' histogram": lambda sounds: code_histograms(loader.audio_tokenizer("rvq-mini"))(sounds),
+        "codes' histogram": partial(code_histogram, tokenizer),
         Chromaprint.name: None,
     }
     return {name: way for name, way in ways.items() if not only or name in only}
+
+
+def embedder_of(loader: ModelLoader) -> SimilarEmbedder:
+    """Return the shipped embedder itself, which takes codes, too."""
+    embedder: SimilarEmbedder = loader.model("sound embedder", EMBEDDER)
+    return embedder
 
 
 def main(
@@ -189,14 +196,16 @@ def main(
     music: Annotated[Path, typer.Argument(help="What training/music.py made.")],
     queries: Annotated[int, typer.Option(help="So many of each kind and change.")] = 100,
     only: Annotated[list[str] | None, typer.Option(help="Ways to measure, by name; all if none is named.")] = None,
+    others: Annotated[int, typer.Option(help="So many recordings of the training beside those held out.")] = 10_000,
     out: Annotated[Path, typer.Option(help="Where the figures go, and those measured before are.")] = OUT,
 ) -> None:
     """Measure and print the tables of all that was measured."""
     loader, sets = new_loader(Settings()), ("same recording", "sounds alike", "same words")
-    ways = systems_of(loader, only or ())
+    ways = ways_of(loader, only or ())
     systems: list[System] = [ByVectors(name, way) if way else Chromaprint() for name, way in ways.items()]
     held_out = [one for kind in KINDS for one in recordings(data, music, kind, is_held_out=True)]
-    kept = held_out + [one for kind in KINDS for one in recordings(data, music, kind, is_held_out=False)]
+    trained_on = [one for kind in KINDS for one in recordings(data, music, kind, is_held_out=False)]
+    kept = held_out + random.Random(4).sample(trained_on, min(others, len(trained_on)))
     lasts_s = 0.0
     for recording in kept:
         sound = Audio(recording.samples())
@@ -211,7 +220,7 @@ def main(
     voices = [Audio(one.samples()) for one in kept if one.kind == "speech"][-8:]
     words = {name: way for name, way in ways.items() if way}
     if EMBEDDER in ways:
-        words["speech adapter"] = adapter_vectors(loader.speech_encoder("mini"))
+        words["speech adapter"] = partial(adapter_vectors, loader.speech_encoder("mini"))
     found = {
         "same recording": same_recording(systems, kept, asked, voices),
         "sounds alike": sounds_alike(systems, kept, asked["music"]),

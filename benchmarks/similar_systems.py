@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -15,12 +16,13 @@ import torch
 from numpy.typing import NDArray
 
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio, FloatMatrix
-from speechsearch.models.base import AudioTokenizer
+from speechsearch.models.base import AudioTokenizer, AudioTokens
 from speechsearch.models.rvq_mini import MEL_BINS, PATCH_FRAMES, patches_of
 from speechsearch.training.similar_validation import best_windows
 
-WINDOW_SAMPLES, HOP_SAMPLES = round(10.24 * SAMPLE_RATE_HZ), round(5.12 * SAMPLE_RATE_HZ)
-VectorsOf = Callable[[Sequence[Audio]], FloatMatrix]
+WINDOW_PATCHES, HOP_PATCHES = 128, 64
+VectorsOf = Callable[[Audio], FloatMatrix]
+"""From a sound to unit vectors of its windows of 10.24 s, a half over the next, (windows, dim)."""
 
 
 class System(Protocol):
@@ -36,54 +38,58 @@ class System(Protocol):
 
 
 class ByVectors:
-    """Windows of 10.24 s, a half over the next; a recording is as like as its best window."""
+    """A recording is as like as its best window."""
 
     def __init__(self, name: str, vectors_of: VectorsOf) -> None:
         self.name, self._vectors_of = name, vectors_of
-        self._windows, self._first = list[FloatMatrix](), list[int]()
-        self._joined: FloatMatrix | None = None
+        self._windows, self._joined = list[FloatMatrix](), np.zeros((0, 0), np.float32)
 
     def add(self, sound: Audio) -> None:
         """Keep the vectors of a recording's windows."""
-        self._first.append(sum(len(some) for some in self._windows[-1:]) + (self._first[-1] if self._first else 0))
-        self._windows.append(self._vectors_of(windows_of(sound)))
-        self._joined = None
+        self._windows.append(self._vectors_of(sound))
 
     def likeness(self, query: Audio) -> NDArray[np.float32]:
         """Return the cosine with the best window of each recording."""
-        if self._joined is None:
+        lengths = [len(some) for some in self._windows]
+        if len(self._joined) != sum(lengths):
             self._joined = np.concatenate(self._windows)
-        return best_windows(self._vectors_of([query]), self._joined, np.array(self._first))[0]
+        first = np.cumsum([0, *lengths])[:-1]
+        return best_windows(self._vectors_of(query)[:1], self._joined, first)[0]
 
 
-def windows_of(sound: Audio) -> list[Audio]:
-    """Return the windows of a recording; the last one is whole, so that it lies over more of the one before."""
-    last = max(0, len(sound.samples) - WINDOW_SAMPLES)
-    begins = sorted({*range(0, last + 1, HOP_SAMPLES), last})
-    return [Audio(sound.samples[begin : begin + WINDOW_SAMPLES]) for begin in begins]
+def begins(frames: int) -> list[int]:
+    """Return where windows of WINDOW_PATCHES begin; the last one is whole, so that it lies over more of the one before.
+
+    >>> begins(100), begins(200), begins(256)
+    ([0], [0, 64, 72], [0, 64, 128])
+    """
+    last = max(0, frames - WINDOW_PATCHES)
+    return sorted({*range(0, last + 1, HOP_PATCHES), last})
 
 
-def mean_log_mel(sounds: Sequence[Audio]) -> FloatMatrix:
-    """Return the mean log-mel spectrum less its own mean, of unit length, (sounds, MEL_BINS)."""
+def mean_log_mel(sound: Audio) -> FloatMatrix:
+    """Return each window's mean log-mel spectrum less its own mean, (windows, MEL_BINS)."""
+    patches = patches_of(torch.from_numpy(sound.samples)).reshape(-1, PATCH_FRAMES, MEL_BINS).mean(1).numpy()
+    means = np.stack([patches[begin : begin + WINDOW_PATCHES].mean(0) for begin in begins(len(patches))])
+    return unit(means - means.mean(1, keepdims=True))
+
+
+def code_windows(tokenizer: AudioTokenizer, sound: Audio) -> list[AudioTokens]:
+    """Return the codes of each window."""
+    (tokens,) = tokenizer.tokenize([sound])
+    return [
+        replace(tokens, codes=tokens.codes[:, begin : begin + WINDOW_PATCHES])
+        for begin in begins(tokens.codes.shape[1])
+    ]
+
+
+def code_histogram(tokenizer: AudioTokenizer, sound: Audio) -> FloatMatrix:
+    """Return what counts the codes of each quantizer: roots of shares, (windows, quantizers * size)."""
     found = []
-    for sound in sounds:
-        patches = patches_of(torch.from_numpy(sound.samples)).reshape(-1, PATCH_FRAMES, MEL_BINS)
-        mean = patches.mean((0, 1)).numpy()
-        found.append(mean - mean.mean())
+    for tokens in code_windows(tokenizer, sound):
+        counts = [np.bincount(level, minlength=tokens.codebook_size) for level in tokens.codes]
+        found.append(np.sqrt(np.concatenate(counts)))
     return unit(np.array(found, np.float32))
-
-
-def code_histograms(tokenizer: AudioTokenizer) -> VectorsOf:
-    """Return what counts the codes of each quantizer: roots of shares, of unit length."""
-
-    def vectors_of(sounds: Sequence[Audio]) -> FloatMatrix:
-        found = []
-        for tokens in tokenizer.tokenize(sounds):
-            counts = [np.bincount(level, minlength=tokens.codebook_size) for level in tokens.codes]
-            found.append(np.sqrt(np.concatenate(counts)))
-        return unit(np.array(found, np.float32))
-
-    return vectors_of
 
 
 def unit(vectors: FloatMatrix) -> FloatMatrix:
@@ -101,11 +107,10 @@ class Chromaprint:
     name = "chromaprint"
 
     def __init__(self) -> None:
-        self._prints, self._first = list[NDArray[np.uint32]](), list[int]()
+        self._prints = list[NDArray[np.uint32]]()
 
     def add(self, sound: Audio) -> None:
         """Keep the fingerprint of a recording."""
-        self._first.append(sum(len(one) for one in self._prints[-1:]) + (self._first[-1] if self._first else 0))
         self._prints.append(fingerprint_of(sound))
 
     def likeness(self, query: Audio) -> NDArray[np.float32]:
@@ -120,7 +125,8 @@ class Chromaprint:
                 other[:here] += np.bitwise_count(kept[number:] ^ bits) * (left[:here] > number)
         overlap = np.minimum(left, len(asked))
         share = np.where(overlap * 2 >= len(asked), 1 - other / (32 * overlap), 0)
-        return np.maximum.reduceat(share, self._first).astype(np.float32)
+        first = np.cumsum([0, *lengths])[:-1]
+        return np.maximum.reduceat(share, first).astype(np.float32)
 
 
 def fingerprint_of(sound: Audio) -> NDArray[np.uint32]:

@@ -161,13 +161,10 @@ def export(
     """
     from speechsearch.models.sound_export import export as write
     from speechsearch.models.triton import Serving
-    from speechsearch.service.open import known_catalog, new_loader
-    from speechsearch.service.settings import read_settings
 
-    settings = read_settings()
-    serving = Serving(batch, delay_ms, instances, gpu) if triton else None
-    card = known_catalog(settings).catalog.get("sound embedder", name)
-    found = write(card, new_loader(settings).model(card.task, card.name), form, target, serving)
+    files = _files()
+    card = files.catalog.get("sound embedder", name)
+    found = write(card, files.located(card), form, target, Serving(batch, delay_ms, instances, gpu) if triton else None)
     if as_json:
         put(found)
         return

@@ -63,7 +63,7 @@ class CodecTokenizer:
         size = self._frame_samples
         samples = torch.from_numpy(soxr.resample(sound.samples, SAMPLE_RATE_HZ, self._rate_hz).astype(np.float32))
         samples = torch.nn.functional.pad(samples, (0, -len(samples) % size if len(samples) else size))
-        stretches = samples.split(int(STRETCH_S * self._rate_hz) // size * size)
+        stretches = torch.split(samples, int(STRETCH_S * self._rate_hz) // size * size)
         codes = [self._encode(one[None, None].to(self._device))[:MOST_QUANTIZERS].cpu() for one in stretches]
         whole: NDArray[np.int16] = torch.cat(codes, 1).to(torch.int16).contiguous().numpy()
         return whole

@@ -46,8 +46,8 @@ class Sizes:
     codebook_size: int = 256
     frames: int = 128
     embedding: int = 128
-    width: int = 256
-    layers: int = 3
+    width: int = 192
+    layers: int = 2
     heads: int = 4
     dim: int = 256
 
@@ -69,7 +69,8 @@ class Block(nn.Module):
         queries, keys, values = parts.permute(2, 0, 3, 1, 4)
         attended = F.scaled_dot_product_attention(queries, keys, values).transpose(1, 2).reshape(n, steps, width)
         states = states + self.out(attended)
-        return states + self.narrow(F.gelu(self.wide(self.norm_after(states))))
+        after: Tensor = states + self.narrow(F.gelu(self.wide(self.norm_after(states))))
+        return after
 
 
 class SimilarNetwork(nn.Module):
@@ -133,7 +134,8 @@ class SimilarEmbedder:
                 vectors = self._vectors(torch.stack([window for _, window in some]))
                 np.add.at(sums, [place for place, _ in some], vectors * np.float32(frames))
         lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-        return sums / np.maximum(lengths, np.float32(1e-12))
+        found: FloatMatrix = sums / np.maximum(lengths, np.float32(1e-12))
+        return found
 
     def _vectors(self, codes: Tensor) -> FloatMatrix:
         device = self.device

@@ -56,7 +56,7 @@ def coded(found: Iterable[Views], tokenizer: AudioTokenizer) -> list[Coded]:
     """Return the codes of views, made recording by recording."""
     made = list[Coded]()
     for views in found:
-        sounds = [Audio(one.astype(np.float32) / 32768) for one in views.sounds]
+        sounds = [Audio(one.astype(np.float32) / np.float32(32768)) for one in views.sounds]
         codes = tuple(one.codes for one in tokenizer.tokenize(sounds))
         made.append(Coded(views.name, views.piece, views.kind, views.tempo_bpm, codes, views.speeds, views.how))
     return made
@@ -113,7 +113,7 @@ class Drawer:
 
     def _last_s(self, one: Coded, frames: int) -> float:
         """Return the last second at which a crop of a recording may begin."""
-        return max(0.0, (one.codes[0].shape[1] - frames) / self.frame_hz)
+        return max(0.0, float((one.codes[0].shape[1] - frames) / self.frame_hz))
 
     def _crop(self, one: Coded, view: int, begin_s: float, frames: int) -> NDArray[np.int16]:
         """Return a crop of a view that begins at a second of the recording, or as near as it has so many frames."""

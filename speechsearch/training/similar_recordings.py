@@ -48,7 +48,7 @@ class Recording:
 
     def duration_s(self) -> float:
         """Return how long it lasts, as its files say."""
-        return sum(soundfile.info(path).duration for path in self.files)
+        return float(sum(soundfile.info(path).duration for path in self.files))
 
 
 def read_mono(path: Path) -> NDArray[np.float32]:

@@ -18,7 +18,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from speechsearch.audio.degrade import Degradation, change_speed, degrade
+from speechsearch.audio.degrade import Degradation, NoiseKind, change_speed, degrade
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio
 from speechsearch.training.similar_recordings import KINDS, Kind, Recording, recordings
 
@@ -73,7 +73,8 @@ def drawn_change(rng: random.Random, kind: Kind) -> Change:
         ("speed", "pitch", "room", "noise", "noise", "telephone", "codec"), rng.randint(1, MOST_CHANGES)
     )
     is_mp3 = rng.random() < 0.5
-    noise = rng.choice(("white", "pink", "babble") if kind == "speech" else ("white", "pink"))
+    noises: tuple[NoiseKind, ...] = ("white", "pink", "babble") if kind == "speech" else ("white", "pink")
+    noise = rng.choice(noises)
     degradation = Degradation(
         noise=noise if "noise" in chosen else "none",
         noise_ratio_db=round(rng.uniform(3, 25), 1),
