@@ -129,7 +129,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folders", type=Path, nargs="+")
     settings, rng = Settings(), random.Random(1)
-    encoder = new_loader(settings).speech_encoder(settings.engines.encoder)
+    encoder = new_loader(settings).speech_encoder(settings.engines.encoder_name)
     cases = [one for folder in parser.parse_args().folders for one in cases_of(folder, encoder, rng)]
     print(table(cases))
     print("curve:", fitted(cases))

@@ -65,7 +65,7 @@ def main() -> None:
     parser.add_argument("--asked", type=int, default=400)
     parser.add_argument("--most", type=int, default=2000, help="human sentences that are looked through")
     given = parser.parse_args()
-    encoder = new_loader(Settings()).speech_encoder(Settings().engines.encoder)
+    encoder = new_loader(Settings()).speech_encoder(Settings().engines.encoder_name)
     channel = next(one.name for one in encoder.channels if one.kind == "dense")
     known = [one for folder in given.folders for one in sentences_of(folder)]
     known = [known[place] for place in np.linspace(0, len(known) - 1, min(given.most, len(known))).astype(int)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,6 +32,7 @@ from speechsearch import (
     cli_train,
 )
 from speechsearch.cli_shared import (
+    Adapter,
     From,
     InCollection,
     InLanguages,
@@ -43,6 +45,7 @@ from speechsearch.cli_shared import (
     opened,
     put,
     query_of,
+    settings_with,
     show_progress,
 )
 from speechsearch.domain.errors import (
@@ -117,11 +120,12 @@ def search(
     date_from: From = "",
     date_to: To = "",
     audio: Spoken = None,
+    adapter: Adapter = "",
     as_json: Json = False,
 ) -> None:
     """Find passages that answer a QUESTION."""
     filters = filters_of(collection, speaker, language, date_from, date_to)
-    with opened() as service:
+    with opened(adapter=adapter) as service:
         results = service.search.find(query_of(service, question, audio, filters, top_k), engine)
     put_results(as_json, results)
 
@@ -246,34 +250,31 @@ def check(
 
 @app.command()
 def evaluate(
-    folder: Path,
-    engines: str = "",
+    folder: Annotated[Path, typer.Argument(help="A folder, or the name of a protocol: spoken-squad, with --source.")],
+    engines: Annotated[str, typer.Option(help="With commas between; without, all that the models make possible.")] = "",
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the report here.")] = None,
     recognizer: Annotated[str, typer.Option(help="The baseline's; several with commas between.")] = "",
     limit: Annotated[int, typer.Option(min=0)] = 0,
+    adapter: Adapter = "",
+    source: Annotated[str, typer.Option(help="Of spoken-squad: its folder, or a set of the hub (name@revision).")] = "",
 ) -> None:
-    """Measure engines on a FOLDER with corpus.jsonl, queries.jsonl and qrels/test.tsv."""
+    """Measure engines on a FOLDER with corpus.jsonl, queries.jsonl and qrels/test.tsv, or by a protocol."""
     from speechsearch.evaluation import as_json, as_markdown
-    from speechsearch.evaluation.measure import measure
-    from speechsearch.retrieval.engine_cards import engine_cards
+    from speechsearch.evaluation.measure import measure_collection, possible_engines, read_limited
     from speechsearch.service.chosen_makers import makers_of
     from speechsearch.service.open import new_loader
-    from speechsearch.service.settings import read_settings
 
-    settings = read_settings()
+    settings = settings_with(adapter)
     chosen = settings.engines.model_copy(update={"recognizer": recognizer} if recognizer else {})
     settings = settings.model_copy(update={"engines": chosen})
     loader = new_loader(settings)
-    usual = [card.name for card in engine_cards() if not card.is_learnt]
-    names = [name.strip() for name in engines.split(",") if name.strip()] or usual
-    report = measure(
-        folder,
-        names,
-        makers_of(settings, loader),
-        loader.text_encoder(chosen.text_encoder),
-        limit or None,
-        command=f"speechsearch evaluate {folder.name} --engines {','.join(names)} --recognizer {chosen.recognizer}",
-    )
+    makers, text_encoder = makers_of(settings, loader), loader.text_encoder(chosen.text_encoder)
+    names = [name.strip() for name in engines.split(",") if name.strip()] or possible_engines(makers, text_encoder)
+    told = f" --adapter {Path(adapter).name}" if adapter else ""
+    command = f"speechsearch evaluate {folder.name}{told} --engines {','.join(names)} --recognizer {chosen.recognizer}"
+    with tempfile.TemporaryDirectory(prefix="speechsearch-evaluate-") as work:
+        collection = read_limited(str(folder), source, limit or None, Path(work))
+        report = measure_collection(collection, names, makers, text_encoder, command)
     if json_file:
         json_file.write_text(json.dumps(as_json(report), indent=2) + "\n", encoding="utf-8")
     print(as_markdown(report))

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from speechsearch.evaluation.index_tradeoff import Method
 
 LARGEST_ASKED, MOST_RUNS = 10_000, 20
+SIMILAR = "similar"
+"""The vectors of the sound embedder, which are of windows, and so no channel of passages."""
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -29,7 +31,10 @@ def add_commands(app: typer.Typer) -> None:
 def benchmark_index(
     collection: Annotated[str, typer.Option("--collection", "-c", help="The vectors of this collection only.")] = "",
     vectors: Annotated[
-        str, typer.Option(help="Vectors of your library by the name of their channel, or a file of NumPy: FILE.npy.")
+        str,
+        typer.Option(
+            help="Those of your library by the name of their channel, or similar; or a file of NumPy: FILE.npy."
+        ),
     ] = "adapter",
     queries: Annotated[
         Path | None, typer.Option(help="What to ask, as FILE.npy; without it, vectors near those that are indexed.")
@@ -107,13 +112,16 @@ def _vectors(given: str, collection: str) -> tuple[FloatMatrix, str, bool]:
         real = read_vectors(Path(given))
         return real, f"{len(real):,} vectors of {Path(given).name}", False
     with opened() as service:
-        real = service.browse.dense_vectors(given, collection or None)
+        if given == SIMILAR:
+            real, what = service.browse.window_vectors(collection or None), "windows of recordings"
+        else:
+            real, what = service.browse.dense_vectors(given, collection or None), "passages"
     if len(real) < LEAST_ROWS:
         raise InputError(
             f"There are {len(real)} '{given}' vectors, too few to measure anything.",
             f"It needs {LEAST_ROWS}: add recordings.",
         )
-    return unit_rows(real), f"the {given} vectors of {len(real):,} passages", not collection
+    return unit_rows(real), f"the {given} vectors of {len(real):,} {what}", not collection
 
 
 def _methods(chosen: str, points: int, url: str, api_key: str) -> list[Method]:

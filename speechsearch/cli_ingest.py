@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from speechsearch.cli_shared import Json, opened, put, show_progress
+from speechsearch.cli_shared import Adapter, Json, opened, put, settings_with, show_progress
 from speechsearch.domain.errors import InputError
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class Asked:
     wants_passes: bool
     is_retried: bool
     address: str
+    adapter: str
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -55,6 +56,7 @@ def ingest(
     ] = "here",
     address: Annotated[str, typer.Option(help="With --on ray: of the cluster, or auto; none: this machine.")] = "",
     retry: Annotated[bool, typer.Option("--retry", help="With --on ray: try what was set aside again.")] = False,
+    adapter: Adapter = "",
     as_json: Json = False,
 ) -> None:
     """Make recordings searchable: files, folders, zip and tar archives, a --dataset or a podcast's --feed.
@@ -81,7 +83,7 @@ def ingest(
         return discover(paths, service.limits, work)
 
     work = on_ray if on == "ray" else here
-    asked = Asked(find, sources or [], collection, not no_transcripts, wait, retry, address)
+    asked = Asked(find, sources or [], collection, not no_transcripts, wait, retry, address, adapter)
     results: list[FileResult | Unmade] = []
     for result in work(asked, None if as_json else show_progress):
         results.append(result)
@@ -99,7 +101,7 @@ def here(asked: Asked, progress: ProgressCallback | None) -> Iterator[FileResult
     """Take in recordings in this process, and yield what became of each."""
     from ingest.pipeline import run
 
-    with opened() as service, service.workspace() as workspace:
+    with opened(adapter=asked.adapter) as service, service.workspace() as workspace:
         found = asked.find(service, [Path(one) for one in asked.sources], workspace)
         yield from run(
             service.manage,
@@ -121,7 +123,6 @@ def on_ray(asked: Asked, progress: ProgressCallback | None) -> Iterator[FileResu
     """Take in recordings on Ray, and yield what became of each; see ``cluster.ingest_on_ray``."""
     from cluster import How, ingest_on_ray
     from cluster.listing import listed
-    from speechsearch.service.settings import read_settings
     from speechsearch.service.surroundings import keep_private
 
     def find(service: Service, workspace: Path) -> tuple[Selection, Listed]:
@@ -130,4 +131,4 @@ def on_ray(asked: Asked, progress: ProgressCallback | None) -> Iterator[FileResu
 
     keep_private()
     how = How(asked.collection, asked.wants_transcripts, asked.is_retried, asked.wants_passes)
-    return ingest_on_ray(read_settings(), find, how, address=asked.address, progress=progress)
+    return ingest_on_ray(settings_with(asked.adapter), find, how, address=asked.address, progress=progress)

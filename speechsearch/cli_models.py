@@ -41,6 +41,7 @@ def bare(context: typer.Context, as_json: Json = False) -> None:
 @models.command("list")
 def list_models(as_json: Json = False) -> None:
     """List models and engines: what they are for, whether they are here, and which the settings use."""
+    from speechsearch.models.public_models import KNOWN
     from speechsearch.retrieval.engine_cards import engine_cards
     from speechsearch.service.known_models import used_models
     from speechsearch.service.settings import read_settings
@@ -48,6 +49,8 @@ def list_models(as_json: Json = False) -> None:
     files = _files()
     used = sorted(used_models(files.catalog, read_settings().engines))
     states = [files.state(card) for card in files.catalog.cards]
+    here = {card.name for card in files.catalog.cards}
+    by_folder = {name: one for name, one in KNOWN.items() if name not in here}
     if as_json:
         installed = [(one.card.task, one.card.name) for one in states if one.is_installed]
         put(
@@ -56,6 +59,7 @@ def list_models(as_json: Json = False) -> None:
                 "used": used,
                 "installed": installed,
                 "refused": files.refused,
+                "by_folder": by_folder,
                 "engines": engine_cards(),
             }
         )
@@ -64,6 +68,10 @@ def list_models(as_json: Json = False) -> None:
         print(line(one, is_used=(one.card.task, one.card.name) in used))
     for name, reason in files.refused.items():
         print(f"{name}  (a folder in your folder of models that is no model)  {reason}")
+    for name, public in by_folder.items():
+        print(
+            f"{name}  ({public.task}, {public.licence}, comes as a folder: {public.how_to_get(name)})  {public.summary}"
+        )
     for engine in engine_cards():
         print(f"{engine.name}  ({engine.label}, searches {engine.searches})  {engine.summary}")
 
@@ -153,13 +161,10 @@ def export(
     """
     from speechsearch.models.sound_export import export as write
     from speechsearch.models.triton import Serving
-    from speechsearch.service.open import known_catalog, new_loader
-    from speechsearch.service.settings import read_settings
 
-    settings = read_settings()
-    serving = Serving(batch, delay_ms, instances, gpu) if triton else None
-    card = known_catalog(settings).catalog.get("sound embedder", name)
-    found = write(card, new_loader(settings).model(card.task, card.name), form, target, serving)
+    files = _files()
+    card = files.catalog.get("sound embedder", name)
+    found = write(card, files.located(card), form, target, Serving(batch, delay_ms, instances, gpu) if triton else None)
     if as_json:
         put(found)
         return

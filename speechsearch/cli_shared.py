@@ -20,6 +20,7 @@ from speechsearch.domain.times import clock
 if TYPE_CHECKING:
     from speechsearch.domain.values import Filters, Query
     from speechsearch.service.open import Service
+    from speechsearch.service.settings import Settings
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 InCollection = Annotated[str, typer.Option("--collection", "-c", help="Search only this collection.")]
@@ -28,19 +29,32 @@ InLanguages = Annotated[list[str], typer.Option("--language", help="Only this la
 From = Annotated[str, typer.Option("--from", help="Only recordings from this date on: 2019, 2019-03 or 2019-03-04.")]
 To = Annotated[str, typer.Option("--to", help="Only recordings up to this date, all of it included.")]
 DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?", re.ASCII)
+Adapter = Annotated[
+    str, typer.Option(help="A speech adapter that hears in place of the settings' encoder: its folder, or a hub name.")
+]
 Spoken = Annotated[Path | None, typer.Option("--audio", help="A spoken question instead of a typed one.")]
 
 
 @contextmanager
-def opened(purpose: Literal["use", "check", "rebuild"] = "use") -> Iterator[Service]:
-    """Open the service of the settings."""
+def opened(purpose: Literal["use", "check", "rebuild"] = "use", adapter: str = "") -> Iterator[Service]:
+    """Open the service of the settings; ``adapter``: what hears in place of what they name."""
     from speechsearch.service.open import Service
-    from speechsearch.service.settings import read_settings
     from speechsearch.service.surroundings import keep_private
 
     keep_private()
-    with Service.open(read_settings(), purpose) as service:
+    with Service.open(settings_with(adapter), purpose) as service:
         yield service
+
+
+def settings_with(adapter: str) -> Settings:
+    """Return the settings, with a speech adapter as what hears if one is named. Raises ModelUnavailableError."""
+    from speechsearch.service.settings import read_settings
+
+    if not adapter:
+        return read_settings()
+    from speechsearch.service.adapters import with_adapter
+
+    return with_adapter(read_settings(), adapter)
 
 
 def plain(value: Any) -> Any:

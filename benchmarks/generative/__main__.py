@@ -21,7 +21,7 @@ import typer
 
 from benchmarks.generative.measure import Bench, crop_engines, engines
 from benchmarks.generative.sets import TO_LEARN, build, read
-from benchmarks.generative.tables import document
+from benchmarks.generative.tables import write
 from benchmarks.generative.variants import PASSAGES, variants
 from speechsearch.evaluation.machine import describe_machine
 from speechsearch.library.makers import Makers
@@ -29,8 +29,6 @@ from speechsearch.service.open import makers_of, new_loader
 from speechsearch.service.settings import Settings
 from speechsearch.training.generative_recipe import Recipe
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "generative.md"
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 OF_SOUND, WRITTEN = ("adapter", "phonetic", "hybrid"), ("asr",)
 
 
@@ -76,7 +74,7 @@ def main(
     loader = new_loader(settings)
     makers, text_encoder = makers_of(settings, loader), loader.text_encoder(settings.engines.text_encoder)
     bench = Bench(
-        read(folder), loader.model("speech encoder", settings.engines.encoder), loader.recognizer("mini"), out
+        read(folder), loader.model("speech encoder", settings.engines.encoder_name), loader.recognizer("mini"), out
     )
     kept = Kept(out / "results.json")
     usual = Recipe(seed=seed).of_steps(steps)
@@ -94,9 +92,7 @@ def main(
             kept.of("transcripts", str(size), partial(engines, bench.whole, size, WRITTEN, makers, text_encoder))
     command = shlex.join(["python", "-m", "benchmarks.generative", "DATA", *sys.argv[2:]])
     heading = f"Measured on {date.today().isoformat()}, `{command}`, {describe_machine()}, one thread."
-    before, _, rest = DOCUMENT.read_text(encoding="utf-8").partition(BEGIN)
-    after = rest.partition(END)[2]
-    DOCUMENT.write_text(f"{before}{BEGIN}\n{document(kept.found, heading)}{END}{after}", encoding="utf-8")
+    write(kept.found, heading)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+DOCUMENT = Path(__file__).parents[2] / "docs" / "generative.md"
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 KINDS = ("R@1", "R@5", "R@20", "MRR")
 
 
@@ -41,7 +44,7 @@ def engines_table(results: Mapping[str, Any]) -> list[str]:
             rows.append([passages, name, str(found["asked"]), *(figure(found[kind]) for kind in KINDS)])
         for one in mine[:1]:
             best = one["beams"]["20"]
-            rows.append([passages, "**generative**", str(one["asked"]), *(figure(best[kind]) for kind in KINDS)])
+            rows.append([passages, "generative", str(one["asked"]), *(figure(best[kind]) for kind in KINDS)])
     return table(("passages", "engine", "questions", *KINDS), rows)
 
 
@@ -112,3 +115,10 @@ def document(results: Mapping[str, Any], heading: str) -> str:
     if crops := results.get("adapter_crops"):
         lines += [f"Crops by the adapter's vectors, on {n} passages: R@1 {share:.3f}." for n, share in crops.items()]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def write(results: Mapping[str, Any], heading: str) -> None:
+    """Write all tables into docs/generative.md, in place of those that are there."""
+    before, _, rest = DOCUMENT.read_text(encoding="utf-8").partition(BEGIN)
+    after = rest.partition(END)[2]
+    DOCUMENT.write_text(f"{before}{BEGIN}\n{document(results, heading)}{END}{after}", encoding="utf-8")

@@ -64,7 +64,7 @@ def usual_models(without: Sequence[str] = ()) -> Models:
     settings = Settings()
     loader = new_loader(settings)
     return Models(
-        loader.speech_encoder(settings.engines.encoder),
+        loader.speech_encoder(settings.engines.encoder_name),
         loader.text_encoder(settings.engines.text_encoder),
         {name: loader.recognizer(name) for name in HEARS if name not in without},
     )

@@ -16,11 +16,13 @@ from speechsearch.evaluation.encoding import GOLD, SOUND, encode_collection, eng
 from speechsearch.evaluation.machine import describe_machine
 from speechsearch.evaluation.report import EvaluationReport
 from speechsearch.evaluation.runner import evaluate
+from speechsearch.evaluation.spoken_squad import NAME as SPOKEN_SQUAD
+from speechsearch.evaluation.spoken_squad import read_spoken_squad
 from speechsearch.index import ExactIndex
 from speechsearch.library.makers import Makers
 from speechsearch.models.base import TextEncoder
 from speechsearch.retrieval.calibration import read_calibrations
-from speechsearch.retrieval.engine_cards import BASELINE, engine_named
+from speechsearch.retrieval.engine_cards import BASELINE, engine_cards, engine_named
 from speechsearch.retrieval.engines import retrievers
 
 
@@ -38,10 +40,28 @@ def measure(
         InputError: the folder is not an evaluation collection.
         NotFoundError: there is no such engine, or the models do not make it possible.
     """
-    collection = read_collection(folder)
-    if limit:
-        collection = with_passages(collection, collection.passages[:limit])
-    return measure_collection(collection, names, makers, text_encoder, command)
+    return measure_collection(read_limited(str(folder), "", limit, folder), names, makers, text_encoder, command)
+
+
+def read_limited(name: str, source: str, limit: int | None, work: Path) -> EvaluationCollection:
+    """Return a folder's collection, or a protocol's of ``source``; only so many passages if there is a limit.
+
+    ``work``: a folder for sound that has to be written. Raises InputError, NotFoundError: it cannot be used.
+    """
+    if name == SPOKEN_SQUAD:
+        if not source:
+            raise InputError(f"{SPOKEN_SQUAD} has no source.", "Name its folder or a set of the hub with --source.")
+        where, _, revision = source.partition("@")
+        collection = read_spoken_squad(where, work, revision)
+    else:
+        collection = read_collection(Path(name))
+    return with_passages(collection, collection.passages[:limit]) if limit else collection
+
+
+def possible_engines(makers: Makers, text_encoder: TextEncoder) -> list[str]:
+    """Return the names of the product's engines that these models make possible."""
+    found = engines_over(ExactIndex(()), makers, gold_of(text_encoder), read_calibrations(), (), {})
+    return [card.name for card in engine_cards() if card.name in found and not card.is_learnt]
 
 
 def measure_collection(

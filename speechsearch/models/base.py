@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,10 @@ from speechsearch.domain.values import (
     Vector,
     Vectors,
 )
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+    from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,6 +58,25 @@ class TextEncoder(Protocol):
 
     def encode_passages(self, texts: Sequence[str]) -> FloatMatrix:
         """Return one unit vector a passage of text, (texts, dim) float32."""
+
+
+@runtime_checkable
+class SoftTextEncoder(TextEncoder, Protocol):
+    """A text encoder in PyTorch that also reads vectors in the place of words: what speech adapters feed."""
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """What cuts texts into the pieces of its vocabulary."""
+
+    @property
+    def word_embeddings(self) -> Tensor:
+        """The input embedding of every piece, (ids, width) float32, frozen."""
+
+    def pool(self, embeddings: Sequence[Tensor]) -> Tensor:
+        """Return one unit vector a row, (rows, dim) float32, with gradients to the (pieces, width) rows.
+
+        What stands before and after every passage of text stands around each; rows that are too long are cut.
+        """
 
 
 class SpeechEncoder(Protocol):

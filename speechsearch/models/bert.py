@@ -56,7 +56,7 @@ def load(located: Located) -> BertTextEncoder:
         ) from error
     tokenizer.no_padding()
     tokenizer.enable_truncation(longest_tokens)
-    markers = tokenizer.encode("").ids
+    markers, prompted = tokenizer.encode("").ids, tokenizer.encode(card.passage_prompt).ids
     if width != card.dim or len(markers) != 2 or card.pooling == "last":
         raise ModelUnavailableError(
             f"The text encoder '{card.name}' is not as its card says: {width} numbers, "
@@ -68,7 +68,7 @@ def load(located: Located) -> BertTextEncoder:
         with IMPORTING:
             from speechsearch.models.bert_network import load_network
 
-        return load_network(card, files[CONFIG], files[WEIGHTS], markers, located.device.torch_device)
+        return load_network(card, files[CONFIG], files[WEIGHTS], prompted, located.device.torch_device)
 
     return BertTextEncoder(card, graph, tokenizer, longest_tokens, network, located.threads)
 
@@ -108,8 +108,8 @@ class BertTextEncoder:
     def pool(self, embeddings: Sequence[Tensor]) -> Tensor:
         """Return one unit vector a row, (rows, dim) float32.
 
-        ``embeddings``: one (pieces, dim) float32 tensor a row, without the markers at a text's ends; longer rows than
-        the encoder can read are cut.
+        ``embeddings``: one (pieces, dim) float32 tensor a row, without the markers at a text's ends and a passage's
+        prompt; longer rows than the encoder can read are cut.
         """
         return self._network.pool(embeddings)
 

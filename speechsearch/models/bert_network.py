@@ -17,13 +17,16 @@ from speechsearch.models.card import ModelCard, Pooling
 
 
 class BertNetwork:
-    """A frozen BERT and how its states become one vector; ``markers``: the ids that stand at a text's two ends."""
+    """A frozen BERT and how its states become one vector.
 
-    def __init__(self, bert: BertModel, markers: Sequence[int], pooling: Pooling) -> None:
+    ``around``: the ids that stand around every text; the last of them behind it.
+    """
+
+    def __init__(self, bert: BertModel, around: Sequence[int], pooling: Pooling) -> None:
         self.bert: BertModel = bert.train(False).requires_grad_(False)
         self.pooling = pooling
         self.longest_tokens: int = bert.config.max_position_embeddings
-        self._markers = torch.tensor(markers, device=self.word_embeddings.device)
+        self._around = torch.tensor(around, device=self.word_embeddings.device)
 
     @property
     def word_embeddings(self) -> Tensor:
@@ -41,12 +44,14 @@ class BertNetwork:
     def states(self, embeddings: Sequence[Tensor]) -> list[Tensor]:
         """Return the state of every piece of each row, (pieces, dim), the markers left out; rows as ``pool`` takes."""
         states, lengths = self._read(embeddings)
-        return [row[1 : length - 1] for row, length in zip(states, lengths.tolist(), strict=True)]
+        return [row[len(self._around) - 1 : length - 1] for row, length in zip(states, lengths.tolist(), strict=True)]
 
     def _read(self, embeddings: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Return the states of rows with their markers, (rows, longest, dim), and how many each has."""
-        first, last = self.word_embeddings[self._markers][:, None]
-        rows = [torch.cat([first, row[: self.longest_tokens - 2].to(first.device), last]) for row in embeddings]
+        around = self.word_embeddings[self._around]
+        first, last = around[:-1], around[-1:]
+        most = self.longest_tokens - len(self._around)
+        rows = [torch.cat([first, row[:most].to(first.device), last]) for row in embeddings]
         lengths = torch.tensor([len(row) for row in rows], device=first.device)
         inputs = nn.utils.rnn.pad_sequence(rows, batch_first=True)
         mask = torch.arange(inputs.shape[1], device=first.device)[None] < lengths[:, None]
@@ -54,7 +59,7 @@ class BertNetwork:
 
 
 def load_network(
-    card: ModelCard, config: Path, weights: Path, markers: Sequence[int], device: torch.device
+    card: ModelCard, config: Path, weights: Path, around: Sequence[int], device: torch.device
 ) -> BertNetwork:
     """Return the network of ``config.json`` and ``model.safetensors``.
 
@@ -71,4 +76,4 @@ def load_network(
             f"The text encoder '{card.name}' cannot be loaded: {error}.", "Install its files again."
         ) from error
     bert.to(device)  # type: ignore[arg-type]
-    return BertNetwork(bert, markers, card.pooling)
+    return BertNetwork(bert, around, card.pooling)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from speechsearch.domain.values import Channel
 from speechsearch.models import given
 from speechsearch.models.card import ModelCard, ModelFile, OnHub, Packaged, Part, Shipped
+from speechsearch.models.frame_cards import VERSION as FRAMES_VERSION
+from speechsearch.models.frame_cards import WHISPER_FRAMES
 from speechsearch.models.language_cards import SMOLLM2
 from speechsearch.models.onnx_asr_cards import ONNX_ASR
 from speechsearch.models.pocketsphinx import MOST_ACTIVE_HMMS
@@ -79,6 +81,22 @@ MINI_RECOGNIZER = ModelCard(
     download_mb=MINI.download_mb,
     files=MINI.files,
     needs=(("speech encoder", MINI.name),),
+)
+
+MINI_FRAMES = ModelCard(
+    name="mini",
+    task="frame encoder",
+    factory="speechsearch.models.mini_frames:load",
+    summary="the encoder of the shipped model, a state every 40 ms: what adapters are trained on; English",
+    licence="Apache-2.0",
+    languages=("en",),
+    parameters_m=19.6,
+    memory_mb=80,
+    download_mb=MINI.download_mb,
+    files=MINI.files,
+    revision=FRAMES_VERSION,
+    needs=(("speech encoder", MINI.name),),
+    dim=512,
 )
 
 MINI_READER = ModelCard(
@@ -205,5 +223,5 @@ SIMILAR_MINI = ModelCard(
 
 CARDS = (
     MINI, ALL_MINILM_L6_V2, MINI_RECOGNIZER, MINI_READER, POCKETSPHINX, *WHISPER, *ONNX_ASR, *QWEN3_ASR, given.CARD,
-    GE2E, WESPEAKER_RESNET34, SMOLLM2, RVQ_MINI, SIMILAR_MINI,
+    GE2E, WESPEAKER_RESNET34, SMOLLM2, RVQ_MINI, SIMILAR_MINI, MINI_FRAMES, *WHISPER_FRAMES,
 )  # fmt: skip

@@ -14,6 +14,7 @@ from speechsearch.domain.values import Channel
 
 Task = Literal[
     "speech encoder",
+    "frame encoder",
     "text encoder",
     "recognizer",
     "speaker encoder",
@@ -78,7 +79,14 @@ class OnHub:
     path: str
 
 
-Source = Shipped | Packaged | OnHub
+@dataclass(frozen=True, slots=True)
+class OnDisk:
+    """A file that lies where the user says."""
+
+    path: str
+
+
+Source = Shipped | Packaged | OnHub | OnDisk
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +120,7 @@ class ModelCard:
         pinned_version: the version of it that it was tested with and that is to be installed; "" for any.
         revision: what else changes what it gives, for the fingerprint.
         needs: the (task, name) of the models that its factory gets loaded.
-        dim: of a text or speaker encoder, or a sound embedder: how many numbers a vector has.
+        dim: of a text, frame or speaker encoder, or a sound embedder: how many numbers a vector has.
         window_s: of a sound embedder: how much sound a vector stands for, in seconds.
         channels: of a speech encoder: the vectors that it gives.
         query_prompt, passage_prompt: of a text encoder: what stands before every question and every passage.
@@ -156,7 +164,7 @@ class ModelCard:
             "files": not (self.files or self.package or self.revision),
             "sha256": not all(re.fullmatch("[0-9a-f]{64}", file.sha256) for file in self.files),
             "revision": not all(re.fullmatch("[0-9a-f]{40}", one.revision) for one in self._on_hub()),
-            "dim": self.task in ("text encoder", "speaker encoder", "sound embedder") and self.dim < 1,
+            "dim": self.task in ("frame encoder", "text encoder", "speaker encoder", "sound embedder") and self.dim < 1,
             "window_s": (self.task == "sound embedder") != (self.window_s > 0),
             "channels": (self.task == "speech encoder") != bool(self.channels),
         }

@@ -108,8 +108,8 @@ def four_bit_config(device: Device) -> Any:
     """
     if device.name != "cuda":
         raise CapabilityError(
-            f"Language models are kept in four bits on CUDA only, and this is '{device.name}'.",
-            "Set SPEECHSEARCH_LANGUAGE_MODEL__BITS=16.",
+            f"Weights are kept in four bits on CUDA only, and this is '{device.name}'.",
+            "Set SPEECHSEARCH_LANGUAGE_MODEL__BITS=16, or SPEECHSEARCH_MODELS__TEXT_ENCODER_BITS=16.",
         )
     for package in FOUR_BIT_PACKAGES:
         package_version(package, f"python -m pip install {' '.join(FOUR_BIT_PACKAGES)}")

@@ -16,7 +16,7 @@ from pathlib import Path
 from speechsearch.domain.assets import ASSETS
 from speechsearch.domain.errors import ConfigurationError, MissingDependencyError, ModelUnavailableError
 from speechsearch.domain.packages import packaged_file
-from speechsearch.models.card import ModelCard, ModelFile, OnHub, Packaged, Shipped
+from speechsearch.models.card import ModelCard, ModelFile, OnDisk, OnHub, Packaged, Shipped
 
 BLOCK_BYTES = 1 << 20
 INCOMING = ".incoming"
@@ -65,6 +65,8 @@ class FileFinder:
         for source in file.sources:
             if isinstance(source, Shipped):
                 return [ASSETS / source.path]
+            if isinstance(source, OnDisk) and (named := Path(source.path)).is_file():
+                return [named]
             if isinstance(source, Packaged) and (parts := _packaged(source)):
                 return parts
         if self._cache_dir is not None and (fetched := self._cache_dir / card.name / file.name).is_file():

@@ -2,9 +2,11 @@
 
 What it is, its files say: a Whisper of CTranslate2 has ``model.bin``, what onnx-asr decodes has ``*.onnx``, a
 checkpoint of transformers (a recogniser, a language model, an audio tokenizer) has ``config.json``, and so have a
-speech encoder like ``mini`` and a sound embedder like ``similar-mini``; one ONNX graph alone is a speaker encoder, a
-GGUF file a language model. Licence and languages are those that the hub's ``README.md`` begins with, where there is
-one. What is not understood is told with the reason, and stops nothing.
+speech encoder like ``mini`` and a sound embedder like ``similar-mini``; a trained speech adapter says so in its
+``config.json``; ``modules.json`` makes a folder of sentence-transformers a text encoder, or a speech encoder if it also
+hears; of HuBERT, WavLM, wav2vec 2.0, wav2vec2-BERT and Whisper the encoder is a frame encoder for adapters, too; one
+ONNX graph alone is a speaker encoder, a GGUF file a language model. Licence and languages are those that the hub's
+``README.md`` begins with, where there is one. What is not understood is told with the reason, and stops nothing.
 """
 
 from __future__ import annotations
@@ -18,12 +20,17 @@ from pathlib import Path
 
 from speechsearch.domain.errors import SpeechSearchError
 from speechsearch.models import (
+    adapter_cards,
+    adapter_folder,
     codec_cards,
+    frame_cards,
     language_cards,
     mini_cards,
+    omni_cards,
     onnx_asr_cards,
     similar_cards,
     speech_language_cards,
+    text_cards,
     transformers_cards,
     whisper_cards,
 )
@@ -99,7 +106,7 @@ def with_folder(catalog: Catalog, folder: Path | None, kept: Path | None = None)
     for path in sorted(folder.iterdir()):
         if path.is_dir() and not path.name.startswith(".") and path.name not in taken:
             try:
-                catalog = catalog.add(card_of(path, digests.of))
+                catalog = catalog.add(cards_of(path, digests.of))
             except SpeechSearchError as error:
                 refused[path.name] = error.message
             except OSError as error:
@@ -108,38 +115,59 @@ def with_folder(catalog: Catalog, folder: Path | None, kept: Path | None = None)
     return FolderCatalog(catalog, refused)
 
 
-def card_of(folder: Path, sha256: Callable[[Path], str] = sha256_of) -> ModelCard:
-    """Return the card of a folder, whose name is the model's; its files are hashed by ``sha256``.
+def cards_of(folder: Path, sha256: Callable[[Path], str] = sha256_of) -> tuple[ModelCard, ...]:
+    """Return the cards of a folder, whose name is the model's, one a task; its files are hashed by ``sha256``.
 
     Raises:
         ModelUnavailableError, ConfigurationError: it holds no model that is known, or has a name that cannot be one.
         OSError: it cannot be read.
     """
-    names = {path.name for path in folder.iterdir()}
+    licence, languages = described(folder / "README.md")
+    return tuple(
+        replace(card, licence=licence or card.licence, languages=card.languages or languages)
+        for card in _cards_of(folder, sha256)
+    )
+
+
+def card_of(folder: Path, sha256: Callable[[Path], str] = sha256_of) -> ModelCard:
+    """Return the first card of a folder: what it is before all. Raises as ``cards_of``."""
+    return cards_of(folder, sha256)[0]
+
+
+def _cards_of(folder: Path, sha256: Callable[[Path], str]) -> list[ModelCard]:
+    names, config = {path.name for path in folder.iterdir()}, folder / "config.json"
     if "model.bin" in names:
-        card = whisper_cards.card_of_folder(folder.name, folder, sha256=sha256)
-    elif any(name.endswith(".onnx") for name in names) and "config.json" not in names:
+        return [whisper_cards.card_of_folder(folder.name, folder, sha256=sha256)]
+    if any(name.endswith(".onnx") for name in names) and "config.json" not in names:
         from speechsearch.models import onnx_speaker  # opens the graph, so it imports what runs it
 
-        card = onnx_speaker.card_of_folder(folder.name, folder, sha256)
-    elif any(name.endswith(".onnx") for name in names):
-        card = onnx_asr_cards.card_of_folder(folder.name, folder, sha256)
-    elif speech_language_cards.CONFIG in names:
-        card = speech_language_cards.card_of_folder(folder.name, folder, sha256)
-    elif any(name.endswith(".gguf") for name in names):
-        card = language_cards.card_of_gguf(folder.name, folder, sha256)
-    elif language_cards.is_language_model(folder / "config.json"):
-        card = language_cards.card_of_checkpoint(folder.name, folder, sha256)
-    elif codec_cards.kind_of(folder / "config.json"):
-        card = codec_cards.card_of_folder(folder.name, folder, sha256)
-    elif similar_cards.is_sound_embedder(folder / "config.json"):
-        card = similar_cards.card_of_folder(folder.name, folder, sha256)
-    elif mini_cards.is_mini(folder / "config.json"):
-        card = mini_cards.card_of_folder(folder.name, folder, sha256)
-    else:
-        card = transformers_cards.card_of_checkpoint(folder.name, folder, sha256)
-    licence, languages = described(folder / "README.md")
-    return replace(card, licence=licence or card.licence, languages=card.languages or languages)
+        return [onnx_speaker.card_of_folder(folder.name, folder, sha256)]
+    if adapter_folder.is_adapter(config):
+        return [adapter_cards.card_of_folder(folder.name, folder, sha256)]
+    if omni_cards.is_omni(folder):
+        return [omni_cards.card_of_folder(folder.name, folder, sha256)]
+    if text_cards.MODULES in names:
+        return [text_cards.card_of_folder(folder.name, folder, sha256)]
+    if any(name.endswith(".onnx") for name in names):
+        return [onnx_asr_cards.card_of_folder(folder.name, folder, sha256)]
+    if speech_language_cards.CONFIG in names:
+        return [speech_language_cards.card_of_folder(folder.name, folder, sha256)]
+    if any(name.endswith(".gguf") for name in names):
+        return [language_cards.card_of_gguf(folder.name, folder, sha256)]
+    if language_cards.is_language_model(config):
+        return [language_cards.card_of_checkpoint(folder.name, folder, sha256)]
+    if codec_cards.kind_of(config):
+        return [codec_cards.card_of_folder(folder.name, folder, sha256)]
+    if similar_cards.is_sound_embedder(config):
+        return [similar_cards.card_of_folder(folder.name, folder, sha256)]
+    if mini_cards.is_mini(config):
+        return [mini_cards.card_of_folder(folder.name, folder, sha256)]
+    if not frame_cards.is_frame_encoder(config):
+        return [transformers_cards.card_of_checkpoint(folder.name, folder, sha256)]
+    frames = frame_cards.card_of_checkpoint(folder.name, folder, sha256)
+    if transformers_cards.is_recognizer(config):
+        return [transformers_cards.card_of_checkpoint(folder.name, folder, sha256), frames]
+    return [frames]
 
 
 def described(readme: Path) -> tuple[str, tuple[str, ...]]:

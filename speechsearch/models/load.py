@@ -67,7 +67,7 @@ class Located:
         chosen: gives the device; asking for it may import PyTorch.
         needed: the loaded models that the card needs, by name.
         kept: the folder in which what is made of the files may be kept; None where there is none.
-        bits: of a language model: 4 to keep its weights in so many, where that is possible.
+        bits: of a language model or text encoder: 4 to keep its weights in so many, where that is possible.
         may_run_code: whether code that lies beside the weights may run.
         threads: so many may compute at once on the processor, in models that do not ask PyTorch.
     """
@@ -110,13 +110,15 @@ class ModelLoader:
         dtype: str = "auto",
         cache_dir: Path | None = None,
         language_model_bits: int = 16,
+        text_encoder_bits: int = 16,
         trusted_code: Collection[str] = (),
         clock: Callable[[], float] = time.monotonic,
         threads: int = 0,
     ) -> None:
         """``folder``, ``may_download``, ``cache_dir``: where files are looked for, as ``FileFinder`` takes them.
 
-        ``language_model_bits``: 4 or 16. ``trusted_code``: the models that may run code of their own.
+        ``language_model_bits``, ``text_encoder_bits``: 4 or 16. ``trusted_code``: the models that may run code of their
+        own.
         ``device``: auto, cpu, cuda or mps; ``dtype``: auto, float32, bfloat16 or float16. ``clock``: seconds.
         ``threads``: of the processor that models may take; 0: all.
 
@@ -127,7 +129,8 @@ class ModelLoader:
         self.catalog = catalog
         self._finder = FileFinder(folder, cache_dir, may_download)
         self._wanted = (device, dtype)
-        self._cache_dir, self._language_model_bits = cache_dir, language_model_bits
+        self._cache_dir = cache_dir
+        self._text_encoder_bits, self._language_model_bits = text_encoder_bits, language_model_bits
         self._trusted_code = frozenset(trusted_code)
         self._clock = clock
         self._threads = threads or os.cpu_count() or 1
@@ -212,8 +215,8 @@ class ModelLoader:
             package_version(card.package, card.pip_line)
         files = {file.name: self._finder.find(card, file) for file in card.files}
         kept = self._cache_dir / card.name if self._cache_dir else None
-        may_run_code = card.name in self._trusted_code
-        made = (self._language_model_bits, may_run_code, self._threads)
+        bits = self._text_encoder_bits if card.task == "text encoder" else self._language_model_bits
+        made = (bits, card.name in self._trusted_code, self._threads)
         return Located(card, files, lambda: self.device, needed or {}, kept, *made)
 
     def is_within_reach(self, task: Task, name: str) -> bool:

@@ -5,10 +5,10 @@ What is exported turns codes into a vector; the tokenizer before it stays here (
 
 from __future__ import annotations
 
-import copy
+import json
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -32,6 +32,7 @@ from speechsearch.models.card import ModelCard
 if TYPE_CHECKING:
     from speechsearch.models.similar_mini import SimilarNetwork
 
+FACTORY = "speechsearch.models.similar_mini:load"
 Form = Literal["onnx", "torchscript"]
 FORMS: tuple[Form, ...] = get_args(Form)
 FILE_OF: dict[Form, str] = {"onnx": "model.onnx", "torchscript": "model.pt"}
@@ -81,12 +82,14 @@ class Exported:
     timings: tuple[Timing, ...]
 
 
-def export(card: ModelCard, embedder: Any, form: str, target: Path, serving: triton.Serving | None = None) -> Exported:
+def export(
+    card: ModelCard, files: Mapping[str, Path], form: str, target: Path, serving: triton.Serving | None = None
+) -> Exported:
     """Write an embedder's network to a new folder, which appears only once the file gives what PyTorch gives.
 
     Args:
         card: of the embedder.
-        embedder: the loaded model.
+        files: where its files lie, by name.
         form: onnx or torchscript.
         target: the folder.
         serving: write it as Triton's repository of models, with a description of how to run it.
@@ -96,20 +99,18 @@ def export(card: ModelCard, embedder: Any, form: str, target: Path, serving: tri
         DuplicateError: the folder is there already.
         CapabilityError: such models are not exported.
         MissingDependencyError: a package that does it is not installed.
-        ModelUnavailableError: the file gives other vectors than PyTorch.
+        ModelUnavailableError: its files cannot be read, or what is written gives other vectors than PyTorch.
     """
-    from speechsearch.models.similar_mini import SimilarEmbedder
-
     kind = next((one for one in FORMS if one == form), None)
     if kind is None:
         raise InputError(f"{form!r:.40} is no form of a model.", f"Choose from: {', '.join(FORMS)}.")
     if target.exists():
         raise DuplicateError(f"{target} is there already.", "Name another folder, or remove it.")
-    if not isinstance(embedder, SimilarEmbedder):
+    if card.factory != FACTORY:
         raise CapabilityError(
             f"The {card.task} '{card.name}' is of a kind that is not exported.", "Sound embedders of ours are."
         )
-    network = copy.deepcopy(embedder.network).to("cpu").float()
+    network = _network(card, files)
     target.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".export-", dir=target.parent) as work:
         made = Path(work) / "made"
@@ -123,6 +124,19 @@ def export(card: ModelCard, embedder: Any, form: str, target: Path, serving: tri
         (inner / "README.md").write_text(read_me(card, network, kind), encoding="utf-8")
         made.rename(target)
     return found
+
+
+def _network(card: ModelCard, files: Mapping[str, Path]) -> SimilarNetwork:
+    from safetensors import SafetensorError
+
+    from speechsearch.models.similar_cards import CONFIG, WEIGHTS
+    from speechsearch.models.similar_mini import read_network
+
+    try:
+        config = json.loads(files[CONFIG].read_text(encoding="utf-8"))
+        return read_network(files[WEIGHTS], config).train(False).requires_grad_(False)
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError, SafetensorError) as error:
+        raise ModelUnavailableError(f"The sound embedder '{card.name}' cannot be read: {error}.") from error
 
 
 def triton_config(card: ModelCard, network: SimilarNetwork, form: Form, serving: triton.Serving) -> str:

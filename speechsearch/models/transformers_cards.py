@@ -51,6 +51,14 @@ def factory_of(config: Mapping[str, Any]) -> str:
     raise ValueError(f"its config.json is of {network or kind or 'nothing known'}, which is no recogniser known here")
 
 
+def is_recognizer(config: Path) -> bool:
+    """Return whether a checkpoint's ``config.json`` is of a recogniser that is known; it may be missing."""
+    try:
+        return bool(factory_of(json.loads(config.read_text(encoding="utf-8"))))
+    except (OSError, ValueError, TypeError, AttributeError):
+        return False
+
+
 def card_of_checkpoint(name: str, folder: Path, sha256: Callable[[Path], str] = sha256_of) -> ModelCard:
     """Return the card of a checkpoint of transformers that a user has as a folder; all its files are hashed now.
 

@@ -182,6 +182,18 @@ class Browse:
         found = list(store.passages.vectors(channel, ids).values())
         return np.array(found, np.float32).reshape(len(found), dense[channel].dim)
 
+    def window_vectors(self, collection: str | None = None, visitor: Visitor = LOCAL) -> FloatMatrix:
+        """Return what the windows of recordings sound like, but silent ones, (windows, dim); none without an embedder.
+
+        Raises:
+            NotFoundError: there is no such collection.
+        """
+        ids = [one.recording_id for one in self.recordings(collection, visitor)]
+        made_by = self._library.makers.embedded_by
+        found = [one.vectors for one in self._library.store.sounds.windows(ids, made_by).values()] if made_by else []
+        rows = np.concatenate(found) if found else np.zeros((0, 1), np.float32)
+        return rows[np.any(rows, axis=1)]
+
     def clip(self, passage_id: str, visitor: Visitor = LOCAL, context_s: float = 0.0) -> bytes:
         """Return a passage as WAV, 16 kHz mono 16 bit, as loud as every other, with so much before and after it.
 

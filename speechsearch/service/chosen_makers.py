@@ -25,7 +25,7 @@ def makers_of(settings: Settings, loader: ModelLoader) -> Makers:
             for name in engines.recognizers:
                 baselines.append(Baseline(loader.recognizer(name), TranscriptEncoder(text_encoder, name)))
         return Makers(
-            loader.speech_encoder(engines.encoder),
+            loader.speech_encoder(engines.encoder_name),
             tuple(baselines),
             speaker_encoder_of(settings, loader),
             sound_embedder_of(settings, loader),

@@ -43,7 +43,7 @@ def known_models(catalog: Catalog, chosen: EngineSettings) -> list[KnownModel]:
 
 def used_models(catalog: Catalog, chosen: EngineSettings) -> set[tuple[Task, str]]:
     """Return (task, name) of the models that the settings name, and of those that these need. Raises NotFoundError."""
-    waiting: list[tuple[Task, str]] = [("speech encoder", chosen.encoder), ("reader", chosen.reader)]
+    waiting: list[tuple[Task, str]] = [("speech encoder", chosen.encoder_name), ("reader", chosen.reader)]
     waiting += [("recognizer", name) for name in chosen.recognizers]
     waiting += [("text encoder", chosen.text_encoder)] if chosen.recognizers else []
     waiting += [("language model", chosen.own_language_model)] if chosen.own_language_model else []

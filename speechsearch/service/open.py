@@ -28,6 +28,7 @@ from speechsearch.library.library import Library
 from speechsearch.library.makers import Makers
 from speechsearch.library.media_files import media_files
 from speechsearch.library.removal import recover
+from speechsearch.models.adapter_cards import card_at
 from speechsearch.models.base import LanguageModel, PassageGenerator, Reader, SpeechLanguageModel
 from speechsearch.models.card import Task
 from speechsearch.models.catalog import catalog
@@ -239,15 +240,23 @@ def new_loader(settings: Settings) -> ModelLoader:
         chosen.dtype,
         kept,
         language_model_bits=settings.language_model.bits,
+        text_encoder_bits=chosen.text_encoder_bits,
         threads=settings.engines.threads,
         trusted_code=chosen.trusted_code,
     )
 
 
 def known_catalog(settings: Settings) -> FolderCatalog:
-    """Return the built-in models, those of plug-ins, of the user's folder and trained here; folders that are none."""
-    found = with_folder(catalog(), models_folder(settings), kept_models(settings))
+    """Return the built-in models, those of plug-ins, of the user's folder and trained here; folders that are none.
+
+    A speech adapter that the settings name by its path is among them. Raises ModelUnavailableError: it is none.
+    """
+    folder = models_folder(settings)
+    found = with_folder(catalog(), folder, kept_models(settings))
     whole, refused = with_generators(found.catalog, kept_models(settings))
+    adapter = Path(settings.engines.encoder).expanduser().resolve()
+    if settings.engines.is_encoder_path and (folder is None or adapter.parent != folder.resolve()):
+        whole = whole.add(card_at(adapter))
     return FolderCatalog(whole, {**found.refused, **refused})
 
 
@@ -309,7 +318,7 @@ def understand_of(settings: Settings, loader: ModelLoader, ask: Ask) -> Understa
     """
     engines = settings.engines
     models: list[tuple[Task, str]] = [
-        ("recognizer", default_recognizer(engines)), ("speech encoder", engines.encoder),
+        ("recognizer", default_recognizer(engines)), ("speech encoder", engines.encoder_name),
         ("text encoder", engines.text_encoder), ("reader", engines.reader),
     ]  # fmt: skip
     speech_model = understanding_of(settings, loader)

@@ -147,6 +147,7 @@ class ClusterSettings(Group):
 class EngineSettings(Group):
     """Which models make the library searchable, by their names in the catalog (``speechsearch models``).
 
+    ``encoder``: what hears; also the path of a speech adapter's folder that ``speechsearch train adapter`` made.
     ``recognizer``: the baseline's; several with commas between are kept side by side and compared, the first is the
     baseline; "none" for no transcripts at all. ``text_encoder``: the baseline's, for transcripts and questions to them;
     the adapter's own comes with the speech encoder. ``speaker_encoder``: hears who speaks; "none" keeps no voices.
@@ -169,6 +170,20 @@ class EngineSettings(Group):
     audio_tokenizer: str = "rvq-mini"
     finds_copies: bool = True
     threads: int = Field(0, ge=0, description="CPU threads; 0 takes all")
+
+    @property
+    def encoder_name(self) -> str:
+        """The name of what hears; a folder's where it is a path.
+
+        >>> EngineSettings(encoder="runs/mine/adapter").encoder_name, EngineSettings().encoder_name
+        ('adapter', 'mini')
+        """
+        return Path(self.encoder).expanduser().resolve().name if self.is_encoder_path else self.encoder
+
+    @property
+    def is_encoder_path(self) -> bool:
+        """Whether what hears is named by the path of its folder."""
+        return "/" in self.encoder or os.sep in self.encoder
 
     @property
     def own_language_model(self) -> str:
@@ -211,7 +226,8 @@ class ModelSettings(Group):
 
     ``folder``: looked through first, as folder/<model>/<file>. ``may_download``: whether files that are neither
     installed nor in the hub's cache may be downloaded; not set, only on a Space. ``trusted_code``: the names of models
-    in the folder that may run the code that lies beside their weights.
+    in the folder that may run the code that lies beside their weights. ``text_encoder_bits``: 4 keeps the weights of a
+    large text encoder on CUDA in so many (bitsandbytes).
     """
 
     folder: str = ""
@@ -219,6 +235,7 @@ class ModelSettings(Group):
     trusted_code: tuple[str, ...] = ()
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    text_encoder_bits: Literal[4, 16] = 16
     idle_minutes: float = Field(30.0, gt=0, description="models that nobody used for so long leave the memory")
 
 

@@ -58,7 +58,7 @@ def gather(service: Service, collection: str, questions: Sequence[Path], recipe:
         NotFoundError: there is no model to update.
         InputError: the questions cannot be used.
     """
-    kept, name = kept_models(service.settings), service.settings.engines.encoder
+    kept, name = kept_models(service.settings), service.settings.engines.encoder_name
     folder = folder_of(kept, collection)
     if is_update and (folder is None or not (folder / MANIFEST).is_file()):
         raise NotFoundError(

@@ -55,6 +55,15 @@ def test_a_file_is_measured_without_any_library(tmp_path: Path, monkeypatch: pyt
         run(*words, "--collection", "samples")
 
 
+def test_what_windows_sound_like_is_measured_too(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors = np.random.default_rng(1).standard_normal((30, 16)).astype(np.float32)
+    monkeypatch.setattr("speechsearch.service.browse.Browse.window_vectors", lambda self, collection: vectors)
+    assert "the similar vectors of 30 windows" in run("--vectors", "similar", "--methods", "flat").stdout
+    monkeypatch.setattr("speechsearch.service.browse.Browse.window_vectors", lambda self, collection: vectors[:3])
+    with pytest.raises(InputError, match="There are 3 'similar' vectors"):
+        run("--vectors", "similar", "--methods", "flat")
+
+
 @pytest.mark.parametrize(
     ("words", "error", "said"),
     [

@@ -7,7 +7,22 @@ from pathlib import Path
 from speechsearch.models.card import Task
 from speechsearch.models.catalog import Catalog, catalog
 from speechsearch.models.load import ModelLoader
-from tests.tiny import bert, checkpoints, codecs, hubert, language, onnx_asr, reader, rvq, similar, speaker, whisper
+from tests.tiny import (
+    adapters,
+    bert,
+    checkpoints,
+    codecs,
+    frames,
+    hubert,
+    language,
+    onnx_asr,
+    reader,
+    rvq,
+    similar,
+    speaker,
+    texts,
+    whisper,
+)
 
 RECOGNIZERS = (
     checkpoints.WAV2VEC2,
@@ -23,7 +38,10 @@ RECOGNIZERS = (
 )
 CODECS = (codecs.MIMI, codecs.ENCODEC, codecs.DAC)
 LANGUAGE_MODELS = (language.LLAMA, language.QWEN3, language.GGUF)
-FAMILIES = (bert, whisper, hubert, speaker, reader, rvq, similar, *CODECS, *RECOGNIZERS, *LANGUAGE_MODELS)
+FAMILIES = (
+    bert, whisper, hubert, speaker, reader, rvq, similar, *CODECS, *RECOGNIZERS, *LANGUAGE_MODELS, *texts.ALL,
+    *frames.ALL, *adapters.ALL,
+)  # fmt: skip
 """``CARD`` lacks only the files, which ``save`` writes into a folder."""
 
 

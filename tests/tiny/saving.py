@@ -22,7 +22,7 @@ def save_files(folder: Path, card: ModelCard, network: nn.Module, config: Pretra
     weights = {name: tensor.contiguous().clone() for name, tensor in network.state_dict().items()}
     save_file(weights, folder / NOT_SAVED.name)
     (folder / "config.json").write_text(config.to_json_string(use_diff=False), encoding="utf-8")
-    paths = sorted(folder.iterdir(), key=lambda path: path.name != NOT_SAVED.name)
+    paths = sorted(filter(Path.is_file, folder.iterdir()), key=lambda path: path.name != NOT_SAVED.name)
     return replace(card, files=tuple(ModelFile(path.name, sha256_of(path)) for path in paths))
 
 

@@ -82,9 +82,9 @@ def check(rows: list[Row], name: str) -> None:
             assert (row.recall, row.filtered_recall) == (1.0, 1.0)
         else:
             assert 0.2 < row.recall <= 1
-    # The one that looks longest finds nearly all, with the filter too; of so few cells it looks into a quarter.
-    least = 0.8 if name == "faiss-ivf" else 0.95
-    assert max(row.recall for row in rows) > least and max(row.filtered_recall for row in rows) > least - 0.05
+    # The one that looks longest finds nearly all, with the filter too; of the few cells of IVF it looks into a quarter.
+    least, least_filtered = (0.8, 0.4) if name == "faiss-ivf" else (0.95, 0.9)
+    assert max(row.recall for row in rows) > least and max(row.filtered_recall for row in rows) > least_filtered
     if not name.startswith("server"):
         assert all(row.cold_ms and row.cold_ms > 0 for row in rows)
         whole = DIM * 4

@@ -34,10 +34,16 @@ FILES = {"onnx": "model.onnx", "torchscript": "model.pt"}
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory):
-    """The tiny embedder's card and the loaded model."""
-    loader = tiny_loader(tmp_path_factory.mktemp("models"))
-    card = loader.catalog.get("sound embedder", similar.CARD.name)
-    return card, loader.model("sound embedder", similar.CARD.name)
+    """The tiny embedder's card and its files."""
+    folder = tmp_path_factory.mktemp("models") / similar.CARD.name
+    card = similar.save(folder)
+    return card, {file.name: folder / file.name for file in card.files}
+
+
+@pytest.fixture(scope="module")
+def embedder(tmp_path_factory: pytest.TempPathFactory):
+    """The same, loaded with its tokenizer."""
+    return tiny_loader(tmp_path_factory.mktemp("loaded")).model("sound embedder", similar.CARD.name)
 
 
 @pytest.fixture(scope="module", params=FORMS)
@@ -48,19 +54,19 @@ def written(request: pytest.FixtureRequest, made, tmp_path_factory: pytest.TempP
     return request.param, target, found
 
 
-def test_it_gives_the_vectors_of_sounds(written, made) -> None:
+def test_it_gives_the_vectors_of_sounds(written, embedder) -> None:
     form, target, found = written
     assert found.largest_difference <= TOLERANCE and found.compared == 23
     assert found.file == str(target / FILES[form]) and found.size_bytes == (target / FILES[form]).stat().st_size
     assert [one.batch for one in found.timings] == [1, 16] and all(one.exported_ms > 0 for one in found.timings)
     draw = np.random.default_rng(4)
     sound = Audio(draw.standard_normal(2 * SAMPLE_RATE_HZ).astype(np.float32) / 9)
-    (tokens,) = made[1].tokenizer.tokenize([sound])
+    (tokens,) = embedder.tokenizer.tokenize([sound])
     codes = tokens.codes[None].astype(np.int64)
     missing = -codes.shape[2] % 4
     codes = np.pad(codes, ((0, 0), (0, 0), (0, missing)), constant_values=-1)
     vectors = RUNNERS[form](target / FILES[form], 1)(codes)
-    np.testing.assert_allclose(vectors, made[1].embed([sound]), atol=TOLERANCE)
+    np.testing.assert_allclose(vectors, embedder.embed([sound]), atol=TOLERANCE)
 
 
 def test_it_says_what_it_takes(written) -> None:
@@ -125,16 +131,20 @@ def test_other_vectors_than_pytorchs_are_not_kept(made, tmp_path: Path, monkeypa
 
 
 def test_what_cannot_be_exported_is_said(made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    card, embedder = made
+    card, files = made
     with pytest.raises(InputError, match="'tflite' is no form of a model"):
-        export(card, embedder, "tflite", tmp_path / "out")
+        export(card, files, "tflite", tmp_path / "out")
     with pytest.raises(DuplicateError, match="is there already"):
-        export(card, embedder, "onnx", tmp_path)
+        export(card, files, "onnx", tmp_path)
     with pytest.raises(CapabilityError, match="of a kind that is not exported"):
-        export(replace(card, name="other"), object(), "onnx", tmp_path / "out")
+        export(replace(card, factory="other:load"), files, "onnx", tmp_path / "out")
+    (tmp_path / "broken.safetensors").write_bytes(b"x")
+    with pytest.raises(ModelUnavailableError, match="'tiny-similar' cannot be read"):
+        export(card, {**files, "model.safetensors": tmp_path / "broken.safetensors"}, "onnx", tmp_path / "out")
+    (tmp_path / "broken.safetensors").unlink()
     monkeypatch.setitem(__import__("sys").modules, "onnxscript", None)
     with pytest.raises(MissingDependencyError, match=r"requirements-export\.txt"):
-        export(card, embedder, "onnx", tmp_path / "out")
+        export(card, files, "onnx", tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -25,7 +25,7 @@ HOSTILE = (
 )
 ALLOWED = set(
     "section ol ul li div span p h2 i b bdi em strong small mark audio button a svg path line details summary "
-    "figure figcaption code ss-player".split()
+    "figure figcaption code ss-player ss-similar".split()
 )
 ENGINES = {card.name: card for card in BUILT_IN}
 FIRST, SECOND, THIRD = (f"0000000{number}-b469-59bd-b109-0aa052084b09" for number in (1, 2, 3))

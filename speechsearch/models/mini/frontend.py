@@ -18,8 +18,8 @@ MEL_BINS = 80
 DECADES = 8.0
 
 
-def mel_filterbank() -> Tensor:
-    """Return Whisper's triangular mel filters, (WINDOW_SAMPLES // 2 + 1, MEL_BINS) float32, each row a frequency bin.
+def mel_filterbank(mel_bins: int = MEL_BINS) -> Tensor:
+    """Return Whisper's triangular mel filters, (WINDOW_SAMPLES // 2 + 1, mel_bins) float32, each row a frequency bin.
 
     >>> tuple(mel_filterbank().shape)
     (201, 80)
@@ -27,7 +27,7 @@ def mel_filterbank() -> Tensor:
     from transformers.audio_utils import mel_filter_bank
 
     filters = mel_filter_bank(
-        WINDOW_SAMPLES // 2 + 1, MEL_BINS, 0.0, SAMPLE_RATE_HZ / 2, SAMPLE_RATE_HZ, norm="slaney", mel_scale="slaney"
+        WINDOW_SAMPLES // 2 + 1, mel_bins, 0.0, SAMPLE_RATE_HZ / 2, SAMPLE_RATE_HZ, norm="slaney", mel_scale="slaney"
     )
     return torch.from_numpy(filters).float()
 
@@ -47,13 +47,13 @@ class LogMel(nn.Module):
     window: Tensor
     filters: Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, mel_bins: int = MEL_BINS) -> None:
         super().__init__()
         self.register_buffer("window", torch.hann_window(WINDOW_SAMPLES), persistent=False)
-        self.register_buffer("filters", mel_filterbank(), persistent=False)
+        self.register_buffer("filters", mel_filterbank(mel_bins), persistent=False)
 
     def forward(self, samples: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Return (frames, counts): (batch, time, MEL_BINS) float32 and each row's own frames, (batch,) int64.
+        """Return (frames, counts): (batch, time, mel_bins) float32 and each row's own frames, (batch,) int64.
 
         ``samples``: (batch, samples) float32 in [-1, 1], at least 201, zero behind a row's end; ``lengths``: (batch,)
         int64 samples. Frames behind a row's end are zero.
