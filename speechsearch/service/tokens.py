@@ -65,6 +65,7 @@ class Tokens:
             return known
         name = name or path.name
         total_s = audio.probe(path, self._limits, name).duration_s if progress else 0.0
+        tokenizer.tokenize([])  # loads it; that is not the time that codes take
         began_s, samples, parts = time.monotonic(), 0, list[AudioTokens]()
         for sound in audio.stream(path, self._limits, AT_ONCE_S, name):
             parts += tokenizer.tokenize([sound])
