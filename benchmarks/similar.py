@@ -50,6 +50,7 @@ from speechsearch.training.speech_corpus import human_parts
 EMBEDDER = "similar-mini"
 QUERY_S = 10.0
 OUT = Path("runs/similar.json")
+SPEED = "times real time"
 CHANGES = {
     "cut": Change(),
     "20 dB quieter": Change(gain_db=-20),
@@ -62,7 +63,7 @@ CHANGES = {
     "5 % faster": Change(Degradation(speed=1.05)),
     "a semitone higher": Change(semitones=1),
 }
-PROMPTS, PROMPTED = "speechocean-adults", 400
+PROMPTS, PROMPTED = "speechocean", 200
 Figures = dict[str, float]
 
 
@@ -113,23 +114,28 @@ def sounds_alike(systems: Sequence[System], kept: Sequence[Recording], places: S
 
 
 def same_words(data: Path, ways: Mapping[str, VectorsOf], most: int) -> dict[str, Figures]:
-    """Return how well a prompt finds the other speakers who read it, among prompts that two or more read."""
-    rows = [row for part, name, some in human_parts(data) if name == PROMPTS and part == "evaluation" for row in some]
-    by_text: dict[str, list[tuple[Path, str]]] = {}
-    for path, text, speaker in rows:
-        by_text.setdefault(text, []).append((path, speaker))
-    said = [
-        (text, path, speaker)
-        for text, its in by_text.items()
-        if len({who for _, who in its}) > 1
-        for path, speaker in its
+    """Return how well a prompt of a held-out speaker finds the other speakers who read it.
+
+    ``most``: so many prompts that only one speaker read are there, too.
+    """
+    rows = [
+        (text, path, speaker, part == "evaluation")
+        for part, name, some in human_parts(data)
+        if name.startswith(PROMPTS)
+        for path, text, speaker in some
     ]
-    said = random.Random(3).sample(said, min(most, len(said)))
-    texts, speakers = np.array([text for text, _, _ in said]), np.array([speaker for _, _, speaker in said])
-    sounds = [Audio(read_mono(path)) for _, path, _ in said]
+    readers: dict[str, set[str]] = {}
+    for text, _, speaker, _ in rows:
+        readers.setdefault(text, set()).add(speaker)
+    shared = [row for row in rows if len(readers[row[0]]) > 1]
+    alone = [row for row in rows if len(readers[row[0]]) == 1]
+    said = random.Random(3).sample(shared, min(most, len(shared)))
+    said += random.Random(3).sample(alone, min(most, len(alone)))
+    texts, speakers = np.array([text for text, *_ in said]), np.array([speaker for _, _, speaker, _ in said])
+    sounds = [Audio(read_mono(path)) for _, path, *_ in said]
     right = (texts[:, None] == texts) & (speakers[:, None] != speakers)
     same = np.eye(len(said), dtype=bool)
-    is_asked = right.any(1)
+    is_asked = right.any(1) & np.array([is_held_out for *_, is_held_out in said])
     found = dict[str, Figures]()
     for name, vectors_of in ways.items():
         vectors = np.concatenate([vectors_of(sound)[:1] for sound in sounds])
@@ -200,7 +206,7 @@ def main(
     out: Annotated[Path, typer.Option(help="Where the figures go, and those measured before are.")] = OUT,
 ) -> None:
     """Measure and print the tables of all that was measured."""
-    loader, sets = new_loader(Settings()), ("same recording", "sounds alike", "same words")
+    loader = new_loader(Settings())
     ways = ways_of(loader, only or ())
     systems: list[System] = [ByVectors(name, way) if way else Chromaprint() for name, way in ways.items()]
     held_out = [one for kind in KINDS for one in recordings(data, music, kind, is_held_out=True)]
@@ -221,25 +227,26 @@ def main(
     words = {name: way for name, way in ways.items() if way}
     if EMBEDDER in ways:
         words["speech adapter"] = partial(adapter_vectors, loader.speech_encoder("mini"))
-    found = {
-        "same recording": same_recording(systems, kept, asked, voices),
-        "sounds alike": sounds_alike(systems, kept, asked["music"]),
-        "same words": same_words(data, words, PROMPTED),
-    }
-    before = json.loads(out.read_text(encoding="utf-8")) if out.exists() else {}
-    document: dict[str, Any] = {name: {**before.get(name, {}), **found[name]} for name in sets}
-    document["times real time"] = before.get("times real time")
+    document: dict[str, Any] = json.loads(out.read_text(encoding="utf-8")) if out.exists() else {}
+
+    def keep(name: str, found: Any) -> None:
+        """Write figures beside those that are there."""
+        document[name] = {**document.get(name, {}), **found} if isinstance(found, dict) else found
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(json.dumps(document, indent=1), encoding="utf-8")
+
     if EMBEDDER in ways:
         some = [Audio(kept[place].samples()) for place in asked["music"][:10]]
-        document["times real time"] = times_real_time(loader.sound_embedder(EMBEDDER), some)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(document, indent=1), encoding="utf-8")
+        keep(SPEED, times_real_time(loader.sound_embedder(EMBEDDER), some))
+    keep("same words", same_words(data, words, PROMPTED))
+    keep("sounds alike", sounds_alike(systems, kept, asked["music"]))
+    keep("same recording", same_recording(systems, kept, asked, voices))
     print(f"{what}; {describe_machine()}; {' '.join(sys.argv)}\n")
     for kind in KINDS:
         print(table(document["same recording"], kind), end="\n\n")
-    for name in sets[1:]:
+    for name in ("sounds alike", "same words"):
         print(short_table(document[name], name), end="\n\n")
-    print(f"tokenised and embedded {document['times real time']} times real time")
+    print(f"tokenised and embedded {document.get(SPEED, 0):.0f} times real time")
 
 
 if __name__ == "__main__":

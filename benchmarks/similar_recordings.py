@@ -22,12 +22,12 @@ import soundfile
 from numpy.typing import NDArray
 
 from speechsearch.audio.constellation import constellation
-from speechsearch.audio.degrade import Degradation, degrade
+from speechsearch.audio.degrade import Degradation, change_speed, degrade
 from speechsearch.audio.landmarks import LandmarkIndex, asked_pairs, question_pairs
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio
 from speechsearch.evaluation.machine import describe_machine
 from speechsearch.retrieval.likeness import beyond_chance, copy_likelihood
-from speechsearch.service.copies import SPEEDS, as_asked, change_speed
+from speechsearch.service.copies import SPEEDS, as_asked
 
 CLOSE_S = 0.2
 LEFT_OUT = 10

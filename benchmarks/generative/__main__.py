@@ -19,7 +19,7 @@ from typing import Any
 import torch
 import typer
 
-from benchmarks.generative.measure import Bench, crop_engines, engines
+from benchmarks.generative.measure import Bench, by_vectors, crop_engines, engines
 from benchmarks.generative.sets import TO_LEARN, build, read
 from benchmarks.generative.tables import write
 from benchmarks.generative.variants import PASSAGES, variants
@@ -29,7 +29,7 @@ from speechsearch.service.open import makers_of, new_loader
 from speechsearch.service.settings import Settings
 from speechsearch.training.generative_recipe import Recipe
 
-OF_SOUND, WRITTEN = ("adapter", "phonetic", "hybrid"), ("asr",)
+OF_SOUND, WRITTEN = ("phonetic", "hybrid"), ("asr",)
 
 
 class Kept:
@@ -86,6 +86,7 @@ def main(
     if not only or "update" in only.split(","):
         kept.of("continual", str(PASSAGES), partial(bench.continual, usual, PASSAGES))
     for size in wanted_sizes if not only or "engines" in only.split(",") else ():
+        kept.of("vectors", str(size), partial(by_vectors, bench, size))
         kept.of("engines", str(size), partial(engines, bench.whole, size, OF_SOUND, by_sound, text_encoder))
         kept.of("adapter_crops", str(size), partial(crop_engines, bench, size))
         if size <= with_asr:

@@ -17,7 +17,7 @@ from benchmarks.generative.sets import GenerativeSet
 from benchmarks.generative.variants import Learns, Variant
 from speechsearch import audio
 from speechsearch.domain.limits import Limits
-from speechsearch.domain.values import Audio
+from speechsearch.domain.values import Audio, Query
 from speechsearch.evaluation.encoding import encode_collection
 from speechsearch.evaluation.measure import with_passages
 from speechsearch.evaluation.metrics import bootstrap_intervals
@@ -255,6 +255,23 @@ def engines(
         each = Ranks([rank_of(run.rankings[one.query_id], list(right[one.query_id])) for one in collection.queries])
         figures[name] = each.figures() | {"question_ms": float(np.median(run.latencies_ms)), "asked": len(each.ranks)}
     return figures
+
+
+def by_vectors(bench: Bench, count: int) -> dict[str, Any]:
+    """Return the figures of the engine ``adapter``, from the vectors of the first so many passages."""
+    ids = bench.ids(count)
+    vectors, known = torch.stack(list(bench.vectors(ids).values())), set(ids)
+    relevance = bench.whole.collection.relevance
+    found, spent_ms = Ranks(), []
+    for query in bench.whole.collection.queries:
+        right = [name for name in relevance[query.query_id] if name in known]
+        if right:
+            started = time.perf_counter()
+            asked_for = torch.from_numpy(bench.encoder.encode_query(Query(query.text), bench.encoder.meaning.name))
+            nearest = (vectors @ asked_for).argsort(descending=True)[: max(DEPTHS)].tolist()
+            spent_ms.append((time.perf_counter() - started) * 1000)
+            found.ranks.append(rank_of([ids[place] for place in nearest], right))
+    return {"adapter": found.figures() | {"question_ms": float(np.median(spent_ms)), "asked": len(found.ranks)}}
 
 
 def crop_engines(bench: Bench, count: int) -> float:

@@ -38,9 +38,11 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 def engines_table(results: Mapping[str, Any]) -> list[str]:
     """Return generated answers beside those that are looked up, on the same questions."""
     rows = []
-    for passages, engines in sorted(results.get("engines", {}).items(), key=lambda one: int(one[0])):
+    looked_up = [results.get(kind, {}) for kind in ("vectors", "engines", "transcripts")]
+    for passages in sorted({one for kind in looked_up for one in kind}, key=int):
+        engines = {name: found for kind in looked_up for name, found in kind.get(passages, {}).items()}
         mine = [one for one in results.get("variants", {}).values() if one["passages"] == int(passages)]
-        for name, found in {**engines, **results.get("transcripts", {}).get(passages, {})}.items():
+        for name, found in engines.items():
             rows.append([passages, name, str(found["asked"]), *(figure(found[kind]) for kind in KINDS)])
         for one in mine[:1]:
             best = one["beams"]["20"]

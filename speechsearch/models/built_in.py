@@ -194,7 +194,34 @@ RVQ_MINI = ModelCard(
     ),
 )
 
+SIMILAR_MINI = ModelCard(
+    name="similar-mini",
+    task="sound embedder",
+    factory="speechsearch.models.similar_mini:load",
+    summary="what speech or music sounds like, from the codes of ten seconds",
+    licence="Apache-2.0",
+    parameters_m=1.2,
+    memory_mb=5,
+    download_mb=1.6,
+    files=(
+        ModelFile(
+            "model.safetensors",
+            "0b6bb3897eec830bfd14f4246771a335b02a6f11f5f18c2ac6bfe98c2ae80c18",
+            (Shipped("similar/model.safetensors"),),
+        ),
+        ModelFile(
+            "config.json",
+            "2ac693b9533ae9c0c83f0b241818d482a258c403ac516e1da8d6630181f30275",
+            (Shipped("similar/config.json"),),
+        ),
+    ),
+    revision=RVQ_MINI.fingerprint,
+    needs=(("audio tokenizer", RVQ_MINI.name),),
+    dim=256,
+    window_s=10.24,
+)
+
 CARDS = (
     MINI, ALL_MINILM_L6_V2, MINI_RECOGNIZER, MINI_READER, POCKETSPHINX, *WHISPER, *ONNX_ASR, *QWEN3_ASR, given.CARD,
-    GE2E, WESPEAKER_RESNET34, SMOLLM2, RVQ_MINI, MINI_FRAMES, *WHISPER_FRAMES,
+    GE2E, WESPEAKER_RESNET34, SMOLLM2, RVQ_MINI, SIMILAR_MINI, MINI_FRAMES, *WHISPER_FRAMES,
 )  # fmt: skip

@@ -164,10 +164,10 @@ def _cards_of(folder: Path, sha256: Callable[[Path], str]) -> list[ModelCard]:
         return [mini_cards.card_of_folder(folder.name, folder, sha256)]
     if not frame_cards.is_frame_encoder(config):
         return [transformers_cards.card_of_checkpoint(folder.name, folder, sha256)]
-    frames = frame_cards.card_of_checkpoint(folder.name, folder, sha256)
+    readers = [frame_cards.card_of_checkpoint]
     if transformers_cards.is_recognizer(config):
-        return [transformers_cards.card_of_checkpoint(folder.name, folder, sha256), frames]
-    return [frames]
+        readers.insert(0, transformers_cards.card_of_checkpoint)
+    return [read(folder.name, folder, sha256) for read in readers]
 
 
 def described(readme: Path) -> tuple[str, tuple[str, ...]]:

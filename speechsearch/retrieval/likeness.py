@@ -17,7 +17,10 @@ from speechsearch.text.words import STOP_WORDS, stem
 CHANCE, CHANCE_A_SECOND = 2.0, 1 / 16
 """So many moments agree by chance at some offset, and so many more for every second of what is asked."""
 WEIGHT, BIAS = 5.0, -3.5
-"""Of the logistic curve that ``benchmarks/similar_recordings.py`` has fitted."""
+"""Of a logistic curve: twice as many as by chance are as likely right as wrong.
+
+Set by hand from the extremes that docs/similar.md has; ``benchmarks/similar_recordings.py --fit`` fits them.
+"""
 MOST_LIKELY = 0.999
 """No curve was measured on so many cases that it could promise more."""
 MOST_SHARED, MOST_NEAREST = 8, 3

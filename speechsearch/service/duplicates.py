@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -67,7 +68,7 @@ class Duplicates:
         judged = self._library.store.sounds.verdicts()
         changeable = frozenset(one.recording_id for one in recordings.values() if visitor.may_change(one.collection))
         return [
-            self._seen(one, changeable)
+            replace(one, may_change=changeable & {one.first.recording_id, one.second.recording_id})
             for one in self._all(recordings, progress)
             if key_of(one.first.recording_id, one.second.recording_id) not in judged
         ]
@@ -90,14 +91,6 @@ class Duplicates:
                     "Its owner must log in.",
                 )
         self._library.store.sounds.judge(one_id, other_id, verdict)
-
-    @staticmethod
-    def _seen(pair: DuplicatePair, changeable: frozenset[str]) -> DuplicatePair:
-        ids = {pair.first.recording_id, pair.second.recording_id}
-        return DuplicatePair(
-            pair.first, pair.second, pair.offset_s, pair.shared_s, pair.likelihood, pair.votes, pair.points,
-            changeable & ids,
-        )  # fmt: skip
 
     def _all(self, recordings: Mapping[str, Recording], progress: ProgressCallback | None) -> list[DuplicatePair]:
         """Return all pairs of some recordings; once looked for, they are known until something changes."""

@@ -60,11 +60,13 @@ class Tokens:
         """
         tokenizer = self._loader.audio_tokenizer(model)
         place = self._kept / f"{content}-{tokenizer.fingerprint}.npz"
-        known = read_kept(place)
+        known, name = read_kept(place), name or path.name
         if known is not None:
+            if progress:
+                progress(Progress("tokenize", name, known.duration_s, known.duration_s))
             return known
-        name = name or path.name
         total_s = audio.probe(path, self._limits, name).duration_s if progress else 0.0
+        tokenizer.tokenize([])  # loads it; that is not the time that codes take
         began_s, samples, parts = time.monotonic(), 0, list[AudioTokens]()
         for sound in audio.stream(path, self._limits, AT_ONCE_S, name):
             parts += tokenizer.tokenize([sound])

@@ -408,7 +408,7 @@ class Similar:
     SIGNS = {"offsets": "same order", "length": "same length", "fingerprint": "same sound", "sound": "sounds alike"}
     VOTES = {"yes": "yes", "no": "no", "abstains": "cannot tell"}
     VOTE = "{sign}: {vote}"
-    KEEP_THIS = "Keep this one"
+    KEEP_THIS = "Keep only this one"
     KEEP_BOTH = "Keep both"
 
 

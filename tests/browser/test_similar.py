@@ -151,12 +151,12 @@ def test_one_of_two_is_deleted_only_after_a_second_click(visit, address: str) ->
     page.get_by_role("button", name="Look for duplicates").click()
     wait_for_words(page, "1 pair.")
     before = ask(f"{address}/health")["recordings"]
-    original = page.locator(".ss-l-side", has_not_text="img src")
+    original = page.locator(".ss-l-side", has=page.locator("a", has_text=ORIGINAL))
     keep = original.locator("[data-keep=one]")
     keep.click()
     wait_for_words(page, "Press again to delete it.")
     page.locator("ss-duplicates summary").focus()
-    assert keep.inner_text() == "Keep this one", "to look elsewhere is no second click"
+    assert keep.inner_text() == "Keep only this one", "to look elsewhere is no second click"
     assert ask(f"{address}/health")["recordings"] == before
     keep.click()
     keep.click()

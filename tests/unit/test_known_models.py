@@ -13,8 +13,11 @@ from speechsearch.models.catalog import catalog
 from speechsearch.service.known_models import known_models, used_models
 from speechsearch.service.settings import EngineSettings
 
-ALWAYS = (("text encoder", "all-MiniLM-L6-v2"), ("reader", "mini-reader"))
-"""The adapter needs the first, answers both."""
+ALWAYS = (
+    ("text encoder", "all-MiniLM-L6-v2"), ("reader", "mini-reader"), ("sound embedder", "similar-mini"),
+    ("audio tokenizer", "rvq-mini"),
+)  # fmt: skip
+"""The adapter needs the first, answers the first two, what sounds alike the others."""
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def command(*words: str) -> Result:
 def test_the_list_says_what_to_type_for_what_is_not_here() -> None:
     done = command("list")
     assert done.exit_code == 0 and done.stdout == command().stdout
-    lines = {line.split("  ")[0]: line for line in done.stdout.splitlines()}
+    lines = {line.split("  ")[0]: line for line in reversed(done.stdout.splitlines())}  # of a name, its first task
     assert "not here: python -m speechsearch models download writer)" in lines["writer"]
     assert "not here: python -m pip install --no-deps speechsearch-no-such-package==1.0)" in lines["packaged"]
     assert "not here: put w into <folder>/own and set SPEECHSEARCH_MODELS__FOLDER=<folder>)" in lines["own"]
@@ -89,7 +89,7 @@ def test_the_list_says_what_to_type_for_what_is_not_here() -> None:
 
 def test_show_says_all_of_every_task(hub: LocalServer) -> None:
     text = command("show", "mini").stdout
-    assert text.count("     name  mini") == 2 and "     task  recognizer" in text and "installed  yes" in text
+    assert text.count("     name  mini") == 3 and "     task  recognizer" in text and "installed  yes" in text
     whisper = command("show", "whisper-small").stdout
     assert "     size  244.0 M parameters, 486 MB of files" in whisper and "  licence  MIT" in whisper
     assert "to get it  python -m speechsearch models download whisper-small" in whisper
