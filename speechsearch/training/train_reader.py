@@ -61,6 +61,7 @@ def targets_of(pair: Pair, example: Example, length: int) -> Tensor:
 def marginal_loss(scores: Tensor, targets: Tensor) -> Tensor:
     """Return the mean of -log p(begins where it may) - log p(ends where it may); (pairs, pieces, 2) each.
 
+    >>> import math
     >>> targets = torch.tensor([[[True, False], [True, False], [False, True], [False, False]]])
     >>> round(marginal_loss(torch.zeros(1, 4, 2), targets).item() / math.log(2), 3)
     3.0
