@@ -1,9 +1,8 @@
-"""Measure how copies are found: ``python -m benchmarks.similar_recordings FOLDER... [--tracks 2000] [--fit]``.
+"""Measure how copies are found: ``python -m benchmarks.similar_recordings FOLDER... [--tracks 2000]``.
 
 All sound below each folder (16 kHz) is put in a row and cut into tracks; one in ten of them is left out of the index,
 and asked all the same, so that it is known how often something is found that is not there. A question is a stretch of
-a track, from anywhere in it, after each distortion. ``--fit`` prints the logistic curve of the likelihood instead,
-fitted on questions of several lengths and distortions.
+a track, from anywhere in it, after each distortion.
 """
 
 from __future__ import annotations
@@ -21,13 +20,14 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from speechsearch.audio.constellation import constellation
-from speechsearch.audio.degrade import Degradation, change_speed, degrade
-from speechsearch.audio.landmarks import LandmarkIndex, asked_pairs, question_pairs
+from speechsearch.audio.constellation import VERSION, constellation
+from speechsearch.audio.degrade import Degradation, degrade
+from speechsearch.audio.landmarks import LandmarkIndex
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio
 from speechsearch.evaluation.machine import describe_machine
-from speechsearch.retrieval.likeness import beyond_chance, copy_likelihood
-from speechsearch.service.copies import SPEEDS, as_asked
+from speechsearch.retrieval.likeness import copy_likelihood
+from speechsearch.retrieval.likeness_curves import read_curves
+from speechsearch.service.copies import find_at_speeds
 
 CLOSE_S = 0.2
 LEFT_OUT = 10
@@ -47,7 +47,6 @@ CONDITIONS = {
 }
 MOST_ASKED = "MP3 32 kbit/s + pink noise 10 dB"
 """Of this more tracks are asked than of the others."""
-LENGTHS_S = (3.0, 5.0, 10.0, 15.0)
 ENDINGS = (".ogg", ".opus", ".flac", ".wav", ".mp3")
 
 
@@ -103,18 +102,12 @@ def tracks_of(folders: Sequence[Path], length_s: float, most: int) -> Tracks:
 
 def ask(index: LandmarkIndex, question: Audio, name: str, start_s: float, limit: int = 100) -> Outcome:
     """Return what becomes of a question, other speeds tried as the service tries them."""
-    length_s = question.duration_s
-    found = index.find(question_pairs(question), limit)
-    for speed in SPEEDS:
-        if found and copy_likelihood(found[0].moments, length_s) >= 0.9:
-            break
-        slowed = index.find(asked_pairs(constellation(Audio(change_speed(question.samples, 1 / speed)))), limit)
-        if slowed and copy_likelihood(slowed[0].moments, length_s) >= 0.9:
-            found = [as_asked(one, speed) for one in slowed]
+    curve, length_s = read_curves().needed("recording", f"peaks-{VERSION}"), question.duration_s
+    found, _ = find_at_speeds(lambda asked: index.find(asked, limit), question)
     ranks = {one.name: rank for rank, one in enumerate(found, 1)}
     rank = ranks.get(name, 0)
     off_s = abs(found[rank - 1].offset_s - start_s) if rank else np.inf
-    likelihood = copy_likelihood(found[0].moments, length_s) if found else 0.0
+    likelihood = copy_likelihood(found[0].moments, length_s, curve) if found else 0.0
     return Outcome(rank, float(off_s), likelihood, name in index.names)
 
 
@@ -179,78 +172,6 @@ def share(said: Iterator[bool]) -> float:
     return round(sum(values) / max(1, len(values)), 4)
 
 
-def fit(tracks: Sequence[Audio], part: int, seed: int) -> dict[str, float]:
-    """Return the coefficients of the likelihood.
-
-    What is there and what is not count the same; whole recordings of minutes, compared with each other, count too.
-    """
-    random = np.random.default_rng(seed)
-    names = [f"{number:05d}" for number in range(len(tracks))]
-    made = {name: constellation(one) for name, one in zip(names, tracks, strict=True)}
-    index = LandmarkIndex({name: one for number, (name, one) in enumerate(made.items()) if number % 2})
-    rows: list[tuple[int, float, bool]] = []
-    for condition, how in CONDITIONS.items():
-        for number in random.choice(len(tracks), part, replace=False).tolist():
-            question, _ = stretch(tracks[number], float(random.choice(LENGTHS_S)), random)
-            changed = degrade(question, how, [tracks[number - one] for one in (7, 19, 23)], seed + number)
-            found = index.find(question_pairs(changed), 1)
-            if found and not condition.startswith("speed"):
-                rows.append((found[0].moments, question.duration_s, found[0].name == names[number]))
-    for one, other in wholes(tracks, random):
-        found = LandmarkIndex({"other": constellation(other)}).find(asked_pairs(constellation(one)), 1)
-        rows += [(placed.moments, min(one.duration_s, other.duration_s), False) for placed in found]
-    return fitted(rows)
-
-
-def wholes(tracks: Sequence[Audio], random: np.random.Generator) -> Iterator[tuple[Audio, Audio]]:
-    """Yield pairs of recordings of one to eight minutes that have nothing in common."""
-    for tracks_each in (4, 8, 16, 32):
-        for _ in range(12):
-            half = len(tracks) // 2
-            first, second = random.choice(half - tracks_each, 2).tolist()
-            one, other = (
-                Audio(np.concatenate([track.samples for track in tracks[start : start + tracks_each]]))
-                for start in (first, second + half)
-            )
-            yield one, other
-
-
-def fitted(rows: Sequence[tuple[int, float, bool]]) -> dict[str, float]:
-    """Return the logistic curve through what was found."""
-    signals = np.array([[beyond_chance(moments, seconds), 1.0] for moments, seconds, _ in rows])
-    right = np.array([is_right for _, _, is_right in rows], float)
-    weight, bias = fitted_curve(signals, right)
-    return {
-        "WEIGHT": round(weight, 2),
-        "BIAS": round(bias, 2),
-        "n right": int(right.sum()),
-        "n wrong": int((1 - right).sum()),
-        "most beyond chance of what is wrong": round(float(np.exp(signals[right < 1, 0].max())), 2),
-        "least beyond chance of 95 % of what is right": round(
-            float(np.exp(np.percentile(signals[right > 0, 0], 5))), 2
-        ),
-    }
-
-
-def fitted_curve(signals: NDArray[np.float64], right: NDArray[np.float64]) -> list[float]:
-    """Return the coefficients of a logistic model, by Newton's method; right and wrong count the same.
-
-    Args:
-        signals: (cases, signals), the last one constant.
-        right: (cases,) 1 or 0.
-    """
-    balance = np.where(right > 0, 0.5 / max(1.0, right.sum()), 0.5 / max(1.0, (1 - right).sum())) * len(right)
-    weights: NDArray[np.float64] = np.zeros(signals.shape[1])
-    # A little weight on small numbers, so that cases that are told apart perfectly have a curve, too.
-    ridge = np.diag([0.05] * (len(weights) - 1) + [1e-9])
-    for _ in range(100):
-        chances = 1 / (1 + np.exp(-signals @ weights))
-        slope = signals.T @ (balance * (right - chances)) - ridge @ weights
-        curve = (signals * (balance * chances * (1 - chances))[:, None]).T @ signals + ridge
-        weights = weights + np.linalg.solve(curve, slope)
-    return [float(one) for one in weights]
-
-
 def table(figures: dict[str, object]) -> str:
     """Return the figures as a table in Markdown."""
     rows = figures["conditions"]
@@ -272,13 +193,9 @@ def main() -> None:
     parser.add_argument("--part", type=int, default=400, help="questions of each condition")
     parser.add_argument("--more", type=int, default=2000, help=f"questions of: {MOST_ASKED}")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--fit", action="store_true")
     given = parser.parse_args()
     tracks = tracks_of(given.folders, given.track_s, given.tracks * LEFT_OUT // (LEFT_OUT - 1) + 1)
     print(f"{describe_machine()}; {len(tracks)} tracks", flush=True)
-    if given.fit:
-        print(json.dumps(fit(tracks, given.part, given.seed)))
-        return
     figures = measure(tracks, given.question_s, given.part, given.more, given.seed)
     print(json.dumps({name: one for name, one in figures.items() if name != "conditions"}))
     print(table(figures))

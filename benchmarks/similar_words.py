@@ -2,7 +2,7 @@
 
 Each folder has ``transcripts.tsv`` (id, seconds, text) and ``audio/``. Sentences are read again by synthetic voices
 that the encoder was not trained on, and looked for among the human ones by the speech adapter's vectors. Prints
-recall, and the logistic curve of the likelihood: right answers against the nearest wrong ones, which count the same.
+recall, and the cosines of right answers and of the nearest wrong ones.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from benchmarks.similar_recordings import fitted_curve
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio
 from speechsearch.evaluation.machine import describe_machine
 from speechsearch.models.base import SpeechEncoder
@@ -83,13 +82,11 @@ def main() -> None:
     print(f"{describe_machine()}; {len(known)} sentences, {len(asked)} asked, encoder {encoder.fingerprint}")
     figures = {f"R@{k}": round(float((ranks <= k).mean()), 4) for k in (1, 10, 100)}
     figures["MRR"] = round(float((1 / ranks).mean()), 4)
-    signals = np.column_stack([np.concatenate([right, wrong]), np.ones(2 * len(asked))])
-    weight, bias = fitted_curve(signals, np.repeat([1.0, 0.0], len(asked)))
     quartiles = {
         name: np.percentile(values, (5, 50, 95)).round(3).tolist()
         for name, values in (("right", right), ("wrong", wrong))
     }
-    print(json.dumps(figures | {"weight": round(weight, 2), "bias": round(bias, 2)} | quartiles))
+    print(json.dumps(figures | quartiles))
 
 
 if __name__ == "__main__":

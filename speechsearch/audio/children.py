@@ -60,6 +60,8 @@ DYING_S = 10.0
 MOST_TASKS = 500
 """After so many a child is replaced, whatever its libraries have left behind."""
 MOST_IDLE = 2
+WORTH_WAITING_S = 0.5
+"""A child costs about so long to start, so where some work already one waits as long for them to be done first."""
 LARGEST_FRAME_BYTES = 64 << 20
 BOOT = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
@@ -220,40 +222,47 @@ class Children:
 
     def __init__(self) -> None:
         self._idle: list[Child] = []
-        self._lock = threading.Lock()
+        self._lent = 0
+        self._changed = threading.Condition()
         self._owner = os.getpid()
         atexit.register(self.close)
 
     @contextmanager
     def one(self) -> Iterator[Child]:
         """Lend a child; it is kept if its task has ended by then, and else ended with it."""
-        child = self._taken() or Child()
+        child = self._taken()
         try:
+            child = child or Child()
             yield child
         finally:
-            with self._lock:
-                is_kept = child.is_free and len(self._idle) < MOST_IDLE
-                if is_kept:
+            with self._changed:
+                self._lent -= 1
+                is_kept = child is not None and child.is_free and len(self._idle) < MOST_IDLE
+                if child is not None and is_kept:
                     self._idle.append(child)
-            if not is_kept:
+                self._changed.notify()
+            if child is not None and not is_kept:
                 child.end()
 
     def close(self) -> None:
         """End all that wait."""
-        with self._lock:
+        with self._changed:
             idle, self._idle = self._idle, []
         for child in idle if self._owner == os.getpid() else ():
             child.end()
 
     def _taken(self) -> Child | None:
-        """Return a child that waits, None if there is none."""
+        """Return a child that waits, or will soon; None if there is none. It counts as lent."""
         if self._owner != os.getpid():  # a fork: the children are its parent's
-            self._idle, self._lock, self._owner = [], threading.Lock(), os.getpid()
+            self._idle, self._lent, self._changed, self._owner = [], 0, threading.Condition(), os.getpid()
+        until_s = monotonic() + WORTH_WAITING_S
         while True:
-            with self._lock:
+            with self._changed:
+                self._changed.wait_for(lambda: self._idle or self._lent < MOST_IDLE, until_s - monotonic())
                 child = self._idle.pop() if self._idle else None
-            if child is None or child.is_usable:
-                return child
+                if child is None or child.is_usable:
+                    self._lent += 1
+                    return child
             child.end()
 
 

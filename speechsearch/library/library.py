@@ -22,7 +22,7 @@ from speechsearch.domain.speakers import voice_key
 from speechsearch.domain.values import Audio, Recording, Vector
 from speechsearch.index.vector_index import Payload, Point, VectorIndex
 from speechsearch.library.makers import Makers
-from speechsearch.library.media import DerivedFiles
+from speechsearch.library.media import TOKENS, DerivedFiles
 from speechsearch.library.media_files import MediaFiles, MediaFolder
 from speechsearch.models.base import EncodedPassage
 from speechsearch.store import Store, StoredPassage
@@ -82,7 +82,7 @@ class Library:
         files: MediaFiles | None = None,
     ) -> None:
         self.files = files or MediaFolder(data_dir / "media")
-        self.derived = DerivedFiles(data_dir / "derived", limits)
+        self.derived = DerivedFiles(data_dir / "derived", data_dir / TOKENS, limits)
         self.store, self.index, self.makers = store, index, makers
         self.segmentation, self.limits = segmentation, limits
         self.encode = heavy(makers.speech_encoder.encode_passages)

@@ -21,13 +21,15 @@ from speechsearch.domain.limits import Limits
 from speechsearch.domain.values import Audio, Recording, Span
 
 PEAKS, COPY = ".peaks", ".flac"
+TOKENS = "tokens"
+"""The folder, in that of the data, with the codes of files: <sha256 of the file>-<what made them>."""
 
 
 class DerivedFiles:
-    """A folder with the files made from each recording."""
+    """A folder with the files made from each recording; ``tokens``: that of the codes of files, by content."""
 
-    def __init__(self, folder: Path, limits: Limits) -> None:
-        self.folder, self._limits = folder, limits
+    def __init__(self, folder: Path, tokens: Path, limits: Limits) -> None:
+        self.folder, self._tokens, self._limits = folder, tokens, limits
         folder.mkdir(parents=True, exist_ok=True)
         self._making = threading.Lock()
 
@@ -66,6 +68,8 @@ class DerivedFiles:
         _read_span.cache_clear()
         for suffix in (PEAKS, COPY):
             (self.folder / (recording_id + suffix)).unlink(missing_ok=True)
+        for codes in self._tokens.glob(f"{recording_id}-*"):
+            codes.unlink(missing_ok=True)
 
     def _made(self, name: str, media: Path, make: Callable[[Path], None]) -> Path:
         """Return a file of the folder, made first if need be; one at a time, since each takes a whole core."""

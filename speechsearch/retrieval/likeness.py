@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,18 +11,14 @@ from numpy.typing import NDArray
 
 from speechsearch.domain.alike import Nearest, Vote
 from speechsearch.domain.values import FloatMatrix
+from speechsearch.retrieval.likeness_curves import Curve
 from speechsearch.text.spoken import spoken_words
 from speechsearch.text.words import STOP_WORDS, stem
 
 CHANCE, CHANCE_A_SECOND = 2.0, 1 / 16
 """So many moments agree by chance at some offset, and so many more for every second of what is asked."""
-WEIGHT, BIAS = 5.0, -3.5
-"""Of a logistic curve: twice as many as by chance are as likely right as wrong.
-
-Set by hand from the extremes that docs/similar.md has; ``benchmarks/similar_recordings.py --fit`` fits them.
-"""
-MOST_LIKELY = 0.999
-"""No curve was measured on so many cases that it could promise more."""
+ENOUGH = 3.0
+"""Where so many times as many agree as by chance, the question is not heard at other speeds."""
 MOST_SHARED, MOST_NEAREST = 8, 3
 SURE, UNSURE = 0.9, 0.5
 """From the first likelihood on the fingerprint says yes, below the second no."""
@@ -45,15 +41,22 @@ def beyond_chance(moments: int, asked_s: float) -> float:
     return math.log(moments / (CHANCE + CHANCE_A_SECOND * asked_s))
 
 
-def copy_likelihood(moments: int, asked_s: float) -> float:
+def is_enough(moments: int, asked_s: float) -> bool:
+    """Say whether so much agrees that the question need not be heard at other speeds.
+
+    >>> is_enough(8, 16.0), is_enough(9, 16.0)
+    (False, True)
+    """
+    return beyond_chance(moments, asked_s) >= math.log(ENOUGH)
+
+
+def copy_likelihood(moments: int, asked_s: float, curve: Curve) -> float:
     """Return the chance that a recording is the same as what was asked, by how many moments agree on one offset.
 
-    >>> [round(copy_likelihood(moments, 16.0), 2) for moments in (0, 3, 6, 30)]
-    [0.0, 0.03, 0.49, 1.0]
+    >>> [round(copy_likelihood(moments, 16.0, Curve((-3.5, 5.0, 0.0))), 2) for moments in (3, 6, 30)]
+    [0.03, 0.49, 1.0]
     """
-    if moments < 1:
-        return 0.0
-    return min(MOST_LIKELY, 1 / (1 + math.exp(-(BIAS + WEIGHT * beyond_chance(moments, asked_s)))))
+    return curve.chances([beyond_chance(moments, asked_s)])[0]
 
 
 class Alike(NamedTuple):
@@ -83,18 +86,18 @@ def alike(asked: FloatMatrix, windows: FloatMatrix, starts: NDArray[np.intp]) ->
     return Alike(np.maximum.reduceat(cosines, starts, axis=0).mean(axis=1), cosines)
 
 
-def nearest(cosines: FloatMatrix, asked_hop_s: float, found_hop_s: float) -> tuple[Nearest, ...]:
+def nearest(cosines: FloatMatrix, asked_s: Sequence[float], found_hop_s: float) -> tuple[Nearest, ...]:
     """Return the pairs of windows that are most alike, the best first, each window that was asked at most once.
 
-    ``cosines``: (windows of the found one, windows that were asked).
+    ``cosines``: (windows of the found one, windows that were asked). ``asked_s``: when each of these begins.
 
-    >>> [(one.asked_s, one.found_s) for one in nearest(np.array([[0.1, 0.9], [0.8, 0.2]], np.float32), 5.0, 5.0)]
-    [(5.0, 0.0), (0.0, 5.0)]
+    >>> [(one.asked_s, one.found_s) for one in nearest(np.array([[0.1, 0.9], [0.8, 0.2]], np.float32), (0, 15), 5.0)]
+    [(15, 0.0), (0, 5.0)]
     """
-    best = cosines.argmax(axis=0)
+    best = cosines.argmax(axis=0).tolist()
     found = [
-        Nearest(asked * asked_hop_s, int(row) * found_hop_s, float(cosines[row, asked]))
-        for asked, row in enumerate(best)
+        Nearest(start_s, row * found_hop_s, float(cosines[row, place]))
+        for place, (start_s, row) in enumerate(zip(asked_s, best, strict=True))
     ]
     return tuple(sorted(found, key=lambda one: -one.cosine)[:MOST_NEAREST])
 

@@ -11,6 +11,7 @@ from speechsearch.audio.degrade import change_speed
 from speechsearch.audio.landmarks import Hashes, LandmarkIndex, Placed, asked_pairs, question_pairs
 from speechsearch.domain.values import Audio
 from speechsearch.library.library import Library
+from speechsearch.retrieval.likeness import is_enough
 
 MOST_BLOCKS = 4
 """A block is made of what has come since the last one; of more than so many the smallest are made one."""
@@ -41,23 +42,12 @@ class Copies:
         found = [one for block in self._ready() for one in block.find(asked, limit, allowed)]
         return sorted(found, key=lambda one: (-one.moments, one.name))[:limit]
 
-    def find_sound(
-        self, sound: Audio, limit: int, allowed: frozenset[str], is_found: Callable[[Placed], bool]
-    ) -> tuple[list[Placed], float]:
+    def find_sound(self, sound: Audio, limit: int, allowed: frozenset[str]) -> tuple[list[Placed], float]:
         """Return what ``find`` does for a sound, and at which speed; others are tried until one is surely found.
 
         Times of what is found are in the sound as it was given.
         """
-        is_long = sound.duration_s > LONGEST_S
-        usual = self.find(asked_pairs(constellation(sound)) if is_long else question_pairs(sound), limit, allowed)
-        if is_long or (usual and is_found(usual[0])):
-            return usual, 1.0
-        for speed in SPEEDS:
-            heard = Audio(change_speed(sound.samples, 1 / speed))
-            found = self.find(asked_pairs(constellation(heard)), limit, allowed)
-            if found and is_found(found[0]):
-                return [as_asked(one, speed) for one in found], speed
-        return usual, 1.0
+        return find_at_speeds(lambda asked: self.find(asked, limit, allowed), sound)
 
     def ready(self) -> set[str]:
         """Return the ids of the recordings that can be found."""
@@ -84,6 +74,23 @@ class Copies:
             names |= there.intersection(blocks.pop().names)
         found = self._library.store.sounds.constellations(sorted(names), self._library.makers.peaks_by)
         self._blocks = [*blocks, LandmarkIndex(found)]
+
+
+def find_at_speeds(find: Callable[[Hashes], list[Placed]], sound: Audio) -> tuple[list[Placed], float]:
+    """Return what is found for a sound, and at which speed; others are tried until one is surely found."""
+
+    def is_sure(found: list[Placed]) -> bool:
+        return bool(found) and is_enough(found[0].moments, sound.duration_s)
+
+    is_long = sound.duration_s > LONGEST_S
+    usual = find(asked_pairs(constellation(sound)) if is_long else question_pairs(sound))
+    if is_long or is_sure(usual):
+        return usual, 1.0
+    for speed in SPEEDS:
+        found = find(asked_pairs(constellation(Audio(change_speed(sound.samples, 1 / speed)))))
+        if is_sure(found):
+            return [as_asked(one, speed) for one in found], speed
+    return usual, 1.0
 
 
 def as_asked(found: Placed, speed: float) -> Placed:

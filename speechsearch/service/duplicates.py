@@ -20,6 +20,7 @@ from speechsearch.domain.values import Recording
 from speechsearch.domain.visitors import LOCAL, Visitor, shown_name
 from speechsearch.library.library import Library
 from speechsearch.retrieval.likeness import Agreement, are_one, copy_likelihood, votes
+from speechsearch.retrieval.likeness_curves import Curve, Curves
 from speechsearch.service.browse import Browse
 from speechsearch.service.copies import Copies
 from speechsearch.service.sounds_alike import SoundsAlike
@@ -45,10 +46,12 @@ class Duplicates:
         library: what is looked through.
         browse: knows what a visitor sees.
         copies, sounds: the landmarks and the windows of the library.
+        curves: how likely copies are.
     """
 
-    def __init__(self, library: Library, browse: Browse, copies: Copies, sounds: SoundsAlike) -> None:
+    def __init__(self, library: Library, browse: Browse, copies: Copies, sounds: SoundsAlike, curves: Curves) -> None:
         self._library, self._browse, self._copies, self._sounds = library, browse, copies, sounds
+        self._curves = curves
         self._found: dict[frozenset[str], tuple[tuple[int, int], list[DuplicatePair]]] = {}
         self._lock = threading.Lock()
 
@@ -152,7 +155,8 @@ class Duplicates:
         placed = shared(found[long_id], found[short_id])
         if placed is None:
             return
-        measured = agreement(found[long_id], found[short_id], placed, sounds_alike)
+        curve = self._curves.needed("recording", self._library.makers.peaks_by)
+        measured = agreement(found[long_id], found[short_id], placed, sounds_alike, curve)
         given = votes(measured)
         if are_one(given):
             first, second = recordings[long_id], recordings[short_id]
@@ -183,15 +187,20 @@ def excerpts(found: Constellation) -> Iterator[Constellation]:
         yield found.between(start_s, start_s + EXCERPT_S)
 
 
-def agreement(long: Constellation, short: Constellation, placed: Placed, sounds_alike: bool) -> Agreement:
-    """Return what was measured of two recordings, the second of which stands in the first."""
+def overlap_s(long: Constellation, short: Constellation, placed: Placed) -> float:
+    """Return how long both recordings last together, the second where it stands in the first."""
     first_s, last_s = max(0.0, -placed.offset_s), min(short.duration_s, long.duration_s - placed.offset_s)
-    overlap_s = max(0.0, last_s - first_s)
-    parts = max(1.0, overlap_s / STRETCH_S)
+    return max(0.0, last_s - first_s)
+
+
+def agreement(long: Constellation, short: Constellation, placed: Placed, sounds_alike: bool, curve: Curve) -> Agreement:
+    """Return what was measured of two recordings, the second of which stands in the first."""
+    both_s = overlap_s(long, short, placed)
+    parts = max(1.0, both_s / STRETCH_S)
     return Agreement(
-        copy_likelihood(placed.moments, overlap_s),
+        copy_likelihood(placed.moments, both_s, curve),
         min(1.0, stretches(placed.points, STRETCH_S) / parts),
-        overlap_s,
+        both_s,
         (long.duration_s, short.duration_s),
         sounds_alike or None,
     )

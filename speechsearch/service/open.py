@@ -26,6 +26,7 @@ from speechsearch.domain.limits import Limits
 from speechsearch.index import Layout, VectorIndex, open_index
 from speechsearch.library.library import Library
 from speechsearch.library.makers import Makers
+from speechsearch.library.media import TOKENS
 from speechsearch.library.media_files import media_files
 from speechsearch.library.removal import recover
 from speechsearch.models.adapter_cards import card_at
@@ -40,6 +41,7 @@ from speechsearch.models.load import ModelLoader
 from speechsearch.retrieval.calibration import read_calibrations
 from speechsearch.retrieval.engine_cards import engine_cards
 from speechsearch.retrieval.engines import build_engines
+from speechsearch.retrieval.likeness_curves import read_curves
 from speechsearch.service.ask import Ask
 from speechsearch.service.browse import Browse
 from speechsearch.service.chosen_makers import makers_of
@@ -116,9 +118,9 @@ class Service:
         self.ask = Ask(library, self.search, self.browse, reader, self.counters, phraser)
         self.understand = understand_of(settings, loader, self.ask)
         self.names_heard = NamesHeard(library, self.names, engines, self.search.allowed)
-        copies, sounds = Copies(library), SoundsAlike(library)
-        self.similar = Similar(library, self.browse, self.search, copies, sounds)
-        self.duplicates = Duplicates(library, self.browse, copies, sounds)
+        copies, sounds, curves = Copies(library), SoundsAlike(library), read_curves()
+        self.similar = Similar(library, self.browse, self.search, copies, sounds, curves)
+        self.duplicates = Duplicates(library, self.browse, copies, sounds, curves)
         self.export = Export(library, self.browse, self.speakers)
         self.manage = Manage(library, self.browse, kept_models(settings))
         self.feedback = Feedback(library, self.browse, engines.keys(), bool(settings.auth.users))
@@ -299,7 +301,7 @@ def transcriber_of(settings: Settings, loader: ModelLoader) -> Transcriber:
 
 def tokens_of(settings: Settings, loader: ModelLoader) -> Tokens:
     """Return what turns files into codes and keeps these in the data folder, which need not be open."""
-    return Tokens(loader, settings.limits, settings.data_dir.expanduser().resolve() / "tokens")
+    return Tokens(loader, settings.limits, settings.data_dir.expanduser().resolve() / TOKENS)
 
 
 def reader_of(settings: Settings, loader: ModelLoader) -> Reader:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,7 +18,8 @@ from speechsearch.domain.values import Audio, Filters, FloatMatrix, Passage, Rec
 from speechsearch.domain.visitors import LOCAL, Visitor
 from speechsearch.library.fourth_pass import is_silent
 from speechsearch.library.library import Library
-from speechsearch.retrieval.likeness import SURE, copy_likelihood
+from speechsearch.retrieval.likeness import copy_likelihood
+from speechsearch.retrieval.likeness_curves import Curves
 from speechsearch.service.browse import Browse
 from speechsearch.service.copies import Copies
 from speechsearch.service.same_words import Said, SameWords
@@ -56,10 +57,19 @@ class Similar:
         browse: knows what a visitor sees.
         search: knows what filters allow.
         copies, sounds: the landmarks and the windows of the library.
+        curves: how likely what is alike is right.
     """
 
-    def __init__(self, library: Library, browse: Browse, search: Search, copies: Copies, sounds: SoundsAlike) -> None:
-        self._library, self._browse, self._search = library, browse, search
+    def __init__(
+        self,
+        library: Library,
+        browse: Browse,
+        search: Search,
+        copies: Copies,
+        sounds: SoundsAlike,
+        curves: Curves,
+    ) -> None:
+        self._library, self._browse, self._search, self._curves = library, browse, search, curves
         self._copies, self._sounds, self._words = copies, sounds, SameWords(library)
 
     def senses(self) -> tuple[Sense, ...]:
@@ -162,9 +172,10 @@ class Similar:
         if not library.makers.has_peaks:
             raise CapabilityError("Copies are not looked for here.", "Set SPEECHSEARCH_ENGINES__FINDS_COPIES to true.")
         ready = self._copies.ready()
+        curve = self._curves.needed("recording", library.makers.peaks_by)
 
         def likelihood(found: Placed) -> float:
-            return copy_likelihood(found.moments, asked.duration_s)
+            return copy_likelihood(found.moments, asked.duration_s, curve)
 
         if asked.recording_id and asked.passage is None:
             known = library.store.sounds.constellations([asked.recording_id], library.makers.peaks_by)
@@ -172,7 +183,7 @@ class Similar:
                 raise NotFoundError("This recording is not prepared yet.", "That is done in the background.")
             found, speed = self._copies.find(asked_pairs(known[asked.recording_id]), limit, others), 1.0
         else:
-            found, speed = self._copies.find_sound(asked.sound(), limit, others, lambda one: likelihood(one) >= SURE)
+            found, speed = self._copies.find_sound(asked.sound(), limit, others)
         start_s = asked.span.start_s if asked.span else 0.0
         into_s = asked.passage.span.start_s - start_s if asked.passage else 0.0
         hits = []
@@ -189,18 +200,23 @@ class Similar:
     def _alike(
         self, asked: Asked, limit: int, seen: dict[str, Recording], others: frozenset[str]
     ) -> tuple[int, list[SimilarHit]]:
-        vectors = self._sounds.kept(asked.recording_id, asked.span) if asked.recording_id else None
-        if vectors is None or not len(vectors):
-            vectors = self._sounds.asked(asked.sound())
+        windows = self._sounds.kept(asked.recording_id, asked.span) if asked.recording_id else None
+        if windows is None or not len(windows.vectors):
+            windows = self._sounds.asked(asked.sound(), asked.span.start_s if asked.span else 0.0)
         ready = self._library.store.sounds.with_windows(self._library.makers.embedded_by)
-        window_s = self._sounds.window_s
-        hits = [
-            SimilarHit(rank, seen[one.name], Span(at_s, min(at_s + window_s, seen[one.name].duration_s)), one.score,
-                       nearest=one.nearest)
-            for rank, one in enumerate(self._sounds.find(vectors, limit, others), 1)
-            for at_s in [one.nearest[0].found_s]
-        ]  # fmt: skip
+        window_s, hits = self._sounds.window_s, []
+        found = self._sounds.find(windows, limit, others)
+        likely = self._likely("sound", self._library.makers.embedded_by, [one.score for one in found])
+        for rank, (one, sure) in enumerate(zip(found, likely, strict=True), 1):
+            at_s, recording = one.nearest[0].found_s, seen[one.name]
+            span = Span(at_s, min(at_s + window_s, recording.duration_s))
+            hits.append(SimilarHit(rank, recording, span, one.score, sure, nearest=one.nearest))
         return len(ready & others), hits
+
+    def _likely(self, sense: Sense, made_by: str, scores: Sequence[float]) -> Sequence[float | None]:
+        """Return how likely the hits of a whole answer are right; None each where that was never learnt."""
+        curve = self._curves.of(sense, made_by)
+        return curve.chances(scores) if curve else [None] * len(scores)
 
     def _same_words(
         self, asked: Asked, limit: int, filters: Filters, visitor: Visitor, seen: dict[str, Recording]
@@ -210,12 +226,18 @@ class Similar:
             return 0, []
         found = self._words.find(asked.recording_id, asked.passage, asked.sound, limit, allowed)
         known = [one for one in found if one.passage.recording_id in seen]
-        hits = [self._said(rank, one, seen[one.passage.recording_id]) for rank, one in enumerate(known[:limit], 1)]
+        likely = self._likely(
+            "words", self._library.makers.speech_encoder.fingerprint, [one.score for one in known[:limit]]
+        )
+        hits = [
+            self._said(rank, one, sure, seen[one.passage.recording_id])
+            for rank, (one, sure) in enumerate(zip(known, likely, strict=False), 1)
+        ]
         return len(seen.keys() - {asked.recording_id}), hits
 
     @staticmethod
-    def _said(rank: int, one: Said, recording: Recording) -> SimilarHit:
-        hit = SimilarHit(rank, recording, one.passage.span, one.score, passage_id=one.passage.passage_id)
+    def _said(rank: int, one: Said, sure: float | None, recording: Recording) -> SimilarHit:
+        hit = SimilarHit(rank, recording, one.passage.span, one.score, sure, passage_id=one.passage.passage_id)
         return replace(hit, shared=one.shared, transcript=one.transcript)
 
     def _all_of(self, recording: Recording, visitor: Visitor) -> Audio:

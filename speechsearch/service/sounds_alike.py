@@ -39,6 +39,14 @@ class _Table:
         return slice(int(self.starts[place]), len(self.windows) if last else int(self.starts[place + 1]))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class AskedWindows:
+    """Windows that are asked: ``vectors`` (n, dim) float32 of unit length, and when each begins."""
+
+    vectors: FloatMatrix
+    starts_s: Sequence[float]
+
+
 @dataclass(frozen=True, slots=True)
 class Sounding:
     """A recording that sounds alike: how much, and which windows most."""
@@ -80,36 +88,38 @@ class SoundsAlike:
         """
         return self._embed(sound)
 
-    def asked(self, sound: Audio) -> FloatMatrix:
-        """Return what a sound's windows sound like, (windows, dim), but silent ones. Raises CapabilityError."""
-        found = list(windows(iter([sound]), self._embedder.window_s))
-        heard = [one for one in even(found) if not is_silent(one)]
-        if len(heard) == 1:
-            return self.embed(heard[0])[None]
-        return embedded(self._embedder, iter(heard))
+    def asked(self, sound: Audio, start_s: float = 0.0) -> AskedWindows:
+        """Return a sound's windows, but silent ones; it begins at ``start_s``. Raises CapabilityError."""
+        found = enumerate(windows(iter([sound]), self._embedder.window_s))
+        heard = even([(start_s + number * HOP_S, one) for number, one in found if not is_silent(one)])
+        sounds, starts_s = [one for _, one in heard], [at_s for at_s, _ in heard]
+        if len(sounds) == 1:
+            return AskedWindows(self.embed(sounds[0])[None], starts_s)
+        return AskedWindows(embedded(self._embedder, iter(sounds)), starts_s)
 
-    def kept(self, recording_id: str, span: Span | None = None) -> FloatMatrix:
-        """Return the vectors of a recording's windows (of a stretch), (windows, dim); none where they are not kept."""
+    def kept(self, recording_id: str, span: Span | None = None) -> AskedWindows:
+        """Return what is kept of a recording's windows (of a stretch), but silent ones; nothing where nothing is."""
         made_by = self._library.makers.embedded_by
         found = self._library.store.sounds.windows([recording_id], made_by).get(recording_id) if made_by else None
         if found is None:
-            return np.zeros((0, 1), np.float32)
-        vectors = found.vectors
+            return AskedWindows(np.zeros((0, 1), np.float32), ())
+        places = np.flatnonzero(found.vectors.any(axis=1))
         if span is not None:
             first = int(span.start_s // found.hop_s)
-            vectors = vectors[first : max(first + 1, int(span.end_s // found.hop_s))]
-        return np.stack(even(list(vectors))) if len(vectors) else vectors
+            places = places[(places >= first) & (places < max(first + 1, int(span.end_s // found.hop_s)))]
+        chosen = even(places.tolist())
+        return AskedWindows(found.vectors[chosen], [place * found.hop_s for place in chosen])
 
-    def find(self, asked: FloatMatrix, limit: int, allowed: frozenset[str]) -> list[Sounding]:
+    def find(self, asked: AskedWindows, limit: int, allowed: frozenset[str]) -> list[Sounding]:
         """Return which of the allowed recordings sound most like what is asked, the best first."""
         table = self._ready()
-        if not len(asked) or not table.names:
+        if not len(asked.vectors) or not table.names:
             return []
-        found = alike(asked, table.windows, table.starts)
+        found = alike(asked.vectors, table.windows, table.starts)
         scores = np.where([name in allowed for name in table.names], found.scores, -np.inf)
         best = [int(place) for place in np.argsort(-scores, kind="stable")[:limit] if np.isfinite(scores[place])]
         return [
-            Sounding(table.names[one], float(scores[one]), nearest(found.cosines[table.of(one)], HOP_S, HOP_S))
+            Sounding(table.names[one], float(scores[one]), nearest(found.cosines[table.of(one)], asked.starts_s, HOP_S))
             for one in best
         ]
 

@@ -40,7 +40,8 @@ def found(results: SimilarResults, root: str) -> str:
     """Return what is similar in one sense; what is unlikely is folded."""
     likely = [hit for hit in results.hits if hit.is_likely]
     weak = [hit for hit in results.hits if not hit.is_likely]
-    shown = hits(likely, root) if likely else told(Similar.NOTHING[results.sense])
+    nothing = Similar.NOTHING_LIKELY if weak else Similar.NOTHING
+    shown = hits(likely, root) if likely else told(nothing[results.sense])
     if weak:
         label = Page.SHOW.format(what=count(len(weak), Nouns.UNLIKELY_ANSWER))
         shown += f'<details class="ss-more"><summary>{label}</summary>{hits(weak, root)}</details>'

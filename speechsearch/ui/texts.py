@@ -375,6 +375,17 @@ class Similar:
         "words": ("Nothing found.", "No other passage says anything like it."),
         "sound": ("Nothing found.", "No other recording is prepared for this yet."),
     }
+    NOTHING_LIKELY: dict[str, Message] = {
+        "recording": NOTHING["recording"],
+        "words": (
+            "Nothing likely found.",
+            "No passage surely says nearly the same. What comes nearest is below.",
+        ),
+        "sound": (
+            "Nothing likely found.",
+            "No other recording is surely the same piece, or more of the same. What comes nearest is below.",
+        ),
+    }
     LOOKED_IN = "Looked for in {recordings}, {time}."
     SOME_OF = "{some} of {all}"
     ALIKE = "alike {score}"

@@ -144,6 +144,20 @@ def test_what_sounds_alike_is_found_and_says_where(service: Service) -> None:
     assert same.recording.title == "s005" and same.score > 0.99
 
 
+def test_windows_that_are_most_alike_are_named_by_their_own_seconds(service: Service) -> None:
+    before = np.concatenate([sample(name) for name in NAMES[:4]])
+    whole = Audio(np.concatenate([before, sample("s005")]))
+    last_s = len(before) / SAMPLE_RATE_HZ
+    found = service.similar.of_sound(whole, "sound", 50)
+    assert whole.duration_s > 80, "more windows than are asked"
+    (hit,) = (one for one in found.hits if one.recording.title == "s005")
+    best = hit.nearest[0]
+    assert last_s - 5 < best.asked_s < whole.duration_s and best.asked_s - last_s == pytest.approx(best.found_s, abs=5)
+    passage = service.browse.passages_of(id_of(service, "s001"))[-1]
+    for hit in service.similar.of_track(passage.passage_id, "sound").hits:
+        assert all(passage.span.start_s - 10 <= one.asked_s <= passage.span.end_s for one in hit.nearest)
+
+
 def test_nobody_is_told_of_what_is_the_others_own(service: Service) -> None:
     shared_id, own_id = id_of(service, "s003"), id_of(service, "s003 again")
     for sense in ("recording", "sound", "words"):

@@ -11,6 +11,7 @@ import soundfile
 from typer.testing import CliRunner, Result
 
 from speechsearch.cli import app
+from speechsearch.domain.assets import SAMPLES
 from speechsearch.domain.errors import DecodeError, NotFoundError
 from speechsearch.domain.limits import Limits
 from speechsearch.domain.progress import Progress
@@ -20,6 +21,7 @@ from speechsearch.models.load import ModelLoader
 from speechsearch.service import tokens as tokens_module
 from speechsearch.service.tokens import Tokens
 from tests.tiny import rvq
+from tests.tiny.fakes import FakeLoader, open_fakes, take_in
 
 NOISE = np.random.default_rng(8).normal(0, 0.1, 3 * SAMPLE_RATE_HZ).astype(np.float32)
 
@@ -108,3 +110,17 @@ def test_what_is_no_sound_leaves_nothing(tmp_path: Path, models: ModelLoader) ->
     with pytest.raises(DecodeError, match=r"broken\.mp3"):
         Tokens(models, Limits(), tmp_path / "kept").of(tmp_path / "broken.mp3", "c" * 64, rvq.CARD.name)
     assert not (tmp_path / "kept").exists()
+
+
+def test_the_codes_of_a_recording_go_with_it(tmp_path: Path) -> None:
+    own, other = SAMPLES / "audio" / "s005.opus", written(tmp_path / "noise.flac", NOISE)
+    for file in (own, other):
+        assert command(file).exit_code == 0
+    with open_fakes(tmp_path / "data", FakeLoader()) as service:
+        assert take_in(service, own) == ["indexed"]
+        recording_id = service.browse.recording_named("s005").recording_id
+        kept = {path.name.split("-")[0]: path for path in (tmp_path / "data" / "tokens").iterdir()}
+        assert len(kept) == 2 and recording_id in kept
+        service.manage.delete_recording(recording_id)
+    del kept[recording_id]
+    assert [*(tmp_path / "data" / "tokens").iterdir()] == [*kept.values()]

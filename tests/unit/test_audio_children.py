@@ -55,6 +55,24 @@ def test_many_threads_ask_at_once() -> None:
     assert len(children._children()._idle) <= children.MOST_IDLE
 
 
+def test_a_task_waits_for_a_child_that_is_done_soon_rather_than_start_another(monkeypatch) -> None:
+    fresh = children.Children()
+    monkeypatch.setattr(children, "_children", lambda: fresh)
+    monkeypatch.setattr(children, "WORTH_WAITING_S", 60.0)
+    found: list[int] = []
+    threads = [threading.Thread(target=lambda: found.append(child())) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 8 and len(set(found)) <= children.MOST_IDLE
+    monkeypatch.setattr(children, "WORTH_WAITING_S", 0.0)
+    busy = [run("number") for _ in range(3)]
+    assert len({next(one) for one in busy}) == 3, "where they are not done, another is started"
+    assert [list(one) for one in busy] == [[]] * 3
+    fresh.close()
+
+
 @pytest.mark.parametrize(("task", "allowance", "message"), [
     ("take_memory", Allowance(100 << 20, 20, 60), "a.mp3 was given up: reading it takes more than 105 MB of memory"),
     ("take_memory_unlimited", Allowance(100 << 20, 20, 60), "more than 105 MB of memory"),

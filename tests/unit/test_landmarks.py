@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from speechsearch.audio.constellation import BLOCK_FRAMES, ConstellationBuilder, constellation, constellation_of
+from speechsearch.audio.constellation import (
+    BLOCK_FRAMES,
+    VERSION,
+    ConstellationBuilder,
+    constellation,
+    constellation_of,
+)
 from speechsearch.audio.degrade import Degradation, change_speed, degrade
 from speechsearch.audio.landmarks import (
     LandmarkIndex,
@@ -19,9 +25,11 @@ from speechsearch.domain.alike import FRAME_S, HOP
 from speechsearch.domain.assets import SAMPLES
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio
 from speechsearch.retrieval.likeness import copy_likelihood
+from speechsearch.retrieval.likeness_curves import read_curves
 
 NAMES = ("s001", "s002", "s003", "s004", "s005", "s006", "s007", "s008")
 LATE_S = 4.2
+COPIES = read_curves().needed("recording", f"peaks-{VERSION}")
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +67,8 @@ def test_a_cut_copy_is_found_at_its_second(sounds: dict[str, Audio], index: Land
         copy = degrade(part(sounds[name], LATE_S), how)
         first, *others = index.find(question_pairs(copy), 5)
         assert first.name == name and first.offset_s == pytest.approx(LATE_S, abs=0.1)
-        assert copy_likelihood(first.moments, 10.0) > 0.9
-        assert all(copy_likelihood(one.moments, 10.0) < 0.5 for one in others)
+        assert copy_likelihood(first.moments, 10.0, COPIES) > 0.9
+        assert all(copy_likelihood(one.moments, 10.0, COPIES) < 0.5 for one in others)
         line = first.points[:, 1] - first.points[:, 0]
         assert np.ptp(line) < 0.2 and stretches(first.points) >= 2
 
@@ -76,7 +84,7 @@ def test_what_is_in_no_recording_is_not_likely(sounds: dict[str, Audio]) -> None
     without = LandmarkIndex({name: constellation(sounds[name]) for name in NAMES[1:]})
     noise = np.random.default_rng(1).standard_normal(10 * SAMPLE_RATE_HZ).astype(np.float32) * 0.1
     for sound in (part(sounds["s001"], LATE_S), Audio(noise)):
-        assert all(copy_likelihood(one.moments, 10.0) < 0.5 for one in without.find(question_pairs(sound), 3))
+        assert all(copy_likelihood(one.moments, 10.0, COPIES) < 0.5 for one in without.find(question_pairs(sound), 3))
 
 
 def test_only_what_is_allowed_is_found(sounds: dict[str, Audio], index: LandmarkIndex) -> None:
@@ -118,7 +126,7 @@ def test_a_part_is_found_in_the_whole_and_a_whole_in_its_copy(sounds: dict[str, 
     assert found is not None and found.offset_s == pytest.approx(first_s, abs=0.1)
     assert shared(whole, constellation(Audio(np.zeros(9, np.float32)))) is None
     other = shared(whole, constellation(sounds["s005"]))
-    assert other is None or copy_likelihood(other.moments, sounds["s005"].duration_s) < 0.5
+    assert other is None or copy_likelihood(other.moments, sounds["s005"].duration_s, COPIES) < 0.5
     hashes, frames = asked_pairs(whole)
     assert len(hashes) == len(frames) and (np.diff(frames) >= 0).all()
 

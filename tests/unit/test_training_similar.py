@@ -20,6 +20,7 @@ from speechsearch.models.load import ModelLoader
 from speechsearch.models.rvq_mini import RvqTokenizer
 from speechsearch.models.similar_mini import UNKNOWN, SimilarNetwork, Sizes
 from speechsearch.training import similar_views, train_similar
+from speechsearch.training.likeness_cases import of_copies, of_sounds
 from speechsearch.training.music import Rendering
 from speechsearch.training.similar_crops import Coded, Drawer
 from speechsearch.training.similar_recordings import recordings
@@ -27,6 +28,7 @@ from speechsearch.training.similar_validation import validate
 from speechsearch.training.similar_views import Change, changed, read_views
 from speechsearch.training.train_similar import chosen_by, info_nce, start_from_codebooks
 from tests.tiny import rvq
+from tests.tiny.fakes import FakeSoundEmbedder
 
 SETS = ("kathleen_arctic", "ljspeech_385", "librispeech_train_clean_4spk", "speechocean762_adults",
         "speechocean762_children")  # fmt: skip
@@ -190,3 +192,12 @@ def test_a_tiny_run_resumes_and_leaves_a_folder_that_is_a_model(data: Path, musi
     known = with_folder(Catalog([card]), tmp_path / "models")
     own = ModelLoader(known.catalog, tmp_path / "models", device="cpu", dtype="float32").sound_embedder("mine")
     assert own.window_s == 10.24 and own.embed([Audio(tones(1, 3.0))]).shape == (1, own.dim)
+
+
+def test_answers_have_right_and_wrong_ones_in_them(data: Path, music: Path) -> None:
+    copies = of_copies(data, music, questions=24, others=10)
+    assert 0 < copies.is_right.sum() < len(copies.is_right) == len(copies.signals) == len(copies.groups)
+    right, wrong = (copies.signals[copies.is_right == one, 1] for one in (True, False))
+    assert np.median(right) > np.median(wrong)
+    alike = of_sounds(data, music, FakeSoundEmbedder())
+    assert set(alike.is_right.tolist()) == {True, False} and np.abs(alike.signals[:, 1]).max() <= 1.0001

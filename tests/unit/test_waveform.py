@@ -35,14 +35,14 @@ def test_outline_has_as_many_points_as_asked(points: int) -> None:
 
 
 def test_a_file_that_is_deleted_while_its_peaks_are_made_leaves_none(tmp_path) -> None:
-    derived = DerivedFiles(tmp_path / "derived", Limits())
+    derived = DerivedFiles(tmp_path / "derived", tmp_path / "tokens", Limits())
     with pytest.raises(NotFoundError, match="is gone"):
         derived._made("ab.peaks", tmp_path / "ab.wav", lambda target: target.write_bytes(b"x") and None)
     assert list(derived.folder.iterdir()) == []
 
 
 def test_what_could_not_be_made_leaves_nothing(tmp_path) -> None:
-    derived = DerivedFiles(tmp_path / "derived", Limits())
+    derived = DerivedFiles(tmp_path / "derived", tmp_path / "tokens", Limits())
 
     def fail(target) -> None:
         target.write_bytes(b"half")
