@@ -6,6 +6,7 @@ import shlex
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -66,7 +67,7 @@ def benchmark_index(
     from speechsearch.service.settings import read_settings
 
     settings = read_settings()
-    real, name, is_library = _vectors(vectors, collection)
+    real, name, is_library = _vectors(vectors, collection, points)
     count = points or len(real)
     if count > len(real):
         name += f", drawn with replacement to {count:,} and moved (noise of length {MOVED})"
@@ -80,29 +81,28 @@ def benchmark_index(
     name += f"; asked: {'rows of ' + queries.name if queries else 'vectors near them'}"
     parts = np.arange(count) % PARTS
     truth = truth_of(all_vectors, parts, questions)
-    rows = []
+    said = [part.replace(url, "URL") if url else part for part in sys.argv[1:]]  # it may hold a password
+    found = index_report.Tradeoff(
+        name, count, all_vectors.shape[1], len(questions), runs, str(describe_machine()),
+        shlex.join(["speechsearch", *said]), time.strftime("%Y-%m-%d"), (),
+    )  # fmt: skip
+    files = [settings.data_dir.expanduser().resolve() / index_report.FILE_NAME] if is_library else []
+    files += [output] if output else []
     for method in _methods(methods, count, url, settings.index.api_key.get_secret_value()):
         _say(f"{method.engine} {method.name} ...")
         with tempfile.TemporaryDirectory() as folder:
-            for row in rows_of(method, all_vectors, parts, questions, truth, Path(folder), runs):
-                rows.append(row)
-                _say("  " + "  ".join(index_report.cells(row)[1:4]))
-    said = [part.replace(url, "URL") if url else part for part in sys.argv[1:]]  # it may hold a password
-    command = shlex.join(["speechsearch", *said])
-    found = index_report.Tradeoff(
-        name, count, all_vectors.shape[1], len(questions), runs, str(describe_machine()), command,
-        time.strftime("%Y-%m-%d"), tuple(rows),
-    )  # fmt: skip
-    if is_library:
-        index_report.write(found, settings.data_dir.expanduser().resolve() / index_report.FILE_NAME)
-    if output:
-        index_report.write(found, output)
+            rows = rows_of(method, all_vectors, parts, questions, truth, Path(folder), runs)
+        for row in rows:
+            _say("  " + "  ".join(index_report.cells(row)[1:4]))
+        found = replace(found, rows=(*found.rows, *rows))
+        for file in files:  # after each: the next may take hours
+            index_report.write(found, file)
     if picture:
         _write_picture(picture, index_report.picture_file(found))
     put(found) if as_json else print(index_report.as_markdown(found))
 
 
-def _vectors(given: str, collection: str) -> tuple[FloatMatrix, str, bool]:
+def _vectors(given: str, collection: str, points: int) -> tuple[FloatMatrix, str, bool]:
     """Return vectors of length 1, what they are in words, and whether they are all that the library has of a kind."""
     from speechsearch.evaluation.index_vectors import LEAST_ROWS, read_vectors, unit_rows
 
@@ -116,10 +116,10 @@ def _vectors(given: str, collection: str) -> tuple[FloatMatrix, str, bool]:
             real, what = service.browse.window_vectors(collection or None), "windows of recordings"
         else:
             real, what = service.browse.dense_vectors(given, collection or None), "passages"
-    if len(real) < LEAST_ROWS:
+    if not len(real) or max(points, len(real)) < LEAST_ROWS:
         raise InputError(
             f"There are {len(real)} '{given}' vectors, too few to measure anything.",
-            f"It needs {LEAST_ROWS}: add recordings.",
+            f"It needs {LEAST_ROWS}: add recordings, or grow them with --points.",
         )
     return unit_rows(real), f"the {given} vectors of {len(real):,} {what}", not collection
 

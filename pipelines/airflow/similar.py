@@ -2,7 +2,7 @@
 
 tokenize -> views -> train -> export -> embed -> index -> publish. A run has a folder of its own, so nothing that is in
 use changes before the last task; a task that is run again goes on where it was. Airflow has an environment of its own:
-``SPEECHSEARCH_PYTHON`` is the Python in which speechsearch is installed.
+``PYTHON_OF_SPEECHSEARCH`` is the Python in which speechsearch is installed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from airflow.exceptions import AirflowException
 from airflow.providers.standard.hooks.subprocess import SubprocessHook
 from airflow.sdk import DAG, Param, get_current_context, task
 
-PYTHON = os.environ.get("SPEECHSEARCH_PYTHON", "python3")
+PYTHON = os.environ.get("PYTHON_OF_SPEECHSEARCH", "python3")
 CURRENT = "current"
 """The link in the work folder to the run that is published; the page's data folder is ``current/data``."""
 MODEL = "model"
@@ -41,7 +41,7 @@ STEPS = (
     Step("tokenize", ("-m", "speechsearch", "tokenize", "{sounds}", "--output", "{run}/codes")),
     Step(
         "views",
-        ("-m", "speechsearch.training.similar_views", "{speech}", "{music}", "{run}/views", "--kind={kind}"),
+        ("-m", "speechsearch.training.similar_views", "{speech}", "{music}", "{run}/views"),
         tiny=("--tiny",),
     ),
     Step("train", ("-m", "speechsearch.training.train_similar", "{run}/views", "{run}/models"), tiny=("--tiny",)),
@@ -114,7 +114,6 @@ with DAG(
         "music": Param(**FOLDER, description="Music to train on, as training/music.py writes it."),
         "work": Param(**FOLDER, description="Where runs have their folders, and the link `current` lies."),
         "collection": Param("recordings", type="string"),
-        "kind": Param("", enum=["", "speech", "music"], description="Train on one kind alone."),
         "form": Param("onnx", enum=["onnx", "torchscript"]),
         "tiny": Param(False, type="boolean", description="Train for seconds only, to try the pipeline."),
         "settings": Param(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +26,18 @@ AGAIN = 8
 """So many times NEIGHBOURS are compared again with whole vectors."""
 
 
+def _faiss() -> Any:
+    """Return the package, untyped: what it says of its types lacks the half of it. Raises ImportError."""
+    return import_module("faiss")
+
+
 def cells_of(points: int) -> int:
     """Return into how many cells vectors are sorted: four times the root, and enough vectors in each.
 
     >>> cells_of(10_000), cells_of(1_000_000), cells_of(20)
     (256, 4000, 1)
     """
-    return max(1, min(4 * round(points**0.5), points // VECTORS_A_CELL))
+    return max(1, min(4 * math.isqrt(points), points // VECTORS_A_CELL))
 
 
 def code_bytes(dim: int) -> int:
@@ -49,7 +56,7 @@ def faiss_methods(points: int) -> dict[str, Method]:
         MissingDependencyError: faiss is not installed.
     """
     try:
-        import faiss  # noqa: F401
+        _faiss()
     except ImportError as error:
         hint = "python -m pip install -r requirements-faiss.txt"
         raise MissingDependencyError("faiss is not installed.", hint) from error
@@ -69,9 +76,7 @@ def faiss_methods(points: int) -> dict[str, Method]:
 
 def _builder(kind: str) -> Callable[[FloatMatrix, Parts, Path], Built]:
     def build(vectors: FloatMatrix, parts: Parts, folder: Path) -> Built:
-        import faiss
-
-        index = trained(kind, vectors)
+        faiss, index = _faiss(), trained(kind, vectors)
         index.add(vectors)
         faiss.write_index(index, str(folder / INDEX_FILE))
         np.save(folder / PARTS_FILE, parts, allow_pickle=False)
@@ -82,8 +87,7 @@ def _builder(kind: str) -> Callable[[FloatMatrix, Parts, Path], Built]:
 
 def trained(kind: str, vectors: FloatMatrix) -> Any:
     """Return an empty index of faiss that has learnt from vectors (n, dim) what it needs."""
-    import faiss
-
+    faiss = _faiss()
     points, dim = vectors.shape
     if kind == "flat":
         return faiss.IndexFlatIP(dim)
@@ -106,8 +110,7 @@ class BuiltFaiss:
     """An index of faiss in memory, read from its file; each search computes in the thread that asks."""
 
     def __init__(self, folder: Path) -> None:
-        import faiss
-
+        faiss = _faiss()
         faiss.omp_set_num_threads(1)
         self._index = faiss.read_index(str(folder / INDEX_FILE))
         self._is_refined = isinstance(self._index, faiss.IndexRefineFlat)
@@ -130,9 +133,8 @@ class BuiltFaiss:
         return [int(row) for row in found[0] if row >= 0]
 
     def _params(self, setting: Mapping[str, int], part: int | None) -> Any:
-        import faiss
-
-        allowed = {} if part is None else {"sel": self._allowed[part]}
+        faiss = _faiss()
+        allowed: dict[str, Any] = {} if part is None else {"sel": self._allowed[part]}
         if "ef" in setting:
             return faiss.SearchParametersHNSW(efSearch=setting["ef"], **allowed)
         if "probes" not in setting:

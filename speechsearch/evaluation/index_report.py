@@ -21,7 +21,9 @@ HEADS = (
     "bytes a vector: kept / compared",
 )  # fmt: skip
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 340, 58, 14, 12, 44
-COLOURS = ("#3f7fb5", "#d0651e", "#1e9a74", "#b45f95", "#94781a", "#777780", "#8a5a3a", "#5a5fc0")
+COLOURS = (
+    "#3f7fb5", "#d0651e", "#1e9a74", "#b45f95", "#94781a", "#777780", "#8a5a3a", "#5a5fc0", "#c2404f", "#4d8f2f",
+)  # fmt: skip
 """Readable on a light page and on a dark one."""
 OF_OTHERS = "5 4"
 """The lines of all engines but the first are dashed."""

@@ -241,15 +241,17 @@ def _write_onnx(network: SimilarNetwork, file: Path) -> None:
             network, (codes,), input_names=[given], output_names=[result], dynamic_shapes=(dynamic,),
             opset_version=OPERATORS, dynamo=True, verbose=False,
         )  # fmt: skip
+    assert program is not None, "it is given a module, not a path"
     program.save(str(file), external_data=False)
 
 
 def _write_torchscript(network: SimilarNetwork, file: Path) -> None:
     import torch
 
+    jit: Any = torch.jit
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that TorchScript is old; Triton runs it, and what it gives is compared
-        script = torch.jit.trace(network, torch.from_numpy(example(network, 2, network.sizes.frames)))
+        script = jit.trace(network, torch.from_numpy(example(network, 2, network.sizes.frames)))
         script.save(str(file))
 
 
@@ -271,9 +273,10 @@ def _run_onnx(file: Path, threads: int) -> Run:
 def _run_torchscript(file: Path, threads: int) -> Run:
     import torch
 
+    jit: Any = torch.jit
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        script = torch.jit.load(str(file), map_location="cpu")
+        script = jit.load(str(file), map_location="cpu")
     return by_pytorch(script)
 
 

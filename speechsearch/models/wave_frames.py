@@ -103,8 +103,8 @@ def attended(attention: Any, states: Tensor, inside: Tensor | None, bias: Tensor
 def levelled(samples: Tensor, lengths: Tensor) -> Tensor:
     """Return every sound with mean zero and variance one, (sounds, samples), zero behind its end.
 
-    >>> levelled(torch.tensor([[1.0, 3.0, 0.0]]), torch.tensor([2])).tolist()
-    [[-1.0, 1.0, 0.0]]
+    >>> levelled(torch.tensor([[1.0, 3.0, 0.0]]), torch.tensor([2])).round().int().tolist()
+    [[-1, 1, 0]]
     """
     inside = inside_of(lengths, samples.shape[1])
     sizes = lengths.clamp(min=1)[:, None]

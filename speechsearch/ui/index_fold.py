@@ -45,7 +45,7 @@ def measured(found: Tradeoff) -> str:
 
 def line(row: Row) -> str:
     """Return a row of the table."""
-    ms = f"<b>{row.alone.p50_ms:.1f}</b><small>{IndexCosts.MOST.format(ms=f'{row.alone.p95_ms:.1f}')}</small>"
+    ms = f"<b>{shown(row.alone.p50_ms)}</b><small>{IndexCosts.MOST.format(ms=shown(row.alone.p95_ms))}</small>"
     first = "–" if row.cold_ms is None else f"{row.cold_ms:.0f}"
     size = "–" if row.compared_bytes is None else f"{row.compared_bytes:,.0f}"
     cells = (

@@ -69,7 +69,8 @@ def test_what_windows_sound_like_is_measured_too(data: Path, monkeypatch: pytest
     [
         (("--vectors", "phonetic"), NotFoundError, "no dense vectors called 'phonetic'"),
         (("--collection", "other"), NotFoundError, "no collection 'other'"),
-        (("--methods", "flat,trees"), InputError, "no method 'trees'"),
+        ((), InputError, "There are 13 'adapter' vectors, too few"),
+        (("--points", "100", "--methods", "flat,trees"), InputError, "no method 'trees'"),
         (("--vectors", "gone.npy"), InputError, "cannot be read as an array"),
     ],
 )
