@@ -16,7 +16,7 @@ test: $(VENV)/.test
 	"$(BIN)/python" -m pytest -n 2
 
 browser: $(VENV)/.test
-	"$(BIN)/python" -m pytest -p no:hypothesispytest -m browser --reruns 1 tests/browser
+	"$(BIN)/python" -m pytest -p no:hypothesispytest -m browser -n 2 --dist loadfile --reruns 1 tests/browser
 
 # make space SPACE=owner/name [HARDWARE=cpu|zero] [DRY_RUN=1]
 space: $(VENV)/.run

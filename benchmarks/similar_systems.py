@@ -137,5 +137,6 @@ def fingerprint_of(sound: Audio) -> NDArray[np.uint32]:
         done = subprocess.run(
             ["fpcalc", "-raw", "-json", "-length", "0", str(path)], capture_output=True, check=False, timeout=120
         )
-    found = json.loads(done.stdout)["fingerprint"] if done.returncode == 0 else []
+    # Version 1.5.1 ends with an error at the end of every file, when the numbers are written.
+    found = json.loads(done.stdout)["fingerprint"] if done.stdout else []
     return np.array(found or [0], np.int64).astype(np.uint32)

@@ -106,7 +106,7 @@ def task_of(step: Step) -> Any:
 
 
 with DAG(
-    dag_id="speechsearch_similar",
+    dag_id="similar_sounds",
     schedule=None,
     catchup=False,
     max_active_runs=1,

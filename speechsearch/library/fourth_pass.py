@@ -5,7 +5,7 @@ It comes last. Each part is written whole, in one transaction: a process killed 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from speechsearch.domain.alike import SoundWindows
 from speechsearch.domain.errors import CapabilityError
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio, FloatMatrix
 from speechsearch.library.library import Library
+from speechsearch.library.third_pass import OnSound
 from speechsearch.models.base import SoundEmbedder
 
 HOP_S = 5.0
@@ -24,9 +25,6 @@ SHORTEST_S = 1.0
 QUIETEST = 1e-4
 """A window whose samples are smaller than that on average is silence, and like nothing."""
 BATCH = 16
-
-OnSound = Callable[[float], None]
-"""Told of every stretch of sound that is heard, in seconds; may raise to halt it."""
 
 
 def keep_constellation(library: Library, recording_id: str, on_sound: OnSound) -> None:

@@ -17,13 +17,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from speechsearch.domain.errors import CapabilityError, EmptyQueryError, ModelUnavailableError
+from speechsearch.domain.errors import ModelUnavailableError
 from speechsearch.domain.values import Audio, FloatMatrix, Query, SpokenWord, Vector
 from speechsearch.models.adapter_folder import CONFIG, WEIGHTS, AdapterConfig, Between, read_config
 from speechsearch.models.adapter_networks import Adapter, new_adapter
 from speechsearch.models.base import EncodedPassage, SoftTextEncoder
 from speechsearch.models.frames import FrameEncoder, padded_states
 from speechsearch.models.load import Located
+from speechsearch.models.one_channel import passages_of, question_vector
 from speechsearch.models.windows import Window, audible_windows
 
 BATCH_S = 60.0
@@ -99,14 +100,9 @@ class AdaptedSpeechEncoder:
 
     def encode_passages(self, sounds: Sequence[Audio]) -> list[EncodedPassage]:
         """Return the vector of each passage, in order; zeros where nothing is to be heard."""
-        summed = np.zeros((len(sounds), self.config.dim), np.float32)
         windows = audible_windows(sounds)
-        for group in groups_of(windows):
-            for window, vector in zip(group, self._hear(group), strict=True):
-                summed[window.place] += vector * window.duration_s
-        lengths = np.linalg.norm(summed, axis=1, keepdims=True)
-        vectors = summed / np.where(lengths > 0, lengths, 1)
-        return [EncodedPassage({self.channels[0].name: vector}) for vector in vectors]
+        heard = (pair for group in groups_of(windows) for pair in zip(group, self._hear(group), strict=True))
+        return passages_of(heard, len(sounds), self.channels[0])
 
     def encode_query(self, query: Query, channel: str) -> Vector:
         """Return a question's unit vector: of words by the text encoder, of speech as a passage's.
@@ -115,21 +111,17 @@ class AdaptedSpeechEncoder:
             EmptyQueryError: there is nothing in the question.
             CapabilityError: there is no such channel.
         """
-        if channel != self.channels[0].name:
-            raise CapabilityError(f"There is no channel '{channel}'.", f"Choose: {self.channels[0].name}.")
-        if query.audio is not None:
-            vector = self.encode_passages([query.audio])[0].vectors[channel]
-            if not np.any(np.asarray(vector)):
-                raise EmptyQueryError("No speech was found in the spoken question.", "Record it again, closer.")
-            return vector
-        if not query.text.strip():
-            raise EmptyQueryError("The question is empty.", "Type some words or record a question.")
-        found: Vector = shortened(self.text_encoder.encode_queries([query.text]), self.config.dim)[0]
-        return found
+        return question_vector(
+            query, channel, self.channels[0], lambda sound: self.encode_passages([sound])[0], self._read
+        )
 
     def pronounce(self, query: Query) -> list[SpokenWord]:
         """Return nothing: no phonemes are heard."""
         return []
+
+    def _read(self, text: str) -> Vector:
+        found: Vector = shortened(self.text_encoder.encode_queries([text]), self.config.dim)[0]
+        return found
 
     @torch.inference_mode()
     def _hear(self, windows: Sequence[Window]) -> FloatMatrix:

@@ -11,17 +11,18 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from speechsearch.domain.errors import CapabilityError, EmptyQueryError, ModelUnavailableError
+from speechsearch.domain.errors import ModelUnavailableError
 from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio, FloatMatrix, Query, SpokenWord, Vector
 from speechsearch.models.base import EncodedPassage
 from speechsearch.models.load import Located
+from speechsearch.models.one_channel import passages_of, question_vector
 from speechsearch.models.windows import Window, audible_windows
 
 BATCH_WINDOWS = 8
@@ -66,16 +67,8 @@ class OmniSpeechEncoder:
 
     def encode_passages(self, sounds: Sequence[Audio]) -> list[EncodedPassage]:
         """Return the vector of each passage, in order; zeros where nothing is to be heard."""
-        (channel,) = self.channels
         windows = [piece for window in audible_windows(sounds) for piece in pieces_of(window, self.longest_s)]
-        summed = np.zeros((len(sounds), channel.dim), np.float32)
-        for start in range(0, len(windows), BATCH_WINDOWS):
-            group = windows[start : start + BATCH_WINDOWS]
-            heard = [{"audio": {"array": one.samples, "sampling_rate": SAMPLE_RATE_HZ}} for one in group]
-            for window, vector in zip(group, self._unit(self._model.encode_document, heard), strict=True):
-                summed[window.place] += vector * window.duration_s
-        lengths = np.linalg.norm(summed, axis=1, keepdims=True)
-        return [EncodedPassage({channel.name: row}) for row in summed / np.where(lengths > 0, lengths, 1)]
+        return passages_of(self._heard(windows), len(sounds), self.channels[0])
 
     def encode_query(self, query: Query, channel: str) -> Vector:
         """Return a question's unit vector.
@@ -84,21 +77,23 @@ class OmniSpeechEncoder:
             EmptyQueryError: there is nothing in the question.
             CapabilityError: there is no such channel.
         """
-        if channel != self.channels[0].name:
-            raise CapabilityError(f"There is no channel '{channel}'.", f"Choose: {self.channels[0].name}.")
-        if query.audio is not None:
-            vector = np.asarray(self.encode_passages([query.audio])[0].vectors[channel])
-            if not vector.any():
-                raise EmptyQueryError("No speech was found in the spoken question.", "Record it again, closer.")
-            return vector
-        if not query.text.strip():
-            raise EmptyQueryError("The question is empty.", "Type some words or record a question.")
-        found: Vector = self._unit(self._model.encode_query, [query.text])[0]
-        return found
+        return question_vector(
+            query, channel, self.channels[0], lambda sound: self.encode_passages([sound])[0], self._read
+        )
 
     def pronounce(self, query: Query) -> list[SpokenWord]:
         """Return nothing: no phonemes are heard."""
         return []
+
+    def _heard(self, windows: Sequence[Window]) -> Iterator[tuple[Window, FloatMatrix]]:
+        for start in range(0, len(windows), BATCH_WINDOWS):
+            group = windows[start : start + BATCH_WINDOWS]
+            sounds = [{"audio": {"array": one.samples, "sampling_rate": SAMPLE_RATE_HZ}} for one in group]
+            yield from zip(group, self._unit(self._model.encode_document, sounds), strict=True)
+
+    def _read(self, text: str) -> Vector:
+        found: Vector = self._unit(self._model.encode_query, [text])[0]
+        return found
 
     def _unit(self, encode: Any, inputs: Sequence[Any]) -> FloatMatrix:
         made = encode(inputs, batch_size=1, show_progress_bar=False, convert_to_numpy=True)

@@ -8,7 +8,7 @@ from speechsearch.models.base import SoundEmbedder, SpeakerEncoder
 from speechsearch.models.baseline import Baseline
 from speechsearch.models.load import ModelLoader
 from speechsearch.models.transcripts import TranscriptEncoder
-from speechsearch.service.settings import EngineSettings, Settings
+from speechsearch.service.settings import Settings
 
 
 def makers_of(settings: Settings, loader: ModelLoader) -> Makers:
@@ -53,11 +53,6 @@ def sound_embedder_of(settings: Settings, loader: ModelLoader) -> SoundEmbedder 
     Raises NotFoundError: the settings name one that there is not.
     """
     name = settings.engines.sound_embedder
-    if name in ("", "none"):
+    if not settings.engines.hears_likeness or not loader.is_within_reach("sound embedder", name):
         return None
-    try:
-        return loader.sound_embedder(name) if loader.is_within_reach("sound embedder", name) else None
-    except NotFoundError:
-        if name == EngineSettings.model_fields["sound_embedder"].default:
-            return None
-        raise
+    return loader.sound_embedder(name)

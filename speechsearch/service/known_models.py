@@ -49,7 +49,7 @@ def used_models(catalog: Catalog, chosen: EngineSettings) -> set[tuple[Task, str
     waiting += [("language model", chosen.own_language_model)] if chosen.own_language_model else []
     waiting += [("speaker encoder", chosen.speaker_encoder)] if chosen.hears_speakers else []
     waiting += [("speech language model", chosen.understanding)] if chosen.understanding not in ("", "none") else []
-    waiting += [("sound embedder", chosen.sound_embedder)] if chosen.sound_embedder not in ("", "none") else []
+    waiting += [("sound embedder", chosen.sound_embedder)] if chosen.hears_likeness else []
     waiting.append(("audio tokenizer", chosen.audio_tokenizer))
     used: set[tuple[Task, str]] = set()
     while waiting:

@@ -196,6 +196,11 @@ class EngineSettings(Group):
         return self.speaker_encoder not in ("", "none")
 
     @property
+    def hears_likeness(self) -> bool:
+        """Whether it is heard what sounds alike."""
+        return self.sound_embedder not in ("", "none")
+
+    @property
     def recognizers(self) -> tuple[str, ...]:
         """The names of the recognisers, the baseline first.
 

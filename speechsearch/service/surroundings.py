@@ -10,7 +10,6 @@ from pathlib import Path
 
 SAFE_PATCHES = {(3, 11): 14, (3, 12): 12, (3, 13): 6}
 """Python -> the first patch level whose ``tarfile`` ends on every hostile archive (CVE-2024-6232, CVE-2025-8194)."""
-SWITCH_S = 0.0005
 M_ARENA_MAX, ARENAS = -8, 2
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
@@ -20,14 +19,11 @@ def keep_private() -> None:
     os.umask(0o077)
 
 
-def answer_first() -> None:
-    """Have a process of many threads answer soon and hold little.
+def hold_little() -> None:
+    """Have the threads of this process share two pools of memory (Linux).
 
-    What computes gives the interpreter to who waits for it after half a millisecond: a clip is decoded in a thousand
-    steps, and each waits for its turn. And there are few pools of memory: glibc makes eight a core, and each keeps what
-    it once needed.
+    glibc makes eight a core, and each keeps what it once needed: with fifty visitors that was two gigabytes.
     """
-    sys.setswitchinterval(SWITCH_S)
     if sys.platform == "linux" and (option := getattr(ctypes.CDLL(None), "mallopt", None)):
         option(M_ARENA_MAX, ARENAS)
 

@@ -26,6 +26,7 @@ from speechsearch.text.lexicon import Lexicon
 from speechsearch.training import frozen
 from speechsearch.training.adapter_data import AdapterBatch, AdapterBatches, WordForms, speakable_pieces
 from speechsearch.training.checkpoint import load_state, save_state
+from speechsearch.training.rates import rate_at
 from speechsearch.training.spikes import SpikeBank
 
 CANDIDATES = 4096
@@ -106,9 +107,8 @@ def main(
     batches = iter(AdapterBatches(data, SpikeBank(bank), forms, seed + first_step))
     started, recent, spikes = time.monotonic(), [], 0
     for step in range(first_step, steps):
-        progress = max(0.0, (step - warmup) / max(1, steps - warmup))
         for group in optimiser.param_groups:
-            group["lr"] = rate * min((step + 1) / warmup, 0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * progress)))
+            group["lr"] = rate * rate_at(step, steps, warmup)
         batch = next(batches)
         with torch.autocast("cpu", torch.bfloat16, enabled=is_bf16):
             loss, states, ends, _, accuracy = token_loss(adapter, batch)

@@ -9,7 +9,6 @@ with what is there, while as many old ones are repeated (``update``).
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -35,7 +34,9 @@ from speechsearch.training.generative_codes import (
 )
 from speechsearch.training.generative_data import Item, Lessons, Material, Mix, chunks
 from speechsearch.training.generative_recipe import Coder, Recipe
+from speechsearch.training.rates import rate_at
 
+LOWEST_RATE = 0.02
 CODES, STATE = "codes.safetensors", "state.safetensors"
 PRETRAIN = Mix(0.5, 0.5, 0.0)
 FINETUNE = Mix(0.2, 0.2, 0.6)
@@ -111,11 +112,8 @@ def fit(
     steps, started, recent = sum(count for count, _ in stages), time.monotonic(), list[tuple[float, float]]()
     for step in range(first_step, steps):
         torch.manual_seed(recipe.seed * 1_000_003 + step)  # dropout too is that of the step
-        progress = max(0.0, (step - recipe.warmup) / max(1, steps - recipe.warmup))
         for group in optimiser.param_groups:
-            group["lr"] = recipe.rate * min(
-                (step + 1) / recipe.warmup, 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress))
-            )
+            group["lr"] = recipe.rate * rate_at(step, steps, recipe.warmup, LOWEST_RATE)
         examples = [
             one
             for drawn, share in lessons

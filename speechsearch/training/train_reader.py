@@ -8,7 +8,6 @@ Resumes from OUT/state.safetensors when it is there; writes OUT/model.safetensor
 
 from __future__ import annotations
 
-import math
 import random
 import time
 from collections.abc import Iterator
@@ -27,6 +26,7 @@ from speechsearch.models.reader import Pair, SpanNetwork, batch_of, lower_states
 from speechsearch.text.question_words import new_letters
 from speechsearch.training import frozen
 from speechsearch.training.checkpoint import load_state, save_state
+from speechsearch.training.rates import rate_at
 from speechsearch.training.reader_data import (
     PAIRS_TRAINED_SHARE,
     Example,
@@ -61,6 +61,7 @@ def targets_of(pair: Pair, example: Example, length: int) -> Tensor:
 def marginal_loss(scores: Tensor, targets: Tensor) -> Tensor:
     """Return the mean of -log p(begins where it may) - log p(ends where it may); (pairs, pieces, 2) each.
 
+    >>> import math
     >>> targets = torch.tensor([[[True, False], [True, False], [False, True], [False, False]]])
     >>> round(marginal_loss(torch.zeros(1, 4, 2), targets).item() / math.log(2), 3)
     3.0
@@ -118,9 +119,8 @@ def main(
     started, recent = time.monotonic(), []
     network.train()
     for step in range(first_step, steps):
-        progress = max(0.0, (step - warmup) / max(1, steps - warmup))
         for group in optimiser.param_groups:
-            group["lr"] = rate * min((step + 1) / warmup, 0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * progress)))
+            group["lr"] = rate * rate_at(step, steps, warmup)
         pairs, shown = next(drawn)
         batch = batch_of(pairs)
         targets = torch.stack([targets_of(*both, batch.ids.shape[1]) for both in zip(pairs, shown, strict=True)])

@@ -33,11 +33,14 @@ from speechsearch.models.load import ModelLoader
 from speechsearch.models.rvq_mini import RvqTokenizer
 from speechsearch.models.similar_mini import WINDOWS_AT_ONCE, SimilarNetwork, Sizes, write_network
 from speechsearch.training.checkpoint import load_state, save_state
+from speechsearch.training.rates import rate_at
 from speechsearch.training.similar_crops import Coded, Drawer, coded, in_steps
 from speechsearch.training.similar_recordings import KINDS
 from speechsearch.training.similar_validation import validate
 from speechsearch.training.similar_views import HELD_OUT, TRAIN, read_views
 
+LOWEST_RATE = 0.02
+"""The part of the learning rate that is left at the end."""
 WINDOW_S = 10.24
 """So long are the crops."""
 FIRST_SCALE, LARGEST_SCALE = 10.0, 60.0
@@ -63,16 +66,6 @@ class Plan:
     seed: int = 1
     validate_every: int = 100
     is_bf16: bool = True
-
-    def rate_at(self, step: int) -> float:
-        """Return the learning rate of a step: up to the whole one, then down to a fiftieth along a cosine.
-
-        >>> Plan(steps=200, rate=1.0, warmup=100).rate_at(49), round(Plan(steps=200, rate=1.0).rate_at(200), 3)
-        (0.5, 0.02)
-        """
-        progress = max(0.0, (step - self.warmup) / max(1, self.steps - self.warmup))
-        falling = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress))
-        return self.rate * min((step + 1) / self.warmup, falling)
 
 
 TINY = Plan(steps=6, size=8, layers=1, width=32, validate_every=3)
@@ -181,7 +174,7 @@ def train(views: Path, out: Path, loader: ModelLoader, tokenizer: str, plan: Pla
     began, recent = time.monotonic(), list[float]()
     for step in range(first_step, plan.steps):
         for group in optimiser.param_groups:
-            group["lr"] = plan.rate_at(step)
+            group["lr"] = plan.rate * rate_at(step, plan.steps, plan.warmup, LOWEST_RATE)
         is_short = drawer.rng.random() < SHORT_SHARE
         pairs = drawer.pairs(plan.size, (in_steps(frames // 2) if is_short else frames, frames))
         with torch.autocast("cpu", torch.bfloat16, enabled=plan.is_bf16):

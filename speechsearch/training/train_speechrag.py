@@ -8,7 +8,6 @@ tenth step, OUT/adapter is the folder of the best recall so far. Runs on several
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -27,6 +26,7 @@ from speechsearch.models.base import SoftTextEncoder
 from speechsearch.models.card import ModelCard
 from speechsearch.models.load import ModelLoader
 from speechsearch.training.checkpoint import load_state, save_state
+from speechsearch.training.rates import rate_at
 from speechsearch.training.speechrag_config import TrainingConfig
 from speechsearch.training.speechrag_losses import pair_loss
 from speechsearch.training.speechrag_model import SpeechRag
@@ -36,8 +36,6 @@ from speechsearch.training.speechrag_start import sayable, start_aligned
 from speechsearch.training.training_log import TrainingLog
 
 CLIP = 1.0
-LOWEST_RATE = 0.03
-"""The part of a stage's rate that is left at its end."""
 SAID_EVERY = 10
 STATE = "state.safetensors"
 
@@ -246,18 +244,6 @@ def between(card: ModelCard) -> Between:
     """Return a model as an adapter's configuration names it."""
     hub = next((one for file in card.files[:1] for one in file.sources if hasattr(one, "repository")), None)
     return Between(card.name, card.files[0].sha256, getattr(hub, "repository", ""), getattr(hub, "revision", ""))
-
-
-def rate_at(step: int, steps: int, warmup: int) -> float:
-    """Return the part of the rate at a step of a stage: a linear rise, then a cosine down to 3 %.
-
-    >>> [round(rate_at(step, 12, 2), 2) for step in (0, 1, 2, 7, 12)]
-    [0.5, 1.0, 1.0, 0.52, 0.03]
-    """
-    if step < warmup:
-        return (step + 1) / warmup
-    progress = (step - warmup) / max(1, steps - warmup)
-    return LOWEST_RATE + (1 - LOWEST_RATE) * 0.5 * (1 + math.cos(math.pi * progress))
 
 
 def accelerator_of(config: TrainingConfig, out: Path) -> Any:

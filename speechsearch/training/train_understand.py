@@ -10,7 +10,6 @@ is a folder to be put among your models and named by SPEECHSEARCH_ENGINES__UNDER
 from __future__ import annotations
 
 import json
-import math
 import shutil
 import time
 from collections.abc import Sequence
@@ -35,6 +34,7 @@ from speechsearch.models.mini.packed import packed
 from speechsearch.models.speech_language_cards import CONFIG, WEIGHTS
 from speechsearch.models.speech_language_model import Projector, around, width_of
 from speechsearch.training.checkpoint import load_state, save_state
+from speechsearch.training.rates import rate_at
 from speechsearch.training.understand_data import Lesson, hear, lessons, told_questions, utterances
 
 IGNORED = -100
@@ -155,9 +155,8 @@ def main(
     drawn = lessons(spoken, text_encoder, told_questions(data), seed + first_step)
     started, recent = time.monotonic(), list[float]()
     for step in range(first_step, steps):
-        progress = max(0.0, (step - warmup) / max(1, steps - warmup))
         for group in optimiser.param_groups:
-            group["lr"] = rate * min((step + 1) / warmup, 0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * progress)))
+            group["lr"] = rate * rate_at(step, steps, warmup)
         with torch.autocast("cpu", torch.bfloat16, enabled=is_bf16):
             loss = answer_loss(projector, opened, list(islice(drawn, size)))
         optimiser.zero_grad(set_to_none=True)

@@ -152,6 +152,12 @@ def _file(file: JobFile) -> str:
     )
 
 
+def calm(said: str, with_time: str, remaining_s: float | None, **shown: str) -> str:
+    """Return a line above the tabs about what nobody waits for; ``with_time``: where it is known how long it takes."""
+    words = said.format(**shown) if remaining_s is None else with_time.format(time=view.duration(remaining_s), **shown)
+    return f'<p class="ss-calm">{words}</p>'
+
+
 def calm_banner(coverage: Coverage, is_only_samples: bool, remaining_s: float | None) -> str:
     """Return the line above the tabs while transcripts are written, which is no reason to wait.
 
@@ -160,11 +166,7 @@ def calm_banner(coverage: Coverage, is_only_samples: bool, remaining_s: float | 
     """
     done = {"done": f"{coverage.passages:,}", "total": f"{coverage.of_passages:,}"}
     ready = Add.READY_SAMPLES if is_only_samples else Add.READY
-    if remaining_s is None:
-        said = Add.CALM.format(ready=ready, **done)
-    else:
-        said = Add.CALM_LEFT.format(ready=ready, time=view.duration(remaining_s), **done)
-    return f'<p class="ss-calm">{said}</p>'
+    return calm(Add.CALM, Add.CALM_LEFT, remaining_s, ready=ready, **done)
 
 
 def hearing_banner(is_only_samples: bool, remaining_s: float | None) -> str:
@@ -174,11 +176,7 @@ def hearing_banner(is_only_samples: bool, remaining_s: float | None) -> str:
     '<p class="ss-calm">Ready to search by sound. Hearing who speaks, 1 min left.</p>'
     """
     ready = Add.READY_SAMPLES if is_only_samples else Add.READY
-    if remaining_s is None:
-        said = Add.CALM_SPEAKERS.format(ready=ready)
-    else:
-        said = Add.CALM_SPEAKERS_LEFT.format(ready=ready, time=view.duration(remaining_s))
-    return f'<p class="ss-calm">{said}</p>'
+    return calm(Add.CALM_SPEAKERS, Add.CALM_SPEAKERS_LEFT, remaining_s, ready=ready)
 
 
 def similar_banner(is_only_samples: bool, remaining_s: float | None) -> str:
@@ -188,11 +186,7 @@ def similar_banner(is_only_samples: bool, remaining_s: float | None) -> str:
     '<p class="ss-calm">Ready to search. Preparing to find similar recordings.</p>'
     """
     ready = Add.READY_SAMPLES if is_only_samples else Add.READY_ALL
-    if remaining_s is None:
-        said = Add.CALM_SIMILAR.format(ready=ready)
-    else:
-        said = Add.CALM_SIMILAR_LEFT.format(ready=ready, time=view.duration(remaining_s))
-    return f'<p class="ss-calm">{said}</p>'
+    return calm(Add.CALM_SIMILAR, Add.CALM_SIMILAR_LEFT, remaining_s, ready=ready)
 
 
 def banner(job: Job, progress: Progress) -> str:

@@ -15,7 +15,7 @@ from speechsearch.jobs.worker import Runner
 from speechsearch.library.backup import kept_safe
 from speechsearch.service.open import Service
 from speechsearch.service.settings import Settings, backup_folder
-from speechsearch.service.surroundings import answer_first, keep_private
+from speechsearch.service.surroundings import hold_little, keep_private
 from speechsearch.service.webhooks import telling
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ def serve_page(settings: Settings, runners: Runners, beside: Beside) -> int:
         SpeechSearchError: the port, the data folder or what it needs cannot be used.
     """
     keep_private()
-    answer_first()
+    hold_little()
     write_logs(settings.log)
     # Where lines are read by a program, all of them are of one kind.
     say = log.info if settings.log.format == "json" else said

@@ -106,7 +106,7 @@ def test_search_within_order_jumps_and_passages(visit, longest) -> None:
     assert sound(page)["at"] == pytest.approx(goal, abs=0.1)
     page.locator(".ss-rec-speed").select_option("1.5")
     assert page.locator(SOUND).evaluate("sound => sound.playbackRate") == 1.5
-    page.locator(".ss-rec-all summary").click()
+    page.locator(".ss-rec-all summary", has_text="passages").click()
     page.wait_for_selector(".ss-rec-passages li")
     assert page.locator(".ss-rec-passages li.ss-rec-current").count() == 1
 

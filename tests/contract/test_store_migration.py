@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from speechsearch.domain.assets import SAMPLES
 from speechsearch.domain.values import Passage, Query, Recording, Span, Transcript, Word, passage_id
-from speechsearch.library.second_pass import PEAKS, SPEAKERS
+from speechsearch.library.second_pass import ALIKE, PEAKS, SPEAKERS
 from speechsearch.service.open import Service
 from speechsearch.service.settings import Settings
 from speechsearch.store import Encoding, JobFile, Store
@@ -208,6 +208,7 @@ def test_a_data_folder_of_version_2_opens_and_is_made_anew_by_the_present_models
             ("mini", 2),
             (SPEAKERS, 2),
             (PEAKS, 2),
+            (ALIKE, 2),
         }
         assert service.search.find(Query("octopus")).hits == ()  # nothing that other models made is searched
         assert list(service.manage.catch_up()) == [] == service.manage.missing() == service.browse.differences()

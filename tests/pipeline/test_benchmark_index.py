@@ -34,7 +34,7 @@ def test_a_library_is_measured_and_the_page_can_show_it(data: Path, tmp_path: Pa
     kept = index_report.read(data / index_report.FILE_NAME)
     assert (kept.points, kept.dim, kept.asked) == (300, 384, 10)
     assert [row.method for row in kept.rows] == ["flat", "int8", "int8", "int8"]
-    assert kept.rows[0].recall == 1.0 and kept.command.startswith("speechsearch ")
+    assert kept.rows[0].recall == 1.0 and kept.command.startswith("speechsearch")
     assert (tmp_path / "p.svg").read_text(encoding="utf-8").startswith("<svg")
 
 

@@ -35,7 +35,9 @@ def test_all_is_well_before_there_is_anything(data: Path) -> None:
     assert done.exit_code == 0
     assert set(found) == {
         "safety", "device", "memory", "decoding", "recognizer mini", "speech encoder mini",
-        "text encoder all-MiniLM-L6-v2", "speaker encoder ge2e", "reader mini-reader", "disk", "data folder", "network",
+        "text encoder all-MiniLM-L6-v2", "speaker encoder ge2e", "reader mini-reader", "sound embedder similar-mini",
+        "audio tokenizer rvq-mini",
+        "disk", "data folder", "network",
     }  # fmt: skip
     assert {one["state"] for name, one in found.items() if name not in ("safety", "memory")} == {"ok"}
     assert not data.exists() and "By itself the program asks nobody." in found["network"]["found"]

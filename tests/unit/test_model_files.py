@@ -50,7 +50,7 @@ def known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     known = [
         one
         for one in catalog().cards
-        if one.name in ("mini", "mini-reader", "ge2e", "all-MiniLM-L6-v2", "whisper-small")
+        if one.name in ("mini", "mini-reader", "ge2e", "all-MiniLM-L6-v2", "whisper-small", "rvq-mini", "similar-mini")
     ]
     monkeypatch.setattr(opening, "catalog", lambda: Catalog((*known, *CARDS)))
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))

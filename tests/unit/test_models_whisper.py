@@ -104,7 +104,8 @@ def test_multilingual_ones_translate_and_english_ones_say_that_they_do_not(whisp
     assert "three hearts" in found.text and found.words
     with pytest.raises(CapabilityError, match=r"'whisper-tiny\.en' does not translate"):
         whisper.model("recognizer", "whisper-tiny.en").translate([sound])
-    assert {card.name for card in CARDS if card.name.startswith("whisper") and not card.translates} == {
+    heard = [card for card in CARDS if card.task == "recognizer" and card.name.startswith("whisper")]
+    assert {card.name for card in heard if not card.translates} == {
         "whisper-tiny.en", "whisper-large-v3-turbo", "whisper-distil-large-v3"
     }  # fmt: skip
 

@@ -31,7 +31,14 @@ OTHER_MEANINGS = {
     "speechsearch/library/bags.py": {"words"},
     "speechsearch/service/segment_log.py": {"words"},
     "speechsearch/service/transcript_formats.py": {"words"},
-    "speechsearch/ui/texts.py": {"all"},  # the episodes of a feed
+    "speechsearch/ui/texts.py": {"all", "words"},  # the episodes of a feed; alike in its words
+    "speechsearch/domain/alike.py": {"words"},
+    "speechsearch/service/similar.py": {"words"},
+    "speechsearch/cli_index.py": {"adapter"},  # which vectors are measured
+    "speechsearch/models/adapter_cards.py": {"adapter"},  # what a folder holds
+    "speechsearch/cli_train.py": {"pieces"},  # what is read of sound
+    "speechsearch/models/generative": {"pieces"},
+    "speechsearch/training/generative_recipe.py": {"pieces", "adapter"},
     "ingest/transcripts.py": {"words"},
     "speechsearch/training": {"adapter"},  # a part of the shipped network, in its checkpoints
 }

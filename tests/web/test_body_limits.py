@@ -29,7 +29,9 @@ HUGE_BYTES = 400 * 10**6
 RECORDINGS, QUESTIONS = ("POST", "/api/v1/recordings"), ("POST", "/gradio_api/upload")
 TRANSCRIPTIONS, TRANSLATIONS = ("POST", "/v1/audio/transcriptions"), ("POST", "/v1/audio/translations")
 SOUNDS = ("POST", "/api/v1/understand/sounds")
-UPLOADS = {RECORDINGS: 422, QUESTIONS: 422, SOUNDS: 422, TRANSCRIPTIONS: 400, TRANSLATIONS: 400}
+ALIKE = tuple(("POST", path) for path in ("/api/v1/similar/embed", "/api/v1/similar/search_by_audio", "/page/similar"))
+SPOKEN = (QUESTIONS, SOUNDS, *ALIKE)
+UPLOADS = {**dict.fromkeys((RECORDINGS, *SPOKEN), 422), TRANSCRIPTIONS: 400, TRANSLATIONS: 400}
 """The routes that take files, and what they answer to a form that breaks off."""
 FORM = "multipart/form-data; boundary=b"
 FILE_HEAD = b'--b\r\nContent-Disposition: form-data; name="files"; filename="a.wav"\r\n\r\n'
@@ -113,7 +115,7 @@ def test_no_route_but_those_for_files_takes_a_large_body(house: House, client: T
             assert answer.status_code in (403, 413), (method, path)
             assert answer.status_code == 413 or answer.json()["code"] == "refused", (method, path)
         for told in UPLOADS:
-            longest = LONGEST_QUESTION_BYTES if told in (QUESTIONS, SOUNDS) else house.service.limits.archive_bytes
+            longest = LONGEST_QUESTION_BYTES if told in SPOKEN else house.service.limits.archive_bytes
             answer = client.request(*told, content=b"", headers={"Content-Length": str(longest + 2**21)})
             assert answer.status_code == 413
 

@@ -161,4 +161,4 @@ def test_what_is_not_needed_is_off(client, page) -> None:
     assert configuration["show_error"] is False
     assert not configuration.get("is_space")
     named = {one["api_name"] for one in configuration["dependencies"] if one["api_visibility"] == "public"}
-    assert named == {"search", "ask", "compare", "collections", "speakers", "ingest_status"}
+    assert named == {"search", "ask", "compare", "collections", "speakers", "ingest_status", "similar", "duplicates"}

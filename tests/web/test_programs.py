@@ -198,7 +198,9 @@ def test_gradios_endpoints_answer_as_the_routes_do(address: str) -> None:
 
     client = Client(address, verbose=False, analytics_enabled=False)
     described = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
-    assert set(described) == {"/search", "/compare", "/ask", "/collections", "/speakers", "/ingest_status"}
+    assert set(described) == {
+        "/search", "/compare", "/ask", "/collections", "/speakers", "/ingest_status", "/similar", "/duplicates",
+    }  # fmt: skip
     types = [one["python_type"]["type"] for one in described["/search"]["parameters"]]
     assert types[0] == "str" and "int" in types
     found = client.predict(question=QUESTION, top_k=2, api_name="/search")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +42,8 @@ CHECKS = [
 KINDS = ("files", "dataset", "feed", "reindex")
 
 
-class Loader(FakeLoader):
-    """Fakes with the catalog of the real models, which the routes list."""
-
-    catalog = catalog()
+Loader = partial(FakeLoader, catalog=catalog(), finds_copies=True)
+"""Fakes with the catalog of the real models, which the routes list."""
 
 
 @pytest.fixture(scope="module")
