@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import csv
+import gc
 import io
 import os
 import shutil
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 import pytest
+from _pytest.doctest import DoctestModule
 from filelock import FileLock
 
 from speechsearch.domain.assets import SAMPLES
@@ -26,6 +29,29 @@ CHOSEN = ("s004", "s015", "s027", "s031", "s051", "s060", "s066")
 HOSTILE = "<script>alert(1)</script> \"quoted\" 'single' ${document.title} {{value}} \u202eדוגמה"
 HOSTILE_FILE = "s066"
 DATABASE = "speechsearch.db"
+MEMORY, MEMORY_BYTES = Path("/dev/shm"), 4 * 2**30
+
+
+def use_memory() -> None:
+    """Have temporary files lie in memory where there is room for them, here and in the processes that tests start."""
+    is_there = MEMORY.is_dir() and not os.statvfs(MEMORY).f_flag & os.ST_NOEXEC
+    if "TMPDIR" not in os.environ and is_there and shutil.disk_usage(MEMORY).free >= MEMORY_BYTES:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
+
+
+use_memory()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file(file_path: Path) -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
+    """Look for doctests in the packages only: files of tests have none, and looking imports all that helps tests."""
+    return [one for one in (yield) if not isinstance(one, DoctestModule)]
+
+
+def pytest_collection_finish() -> None:
+    """Leave what is imported to itself: each collection of garbage would look at a million objects of libraries."""
+    gc.collect()
+    gc.freeze()
 
 
 def copy_data(source: Path, target: Path) -> Path:
