@@ -29,20 +29,16 @@ FOLDER: dict[str, Any] = {"type": "string", "pattern": "^/"}
 
 @dataclass(frozen=True)
 class Step:
-    """A command; ``{...}`` in its words is a parameter or a folder of the run.
-
-    ``makes``: is whole once it is there. ``of_files``: ends with 1 where some files could not be used, and goes on.
-    """
+    """A command; ``{...}`` in its words is a parameter or a folder of the run. ``makes``: is whole once it is there."""
 
     name: str
     words: Sequence[str]
     makes: str = ""
     tiny: Sequence[str] = ()
-    of_files: bool = False
 
 
 STEPS = (
-    Step("tokenize", ("-m", "speechsearch", "tokenize", "{sounds}", "--output", "{run}/codes"), of_files=True),
+    Step("tokenize", ("-m", "speechsearch", "tokenize", "{sounds}", "--output", "{run}/codes")),
     Step(
         "views",
         ("-m", "speechsearch.training.similar_views", "{speech}", "{music}", "{run}/views"),
@@ -54,7 +50,7 @@ STEPS = (
         ("-m", "speechsearch", "models", "export", MODEL, "{run}/triton", "--to", "{form}", "--triton"),
         makes="{run}/triton",
     ),
-    Step("embed", ("-m", "speechsearch", "ingest", "{sounds}", "--collection={collection}", "--wait"), of_files=True),
+    Step("embed", ("-m", "speechsearch", "ingest", "{sounds}", "--collection={collection}", "--wait")),
     Step("index", ("-m", "speechsearch", "rebuild")),
     Step("publish", ("-m", "speechsearch", "check")),
 )
@@ -96,8 +92,11 @@ def task_of(step: Step) -> Any:
         if step.makes and Path(step.makes.format(**given)).exists():
             return
         words = [word.format(**given) for word in step.words] + (list(step.tiny) if params["tiny"] else [])
-        done = SubprocessHook().run_command([PYTHON, *words], env=environment(run, params["settings"]), cwd=str(run))
-        if done.exit_code > step.of_files:
+        # Without -P the run's folders could be imported: PyTorch took `triton` for the package of that name.
+        done = SubprocessHook().run_command(
+            [PYTHON, "-P", *words], env=environment(run, params["settings"]), cwd=str(run)
+        )
+        if done.exit_code:
             raise AirflowException(f"{step.name} ended with {done.exit_code}; the lines above say why.")
         if step.name == "publish":
             publish(run)
