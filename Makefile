@@ -13,7 +13,7 @@ run: $(VENV)/.run
 	"$(BIN)/python" app.py
 
 test: $(VENV)/.test
-	"$(BIN)/python" -m pytest -n 2
+	"$(BIN)/python" -m pytest -n 2 --dist worksteal
 
 browser: $(VENV)/.test
 	"$(BIN)/python" -m pytest -p no:hypothesispytest -m browser -n 2 --dist loadfile --reruns 1 tests/browser

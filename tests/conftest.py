@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import csv
+import gc
 import io
 import os
 import shutil
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 import pytest
+from _pytest.doctest import DoctestModule
 from filelock import FileLock
 
 from speechsearch.domain.assets import SAMPLES
@@ -26,6 +29,29 @@ CHOSEN = ("s004", "s015", "s027", "s031", "s051", "s060", "s066")
 HOSTILE = "<script>alert(1)</script> \"quoted\" 'single' ${document.title} {{value}} \u202eדוגמה"
 HOSTILE_FILE = "s066"
 DATABASE = "speechsearch.db"
+MEMORY, MEMORY_BYTES = Path("/dev/shm"), 4 * 2**30
+
+
+def use_memory() -> None:
+    """Have temporary files lie in memory where there is room for them, here and in the processes that tests start."""
+    is_there = MEMORY.is_dir() and not os.statvfs(MEMORY).f_flag & os.ST_NOEXEC
+    if "TMPDIR" not in os.environ and is_there and shutil.disk_usage(MEMORY).free >= MEMORY_BYTES:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
+
+
+use_memory()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file(file_path: Path) -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
+    """Look for doctests in the packages only: files of tests have none, and looking imports all that helps tests."""
+    return [one for one in (yield) if not isinstance(one, DoctestModule)]
+
+
+def pytest_collection_finish() -> None:
+    """Leave what is imported to itself: each collection of garbage would look at a million objects of libraries."""
+    gc.collect()
+    gc.freeze()
 
 
 def copy_data(source: Path, target: Path) -> Path:
@@ -106,36 +132,42 @@ def vectors_left_on_disk() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
-def library_folder(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
-    """A closed data folder with the seven samples and their transcripts in "samples"; not to be changed.
-
-    The processes of one run share it: whoever needs it first makes it.
-    """
+def shared_folder(name: str, factory: pytest.TempPathFactory, make: Callable[[Path], None]) -> Path:
+    """Return a data folder that the processes of one run share: whoever needs it first makes it, the others wait."""
     is_shared = "PYTEST_XDIST_WORKER" in os.environ
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if is_shared else base) / "library" / "data"
+    base = factory.getbasetemp()
+    folder = (base.parent if is_shared else base) / name / "data"
     folder.parent.mkdir(exist_ok=True)
     with FileLock(folder.with_suffix(".lock")):
         if not folder.exists():
-            loader, chosen_files = map(request.getfixturevalue, ("loader", "chosen_files"))
-            make_library(folder, loader, chosen_files, tmp_path_factory.mktemp("workspace"))
+            unfinished = factory.mktemp("workspace") / "data"
+            make(unfinished)
+            unfinished.rename(folder)  # half of it is never found
     return folder
 
 
+@pytest.fixture(scope="session")
+def library_folder(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """A closed data folder with the seven samples and their transcripts in "samples"; not to be changed."""
+
+    def make(folder: Path) -> None:
+        loader, chosen_files = map(request.getfixturevalue, ("loader", "chosen_files"))
+        make_library(folder, loader, chosen_files, folder.parent)
+
+    return shared_folder("library", tmp_path_factory, make)
+
+
 def make_library(folder: Path, loader, chosen_files: Path, workspace: Path) -> None:
-    """Make the data folder with the seven samples; half of it is never found."""
+    """Make the data folder with the seven samples."""
     from ingest import discover, run
     from speechsearch.service.open import Service
     from speechsearch.service.settings import Settings
 
-    unfinished = workspace / "data"
-    with vectors_left_on_disk(), Service.open(Settings(data_dir=unfinished), loader=loader) as opened:
+    with vectors_left_on_disk(), Service.open(Settings(data_dir=folder), loader=loader) as opened:
         found = discover([chosen_files], opened.limits, workspace)
         results = list(run(opened.manage, found, collection="samples"))
         assert [result.state for result in results] == ["indexed"] * len(CHOSEN), results
         assert list(opened.manage.catch_up()) == []
-    unfinished.rename(folder)
 
 
 @pytest.fixture(scope="session")
@@ -184,6 +216,17 @@ def settings(library_folder: Path, tmp_path: Path, database: str):
     if database:
         (tmp_path / "data" / DATABASE).unlink()
     return Settings(data_dir=tmp_path / "data", store={"url": database})
+
+
+@pytest.fixture(scope="module")
+def kept_service(library_folder: Path, tmp_path_factory: pytest.TempPathFactory, loader) -> Iterator[object]:
+    """The real service over the seven samples, for the tests of one file that leave it as it is."""
+    from speechsearch.service.open import Service
+    from speechsearch.service.settings import Settings
+
+    folder = copy_data(library_folder, tmp_path_factory.mktemp("kept") / "data")
+    with Service.open(Settings(data_dir=folder), loader=loader) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -206,7 +206,7 @@ SIMILAR_MINI = ModelCard(
     files=(
         ModelFile(
             "model.safetensors",
-            "0b6bb3897eec830bfd14f4246771a335b02a6f11f5f18c2ac6bfe98c2ae80c18",
+            "e6d264504dbc3e05a3b879aa1fc3d75b4416d5031cb7827671cd5d9b5fda6b0d",
             (Shipped("similar/model.safetensors"),),
         ),
         ModelFile(

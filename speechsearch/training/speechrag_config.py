@@ -24,10 +24,14 @@ class AdapterGroup(Group):
 
 
 class LossGroup(Group):
-    """The weights of the losses, the temperature of the contrast, and to which sizes vectors may be cut."""
+    """The weights of the losses, the temperature of the contrast, and to which sizes vectors may be cut.
+
+    ``words``: of what embeddings miss of those of the word pieces that are said; see ``speechrag_words.py``.
+    """
 
     cosine: float = Field(1.0, ge=0)
     contrast: float = Field(0.0, ge=0)
+    words: float = Field(0.0, ge=0)
     temperature: float = Field(0.05, gt=0)
     matryoshka: tuple[int, ...] = ()
 
@@ -113,6 +117,12 @@ class TrainingConfig(Group):
         unfrozen = [stage.unfrozen_layers for stage in self.stages]
         if unfrozen != sorted(unfrozen):
             raise ValueError("no later stage may have fewer unfrozen_layers than an earlier one")
+        return self
+
+    @model_validator(mode="after")
+    def _has_words_by_frame(self) -> Self:
+        if self.loss.words and (self.adapter.kind == "token" or not self.data.keeps_states):
+            raise ValueError("a loss of words needs an adapter with an embedding a frame, and kept states")
         return self
 
     @property

@@ -2,8 +2,8 @@
 
 Source: Min et al., 2024, SpeechRAG (arXiv 2412.16500), 1 - cosine to the transcript's vector; van den Oord et al.,
 2018, InfoNCE (arXiv 1807.03748); Kusupati et al., 2022, Matryoshka (arXiv 2205.13147).
-Differs: the paper has the cosine alone. Both vectors of a pair may be cut to several sizes; the losses of all sizes are
-averaged.
+Differs: the paper has the cosine alone; the loss of words is ours. Both vectors of a pair may be cut to several sizes;
+the losses of all sizes are averaged.
 """
 
 from __future__ import annotations
@@ -39,6 +39,17 @@ def contrastive_loss(heard: Tensor, said: Tensor, temperature: float) -> Tensor:
     is_same = (said @ said.T > 1 - 1e-6) & (places[:, None] != places[None])
     scores = scores.masked_fill(is_same, float("-inf"))
     return (F.cross_entropy(scores, places) + F.cross_entropy(scores.T, places)) / 2
+
+
+def word_loss(heard: Sequence[Tensor], said: Sequence[Tensor]) -> Tensor:
+    """Return the part of the variance of ``said`` that ``heard`` misses; of each sound (frames, dim) embeddings.
+
+    >>> said = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    >>> float(word_loss([said], [said])), float(word_loss([said.mean(0).expand(2, 2)], [said]))
+    (0.0, 1.0)
+    """
+    found, wanted = torch.cat(list(heard)).float(), torch.cat(list(said)).float()
+    return (found - wanted).square().sum() / (wanted - wanted.mean(0)).square().sum()
 
 
 def pair_loss(

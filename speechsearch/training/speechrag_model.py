@@ -7,7 +7,7 @@ Differs: the paper trains the whole encoder from the first step; here layers may
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -21,6 +21,16 @@ from speechsearch.models.frames import FrameEncoder, padded_states
 LORA_LAYERS = ("q_proj", "v_proj", "linear_q", "linear_v", "qkv")
 """The linear layers of attention that get weights of low rank, as the families name them."""
 LORA_MARK, BASE_MARK = ".lora_", ".base_layer"
+
+
+class Heard(NamedTuple):
+    """Unit vectors of the text encoder's space, (sounds, dim) float32, and of each sound the embeddings that it read.
+
+    ``embeddings``: (frames, dim) each.
+    """
+
+    vectors: Tensor
+    embeddings: list[Tensor]
 
 
 class SpeechRag(nn.Module):
@@ -66,12 +76,13 @@ class SpeechRag(nn.Module):
             elif not any(LORA_MARK in f".{name}" for name, _ in layer.named_parameters()):
                 add_low_rank(layer, lora_rank)
 
-    def forward(self, rows: Sequence[Tensor]) -> Tensor:
-        """Return a unit vector a sound, (sounds, dim) float32; ``rows``: the states before the trained layers."""
+    def forward(self, rows: Sequence[Tensor]) -> Heard:
+        """Return what sounds become; ``rows``: of each the states before the trained layers."""
         states, counts = padded_states(list(rows))
         states = self.encoder.above(states, counts, self.top)
-        vectors = self.text_encoder.pool(self.adapter(states, counts))
-        return F.normalize(vectors.float()[:, : self.dim], dim=-1)
+        embeddings = self.adapter(states, counts)
+        vectors = self.text_encoder.pool(embeddings)
+        return Heard(F.normalize(vectors.float()[:, : self.dim], dim=-1), embeddings)
 
     def tuned_state(self) -> dict[str, Tensor]:
         """Return the weights of the trained layers under the names that they had untrained, low rank added up."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -20,9 +20,27 @@ from speechsearch.training.kept_arrays import KeptArrays, content_key
 from speechsearch.training.speechrag_config import DataGroup, SourceGroup
 from speechsearch.training.speechrag_data import Example, examples_of, within
 
-Batch = tuple[list[Tensor], Tensor]
-"""The states of each sound before the trained layers, (frames, width), and the texts' unit vectors, (sounds, dim)."""
 HEARD_AT_ONCE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Of an example the key of its states, its text, and what reads its sound."""
+
+    key: str
+    text: str
+    load: Callable[[], Audio]
+
+
+class Batch(NamedTuple):
+    """The states of each sound before the trained layers, (frames, width), and the texts' unit vectors, (sounds, dim).
+
+    ``rows``: the examples themselves, where they are kept.
+    """
+
+    states: list[Tensor]
+    vectors: Tensor
+    rows: Sequence[Kept] = ()
 
 
 class Pairs(Protocol):
@@ -50,15 +68,6 @@ class Targets:
         return torch.from_numpy(np.concatenate([self._kept.get(key) for key in keys]))
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """Of an example the key of its states, its text, and what reads its sound."""
-
-    key: str
-    text: str
-    load: Callable[[], Audio]
-
-
 class KeptPairs:
     """Pairs whose states are kept on disk: batches are drawn at random, no example twice in one."""
 
@@ -74,7 +83,7 @@ class KeptPairs:
         """Return the pairs at some places."""
         chosen = [self.rows[place] for place in places]
         states = [torch.from_numpy(self.states.get(one.key).astype(np.float32)) for one in chosen]
-        return states, self.targets.of([one.text for one in chosen])
+        return Batch(states, self.targets.of([one.text for one in chosen]), chosen)
 
 
 def kept_pairs(
@@ -126,7 +135,7 @@ class LivePairs:
             some = [next(self._examples) for _ in range(size)]
             self._next += 1
         sounds = [sound.samples for _, sound in some]
-        return self._encoder.below(sounds, self._top), self._targets.of([one.text for one, _ in some])
+        return Batch(self._encoder.below(sounds, self._top), self._targets.of([one.text for one, _ in some]))
 
     def _endless(self) -> Iterator[tuple[Example, Audio]]:
         for source in cycle(self._sources):

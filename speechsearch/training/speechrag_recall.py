@@ -14,10 +14,9 @@ def recalls(model: SpeechRag, pairs: KeptPairs, batch: int) -> dict[str, float]:
     heard, said = [], []
     places = sorted(range(len(pairs.rows)), key=lambda place: pairs.states.length(pairs.rows[place].key))
     for start in range(0, len(places), batch):
-        rows, texts = pairs.of(places[start : start + batch])
-        device = model.encoder.device
-        heard.append(model([row.to(device) for row in rows]).float().cpu())
-        said.append(texts)
+        some, device = pairs.of(places[start : start + batch]), model.encoder.device
+        heard.append(model([row.to(device) for row in some.states]).vectors.float().cpu())
+        said.append(some.vectors)
     sounds = torch.cat(heard)
     texts = torch.nn.functional.normalize(torch.cat(said)[:, : sounds.shape[1]], dim=-1)
     scores = texts @ sounds.T

@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor
 
@@ -22,18 +21,14 @@ from speechsearch.domain.errors import ConfigurationError
 from speechsearch.models.adapter_networks import LinearAdapter, TokenAdapter, averaged
 from speechsearch.models.base import SoftTextEncoder
 from speechsearch.models.load import ModelLoader
-from speechsearch.text.spoken import spoken_words
-from speechsearch.training.forced_alignment import word_spans
-from speechsearch.training.kept_arrays import KeptArrays
 from speechsearch.training.speechrag_model import SpeechRag
 from speechsearch.training.speechrag_pairs import KeptPairs
+from speechsearch.training.speechrag_words import NO_PIECE, SaidEmbeddings, Spans, aligned, frame_pieces
 
 MARKS = ("##", "▁", "Ġ")
 """What tokenisers put before a piece that does not, or does, begin a word."""
 PENALTY = 1e-3
 """On the squares of the linear map, as a part of the states' mean variance."""
-NO_PIECE = -1
-ALIGNER = "mini"
 TOKEN_STEPS, TOKEN_RATE, TOKEN_BATCH = 400, 1e-3, 16
 CANDIDATES = 4096
 
@@ -65,7 +60,7 @@ def start_aligned(
     spans = aligned(pairs, loader, folder)
     frame_s = model.encoder.frame_s * adapter.sizes.pool
     if isinstance(adapter, LinearAdapter):
-        explained = fit_linear(adapter, pairs, spans, model.text_encoder, frame_s)
+        explained = fit_linear(adapter, pairs, SaidEmbeddings(spans, model.text_encoder, frame_s))
         say(
             f"linear start: {len(spans)} of {len(pairs.rows)} sounds aligned, {explained:.3f} of the variance explained"
         )
@@ -74,68 +69,24 @@ def start_aligned(
         say(f"token start: {len(spans)} of {len(pairs.rows)} sounds aligned, piece accuracy {accuracy:.3f}")
 
 
-def aligned(pairs: KeptPairs, loader: ModelLoader, folder: Path) -> dict[str, NDArray[np.float32]]:
-    """Return {key: (words, 2) seconds} of the pairs whose words can be found, kept on disk."""
-    encoder = loader.model("speech encoder", ALIGNER)
-    kept = KeptArrays(folder / "alignments", 2, np.float32)
-    found: dict[str, NDArray[np.float32]] = {}
-    for one in pairs.rows:
-        if one.key not in kept:
-            words = [encoder.lexicon.pronounce(word) for word in spoken_words(one.text)]
-            (heard,) = encoder.encode_passages([one.load()])
-            try:
-                spans = word_spans(heard.track, words)
-            except ValueError:
-                spans = np.zeros((0, 2), np.float32)  # too little is heard for so many words: not aligned
-            kept.add(one.key, spans)
-        if kept.length(one.key):
-            found[one.key] = np.asarray(kept.get(one.key))
-    return found
-
-
-def frame_pieces(
-    text: str, spans: NDArray[np.float32], frames: int, frame_s: float, tokenizer: Tokenizer
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return (said, ends), each (frames,) int64: the piece that is said in a frame, and the one that ends there.
-
-    A word's pieces share its time evenly; NO_PIECE where none is said, or ends.
-    """
-    said, ends = np.full(frames, NO_PIECE, np.int64), np.full(frames, NO_PIECE, np.int64)
-    for word, (start_s, end_s) in zip(spoken_words(text), spans, strict=True):
-        pieces = tokenizer.encode(word, add_special_tokens=False).ids
-        for number, piece in enumerate(pieces):
-            first = int((start_s + (end_s - start_s) * number / len(pieces)) / frame_s)
-            last = int((start_s + (end_s - start_s) * (number + 1) / len(pieces)) / frame_s)
-            last = min(max(first, last - 1), frames - 1)
-            said[first : last + 1] = piece
-            if first < frames:
-                ends[last] = piece
-    return said, ends
-
-
 def fit_linear(
     adapter: LinearAdapter,
     pairs: KeptPairs,
-    spans: dict[str, NDArray[np.float32]],
-    text_encoder: SoftTextEncoder,
-    frame_s: float,
+    said: SaidEmbeddings,
 ) -> float:
     """Set the linear layer to the least-squares map from frames to embeddings; return the variance it explains, 0 to 1.
 
     Frames in which nothing is said are mapped to a comma. What the map leaves out of the embeddings' variance is put
     back by a factor, so that they are as long as those of words.
     """
-    words = text_encoder.word_embeddings.detach().cpu().double()
-    silence = text_encoder.tokenizer.encode(",", add_special_tokens=False).ids[-1]
     width, dim = adapter.out.in_features, adapter.out.out_features
     covariance, product = torch.zeros(width, width, dtype=torch.float64), torch.zeros(width, dim, dtype=torch.float64)
     states_sum, words_sum = torch.zeros(width, dtype=torch.float64), torch.zeros(dim, dtype=torch.float64)
     squares, count = 0.0, 0
     for one in pairs.rows:
-        if one.key in spans:
+        if one.key in said.spans:
             means = _frames(pairs, one.key, adapter.sizes.pool).double()
-            said, _ = frame_pieces(one.text, spans[one.key], len(means), frame_s, text_encoder.tokenizer)
-            targets = words[torch.from_numpy(np.where(said == NO_PIECE, silence, said))]
+            targets = said.of(one, len(means)).double()
             covariance += means.T @ means
             product += means.T @ targets
             states_sum, words_sum = states_sum + means.sum(0), words_sum + targets.sum(0)
@@ -157,7 +108,7 @@ def fit_linear(
 def fit_tokens(
     adapter: TokenAdapter,
     pairs: KeptPairs,
-    spans: dict[str, NDArray[np.float32]],
+    spans: dict[str, Spans],
     text_encoder: SoftTextEncoder,
     frame_s: float,
     steps: int = TOKEN_STEPS,

@@ -28,11 +28,12 @@ from speechsearch.models.load import ModelLoader
 from speechsearch.training.checkpoint import load_state, save_state
 from speechsearch.training.rates import rate_at
 from speechsearch.training.speechrag_config import TrainingConfig
-from speechsearch.training.speechrag_losses import pair_loss
-from speechsearch.training.speechrag_model import SpeechRag
-from speechsearch.training.speechrag_pairs import KeptPairs, LivePairs, Pairs, Targets, kept_pairs
+from speechsearch.training.speechrag_losses import pair_loss, word_loss
+from speechsearch.training.speechrag_model import Heard, SpeechRag
+from speechsearch.training.speechrag_pairs import Batch, KeptPairs, LivePairs, Pairs, Targets, kept_pairs
 from speechsearch.training.speechrag_recall import recalls
 from speechsearch.training.speechrag_start import sayable, start_aligned
+from speechsearch.training.speechrag_words import SaidEmbeddings, aligned
 from speechsearch.training.training_log import TrainingLog
 
 CLIP = 1.0
@@ -42,13 +43,17 @@ STATE = "state.safetensors"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Begun:
-    """A stage that is trained now: its number, what it is trained and measured on, the optimiser and the model."""
+    """A stage that is trained now: its number, what it is trained and measured on, the optimiser and the model.
+
+    ``said``: the word pieces of every frame, where their loss counts.
+    """
 
     number: int
     pairs: Pairs
     development: KeptPairs
     optimiser: Any
     model: Any
+    said: SaidEmbeddings | None
 
 
 class Trainer:
@@ -141,7 +146,15 @@ class Trainer:
         if (self.out / STATE).exists() and config.stage_at(step)[1]:
             load_state(self.out / STATE, self._modules(), optimiser)
         prepared, placed = self.accelerator.prepare(self.model, optimiser)
-        return Begun(number, pairs, development, placed, prepared)
+        return Begun(number, pairs, development, placed, prepared, self._said(pairs))
+
+    def _said(self, pairs: Pairs) -> SaidEmbeddings | None:
+        if not self.config.loss.words or not isinstance(pairs, KeptPairs):
+            return None
+        with self.accelerator.main_process_first():
+            spans = aligned(pairs, self.loader, self.kept)
+        frame_s = self.model.encoder.frame_s * self.model.adapter.sizes.pool
+        return SaidEmbeddings(spans, self.model.text_encoder, frame_s)
 
     def _heard(self, sources: Sequence[Any], top: int, stage: int) -> KeptPairs:
         seed = self.config.seed * 1000 + stage
@@ -162,9 +175,9 @@ class Trainer:
             is_last = part + 1 == config.accumulation
             with nullcontext() if is_last else accelerator.no_sync(model):
                 with accelerator.autocast():
-                    rows, said = now.pairs.batch(number, config.batch)
-                    heard = model([row.to(accelerator.device) for row in rows])
-                    loss = self._loss(heard, said.to(accelerator.device)) / config.accumulation
+                    some = now.pairs.batch(number, config.batch)
+                    heard = model([row.to(accelerator.device) for row in some.states])
+                    loss = self._loss(heard, some, now.said) / config.accumulation
                 accelerator.backward(loss)
             total += float(loss.detach())
         accelerator.clip_grad_norm_(model.parameters(), CLIP)
@@ -172,9 +185,15 @@ class Trainer:
         now.optimiser.zero_grad(set_to_none=True)
         return total
 
-    def _loss(self, heard: Tensor, said: Tensor) -> Tensor:
-        loss, dim = self.config.loss, heard.shape[1]
-        return pair_loss(heard, said[:, :dim], loss.cosine, loss.contrast, loss.temperature, loss.matryoshka)
+    def _loss(self, heard: Heard, some: Batch, said: SaidEmbeddings | None) -> Tensor:
+        loss, (found, embeddings), device = self.config.loss, heard, heard.vectors.device
+        wanted = some.vectors[:, : found.shape[1]].to(device)
+        total = pair_loss(found, wanted, loss.cosine, loss.contrast, loss.temperature, loss.matryoshka)
+        if said:
+            both = [(one, said.of(row, len(one)).to(device)) for one, row in zip(embeddings, some.rows, strict=True)
+                    if row.key in said.spans]  # fmt: skip
+            total = total + loss.words * word_loss(*zip(*both, strict=True)) if both else total
+        return total
 
     def _evaluate(self, step: int, development: KeptPairs) -> bool:
         """Measure recall, keep the adapter if it is the best so far, and say whether it has been so for long enough."""

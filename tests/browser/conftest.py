@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import copy_data
+from tests.conftest import copy_data, shared_folder
 
 ROOT = Path(__file__).parents[2]
 FLAGS = [
@@ -81,10 +81,16 @@ def running(folder: Path, least: int = 60, **settings: str) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def indexed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder with the sample collection, indexed by the program's first start."""
-    folder = tmp_path_factory.mktemp("first start")
-    with running(folder):
-        return folder
+    """A data folder with the sample collection, indexed by the program's first start, with all cores: others wait."""
+
+    def make(folder: Path) -> None:
+        folder.mkdir(mode=0o700)
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv("OMP_NUM_THREADS", str(os.cpu_count()))
+            with running(folder):
+                pass
+
+    return shared_folder("first start", tmp_path_factory, make)
 
 
 @pytest.fixture(scope="module")

@@ -34,9 +34,17 @@ SILENT_ON = {"tiny-parakeet-tdt", "tiny-canary-onnx"}
 """Their random weights write next to nothing."""
 
 
-@pytest.fixture(params=[name for name in NAMES if name not in NOT_HERE])
+@pytest.fixture(scope="module", params=[name for name in NAMES if name not in NOT_HERE])
 def recognizer(request: pytest.FixtureRequest, loader: ModelLoader) -> Recognizer:
+    """One recogniser after the other, so that none is loaded anew for each test."""
     return loader.recognizer(request.param)
+
+
+@pytest.fixture(scope="module")
+def together(recognizer: Recognizer, loader: ModelLoader, speech: list[Audio]) -> list[Transcript]:
+    """What it writes of the sounds when it was just loaded."""
+    loader.release_idle(0)
+    return recognizer.transcribe(speech)
 
 
 def test_every_card_is_here(loader: ModelLoader) -> None:
@@ -57,15 +65,16 @@ def check(transcript: Transcript, sound: Audio, recognizer: Recognizer) -> None:
     assert transcript.language == "" or len(transcript.language) == 2
 
 
-def test_words_have_times_in_order_and_some_are_right(recognizer: Recognizer, speech: list[Audio]) -> None:
-    found = recognizer.transcribe(speech)
-    assert len(found) == len(speech)
-    for transcript, sound in zip(found, speech, strict=True):
+def test_words_have_times_in_order_and_some_are_right(
+    recognizer: Recognizer, together: list[Transcript], speech: list[Audio]
+) -> None:
+    assert len(together) == len(speech)
+    for transcript, sound in zip(together, speech, strict=True):
         check(transcript, sound, recognizer)
-    assert any(one.text for one in found) or recognizer.name in SILENT_ON
+    assert any(one.text for one in together) or recognizer.name in SILENT_ON
     if recognizer.name not in RANDOM:
-        assert {"octopus", "blood"} & set(found[2].text.lower().split())
-        assert found[2].language == "en"
+        assert {"octopus", "blood"} & set(together[2].text.lower().split())
+        assert together[2].language == "en"
 
 
 def test_a_passage_of_40_s_is_written_to_its_end(recognizer: Recognizer, speech: list[Audio]) -> None:
@@ -79,10 +88,8 @@ def test_a_passage_of_40_s_is_written_to_its_end(recognizer: Recognizer, speech:
 
 
 def test_a_passage_alone_gives_what_it_gives_beside_others_in_any_order(
-    recognizer: Recognizer, loader: ModelLoader, speech: list[Audio]
+    recognizer: Recognizer, together: list[Transcript], loader: ModelLoader, speech: list[Audio]
 ) -> None:
-    loader.release_idle(0)
-    together = recognizer.transcribe(speech)
     loader.release_idle(0)  # nothing may be remembered
     assert [recognizer.transcribe([sound])[0] for sound in speech] == together
     loader.release_idle(0)
@@ -112,9 +119,10 @@ def test_hotwords_are_taken_or_refused(recognizer: Recognizer, loader: ModelLoad
             recognizer.transcribe(speech[:1], "en", ["Octopus"])
 
 
-def test_two_threads_get_what_one_gets(recognizer: Recognizer, loader: ModelLoader, speech: list[Audio]) -> None:
-    some = [speech[1], speech[3]]
-    expected = recognizer.transcribe(some)
+def test_two_threads_get_what_one_gets(
+    recognizer: Recognizer, together: list[Transcript], loader: ModelLoader, speech: list[Audio]
+) -> None:
+    some, expected = [speech[1], speech[3]], [together[1], together[3]]
     loader.release_idle(0)
     with ThreadPoolExecutor(2) as threads:
         forwards = threads.submit(recognizer.transcribe, some)

@@ -21,9 +21,16 @@ TOLERANCE = 1e-3
 chance lies at a threshold may come or go, so of sparse vectors the cosine is compared."""
 
 
-@pytest.fixture(params=NAMES)
+@pytest.fixture(scope="module", params=NAMES)
 def encoder(request: pytest.FixtureRequest, loader: ModelLoader) -> SpeechEncoder:
+    """One encoder after the other, so that none is loaded anew for each test."""
     return loader.speech_encoder(request.param)
+
+
+@pytest.fixture(scope="module")
+def together(encoder: SpeechEncoder, speech: list[Audio]) -> list[EncodedPassage]:
+    """What it makes of the sounds."""
+    return encoder.encode_passages(speech)
 
 
 def assert_same(found: Vector, expected: Vector) -> None:
@@ -67,10 +74,11 @@ def test_every_card_is_here(loader: ModelLoader) -> None:
     assert [card.name for card in loader.catalog.of("speech encoder")] == NAMES
 
 
-def test_every_passage_has_a_vector_of_every_channel(encoder: SpeechEncoder, speech: list[Audio]) -> None:
-    passages = encoder.encode_passages(speech)
-    assert len(passages) == len(speech)
-    for passage, sound in zip(passages, speech, strict=True):
+def test_every_passage_has_a_vector_of_every_channel(
+    encoder: SpeechEncoder, together: list[EncodedPassage], speech: list[Audio]
+) -> None:
+    assert len(together) == len(speech)
+    for passage, sound in zip(together, speech, strict=True):
         assert list(passage.vectors) == [channel.name for channel in encoder.channels]
         for name, vector in passage.vectors.items():
             assert_fits(vector, encoder, name)
@@ -83,9 +91,8 @@ def test_every_passage_has_a_vector_of_every_channel(encoder: SpeechEncoder, spe
 
 
 def test_a_passage_alone_gives_what_it_gives_beside_others_in_any_order(
-    encoder: SpeechEncoder, loader: ModelLoader, speech: list[Audio]
+    encoder: SpeechEncoder, together: list[EncodedPassage], loader: ModelLoader, speech: list[Audio]
 ) -> None:
-    together = encoder.encode_passages(speech)
     loader.release_idle(0)  # nothing may be remembered
     alone = [encoder.encode_passages([sound])[0] for sound in speech]
     assert_all_same(alone, together)
@@ -93,7 +100,9 @@ def test_a_passage_alone_gives_what_it_gives_beside_others_in_any_order(
     assert_all_same(encoder.encode_passages(speech[::-1]), together[::-1])
 
 
-def test_nothing_is_heard_in_nothing(encoder: SpeechEncoder, nothing: list[Audio], speech: list[Audio]) -> None:
+def test_nothing_is_heard_in_nothing(
+    encoder: SpeechEncoder, together: list[EncodedPassage], nothing: list[Audio], speech: list[Audio]
+) -> None:
     assert encoder.encode_passages([]) == []
     passages = encoder.encode_passages([*nothing, speech[0]])
     for passage in passages:
@@ -101,7 +110,7 @@ def test_nothing_is_heard_in_nothing(encoder: SpeechEncoder, nothing: list[Audio
             assert_fits(vector, encoder, name)
             assert np.isfinite(vector if isinstance(vector, np.ndarray) else vector.values).all()
     assert all(is_nothing(vector) for vector in passages[0].vectors.values())
-    assert_all_same(passages[3:], encoder.encode_passages(speech[:1]))
+    assert_all_same(passages[3:], together[:1])
 
 
 def test_words_and_speech_are_asked_in_every_channel(encoder: SpeechEncoder, speech: list[Audio]) -> None:
@@ -125,23 +134,26 @@ def test_a_channel_that_there_is_not_is_refused(encoder: SpeechEncoder) -> None:
         encoder.encode_query(Query("bridge"), "elsewhere")
 
 
-def test_words_are_pronounced_where_phonemes_are_heard(encoder: SpeechEncoder, speech: list[Audio]) -> None:
+def test_words_are_pronounced_where_phonemes_are_heard(
+    encoder: SpeechEncoder, together: list[EncodedPassage], speech: list[Audio]
+) -> None:
     words = encoder.pronounce(Query("the bridge"))
-    assert bool(words) == (encoder.encode_passages(speech[:1])[0].track is not None)
+    assert bool(words) == (together[0].track is not None)
     assert [word.text for word in words] in ([], ["the", "bridge"])
     assert all(symbol > 0 for word in words for one in word.pronunciations for symbol in one)
     spoken = encoder.pronounce(Query(audio=speech[2]))
     assert bool(spoken) == bool(words) and all(len(word.pronunciations) == 1 for word in spoken)
 
 
-def test_two_threads_get_what_one_gets(encoder: SpeechEncoder, loader: ModelLoader, speech: list[Audio]) -> None:
-    expected = encoder.encode_passages(speech)
+def test_two_threads_get_what_one_gets(
+    encoder: SpeechEncoder, together: list[EncodedPassage], loader: ModelLoader, speech: list[Audio]
+) -> None:
     loader.release_idle(0)
     with ThreadPoolExecutor(2) as threads:
         forwards = threads.submit(encoder.encode_passages, speech)
         backwards = threads.submit(encoder.encode_passages, speech[::-1])
-    assert_all_same(forwards.result(), expected)
-    assert_all_same(backwards.result(), expected[::-1])
+    assert_all_same(forwards.result(), together)
+    assert_all_same(backwards.result(), together[::-1])
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from functools import cache, partial
 from multiprocessing.connection import Connection
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import psutil
@@ -259,10 +260,9 @@ def taken(folder: Path, files: int, seed: int, hangs_after_s: float = LONGEST_S)
     first = 0
     while first < files:
         ours, theirs = context.Pipe()
-        os.environ["TMPDIR"] = str(folder / "tmp")
         process = context.Process(target=take_in_all, args=(folder / "data", first, files, seed, theirs))
-        process.start()
-        del os.environ["TMPDIR"]
+        with patch.dict(os.environ, TMPDIR=str(folder / "tmp")):
+            process.start()
         theirs.close()
         memory = Memory(process.pid)
         first = listen(ours, process, first, seed, hangs_after_s, outcome)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from speechsearch.models.card import Task
@@ -50,8 +51,9 @@ def names(task: Task) -> list[str]:
     return [card.name for card in (*catalog().cards, *(family.CARD for family in FAMILIES)) if card.task == task]
 
 
+@cache
 def tiny_catalog(folder: Path) -> Catalog:
-    """Write the tiny models into a folder and return their cards beside all others."""
+    """Write the tiny models into a folder, once, and return their cards beside all others."""
     found = catalog()
     for family in FAMILIES:
         found = found.add(family.save(folder / family.CARD.name))

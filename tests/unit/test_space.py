@@ -11,7 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
+from typer.testing import CliRunner
 
+from speechsearch.cli import app
 from speechsearch.domain.errors import InputError, NotAllowedError
 from speechsearch.service import space
 
@@ -146,13 +148,12 @@ def test_what_the_hub_refuses_is_said(tmp_path: Path, error: Exception, kind: ty
         space.upload(tmp_path, "ann/talks", "cpu", False, Hub(error))
 
 
-def test_a_dry_run_lists_what_would_be_sent_without_network() -> None:
+def test_a_dry_run_lists_what_would_be_sent_without_network(monkeypatch: pytest.MonkeyPatch) -> None:
     command = [sys.executable, "-m", "speechsearch", "publish-space", "ann/talks", "--dry-run"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert "Xet  speechsearch/assets/mini/model.safetensors" in done.stdout
     assert "Nothing was sent: a dry run." in done.stdout.splitlines()[-1]
-    as_json = subprocess.run(
-        [*command, "--json", "--hardware", "zero"], cwd=ROOT, capture_output=True, text=True, timeout=60
-    )
+    monkeypatch.chdir(ROOT)
+    as_json = CliRunner().invoke(app, [*command[3:], "--json", "--hardware", "zero"])
     assert json.loads(as_json.stdout)["address"] == ""

@@ -30,13 +30,15 @@ from speechsearch.models.catalog import Catalog
 from speechsearch.models.load import ModelLoader
 from speechsearch.service.adapters import with_adapter
 from speechsearch.service.settings import Settings
+from speechsearch.training import train_speechrag
 from speechsearch.training.forced_alignment import symbol_places, word_spans
 from speechsearch.training.kept_arrays import KeptArrays
 from speechsearch.training.speechrag_config import SourceGroup, TrainingConfig, read_training, tiny
 from speechsearch.training.speechrag_data import examples_of
 from speechsearch.training.speechrag_losses import contrastive_loss, cosine_loss, pair_loss
 from speechsearch.training.speechrag_model import SpeechRag
-from speechsearch.training.speechrag_start import NO_PIECE, frame_pieces
+from speechsearch.training.speechrag_pairs import Kept, KeptPairs
+from speechsearch.training.speechrag_words import NO_PIECE, SaidEmbeddings, Spans, frame_pieces
 from speechsearch.training.train_speechrag import Trainer
 from speechsearch.training.training_log import TrainingLog
 from tests.tiny import frames, texts
@@ -128,7 +130,7 @@ def test_gradients_reach_what_is_trained_and_nothing_else(models: Path, lora_ran
     states, counts = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True), torch.tensor([len(row) for row in rows])
     for row, count, whole in zip(encoder.above(states, counts, 1), counts.tolist(), before, strict=True):
         torch.testing.assert_close(row[:count], whole, atol=1e-5, rtol=1e-4)  # LoRA begins as nothing
-    model(rows).sum().backward()
+    model(rows).vectors.sum().backward()
     reached = {name for name, one in encoder.network.named_parameters() if one.grad is not None}
     assert reached and all(name.startswith("encoder.layers.1.") for name in reached)
     assert bool(lora_rank) == all("lora_" in name for name in reached)
@@ -160,7 +162,7 @@ def test_a_batch_gives_what_single_clips_give(models: Path, data: Path) -> None:
     sounds = [np.random.default_rng(n).standard_normal(17_000 + 5_000 * n).astype(np.float32) / 9 for n in range(3)]
     rows = model.encoder.below(sounds)
     with torch.no_grad():
-        together, alone = model(rows), torch.cat([model([row]) for row in rows])
+        together, alone = model(rows).vectors, torch.cat([model([row]).vectors for row in rows])
     torch.testing.assert_close(together, alone, atol=1e-4, rtol=1e-4)
 
 
@@ -211,7 +213,7 @@ def test_a_trained_adapter_is_a_speech_encoder(data: Path, models: Path, tmp_pat
     vector = encoder.encode_passages([sound])[0].vectors["adapter"]
     if config.training["step"] == 6:  # else the best was an earlier one, and the model has gone on since
         with torch.no_grad():
-            expected = trainer.model(trainer.model.encoder.below([sound.samples], trainer.model.top))[0].numpy()
+            expected = trainer.model(trainer.model.encoder.below([sound.samples], trainer.model.top)).vectors[0].numpy()
         np.testing.assert_allclose(vector, expected, atol=1e-4)
     asked = encoder.encode_query(Query("the old gate"), "adapter")
     assert np.linalg.norm(np.asarray(asked)) == pytest.approx(1, abs=1e-4)
@@ -298,6 +300,31 @@ def test_pieces_stand_where_their_words_are_said() -> None:
     assert ends.tolist() == [NO_PIECE, NO_PIECE, first, NO_PIECE, second, NO_PIECE]
 
 
+def test_the_loss_of_words_holds_embeddings_to_what_is_said(
+    data: Path, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spans_of(pairs: KeptPairs, *_: object) -> dict[str, Spans]:
+        """Say that the words of all but the last sound follow each other evenly."""
+        spoken = {one.key: len(one.text.split()) for one in pairs.rows[:-1]}
+        return {key: np.linspace(0, 1, words + 1, dtype=np.float32)[[range(words), range(1, words + 1)]].T
+                for key, words in spoken.items()}  # fmt: skip
+
+    monkeypatch.setattr(train_speechrag, "aligned", spans_of)
+    stages = [{"steps": 60, "rate": 1e-2, "warmup": 5, "unfrozen_layers": 1, "encoder_rate": 1e-3}]
+    config = config_of(data, stages=stages, batch=12, evaluate_every=60, loss={"cosine": 0.0, "words": 1.0})
+    losses = trained(config, tmp_path, models).log.values("loss")
+    assert losses[-1] < 0.99 < losses[0]  # of noises a mean embedding explains nothing, and 1 is left
+
+
+def test_the_embeddings_said_are_those_of_the_pieces_and_of_a_comma_in_pauses(models: Path) -> None:
+    text_encoder = loader_of(models).model("text encoder", texts.MISTRAL.name)
+    said = SaidEmbeddings({"a": np.array([[0.08, 0.16]], np.float32)}, text_encoder, 0.08)
+    found = said.of(Kept("a", "yes", lambda: Audio(np.zeros(1, np.float32))), 3)
+    ids = [text_encoder.tokenizer.encode(one, add_special_tokens=False).ids for one in (",", "yes")]
+    assert torch.equal(found[0], said.words[ids[0][-1]]) and torch.equal(found[0], found[2])
+    assert torch.equal(found[1], said.words[ids[1][-1]])
+
+
 def test_the_shipped_configurations_can_be_read() -> None:
     files = sorted(CONFIGS.glob("*.yaml"))
     assert len(files) >= 5
@@ -312,6 +339,7 @@ def test_the_shipped_configurations_can_be_read() -> None:
         ({"batch": 1}, "batch"),
         ({"colour": "red"}, "colour"),
         ({"stages": [{"steps": 1, "unfrozen_layers": 2}, {"steps": 1}]}, "fewer unfrozen_layers"),
+        ({"adapter": {"kind": "token"}, "loss": {"words": 1.0}}, "an embedding a frame"),
         ({"data": {"train": [{}], "development": [{"manifest": "a"}]}}, "either a manifest or a dataset"),
     ],
 )

@@ -18,15 +18,15 @@ from speechsearch.domain.visitors import private
 QUESTION = "Why is octopus blood blue?"
 
 
-@pytest.fixture
-def client(service):
-    with TestClient(create_app(service)) as client:
+@pytest.fixture(scope="module")
+def client(kept_service):
+    with TestClient(create_app(kept_service)) as client:
         yield client
 
 
-def test_search_returns_the_best_passage_first(client, service) -> None:
+def test_search_returns_the_best_passage_first(client, kept_service) -> None:
     body = client.get("/api/v1/search", params={"q": QUESTION, "k": 3}).json()
-    expected = service.search.find(Query(QUESTION, top_k=3)).hits
+    expected = kept_service.search.find(Query(QUESTION, top_k=3)).hits
     assert body["engine"] == "all"
     assert body["has_confident_hit"] is True
     assert [hit["rank"] for hit in body["hits"]] == [1, 2, 3]
@@ -43,7 +43,7 @@ def test_search_returns_the_best_passage_first(client, service) -> None:
     }
 
 
-def test_compare_and_collections(client, service) -> None:
+def test_compare_and_collections(client) -> None:
     body = client.get("/api/v1/compare", params={"q": QUESTION, "left": "phonetic"}).json()
     assert (body["left"]["engine"], body["right"]["engine"]) == ("phonetic", "asr")
     assert body["right"]["hits"][0]["transcript"]
@@ -113,8 +113,8 @@ def test_each_error_of_ours_has_a_status() -> None:
     assert {kind: status_of(kind("x")) for kind in expected} == expected
 
 
-def test_health_says_what_there_is(client, service) -> None:
-    passages = len(service.store.passages.ids())
+def test_health_says_what_there_is(client, kept_service) -> None:
+    passages = len(kept_service.store.passages.ids())
     expected = {"status": "ok", "recordings": 7, "passages": passages, "indexing": None}
     assert client.get("/health").json() == expected
 
@@ -129,11 +129,12 @@ def test_openapi_describes_the_routes_and_its_page_needs_no_other_host(client) -
     assert client.get("/docs").status_code == 403  # no door leads there
 
 
-def test_a_hit_never_shows_whose_collection_it_is_in(client, service) -> None:
-    client.get("/health")
-    mine = private("notes", visitor_id(client.cookies[COOKIE]))
-    service.store.collections.rename("samples", mine)
-    service.manage.rebuild()
-    body = client.get("/api/v1/search", params={"q": QUESTION, "k": 1})
+def test_a_hit_never_shows_whose_collection_it_is_in(service) -> None:
+    with TestClient(create_app(service)) as client:
+        client.get("/health")
+        mine = private("notes", visitor_id(client.cookies[COOKIE]))
+        service.store.collections.rename("samples", mine)
+        service.manage.rebuild()
+        body = client.get("/api/v1/search", params={"q": QUESTION, "k": 1})
     assert body.json()["hits"][0]["collection"] == "notes"
     assert "@" not in body.text

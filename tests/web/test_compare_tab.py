@@ -23,14 +23,20 @@ JSON_LINK = r'download="([^"]+\.json)" href="data:application/json;base64,([^"]+
 OCTOPUS = "Why is octopus blood blue?"
 
 
-@pytest.fixture
-def handlers(service) -> CompareHandlers:
-    return CompareHandlers(service)
+@pytest.fixture(scope="module")
+def handlers(kept_service) -> CompareHandlers:
+    return CompareHandlers(kept_service)
 
 
-@pytest.fixture
-def trials(service) -> BenchHandlers:
-    return BenchHandlers(service)
+@pytest.fixture(scope="module")
+def trials(kept_service) -> BenchHandlers:
+    return BenchHandlers(kept_service)
+
+
+@pytest.fixture(scope="module")
+def measured(handlers):
+    """Progress, report and evaluation of three engines."""
+    return finished(handlers)
 
 
 def table(path: Path, rows: list[tuple[str, str]], header: tuple[str, str] = ("question", "recording")) -> str:
@@ -47,12 +53,12 @@ def finished(handlers: CompareHandlers, files: list[str] | None = None, engines:
     return [one[0] for one in steps[:-1]], report, kept
 
 
-def test_the_samples_are_measured_with_their_own_questions(handlers, service) -> None:
-    progress, report, kept = finished(handlers)
+def test_the_samples_are_measured_with_their_own_questions(measured, kept_service) -> None:
+    progress, report, kept = measured
     assert progress and "Asking Sound: 1 of" in progress[0] and "engine 1 of 3" in progress[0]
     evaluation = kept
     relevant = {name for grades in evaluation.questions.relevance.values() for name in grades}
-    assert relevant <= {one.recording_id for one in service.browse.recordings()}
+    assert relevant <= {one.recording_id for one in kept_service.browse.recordings()}
     asked = sum(bool(evaluation.questions.relevance.get(query.query_id)) for query in evaluation.questions.queries)
     assert [one.queries for one in evaluation.report.engines] == [asked] * 3
     assert evaluation.report.engines[0].unanswerable == 10
@@ -64,18 +70,18 @@ def test_the_samples_are_measured_with_their_own_questions(handlers, service) ->
         assert 0 <= figure.low <= figure.mean <= figure.high <= 1
 
 
-def test_an_evaluation_transcribes_and_encodes_nothing(handlers, service, monkeypatch) -> None:
+def test_an_evaluation_transcribes_and_encodes_nothing(handlers, kept_service, monkeypatch) -> None:
     def refuse(sounds):
         raise AssertionError("sound was encoded")
 
-    makers = service.library.makers
+    makers = kept_service.library.makers
     monkeypatch.setattr(type(makers.speech_encoder), "encode_passages", lambda self, sounds: refuse(sounds))
     monkeypatch.setattr(type(makers.baselines[0].recognizer), "transcribe", lambda self, sounds: refuse(sounds))
     assert finished(handlers, engines=["hybrid", "asr"])[2] is not None
 
 
-def test_the_report_is_saved_from_the_page_itself(handlers) -> None:
-    _, report, kept = finished(handlers)
+def test_the_report_is_saved_from_the_page_itself(measured) -> None:
+    _, report, kept = measured
     (name, content) = re.search(
         r'download="([^"]+\.json)" href="data:application/json;base64,([^"]+)"', report
     ).groups()
@@ -112,15 +118,16 @@ def test_differences_need_two_measured_engines(handlers) -> None:
     assert handlers.differences(None, "hybrid", "asr", 1) == ""
 
 
-def test_what_was_deleted_meanwhile_is_said(handlers, service) -> None:
-    kept = finished(handlers)[2]
+def test_what_was_deleted_meanwhile_is_said(service) -> None:
+    handlers = CompareHandlers(service)
+    kept = finished(handlers, engines=["hybrid", "asr"])[2]
     for recording in service.browse.recordings():
         service.manage.delete_recording(recording.recording_id)
     assert "a recording that was deleted meanwhile" in handlers.differences(kept, "hybrid", "asr", 1)
 
 
-def test_questions_of_the_visitors_own(handlers, service, tmp_path: Path) -> None:
-    titles = {Path(one.file_name).stem: one.title for one in service.browse.recordings()}
+def test_questions_of_the_visitors_own(handlers, kept_service, tmp_path: Path) -> None:
+    titles = {Path(one.file_name).stem: one.title for one in kept_service.browse.recordings()}
     rows = [(OCTOPUS, titles["s015"].upper()), (OCTOPUS, "s004"), ("Who won?", ""), ("<b>x</b>", titles[HOSTILE_FILE])]
     _, report, kept = finished(handlers, [table(tmp_path / "mine.csv", rows)], ["hybrid", "asr"])
     assert (kept.report.queries, kept.report.engines[0].queries) == (3, 2)
@@ -169,10 +176,10 @@ def test_files_that_are_no_questions(handlers, tmp_path: Path) -> None:
         assert "These files are no set of questions." in progress
 
 
-def test_a_name_that_two_recordings_share_is_refused(service, tmp_path: Path) -> None:
+def test_a_name_that_two_recordings_share_is_refused(kept_service, tmp_path: Path) -> None:
     from dataclasses import replace
 
-    first, second = service.browse.recordings()[:2]
+    first, second = kept_service.browse.recordings()[:2]
     names = Names([first, replace(second, title=first.title)])
     with pytest.raises(ValueError, match="2 recordings are called"):
         read_questions([Path(table(tmp_path / "q.csv", [("why", first.title)]))], names)
@@ -192,7 +199,8 @@ def test_what_cannot_be_measured(handlers, collection: str | None, engines: list
     assert message in progress and kept is None
 
 
-def test_a_visitors_own_collection_is_his_alone(handlers, service) -> None:
+def test_a_visitors_own_collection_is_his_alone(service) -> None:
+    handlers = CompareHandlers(service)
     service.library.rename_collection("samples", "@ann/notes")
     ann, bob = Visitor("ann"), Visitor("bob")
     assert (handlers.collections(ann), handlers.collections(bob)) == (["notes"], [])
@@ -222,14 +230,14 @@ def test_the_right_clip_is_chosen_and_bent(trials) -> None:
     assert wav[:4] == b"RIFF"
 
 
-def test_a_spoken_question_is_bent(trials, service, tmp_path: Path) -> None:
+def test_a_spoken_question_is_bent(trials, kept_service, tmp_path: Path) -> None:
     choices, _ = trials.clips(OCTOPUS, None)
     path = tmp_path / "spoken.wav"
-    path.write_bytes(service.browse.clip(choices[0][1]))
+    path.write_bytes(kept_service.browse.clip(choices[0][1]))
     found = trials.trial("", str(path), choices[0][1], "question", {**START, "noise": "babble", "speed": 0.9})
     assert found.count("data:audio/wav") == 2
     assert "the changed question" in found
-    assert audio.load(path, service.limits, 60).duration_s > 1
+    assert audio.load(path, kept_service.limits, 60).duration_s > 1
 
 
 @pytest.mark.parametrize(
@@ -255,10 +263,10 @@ def test_settings_outside_the_controls_are_refused(trials, change: dict) -> None
     assert 'role="alert"' in trials.trial(OCTOPUS, None, "x", "clip", {**START, **change})
 
 
-def test_hostile_titles_are_text_in_the_bench(trials, service) -> None:
-    recording = next(one for one in service.browse.recordings() if one.file_name.startswith(HOSTILE_FILE))
+def test_hostile_titles_are_text_in_the_bench(trials, kept_service) -> None:
+    recording = next(one for one in kept_service.browse.recordings() if one.file_name.startswith(HOSTILE_FILE))
     assert "<script>" in recording.title
-    passage = service.browse.passages_of(recording.recording_id)[0]
+    passage = kept_service.browse.passages_of(recording.recording_id)[0]
     page = trials.trial(recording.title, None, passage.passage_id, "clip", START)
     assert "<script>" not in page and "&lt;script&gt;" in page
 
@@ -272,7 +280,8 @@ def test_the_address_opens_the_bench(trials) -> None:
     assert (len(text), choices) == (1000, []) and "There is no such passage." in page
 
 
-def test_what_indexes_cost_is_shown_once_it_was_measured(handlers, service) -> None:
+def test_what_indexes_cost_is_shown_once_it_was_measured(service) -> None:
+    handlers = CompareHandlers(service)
     before = handlers.index_costs()
     assert "benchmark-index" in before and "<table" not in before and "<details" in before
     speed = Speed(1.0, 2.0, 3.0, 900.0, 800.0, 1000.0)

@@ -15,9 +15,9 @@ from speechsearch.api import create_app
 QUESTION = "Why is octopus blood blue?"
 
 
-@pytest.fixture
-def client(service):
-    with TestClient(create_app(service)) as client:
+@pytest.fixture(scope="module")
+def client(kept_service):
+    with TestClient(create_app(kept_service)) as client:
         yield client
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,18 +10,27 @@ from fastapi.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from speechsearch.api import create_app
+from speechsearch.api import create_app, passwords
 from speechsearch.api.accounts import EPOCHS_FILE, KEY_FILE, Accounts
 from speechsearch.api.failures import Failures
 from speechsearch.api.identity import COOKIE, SESSION_COOKIE, visitor_id
-from speechsearch.api.passwords import hash_password
 from speechsearch.domain.errors import ConfigurationError
 from speechsearch.service.open import Service
 from speechsearch.service.settings import AuthSettings
 
 PASSWORD = "a tide of bees"
-HASH = hash_password(PASSWORD)
+with pytest.MonkeyPatch.context() as cheap:
+    cheap.setattr(passwords, "COST", 16)
+    HASH = passwords.hash_password(PASSWORD)
 PAGE = {"Accept": "text/html"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cheap_hashes() -> Iterator[None]:
+    """A fifth of a second for each login would be most of these tests; tests/unit/test_passwords.py has real ones."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(passwords, "COST", 16)
+        yield
 
 
 @pytest.fixture
@@ -234,7 +244,7 @@ def test_sessions_end_with_time_and_with_a_new_password() -> None:
     accounts = Accounts({"ann": HASH}, b"k" * 32, session_s=60, clock=lambda: now_s)
     cookie = accounts.begin("ann")
     assert accounts.name_of(cookie) == "ann"
-    assert Accounts({"ann": hash_password("other")}, b"k" * 32, 60, lambda: now_s).name_of(cookie) == ""
+    assert Accounts({"ann": passwords.hash_password("other")}, b"k" * 32, 60, lambda: now_s).name_of(cookie) == ""
     assert Accounts({"bob": HASH}, b"k" * 32, 60, lambda: now_s).name_of(cookie) == ""
     assert Accounts({"ann": HASH}, b"j" * 32, 60, lambda: now_s).name_of(cookie) == ""
     now_s = 1061.0

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import warnings
 from pathlib import Path
 
 import pytest
@@ -15,30 +14,32 @@ from speechsearch.jobs.queue import JobQueue
 from speechsearch.ui.page import build_page, mount
 
 QUESTION = "Why is octopus blood blue?"
+pytestmark = pytest.mark.filterwarnings("ignore")  # what the libraries below warn of while they answer is not ours
 
 
-@pytest.fixture
-def mounted(service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
-    monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "False")
-    jobs = JobQueue(service, runners(service, tmp_path))
+@pytest.fixture(scope="module")
+def mounted(kept_service, tmp_path_factory: pytest.TempPathFactory):
+    folder = tmp_path_factory.mktemp("page")
+    jobs = JobQueue(kept_service, runners(kept_service, folder))
 
     async def build():  # inside a loop, because Gradio leaves one open where there is none
-        page = build_page(service, jobs)
-        return page, mount(create_app(service, jobs=jobs), page, service, jobs)
+        page = build_page(kept_service, jobs)
+        return page, mount(create_app(kept_service, jobs=jobs), page, kept_service, jobs)
 
-    return asyncio.run(build())
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("GRADIO_TEMP_DIR", str(folder / "uploads"))
+        environment.setenv("GRADIO_ANALYTICS_ENABLED", "False")
+        yield asyncio.run(build())
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def page(mounted):
     return mounted[0]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def client(mounted):
-    with TestClient(mounted[1]) as client, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what the libraries below warn of while they answer is not ours
+    with TestClient(mounted[1]) as client:
         yield client
 
 
@@ -82,7 +83,7 @@ def test_a_programs_search_goes_through_the_queue(client, page) -> None:
     assert [hit["rank"] for hit in found["hits"]] == [1, 2]
 
 
-def test_failures_show_our_words_and_nobody_elses(client, page, service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failures_show_our_words_and_nobody_elses(client, page, kept_service, monkeypatch: pytest.MonkeyPatch) -> None:
     (index,) = events(page, "search")
     wrong = call(client, index, [QUESTION, "none", 2, "", ""])
     assert wrong["success"] is False
@@ -91,7 +92,7 @@ def test_failures_show_our_words_and_nobody_elses(client, page, service, monkeyp
     def broken(*_: object) -> None:
         raise RuntimeError("/home/ann/secret")
 
-    monkeypatch.setattr(service, "search", broken)
+    monkeypatch.setattr(kept_service, "search", broken)
     assert "secret" not in json.dumps(call(client, index, [QUESTION, "hybrid", 2, "", ""]))
 
 
@@ -106,9 +107,8 @@ def test_a_path_that_was_not_uploaded_is_refused(client, page, tone: Path) -> No
         assert message["success"] is False, page.fns[index].name
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
+def test_addresses_are_not_fetched_for_visitors(client) -> None:
+    for path in [
         "file=http://127.0.0.1:1/x",
         "file=HTTPS://a.b/x",
         "file=%68ttp://a.b/x",
@@ -116,11 +116,9 @@ def test_a_path_that_was_not_uploaded_is_refused(client, page, tone: Path) -> No
         "file=file:///etc/passwd",
         "file= http://a.b",
         "proxy=https://a.b/x",
-    ],
-)
-def test_addresses_are_not_fetched_for_visitors(client, path: str) -> None:
-    answer = client.get(f"/gradio_api/{path}")
-    assert (answer.status_code, answer.json()["code"]) == (403, "refused")
+    ]:
+        answer = client.get(f"/gradio_api/{path}")
+        assert (answer.status_code, answer.json()["code"]) == (403, "refused")
 
 
 def test_controls_take_no_addresses(page) -> None:
@@ -131,8 +129,8 @@ def test_controls_take_no_addresses(page) -> None:
             asyncio.run(control.async_move_resource_to_block_cache("https://example.org/a.wav"))
 
 
-def test_files_of_the_host_are_not_served(client, service) -> None:
-    data = service.settings.data_dir
+def test_files_of_the_host_are_not_served(client, kept_service) -> None:
+    data = kept_service.settings.data_dir
     secret = data / "session.key"
     secret.write_text("secret")
     media = next((data / "media").iterdir())
