@@ -17,6 +17,8 @@ MOST_BLOCKS = 4
 """A block is made of what has come since the last one; of more than so many the smallest are made one."""
 SPEEDS = (0.98, 1.02, 0.96, 1.04)
 """What is asked is listened to at these speeds too, where nothing is found as it is."""
+STEP = 0.01
+"""Beside a speed at which it is found those so much slower and faster are tried, too."""
 LONGEST_S = 60.0
 """A longer sound is heard once, as it is: it has pairs enough."""
 
@@ -77,19 +79,26 @@ class Copies:
 
 
 def find_at_speeds(find: Callable[[Hashes], list[Placed]], sound: Audio) -> tuple[list[Placed], float]:
-    """Return what is found for a sound, and at which speed; others are tried until one is surely found."""
+    """Return what is found for a sound, and at which speed; others until one is surely found, and those beside it."""
+
+    def at(speed: float) -> list[Placed]:
+        heard = Audio(change_speed(sound.samples, 1 / speed))
+        return [as_asked(one, speed) for one in find(asked_pairs(constellation(heard)))]
+
+    def moments(found: list[Placed]) -> int:
+        return found[0].moments if found else 0
 
     def is_sure(found: list[Placed]) -> bool:
-        return bool(found) and is_enough(found[0].moments, sound.duration_s)
+        return bool(found) and is_enough(moments(found), sound.duration_s)
 
     is_long = sound.duration_s > LONGEST_S
     usual = find(asked_pairs(constellation(sound)) if is_long else question_pairs(sound))
     if is_long or is_sure(usual):
         return usual, 1.0
     for speed in SPEEDS:
-        found = find(asked_pairs(constellation(Audio(change_speed(sound.samples, 1 / speed)))))
-        if is_sure(found):
-            return [as_asked(one, speed) for one in found], speed
+        if is_sure(found := at(speed)):
+            beside = [(at(one), one) for one in (round(speed - STEP, 2), round(speed + STEP, 2))]
+            return max([(found, speed), *beside], key=lambda one: moments(one[0]))
     return usual, 1.0
 
 
