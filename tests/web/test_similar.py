@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,14 @@ from typer.testing import CliRunner
 
 from speechsearch import cli
 from speechsearch.api import create_app
+from speechsearch.domain.alike import SimilarHit, SimilarResults
 from speechsearch.domain.assets import SAMPLES
 from speechsearch.domain.errors import CapabilityError
 from speechsearch.domain.limits import Segmentation
-from speechsearch.domain.values import SAMPLE_RATE_HZ
+from speechsearch.domain.values import SAMPLE_RATE_HZ, Recording, Span
 from speechsearch.jobs.queue import JobQueue
 from speechsearch.service.open import Service
+from speechsearch.ui import similar_view
 from tests.tiny.fakes import FakeLoader, FakeSoundEmbedder, open_fakes, take_in
 from tests.web.whole import whole_app
 
@@ -229,3 +232,12 @@ def test_the_commands_say_the_same(data_dir: Path, service, monkeypatch: pytest.
     for wrong in (["similar"], ["similar", "s002.wav", "--by", "smell"], ["similar", "nothing"]):
         failed = run(cli.app, wrong)
         assert failed.exception is not None, wrong
+
+
+def test_where_nothing_is_likely_what_comes_nearest_is_folded() -> None:
+    hit = SimilarHit(1, Recording("a", "talks", "A", 9.0), Span(0.0, 5.0), 0.4, 0.2)
+    for sense in ("words", "sound"):
+        shown = similar_view.found(SimilarResults(sense, (hit,), 5.0, 1, 1), "")
+        assert "What comes nearest is below." in shown and shown.index("<details") < shown.index("ss-l-hits")
+    likely = replace(hit, likelihood=0.8)
+    assert "<details" not in similar_view.found(SimilarResults("sound", (likely,), 5.0, 1, 1), "")
