@@ -113,7 +113,7 @@ def row_of(size: str, batch: int, top: int, clip_s: float, repeats: int, device:
     optimiser = torch.optim.AdamW(trained, lr=1e-5)
 
     def step() -> None:
-        heard = model(model.encoder.below(sounds, top))
+        heard = model(model.encoder.below(sounds, top)).vectors
         loss = pair_loss(heard, said, 1.0, 0.5, 0.05)
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()

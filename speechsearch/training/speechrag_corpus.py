@@ -83,11 +83,11 @@ def spoken_passages(data: Path, synthesiser: str, rng: random.Random, longest_wo
 def main(
     data: Path,
     out: Path,
-    synthetic_hours: float = 0.4,
-    human_hours: float = 3.0,
-    shortest_s: float = 3.0,
-    longest_s: float = 14.0,
-    longest_words: int = 34,
+    synthetic_hours: float = 0.6,
+    human_hours: float = 5.0,
+    shortest_s: float = 5.0,
+    longest_s: float = 28.0,
+    longest_words: int = 70,
     seed: int = 1,
     tiny: bool = False,
 ) -> None:
