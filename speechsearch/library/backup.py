@@ -191,7 +191,7 @@ def _snapshot(database: Path, target: Path) -> None:
 def _media_names(database: Path) -> set[str]:
     store = Store(f"sqlite:///{database}")
     try:
-        return {name for one in store.collections.names() for name in store.recordings.media_names(one).values()}
+        return set(store.recordings.media_names().values())
     finally:
         store.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from speechsearch.domain.errors import NotFoundError
@@ -46,24 +47,32 @@ def rebuild(library: Library, progress: ProgressCallback | None = None) -> int:
 
 
 def differences(library: Library) -> list[str]:
-    """Return what does not agree between database, index and audio files, one sentence each."""
+    """Return what does not agree between database, index and audio files, one sentence each.
+
+    What others are in the midst of changing is none, so they are waited for.
+    """
+    with library.writing:
+        return list(_differences(library))
+
+
+def _differences(library: Library) -> Iterator[str]:
     store = library.store
     in_store, in_index = store.passages.ids(), set(library.index.ids())
-    found = []
     if missing := in_store - in_index:
-        found.append(f"{len(missing)} passages of the database are not in the index.")
+        yield f"{len(missing)} passages of the database are not in the index."
     if extra := in_index - in_store:
-        found.append(f"{len(extra)} passages of the index are not in the database.")
+        yield f"{len(extra)} passages of the index are not in the database."
     stale = {one.recording_id for one in SecondPass(library).missing() if one.maker == SOUND}
+    media = store.recordings.media_names()
+    bytes_of = dict(zip(media, library.files.sizes(list(media.values())), strict=True))
     for entry in store.journal.entries():
         name = f"recording {entry.recording_id[:12]} ({entry.file_name})"
         if entry.state in ("stored", "deleting"):
-            found.append(f"{name.capitalize()} is half done: {entry.state}.")
-        elif entry.state == "done":
-            if not any(library.files.sizes([store.recordings.media_name(entry.recording_id)])):
-                found.append(f"The audio of {name} is gone.")
+            yield f"{name.capitalize()} is half done: {entry.state}."
+        elif entry.state == "done" and entry.recording_id in media:  # else another process has just deleted it
+            if not bytes_of[entry.recording_id]:
+                yield f"The audio of {name} is gone."
             if entry.fingerprint != library.fingerprint:
-                found.append(f"{name.capitalize()} was cut with other settings.")
+                yield f"{name.capitalize()} was cut with other settings."
             if entry.recording_id in stale:
-                found.append(f"{name.capitalize()} was not encoded by the present speech encoder.")
-    return found
+                yield f"{name.capitalize()} was not encoded by the present speech encoder."

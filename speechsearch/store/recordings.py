@@ -61,12 +61,13 @@ class Recordings:
         result: str = self._row(recording_id).media_name
         return result
 
-    def media_names(self, collection: str) -> dict[str, str]:
-        """Return recording id -> name of its sound file among the media, of a collection's recordings."""
+    def media_names(self, collection: str | None = None) -> dict[str, str]:
+        """Return recording id -> name of its sound file among the media, of all recordings (of one collection)."""
         statement = sa.select(RecordingRow.recording_id, RecordingRow.media_name)
+        if collection is not None:
+            statement = statement.where(RecordingRow.collection == collection)
         with self._database.reading() as connection:
-            found = connection.execute(statement.where(RecordingRow.collection == collection))
-            return {row.recording_id: row.media_name for row in found}
+            return {row.recording_id: row.media_name for row in connection.execute(statement)}
 
     def of_passages(self, passage_ids: Sequence[str]) -> dict[str, Recording]:
         """Return passage id -> its recording; unknown ids are left out."""

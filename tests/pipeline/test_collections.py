@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FuturesTimeoutError
 from dataclasses import replace
 
 import pytest
@@ -86,6 +89,27 @@ def test_a_deletion_that_is_killed_half_way_is_finished_at_the_next_start(settin
     with Service.open(settings, loader=loader) as service:
         assert service.browse.recordings() == [] == service.browse.differences()
         assert list(service.library.files.folder.iterdir()) == []
+
+
+def test_who_checks_what_is_left_waits_for_a_deletion_by_somebody_else(service: Service, monkeypatch) -> None:
+    has_begun, may_go_on = threading.Event(), threading.Event()
+    remove = service.library.files.remove
+
+    def removed_slowly(name: str) -> None:
+        has_begun.set()
+        assert may_go_on.wait(30)
+        remove(name)
+
+    monkeypatch.setattr(service.library.files, "remove", removed_slowly)
+    with ThreadPoolExecutor(2) as pool:
+        deleting = pool.submit(service.manage.delete_collection, "samples")
+        assert has_begun.wait(30)
+        checking = pool.submit(service.browse.differences)
+        with pytest.raises(FuturesTimeoutError):  # half of it is gone now
+            checking.result(timeout=0.3)
+        may_go_on.set()
+        assert deleting.result(timeout=30).recordings == 7
+        assert checking.result(timeout=30) == []
 
 
 def test_contents_tell_what_each_recording_is_indexed_for(service: Service) -> None:
