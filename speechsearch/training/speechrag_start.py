@@ -19,11 +19,10 @@ from torch import Tensor
 
 from speechsearch.domain.errors import ConfigurationError
 from speechsearch.models.adapter_networks import LinearAdapter, TokenAdapter, averaged
-from speechsearch.models.base import SoftTextEncoder
 from speechsearch.models.load import ModelLoader
 from speechsearch.training.speechrag_model import SpeechRag
 from speechsearch.training.speechrag_pairs import KeptPairs
-from speechsearch.training.speechrag_words import NO_PIECE, SaidEmbeddings, Spans, aligned, frame_pieces
+from speechsearch.training.speechrag_words import NO_PIECE, Said, said_in
 
 MARKS = ("##", "▁", "Ġ")
 """What tokenisers put before a piece that does not, or does, begin a word."""
@@ -57,23 +56,15 @@ def start_aligned(
     adapter = model.adapter
     if not isinstance(adapter, LinearAdapter | TokenAdapter):
         raise ConfigurationError(f"An adapter of the kind '{adapter.sizes.kind}' has no aligned start.")
-    spans = aligned(pairs, loader, folder)
-    frame_s = model.encoder.frame_s * adapter.sizes.pool
+    said = said_in(model, pairs, loader, folder)
+    found = f"{len(said.spans)} of {len(pairs.rows)} sounds aligned"
     if isinstance(adapter, LinearAdapter):
-        explained = fit_linear(adapter, pairs, SaidEmbeddings(spans, model.text_encoder, frame_s))
-        say(
-            f"linear start: {len(spans)} of {len(pairs.rows)} sounds aligned, {explained:.3f} of the variance explained"
-        )
+        say(f"linear start: {found}, {fit_linear(adapter, pairs, said):.3f} of the variance explained")
     else:
-        accuracy = fit_tokens(adapter, pairs, spans, model.text_encoder, frame_s)
-        say(f"token start: {len(spans)} of {len(pairs.rows)} sounds aligned, piece accuracy {accuracy:.3f}")
+        say(f"token start: {found}, piece accuracy {fit_tokens(adapter, pairs, said):.3f}")
 
 
-def fit_linear(
-    adapter: LinearAdapter,
-    pairs: KeptPairs,
-    said: SaidEmbeddings,
-) -> float:
+def fit_linear(adapter: LinearAdapter, pairs: KeptPairs, said: Said) -> float:
     """Set the linear layer to the least-squares map from frames to embeddings; return the variance it explains, 0 to 1.
 
     Frames in which nothing is said are mapped to a comma. What the map leaves out of the embeddings' variance is put
@@ -86,7 +77,7 @@ def fit_linear(
     for one in pairs.rows:
         if one.key in said.spans:
             means = _frames(pairs, one.key, adapter.sizes.pool).double()
-            targets = said.of(one, len(means)).double()
+            targets = said.embeddings(one, len(means)).double()
             covariance += means.T @ means
             product += means.T @ targets
             states_sum, words_sum = states_sum + means.sum(0), words_sum + targets.sum(0)
@@ -105,19 +96,12 @@ def fit_linear(
     return explained
 
 
-def fit_tokens(
-    adapter: TokenAdapter,
-    pairs: KeptPairs,
-    spans: dict[str, Spans],
-    text_encoder: SoftTextEncoder,
-    frame_s: float,
-    steps: int = TOKEN_STEPS,
-) -> float:
+def fit_tokens(adapter: TokenAdapter, pairs: KeptPairs, said: Said, steps: int = TOKEN_STEPS) -> float:
     """Train the token adapter on the frames in which pieces end; return the share of pieces that are right at the end.
 
     Pieces are scored against those of the batch and random others.
     """
-    rows = [one for one in pairs.rows if one.key in spans]
+    rows = [one for one in pairs.rows if one.key in said.spans]
     place_of = {int(number): place for place, number in enumerate(adapter.tokens.vocabulary)}
     optimiser = torch.optim.AdamW(adapter.parameters(), lr=TOKEN_RATE, betas=(0.9, 0.98), weight_decay=0.01)
     rng = np.random.default_rng(1)
@@ -129,7 +113,7 @@ def fit_tokens(
         means = [_frames(pairs, one.key, adapter.sizes.pool) for one in chosen]
         ends = torch.full((len(means), max(map(len, means))), NO_PIECE)
         for row, one, frames in zip(ends, chosen, means, strict=True):
-            _, found = frame_pieces(one.text, spans[one.key], len(frames), frame_s, text_encoder.tokenizer)
+            _, found = said.pieces(one, len(frames))
             row[: len(found)] = torch.tensor([place_of.get(int(piece), NO_PIECE) for piece in found])
         counts = torch.tensor([len(frames) for frames in means])
         states, is_end_logits = adapter.tokens(torch.nn.utils.rnn.pad_sequence(means, batch_first=True), counts)

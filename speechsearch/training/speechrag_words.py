@@ -20,6 +20,7 @@ from speechsearch.models.load import ModelLoader
 from speechsearch.text.spoken import spoken_words
 from speechsearch.training.forced_alignment import word_spans
 from speechsearch.training.kept_arrays import KeptArrays
+from speechsearch.training.speechrag_model import SpeechRag
 from speechsearch.training.speechrag_pairs import Kept, KeptPairs
 
 NO_PIECE = -1
@@ -28,8 +29,8 @@ Spans = NDArray[np.float32]
 """When each word of a text begins and ends, (words, 2) seconds."""
 
 
-class SaidEmbeddings:
-    """The input embeddings of the word pieces that are said in each averaged frame; those of a comma in pauses."""
+class Said:
+    """The word pieces that are said in each averaged frame of aligned sounds, and their input embeddings."""
 
     def __init__(self, spans: Mapping[str, Spans], text_encoder: SoftTextEncoder, frame_s: float) -> None:
         """``spans``: by key, see ``aligned``. ``frame_s``: how long an averaged frame lasts."""
@@ -37,10 +38,20 @@ class SaidEmbeddings:
         self.words = text_encoder.word_embeddings.detach().cpu()
         self._pause = self.tokenizer.encode(",", add_special_tokens=False).ids[-1]
 
-    def of(self, row: Kept, frames: int) -> Tensor:
-        """Return the embeddings of so many frames of an aligned sound, (frames, dim)."""
-        said, _ = frame_pieces(row.text, self.spans[row.key], frames, self.frame_s, self.tokenizer)
+    def pieces(self, row: Kept, frames: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return what is said, and what ends, in so many frames of an aligned sound; see ``frame_pieces``."""
+        return frame_pieces(row.text, self.spans[row.key], frames, self.frame_s, self.tokenizer)
+
+    def embeddings(self, row: Kept, frames: int) -> Tensor:
+        """Return the embeddings of what is said in so many frames, (frames, dim); those of a comma in pauses."""
+        said, _ = self.pieces(row, frames)
         return self.words[torch.from_numpy(np.where(said == NO_PIECE, self._pause, said))]
+
+
+def said_in(model: SpeechRag, pairs: KeptPairs, loader: ModelLoader, folder: Path) -> Said:
+    """Return what is said in the frames that a model's adapter averages; alignments are kept in a folder."""
+    frame_s = model.encoder.frame_s * model.adapter.sizes.pool
+    return Said(aligned(pairs, loader, folder), model.text_encoder, frame_s)
 
 
 def aligned(pairs: KeptPairs, loader: ModelLoader, folder: Path) -> dict[str, Spans]:

@@ -33,7 +33,7 @@ from speechsearch.training.speechrag_model import Heard, SpeechRag
 from speechsearch.training.speechrag_pairs import Batch, KeptPairs, LivePairs, Pairs, Targets, kept_pairs
 from speechsearch.training.speechrag_recall import recalls
 from speechsearch.training.speechrag_start import sayable, start_aligned
-from speechsearch.training.speechrag_words import SaidEmbeddings, aligned
+from speechsearch.training.speechrag_words import Said, said_in
 from speechsearch.training.training_log import TrainingLog
 
 CLIP = 1.0
@@ -53,7 +53,7 @@ class Begun:
     development: KeptPairs
     optimiser: Any
     model: Any
-    said: SaidEmbeddings | None
+    said: Said | None
 
 
 class Trainer:
@@ -148,13 +148,11 @@ class Trainer:
         prepared, placed = self.accelerator.prepare(self.model, optimiser)
         return Begun(number, pairs, development, placed, prepared, self._said(pairs))
 
-    def _said(self, pairs: Pairs) -> SaidEmbeddings | None:
+    def _said(self, pairs: Pairs) -> Said | None:
         if not self.config.loss.words or not isinstance(pairs, KeptPairs):
             return None
         with self.accelerator.main_process_first():
-            spans = aligned(pairs, self.loader, self.kept)
-        frame_s = self.model.encoder.frame_s * self.model.adapter.sizes.pool
-        return SaidEmbeddings(spans, self.model.text_encoder, frame_s)
+            return said_in(self.model, pairs, self.loader, self.kept)
 
     def _heard(self, sources: Sequence[Any], top: int, stage: int) -> KeptPairs:
         seed = self.config.seed * 1000 + stage
@@ -185,14 +183,15 @@ class Trainer:
         now.optimiser.zero_grad(set_to_none=True)
         return total
 
-    def _loss(self, heard: Heard, some: Batch, said: SaidEmbeddings | None) -> Tensor:
+    def _loss(self, heard: Heard, some: Batch, said: Said | None) -> Tensor:
         loss, (found, embeddings), device = self.config.loss, heard, heard.vectors.device
         wanted = some.vectors[:, : found.shape[1]].to(device)
         total = pair_loss(found, wanted, loss.cosine, loss.contrast, loss.temperature, loss.matryoshka)
         if said:
-            both = [(one, said.of(row, len(one)).to(device)) for one, row in zip(embeddings, some.rows, strict=True)
-                    if row.key in said.spans]  # fmt: skip
-            total = total + loss.words * word_loss(*zip(*both, strict=True)) if both else total
+            pairs = [(one, row) for one, row in zip(embeddings, some.rows, strict=True) if row.key in said.spans]
+            if pairs:  # else none of the batch is aligned
+                words = [said.embeddings(row, len(one)).to(device) for one, row in pairs]
+                total = total + loss.words * word_loss([one for one, _ in pairs], words)
         return total
 
     def _evaluate(self, step: int, development: KeptPairs) -> bool:

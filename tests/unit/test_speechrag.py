@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 from speechsearch.cli import app
 from speechsearch.domain.assets import SAMPLES
 from speechsearch.domain.errors import ConfigurationError, InputError, ModelUnavailableError, NotFoundError
-from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio, PhonemeTrack, Query
+from speechsearch.domain.values import SAMPLE_RATE_HZ, Audio, Query
 from speechsearch.models.adapter_cards import card_at
 from speechsearch.models.adapter_folder import CONFIG, from_pretrained, push_to_hub, read_config
 from speechsearch.models.adapter_networks import LinearAdapter, averaged
@@ -30,15 +30,14 @@ from speechsearch.models.catalog import Catalog
 from speechsearch.models.load import ModelLoader
 from speechsearch.service.adapters import with_adapter
 from speechsearch.service.settings import Settings
-from speechsearch.training import train_speechrag
-from speechsearch.training.forced_alignment import symbol_places, word_spans
+from speechsearch.training import speechrag_words
 from speechsearch.training.kept_arrays import KeptArrays
 from speechsearch.training.speechrag_config import SourceGroup, TrainingConfig, read_training, tiny
 from speechsearch.training.speechrag_data import examples_of
 from speechsearch.training.speechrag_losses import contrastive_loss, cosine_loss, pair_loss
 from speechsearch.training.speechrag_model import SpeechRag
-from speechsearch.training.speechrag_pairs import Kept, KeptPairs
-from speechsearch.training.speechrag_words import NO_PIECE, SaidEmbeddings, Spans, frame_pieces
+from speechsearch.training.speechrag_pairs import KeptPairs
+from speechsearch.training.speechrag_words import Spans
 from speechsearch.training.train_speechrag import Trainer
 from speechsearch.training.training_log import TrainingLog
 from tests.tiny import frames, texts
@@ -279,27 +278,6 @@ def test_kept_arrays_come_back_and_half_written_ones_do_not(tmp_path: Path) -> N
     assert "b" in again and "c" not in again and again.get("b").tolist() == [[5.0, 5.0, 5.0]]
 
 
-def test_words_are_found_where_they_are_said() -> None:
-    best = [0, 5, 5, 0, 7, 0, 9, 9, 0]
-    symbols = np.array([[one, 0 if one else 1] for one in best], np.uint8)
-    losses = np.array([[0, 120]] * len(best), np.uint8)
-    track = PhonemeTrack(symbols, losses, (np.arange(len(best)) * 0.04).astype(np.float32))
-    assert symbol_places(track, [5, 7, 9]).tolist() == [1, 4, 6]
-    np.testing.assert_allclose(word_spans(track, [(5, 7), (9,)]), [[0.04, 0.24], [0.24, 0.49]], atol=1e-6)
-    with pytest.raises(ValueError, match="cannot lie in 9 frames"):
-        symbol_places(track, [5] * 10)
-    with pytest.raises(ValueError, match="a word without a sound"):
-        word_spans(track, [(5,), ()])
-
-
-def test_pieces_stand_where_their_words_are_said() -> None:
-    tokenizer = texts.byte_level()
-    said, ends = frame_pieces("ab", np.array([[0.08, 0.4]], np.float32), 6, 0.08, tokenizer)
-    first, second = tokenizer.encode("ab").ids
-    assert said.tolist() == [NO_PIECE, first, first, second, second, NO_PIECE]
-    assert ends.tolist() == [NO_PIECE, NO_PIECE, first, NO_PIECE, second, NO_PIECE]
-
-
 def test_the_loss_of_words_holds_embeddings_to_what_is_said(
     data: Path, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -309,20 +287,11 @@ def test_the_loss_of_words_holds_embeddings_to_what_is_said(
         return {key: np.linspace(0, 1, words + 1, dtype=np.float32)[[range(words), range(1, words + 1)]].T
                 for key, words in spoken.items()}  # fmt: skip
 
-    monkeypatch.setattr(train_speechrag, "aligned", spans_of)
+    monkeypatch.setattr(speechrag_words, "aligned", spans_of)
     stages = [{"steps": 60, "rate": 1e-2, "warmup": 5, "unfrozen_layers": 1, "encoder_rate": 1e-3}]
     config = config_of(data, stages=stages, batch=12, evaluate_every=60, loss={"cosine": 0.0, "words": 1.0})
     losses = trained(config, tmp_path, models).log.values("loss")
     assert losses[-1] < 0.99 < losses[0]  # of noises a mean embedding explains nothing, and 1 is left
-
-
-def test_the_embeddings_said_are_those_of_the_pieces_and_of_a_comma_in_pauses(models: Path) -> None:
-    text_encoder = loader_of(models).model("text encoder", texts.MISTRAL.name)
-    said = SaidEmbeddings({"a": np.array([[0.08, 0.16]], np.float32)}, text_encoder, 0.08)
-    found = said.of(Kept("a", "yes", lambda: Audio(np.zeros(1, np.float32))), 3)
-    ids = [text_encoder.tokenizer.encode(one, add_special_tokens=False).ids for one in (",", "yes")]
-    assert torch.equal(found[0], said.words[ids[0][-1]]) and torch.equal(found[0], found[2])
-    assert torch.equal(found[1], said.words[ids[1][-1]])
 
 
 def test_the_shipped_configurations_can_be_read() -> None:
