@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +20,23 @@ from speechsearch.domain.errors import (
     SpeechSearchError,
 )
 from speechsearch.domain.folder_lock import DataFolderLock
+from speechsearch.domain.priority import made_less_urgent
 from speechsearch.domain.room import check_room, has_room
 from speechsearch.domain.values import Channel, Filters, ScoredPassage, SparseVector, Vector
 from speechsearch.index.edge_rewrite import (
     BATCH_POINTS,
     DRAFT,
+    FORGOTTEN_AFTER_S,
     REWRITTEN_AT_ONCE,
     SHARD,
     TRACES,
     copy_points,
+    copy_some,
     finish_replacing,
     forget_deleted,
     replace_shard,
 )
+from speechsearch.index.later import Later
 from speechsearch.index.prepare import (
     FIRST_IDS,
     MORE_IDS,
@@ -70,6 +74,13 @@ class EdgeIndex:
         self._exact_points = exact_points
         self._written_points = 0
         self._write_lock = threading.Lock()
+        self._rewriting = threading.Lock()
+        """Held while another shard takes the place of this one; taken before the lock of writers."""
+        self._changed: set[str] | None = None
+        """The points that are written or deleted while a copy is made."""
+        self._is_to_forget = False
+        """Whether something was deleted since the last copy was begun."""
+        self._later = Later(self._forget)
         self._use = SharedUse()
         """Of the shard, which has locks of its own; whoever closes it has to be alone."""
         self._is_open = False
@@ -91,9 +102,11 @@ class EdgeIndex:
         """Write points, over older ones of the same id; durable when it returns."""
         from qdrant_edge import UpdateOperation
 
-        prepared = [_edge_point(prepared_point(self._specs, point)) for point in points]
+        ready = [prepared_point(self._specs, point) for point in points]
+        prepared = [_edge_point(point) for point in ready]
         with self._write_lock, self._opened() as shard:
             check_room(self._path)
+            self._note(point.passage_id for point in ready)
             for start in range(0, len(prepared), BATCH_POINTS):
                 shard.update(UpdateOperation.upsert_points(prepared[start : start + BATCH_POINTS]))
             shard.flush()
@@ -112,12 +125,14 @@ class EdgeIndex:
             return
         with self._write_lock:
             (self._path / TRACES).touch()
+            self._is_to_forget = True
             with self._opened() as shard:
+                self._note(gone)
                 shard.update(UpdateOperation.delete_points(gone))
                 shard.flush()
                 is_small = self._is_small()
-            if is_small:
-                self._rewrite()
+        if is_small:
+            self._later.ask(FORGOTTEN_AFTER_S)
 
     def search(
         self, name: str, vector: Vector, limit: int, filters: Filters | None = None, only: Sequence[str] | None = None
@@ -140,10 +155,17 @@ class EdgeIndex:
         with self._opened() as shard:
             return best_of(fetch, limit)
 
-    def ids(self) -> Iterator[str]:
-        """Yield the ids of all points."""
+    def ids(self, among: Sequence[str] | None = None) -> Iterator[str]:
+        """Yield the ids of all points, or of those among some."""
         from qdrant_edge import ScrollRequest
 
+        if among is not None:
+            asked = sorted({canonical_id(one) for one in among})
+            for start in range(0, len(asked), BATCH_POINTS):
+                with self._opened() as shard:
+                    found = shard.retrieve(asked[start : start + BATCH_POINTS], with_payload=False, with_vector=False)
+                yield from (str(record.id) for record in found)
+            return
         offset, page = None, FIRST_IDS
         while True:
             with self._opened() as shard:
@@ -164,15 +186,22 @@ class EdgeIndex:
     def close(self) -> None:
         """Write everything and let go of the folder. Raises IndexUnavailableError, having let go of it all the same."""
         try:
-            with self._write_lock, _edge_errors(self._path):
+            self._later.close()
+            with self._rewriting, _edge_errors(self._path):
                 if self._is_open:
                     self._rewrite()
-                    with self._use.alone():
+                    with self._write_lock, self._use.alone():
                         self._is_open = False
                         self._shard.flush()
                         self._shard.close()
         finally:
             self._folder_lock.release()
+
+    def _forget(self) -> None:
+        """Have nothing deleted left in the files, while reading and writing go on."""
+        with self._rewriting:
+            if self._is_open and self._is_small():
+                self._rewrite()
 
     def _rewrite(self) -> None:
         """Have nothing left in the files if something was deleted; searches go on where there is little.
@@ -182,32 +211,50 @@ class EdgeIndex:
         traces = self._path / TRACES
         if not traces.exists() or not has_room(self._path):
             return
+        self._is_to_forget = False
         with _edge_errors(self._path):
             if self._is_small():
                 self._copy()
             else:
-                with self._use.alone():
+                with self._write_lock, self._use.alone():
                     self._shard.flush()
                     self._shard.close()
                     try:
                         forget_deleted(self._path, _edge_config(self._specs, self._exact_points, ANY_DELETED))
                     finally:
                         self._shard = self._open()
-            traces.unlink()
+        with self._write_lock:
+            if not self._is_to_forget:
+                traces.unlink()
 
     def _copy(self) -> None:
-        """Copy what there is into a new shard that takes the place of this one."""
-        draft = self._new_draft()
+        """Copy what there is into a new shard that takes the place of this one.
+
+        Meanwhile reading and writing go on; at the end writing waits while what has changed is copied again, and
+        reading while the shards change places.
+        """
         try:
-            copy_points(self._shard, draft, self._specs)
-            draft.flush()
+            with ExitStack() as held:
+                with closing(self._new_draft()) as draft:
+                    with self._write_lock:
+                        self._changed = set()
+                    made_less_urgent(lambda: copy_points(self._shard, draft, self._specs))
+                    draft.flush()
+                    held.enter_context(self._write_lock)
+                    copy_some(self._shard, draft, self._specs, sorted(self._changed))
+                    draft.flush()
+                with self._use.alone():
+                    self._shard.close()
+                    replace_shard(self._path)
+                    self._shard = self._open()
         finally:
-            draft.close()
-        with self._use.alone():
-            self._shard.close()
-            replace_shard(self._path)
-            self._shard = self._open()
+            self._changed = None
         finish_replacing(self._path)
+
+    def _note(self, passage_ids: Iterable[str]) -> None:
+        """Note points that are about to be changed, where a copy is made."""
+        if self._changed is not None:
+            self._changed.update(passage_ids)
 
     def _is_small(self) -> bool:
         from qdrant_edge import CountRequest

@@ -116,6 +116,16 @@ def test_ids_come_once_each_from_many_pages(index):
     assert sorted(index.ids()) == sorted(passage(number) for number in range(3 * FIRST_IDS))
 
 
+def test_ids_among_some_are_those_that_are_there(index):
+    index.upsert([point(number) for number in range(600)])
+    index.delete([passage(3)])
+    asked = [passage(number) for number in (3, 5, 700)]
+    assert list(index.ids([*asked, passage(5).upper()])) == [passage(5)] and list(index.ids([])) == []
+    assert sorted(index.ids([passage(number) for number in range(700)])) == sorted(index.ids())
+    with pytest.raises(InputError, match="is no passage id"):
+        list(index.ids(["x"]))
+
+
 def test_filters_by_each_field_and_combined(index):
     index.upsert(
         [
