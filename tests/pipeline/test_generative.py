@@ -103,6 +103,20 @@ def test_a_deleted_recording_is_found_no_more(service: Service) -> None:
     assert results.coverage.passages == len(results.hits) == before - gone
 
 
+def test_what_was_heard_of_a_deleted_recording_is_kept_no_more(service: Service) -> None:
+    recording = service.browse.recordings("samples")[0].recording_id
+    gone = {one.passage_id for one in service.store.passages.of(recording)}
+    training = folder_of(kept_models(service.settings), "samples") / "training"
+
+    def heard() -> set[str]:
+        return {name.partition(":")[0] for file in training.glob("pieces-*/*.safetensors") for name in load_file(file)}
+
+    before = heard()
+    assert gone and gone < before
+    service.manage.delete_recording(recording)
+    assert heard() == before - gone
+
+
 def test_of_another_collection_it_is_refused_with_the_command(asked: Service) -> None:
     with pytest.raises(CapabilityError, match=r"in 'my talks'.*train generative 'my talks'"):
         asked.search.find(Query(QUESTION, filters=Filters(collections=("my talks",))), "generative")
