@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
@@ -136,7 +137,10 @@ def test_what_is_added_is_learnt_by_an_update(data_dir: Path, chosen_files: Path
         assert [one.state for one in run(service.manage, found, collection="samples")] == ["indexed"]
         coverage = service.search.coverage("generative")
         assert coverage.passages == len(addresses) < coverage.of_passages
+    heard = next((model / "training").glob("pieces-*"))
+    save_file({"deleted-meanwhile": torch.zeros(2, 3)}, heard / "0099.safetensors")
     said = train(data_dir, "samples", "--update", "--tiny")
+    assert not (heard / "0099.safetensors").exists()
     assert "before: found first" in said and "new: found first" in said
     after = json.loads((model / ADDRESSES).read_text())
     assert {name: after[name] for name in addresses} == addresses and len(after) > len(addresses)
