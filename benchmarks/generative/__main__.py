@@ -2,25 +2,25 @@
 
 Builds the set, hears it once, trains every variant, puts the same questions to the engines that look passages up, and
 writes the tables of docs/generative.md. What is done is kept, so a run that was stopped goes on where it was; so does a
-training in its midst. ``--only usual,300`` trains some variants, ``--sizes 100,300`` takes smaller collections.
+training in its midst. ``--only usual,300`` trains some variants, ``--sizes 100,300`` takes smaller collections. Beside
+the names of variants there are ``engines``, ``asr`` (slow: all is written down), ``codes``, ``update``, ``spoken`` (the
+questions, asked of what was trained as ``usual``) and ``speed``, for which the machine should do nothing else.
 """
 
 from __future__ import annotations
 
 import json
-import shlex
-import sys
 from collections.abc import Callable
-from datetime import date
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 import typer
 
-from benchmarks.generative.measure import Bench, by_vectors, crop_engines, engines
-from benchmarks.generative.sets import TO_LEARN, build, read
+from benchmarks.generative.looked_up import by_vectors, crop_engines, engines
+from benchmarks.generative.measure import Bench
+from benchmarks.generative.sets import build, read, size_of
+from benchmarks.generative.speed import apart
 from benchmarks.generative.tables import write
 from benchmarks.generative.variants import PASSAGES, variants
 from speechsearch.evaluation.machine import describe_machine
@@ -30,6 +30,8 @@ from speechsearch.service.settings import Settings
 from speechsearch.training.generative_recipe import Recipe
 
 OF_SOUND, WRITTEN = ("phonetic", "hybrid"), ("asr",)
+CODED = (4, 64), (8, 256)
+"""Levels and codes of addresses that are made without a model."""
 
 
 class Kept:
@@ -43,12 +45,12 @@ class Kept:
         """All that was measured so far."""
         return json.loads(self.file.read_text(encoding="utf-8")) if self.file.exists() else {}
 
-    def of(self, kind: str, name: str, measure: Callable[[], Any]) -> None:
+    def of(self, kind: str, name: str, measure: Callable[..., Any], *given: object) -> None:
         """Measure something that is not there yet, and keep it."""
         if name in self.found.get(kind, {}):
             return
         print(f"{kind} {name}", flush=True)
-        measured = measure()
+        measured = measure(*given)
         whole = self.found
         whole.setdefault(kind, {})[name] = measured
         unfinished = self.file.with_suffix(".unfinished")
@@ -61,14 +63,13 @@ def main(
     out: Path,
     sizes: str = "100,300,1000,3000",
     only: str = "",
-    with_asr: int = PASSAGES,
     steps: int = 1500,
     seed: int = 1,
 ) -> None:
-    """Measure and write the tables; ``with_asr``: transcripts are made of collections up to this size."""
+    """Measure and write the tables; ``steps``: of PASSAGES."""
     wanted_sizes = tuple(sorted(map(int, sizes.split(","))))
     folder = out / "set"
-    if not (folder / TO_LEARN).exists():
+    if size_of(folder) < max(wanted_sizes):
         build(data, folder, max(wanted_sizes), seed)
     settings = Settings()
     loader = new_loader(settings)
@@ -79,21 +80,35 @@ def main(
     kept = Kept(out / "results.json")
     usual = Recipe(seed=seed).of_steps(steps)
     torch.set_num_threads(1)
-    by_sound = Makers(makers.speech_encoder)
-    for variant in variants(usual, wanted_sizes):
-        if not only or variant.name in only.split(","):
-            kept.of("variants", variant.name, partial(bench.run, variant))
-    if not only or "update" in only.split(","):
-        kept.of("continual", str(PASSAGES), partial(bench.continual, usual, PASSAGES))
-    for size in wanted_sizes if not only or "engines" in only.split(",") else ():
-        kept.of("vectors", str(size), partial(by_vectors, bench, size))
-        kept.of("engines", str(size), partial(engines, bench.whole, size, OF_SOUND, by_sound, text_encoder))
-        kept.of("adapter_crops", str(size), partial(crop_engines, bench, size))
-        if size <= with_asr:
-            kept.of("transcripts", str(size), partial(engines, bench.whole, size, WRITTEN, makers, text_encoder))
-    command = shlex.join(["python", "-m", "benchmarks.generative", "DATA", *sys.argv[2:]])
-    heading = f"Measured on {date.today().isoformat()}, `{command}`, {describe_machine()}, one thread."
-    write(kept.found, heading)
+    typed, by_sound = bench.whole.collection, Makers(makers.speech_encoder)
+
+    def is_wanted(name: str) -> bool:
+        return not only or name in only.split(",")
+
+    models = variants(usual, wanted_sizes)
+    for variant in filter(lambda one: is_wanted(one.name), models):
+        kept.of("variants", variant.name, bench.run, variant)
+    for size in wanted_sizes:
+        if is_wanted("codes"):
+            for levels, codebook_size in CODED:
+                name = f"{size} {levels} {codebook_size}"
+                kept.of("codes", name, bench.codes_of_vectors, size, levels, codebook_size)
+        if is_wanted("engines"):
+            kept.of("vectors", str(size), by_vectors, bench, size)
+            kept.of("engines", str(size), engines, typed, size, OF_SOUND, by_sound, text_encoder)
+            kept.of("adapter_crops", str(size), crop_engines, bench, size)
+        if is_wanted("asr"):
+            kept.of("transcripts", str(size), engines, typed, size, WRITTEN, makers, text_encoder)
+    if is_wanted("update"):
+        kept.of("continual", str(PASSAGES), bench.continual, usual, PASSAGES)
+    if is_wanted("spoken"):
+        all_names = ("adapter", *OF_SOUND, *WRITTEN)
+        kept.of("spoken", "engines", engines, bench.whole.spoken, PASSAGES, all_names, makers, text_encoder)
+        kept.of("spoken", "generative", bench.spoken, models[0])
+    if is_wanted("speed"):
+        for name in ("adapter", *kept.found.get("variants", {})):
+            kept.of("speed", name, apart, out, name)
+    write(kept.found, f"On {describe_machine()}, one thread. `asr`: whisper-base.")
 
 
 if __name__ == "__main__":

@@ -7,10 +7,12 @@ import json
 import random
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from benchmarks.generative.variants import PASSAGES
 from benchmarks.plain_text import detokenise, plain
+from benchmarks.quality.sets import spoken_queries
 from benchmarks.set_folder import Asker, Question, SetFolder, write_lines
 from speechsearch.evaluation.dataset import EvaluationCollection, judgements, read_collection
 from speechsearch.training.voices import Voice, reserved_voices
@@ -34,9 +36,10 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GenerativeSet:
-    """A set: what any engine is measured on, and the questions to learn, each with its passage."""
+    """A set: what any engine is measured on, also with its questions spoken; the questions to learn, with passages."""
 
     collection: EvaluationCollection
+    spoken: EvaluationCollection
     to_learn: tuple[tuple[str, tuple[str, ...]], ...]
 
 
@@ -69,8 +72,17 @@ def voice_of(number: int) -> Voice:
     return voices[number % len(voices)]
 
 
+def size_of(folder: Path) -> int:
+    """Return of how many passages a set is, 0 where there is none."""
+    file = folder / "corpus.jsonl"
+    return len(file.read_text(encoding="utf-8").splitlines()) if (folder / TO_LEARN).exists() else 0
+
+
 def build(data: Path, folder: Path, count: int, seed: int) -> None:
-    """Write the set: passages in an order in which the first 100, 300, 1,000 are sets too."""
+    """Write the set: passages in an order in which the first 100, 300, 1,000 are sets too.
+
+    A larger set begins with the passages of a smaller one. The questions about the first PASSAGES are spoken, too.
+    """
     with gzip.open(data / "qa/squad_nqg_test.sentence_question.tsv.gz", "rt", encoding="utf-8") as lines:
         cells = [line.rstrip("\n").split("\t") for line in lines]
     rows = [(plain(detokenise(one[0])), plain(detokenise(one[1]))) for one in cells if len(one) == 2]
@@ -78,8 +90,10 @@ def build(data: Path, folder: Path, count: int, seed: int) -> None:
     found = sentences(rows, count, seed)
     for number, one in enumerate(found):
         writer.speak(one.passage_id, one.text, voice_of(number), is_evaluation=True)
-    asked = [Question(f"q{one.passage_id}", one.asked, (one.passage_id,)) for one in found if one.asked]
-    writer.close(asked, seed, Asker(voice_of, 0))
+    kinds = ("spoken" if number < PASSAGES else "typed" for number in range(len(found)))
+    asked = [Question(f"{kind}-{one.passage_id}", one.asked, (one.passage_id,))
+             for kind, one in zip(kinds, found, strict=True) if one.asked]  # fmt: skip
+    writer.close(asked, seed, Asker(voice_of, PASSAGES, ("spoken",)))
     kept = {row["_id"] for row in writer.corpus}
     learnt = [(f"t{one.passage_id}-{number}", text, one.passage_id)
               for one in found if one.passage_id in kept for number, text in enumerate(one.learnt)]  # fmt: skip
@@ -94,4 +108,6 @@ def read(folder: Path) -> GenerativeSet:
     texts = {row["_id"]: row["text"] for row in map(json.loads, lines)}
     judged = judgements(folder / JUDGED, set(texts))
     learnt = ((texts[name], tuple(grades)) for name, grades in judged.items())
-    return GenerativeSet(read_collection(folder), tuple(learnt))
+    collection = read_collection(folder)
+    spoken = replace(collection, queries=spoken_queries(folder, collection))
+    return GenerativeSet(collection, spoken, tuple(learnt))

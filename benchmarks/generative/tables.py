@@ -35,6 +35,13 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     return [row(*heads), "|---" * len(heads) + "|", *(row(*one) for one in rows), ""] if rows else []
 
 
+def spoken_table(results: Mapping[str, Any]) -> list[str]:
+    """Return the same questions, spoken, at PASSAGES."""
+    found = {name: one for part in results.get("spoken", {}).values() for name, one in part.items()}
+    rows = [[name, str(one["asked"]), *(figure(one[kind]) for kind in KINDS)] for name, one in found.items()]
+    return table(("the same questions, spoken", "questions", *KINDS), rows)
+
+
 def engines_table(results: Mapping[str, Any]) -> list[str]:
     """Return generated answers beside those that are looked up, on the same questions."""
     rows = []
@@ -75,34 +82,50 @@ def beams_table(results: Mapping[str, Any]) -> list[str]:
         beams = [figure(one["beams"][width]["R@1"]) for width in ("1", "5", "20")]
         free = one["without_trie"]
         rows.append([one["title"], *beams, figure(one["beams"]["20"]["R@20"]), figure(free["R@1"]),
-                     figure(free["R@20"]), f"{one['invalid_share']:.3f}", f"{one['question_ms']:.0f}",
-                     f"{one['parameters_m'] * 4:.0f}"])  # fmt: skip
+                     figure(free["R@20"]), f"{one['invalid_share']:.3f}"])  # fmt: skip
     heads = ("model", "R@1 beam 1", "beam 5", "beam 20", "R@20 beam 20", "R@1 without trie", "R@20 without trie",
-             "no address", "ms a question", "MB")  # fmt: skip
+             "no address")  # fmt: skip
     return table(heads, rows)
 
 
 def codes_table(results: Mapping[str, Any]) -> list[str]:
-    """Return how good the codes are."""
-    rows = []
-    for one in results.get("variants", {}).values():
-        codes = one["codes"]
-        rows.append(
-            [
-                one["title"], str(one["passages"]), f"{codes['unique']:.3f}", str(codes["largest_group"]),
-                " ".join(f"{used:.2f}" for used in codes["use"]),
-                " ".join(f"{each:.0f}" for each in codes["perplexity"]),
-                f"{codes['explained']:.2f}",
-            ]
-        )  # fmt: skip
+    """Return how good codes are: of every model, and of the adapter's vectors of more passages without a model."""
+    coded = [(one["title"], one["passages"], one["codes"]) for one in results.get("variants", {}).values()]
+    for name, codes in results.get("codes", {}).items():
+        passages, levels, size = map(int, name.split())
+        coded.append((f"no model: {levels} codes of {size} from vectors", passages, codes))
+    rows = [
+        [
+            title, str(passages), f"{codes['unique']:.3f}", str(codes["largest_group"]),
+            " ".join(f"{used:.2f}" for used in codes["use"]),
+            " ".join(f"{each:.0f}" for each in codes["perplexity"]),
+            f"{codes['explained']:.2f}",
+        ]
+        for title, passages, codes in coded
+    ]  # fmt: skip
     heads = ("codes of", "passages", "alone with theirs", "largest group", "use by level", "perplexity", "explained")
+    return table(heads, rows)
+
+
+def speed_table(results: Mapping[str, Any]) -> list[str]:
+    """Return what a typed question takes, each model in a process of its own."""
+    titles = {name: one["title"] for name, one in results.get("variants", {}).items()}
+    rows = [
+        [
+            titles.get(name, name), str(one["passages"]), f"{one['question_ms']:.0f}", f"{one['reading_ms']:.0f}",
+            f"{one['model_mb']:.1f}", f"{one['peak_mb']:.0f}",
+        ]
+        for name, one in results.get("speed", {}).items()
+    ]  # fmt: skip
+    heads = ("model", "passages", "ms a question", "of it, to read it", "weights, MB", "process at most, MB")
     return table(heads, rows)
 
 
 def document(results: Mapping[str, Any], heading: str) -> str:
     """Return all tables, under a line that says where they come from."""
-    lines = [heading, "", *engines_table(results), "Each row differs in one thing from the first.", ""]
-    lines += [*variants_table(results), *beams_table(results), *codes_table(results)]
+    lines = [heading, "", *engines_table(results), *spoken_table(results)]
+    lines += ["Each row differs in one thing from the first.", "", *variants_table(results), *beams_table(results)]
+    lines += [*codes_table(results), *speed_table(results)]
     for one in results.get("continual", {}).values():
         asked = (f"{name.replace('_', ', ')}: R@1 {figure(one[name])}"
                  for name in ("questions_before", "questions_after", "questions_new"))  # fmt: skip

@@ -1,7 +1,8 @@
 """The models that write addresses of passages: each belongs to a collection and lies in the data folder. Nothing heavy.
 
 ``generative.json`` says how one was made and names the sha256 of the weights and of ``addresses.json``, passage id ->
-codes. ``collection.txt`` has the name of the collection, which may change.
+codes. ``collection.txt`` has the name of the collection, which may change. In ``training`` lie the states that were
+heard: of a passage by its id, of its crops by id:number.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import re
 import secrets
 import shlex
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from speechsearch.models.catalog import Catalog
 from speechsearch.models.files import sha256_of
 
 WEIGHTS, ADDRESSES, MANIFEST, COLLECTION = "model.safetensors", "addresses.json", "generative.json", "collection.txt"
+TRAINING, HEARD = "training", "[0-9]*.safetensors"
 PREFIX = "generative-"
 
 
@@ -91,6 +93,31 @@ def remove_model(kept: Path, collection: str) -> None:
     """Remove the model of a collection, if there is one, with all that was kept of its training."""
     if folder := folder_of(kept, collection):
         shutil.rmtree(folder)
+
+
+def keep_states(folder: Path, is_wanted: Callable[[str], bool]) -> None:
+    """Remove what was heard of passages that are not wanted any more (by their ids) from what a model keeps.
+
+    What the weights have learnt of them stays until the next training. A file that cannot be read goes whole: what was
+    in it is heard again by the next training. Raises OSError.
+    """
+    from safetensors import SafetensorError, safe_open
+    from safetensors.numpy import save_file
+
+    for file in sorted((folder / TRAINING).glob(f"*/{HEARD}")):
+        try:
+            with safe_open(file, "np") as states:
+                names = list(states.keys())
+                wanted = [name for name in names if is_wanted(name.partition(":")[0])]
+                left = {name: states.get_tensor(name) for name in wanted} if len(wanted) < len(names) else {}
+        except SafetensorError:
+            wanted, left = [], {}
+        if not wanted:
+            file.unlink()
+        elif left:
+            unfinished = file.with_suffix(".unfinished")
+            save_file(left, unfinished)
+            unfinished.replace(file)
 
 
 def learnt_of(folder: Path) -> Learnt:

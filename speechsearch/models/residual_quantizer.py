@@ -2,7 +2,9 @@
 
 Source: Zeghidour et al., 2021, SoundStream (arXiv 2107.03312), section III.C: codebooks started by k-means, moved by
 exponential moving averages, codes that nobody uses replaced by vectors of the batch, a random number of quantizers.
-Differs: the mean over a batch stands for the first moving average, so that the start needs no correction.
+Differs: the mean over a batch stands for the first moving average, so that the start needs no correction; k-means
+begins near the mean, in the directions of some vectors. Begun at the vectors themselves, a level that follows gives
+nearly all one code: in many dimensions a short one is nearer to any other than another long one is.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-KMEANS_ROUNDS = 10
+KMEANS_ROUNDS, NEAR_MEAN = 10, 0.01
 COMMITMENT = 0.25
 
 
@@ -65,7 +67,8 @@ class ResidualVectorQuantizer(nn.Module):
         """Set the codebooks by k-means of vectors (n, dim), one after the other on what is left."""
         left = vectors
         for level in range(len(self.codebooks)):
-            codebook = drawn(left, self.codebooks.shape[1])
+            mean = left.mean(0)
+            codebook = mean + NEAR_MEAN * (drawn(left, self.codebooks.shape[1]) - mean)
             for _ in range(KMEANS_ROUNDS):
                 codes = nearest(left, codebook)
                 counts, sums = totals(left, codes, len(codebook))

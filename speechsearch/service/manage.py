@@ -25,7 +25,7 @@ from speechsearch.library.library import Library
 from speechsearch.library.rebuild import rebuild
 from speechsearch.library.removal import Deleted, delete_collection, delete_recording
 from speechsearch.library.second_pass import Missing, SecondPass, Unmade
-from speechsearch.models.generative_cards import remove_model, rename_model
+from speechsearch.models.generative_cards import folder_of, keep_states, remove_model, rename_model
 from speechsearch.service.browse import Browse
 from speechsearch.store.jobs import time_ago
 
@@ -181,7 +181,12 @@ class Manage:
 
     def delete_recording(self, recording_id: str, visitor: Visitor = LOCAL) -> Deleted:
         """Remove a recording's audio, vectors and transcripts. Raises NotFoundError, NotAllowedError."""
-        self.check_change(self._browse.recording(recording_id, visitor).collection, visitor)
+        key = self._browse.recording(recording_id, visitor).collection
+        self.check_change(key, visitor)
+        if folder := folder_of(self._kept_models, key):
+            gone = {one.passage_id for one in self._library.store.passages.of(recording_id)}
+            with self._library.writing:
+                keep_states(folder, lambda passage_id: passage_id not in gone)
         return delete_recording(self._library, recording_id)
 
     def delete_collection(self, name: str, visitor: Visitor = LOCAL) -> Deleted:

@@ -20,7 +20,15 @@ from speechsearch.domain.values import Audio
 from speechsearch.domain.visitors import shown_name
 from speechsearch.evaluation.questions import Names, read_questions
 from speechsearch.models.generative.listener import Listener
-from speechsearch.models.generative_cards import COLLECTION, MANIFEST, folder_of, new_folder, training_command
+from speechsearch.models.generative_cards import (
+    COLLECTION,
+    MANIFEST,
+    TRAINING,
+    folder_of,
+    keep_states,
+    new_folder,
+    training_command,
+)
 from speechsearch.service.open import Service, kept_models
 from speechsearch.training.generative_data import CropPlan, Material, asked, heard, pattern_questions
 from speechsearch.training.generative_recipe import Recipe
@@ -28,8 +36,8 @@ from speechsearch.training.train_generative import recipe_of, remembered, save, 
 
 QUESTIONS_EACH = 6
 """Questions by pattern of a passage, where none are given."""
-TRAINING, RUN = "training", "run-"
-"""The folder of a model in which states are kept, and what the names of unfinished trainings begin with."""
+RUN = "run-"
+"""What the names of the folders of unfinished trainings begin with."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,6 +85,7 @@ def gather(service: Service, collection: str, questions: Sequence[Path], recipe:
     material = heard(
         listener, sorted(vectors), lambda missing: sounds_of(service, collection, missing), plan, folder / TRAINING
     )
+    keep_states(folder, {one.passage_id for one in service.store.passages.within(collection)}.__contains__)
     pairs = asked_about(service, collection, questions, list(material.passages), recipe.seed)
     material = Material(material.passages, material.crops, asked(listener, pairs))
     found = {one: vectors[one] for one in material.passages}

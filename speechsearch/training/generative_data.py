@@ -97,7 +97,7 @@ def heard(listener: Listener, ids: Sequence[str], sounds: Sounds, plan: CropPlan
     for file in files:
         known |= load_file(file)
     missing = [name for name in ids if name not in known]
-    number = len(files)
+    number = int(files[-1].stem) + 1 if files else 0
     coming = iter(sounds(missing)) if missing else iter(())
     while group := list(islice(coming, KEPT_TOGETHER)):
         new = _states_of(listener, group, plan)

@@ -28,10 +28,7 @@ from speechsearch.models.generative.listener import Listener
 from speechsearch.models.generative.unity import UnityConfig, UnityModel
 from speechsearch.models.generative_cards import ADDRESSES, MANIFEST, WEIGHTS, learnt_of
 from speechsearch.training.checkpoint import load_state, save_state
-from speechsearch.training.generative_codes import (
-    CodeReport,
-    addresses_of,
-)
+from speechsearch.training.generative_codes import CodeReport, addresses_of
 from speechsearch.training.generative_data import Item, Lessons, Material, Mix, chunks
 from speechsearch.training.generative_recipe import Coder, Recipe
 from speechsearch.training.rates import rate_at

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
@@ -103,6 +104,20 @@ def test_a_deleted_recording_is_found_no_more(service: Service) -> None:
     assert results.coverage.passages == len(results.hits) == before - gone
 
 
+def test_what_was_heard_of_a_deleted_recording_is_kept_no_more(service: Service) -> None:
+    recording = service.browse.recordings("samples")[0].recording_id
+    gone = {one.passage_id for one in service.store.passages.of(recording)}
+    training = folder_of(kept_models(service.settings), "samples") / "training"
+
+    def heard() -> set[str]:
+        return {name.partition(":")[0] for file in training.glob("pieces-*/*.safetensors") for name in load_file(file)}
+
+    before = heard()
+    assert gone and gone < before
+    service.manage.delete_recording(recording)
+    assert heard() == before - gone
+
+
 def test_of_another_collection_it_is_refused_with_the_command(asked: Service) -> None:
     with pytest.raises(CapabilityError, match=r"in 'my talks'.*train generative 'my talks'"):
         asked.search.find(Query(QUESTION, filters=Filters(collections=("my talks",))), "generative")
@@ -122,7 +137,10 @@ def test_what_is_added_is_learnt_by_an_update(data_dir: Path, chosen_files: Path
         assert [one.state for one in run(service.manage, found, collection="samples")] == ["indexed"]
         coverage = service.search.coverage("generative")
         assert coverage.passages == len(addresses) < coverage.of_passages
+    heard = next((model / "training").glob("pieces-*"))
+    save_file({"deleted-meanwhile": torch.zeros(2, 3)}, heard / "0099.safetensors")
     said = train(data_dir, "samples", "--update", "--tiny")
+    assert not (heard / "0099.safetensors").exists()
     assert "before: found first" in said and "new: found first" in said
     after = json.loads((model / ADDRESSES).read_text())
     assert {name: after[name] for name in addresses} == addresses and len(after) > len(addresses)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from speechsearch.models.residual_quantizer import ResidualVectorQuantizer
+from speechsearch.models.residual_quantizer import ResidualVectorQuantizer, used_share
 
 
 def grid(decay: float = 0.5) -> ResidualVectorQuantizer:
@@ -63,3 +63,13 @@ def test_k_means_finds_groups_and_the_next_level_what_is_left() -> None:
     assert sorted(quantizer.codebooks[0].flatten().tolist()) == [-9.0, 9.0]
     assert sorted(quantizer.codebooks[1].flatten().tolist()) == [-1.0, 1.0]
     assert torch.equal(quantizer.vectors_of(quantizer.codes_of(vectors)), vectors)
+
+
+def test_short_vectors_among_long_ones_do_not_get_nearly_all_one_code() -> None:
+    torch.manual_seed(1)
+    vectors = torch.randn(400, 200)
+    vectors[::10] *= 0.01
+    quantizer = ResidualVectorQuantizer(1, 16, 200)
+    quantizer.start(vectors)
+    used, perplexity = used_share(quantizer.codes_of(vectors)[:, 0], 16)
+    assert used == 1.0 and perplexity > 10
