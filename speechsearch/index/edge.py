@@ -26,7 +26,9 @@ from speechsearch.domain.values import Channel, Filters, ScoredPassage, SparseVe
 from speechsearch.index.edge_rewrite import (
     BATCH_POINTS,
     DRAFT,
+    FLUSHED_AFTER,
     FORGOTTEN_AFTER_S,
+    FORGOTTEN_WITHIN_S,
     REWRITTEN_AT_ONCE,
     SHARD,
     TRACES,
@@ -35,6 +37,7 @@ from speechsearch.index.edge_rewrite import (
     finish_replacing,
     forget_deleted,
     replace_shard,
+    sync_log,
 )
 from speechsearch.index.later import Later
 from speechsearch.index.prepare import (
@@ -72,7 +75,7 @@ class EdgeIndex:
         self._specs = tuple(specs)
         self._path = path
         self._exact_points = exact_points
-        self._written_points = 0
+        self._written_points = self._unflushed_points = 0
         self._write_lock = threading.Lock()
         self._rewriting = threading.Lock()
         """Held while another shard takes the place of this one; taken before the lock of writers."""
@@ -109,7 +112,7 @@ class EdgeIndex:
             self._note(point.passage_id for point in ready)
             for start in range(0, len(prepared), BATCH_POINTS):
                 shard.update(UpdateOperation.upsert_points(prepared[start : start + BATCH_POINTS]))
-            shard.flush()
+            self._keep(shard, len(prepared))
             self._written_points += len(prepared)
             # Cheap when no segment is large enough to be quantised, seconds when one is: so not after every recording.
             if self._written_points > self._exact_points // 4:
@@ -129,10 +132,10 @@ class EdgeIndex:
             with self._opened() as shard:
                 self._note(gone)
                 shard.update(UpdateOperation.delete_points(gone))
-                shard.flush()
+                self._keep(shard, len(gone))
                 is_small = self._is_small()
         if is_small:
-            self._later.ask(FORGOTTEN_AFTER_S)
+            self._later.ask(FORGOTTEN_AFTER_S, FORGOTTEN_WITHIN_S)
 
     def search(
         self, name: str, vector: Vector, limit: int, filters: Filters | None = None, only: Sequence[str] | None = None
@@ -250,6 +253,19 @@ class EdgeIndex:
         finally:
             self._changed = None
         finish_replacing(self._path)
+
+    def _keep(self, shard: Any, points: int) -> None:
+        """Have what was just written survive a power cut.
+
+        For that its log is enough, which Edge reads when it opens a shard. Writing all segments to the disk takes half
+        a second on a slow one, in which Edge holds Python's lock and the whole program stands; so that is rare.
+        """
+        self._unflushed_points += points
+        if self._unflushed_points > FLUSHED_AFTER:
+            shard.flush()
+            self._unflushed_points = 0
+        else:
+            sync_log(self._path)
 
     def _note(self, passage_ids: Iterable[str]) -> None:
         """Note points that are about to be changed, where a copy is made."""
