@@ -161,14 +161,14 @@ def long(
     """Take in one long file, and say how much memory came on top of the loaded models'."""
     with tempfile.TemporaryDirectory(dir=where) as lent:
         folder, models = Path(lent), FakeLoader()
-        long_recording(folder / "short.opus", 1.0)
-        duration_s = long_recording(folder / "long.opus", 60 * hours)
+        long_recording(folder / "short.flac", 1.0)
+        duration_s = long_recording(folder / "long.flac", 60 * hours)
         settings = Settings(data_dir=folder / "data", engines=EngineSettings(recognizer="none", threads=1))
         opened = (
             Service.open(fake_settings(folder / "data", models), loader=models) if fakes else Service.open(settings)
         )
         with opened as service, service.workspace() as workspace:
-            for path in (folder / "short.opus", folder / "long.opus"):
+            for path in (folder / "short.flac", folder / "long.flac"):
                 before_bytes, started_s = resident_bytes(), time.monotonic()
                 watch = damaging.Memory(psutil.Process().pid)
                 (result,) = run(service.manage, discover([path], service.limits, workspace), collection="talks")

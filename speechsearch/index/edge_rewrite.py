@@ -1,7 +1,7 @@
 """Nothing deleted is left in the files of a shard of Qdrant Edge, which keeps it in its log and segments as it likes.
 
-A small shard is copied into a new one that takes its place, a while after a deletion, with what else is deleted until
-then; searches and writing go on. Of a large one Edge makes the segments
+A small shard is copied into a new one that takes its place, once for all that is deleted within minutes; searches and
+writing go on. Of a large one Edge makes the segments
 anew, which is many times as fast, and its log is begun anew; document frequencies then count what is overwritten later
 until the next time, as they do after every optimisation. A file beside the shard says that there is something to
 forget; it is removed last, so after a kill at any point the next process begins again.
@@ -9,8 +9,10 @@ forget; it is removed last, so after a kill at any point the next process begins
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +23,13 @@ SHARD, DRAFT, OLD = "shard", "shard.draft", "shard.old"
 LOG = "wal"
 BATCH_POINTS = 500
 MOST_ROUNDS = 10
+FLUSHED_AFTER = 5_000
+"""After so many points the segments are written to the disk; until then the log has what was written."""
 REWRITTEN_AT_ONCE = 5_000
 """Up to this many points are copied while the index is open; more are made anew when it is closed."""
-FORGOTTEN_AFTER_S = 30.0
-"""So long after a deletion the copy is begun: it takes seconds on a slow disk, whatever was deleted."""
+FORGOTTEN_AFTER_S, FORGOTTEN_WITHIN_S = 30.0, 600.0
+"""So long after the last deletion, and after the first one at the latest, the copy is begun: whatever was deleted, it
+takes seconds on a slow disk, in which Edge holds Python's lock now and then."""
 
 
 def copy_points(source: Any, target: Any, specs: Sequence[Channel]) -> int:
@@ -61,6 +66,18 @@ def _write(target: Any, specs: Sequence[Channel], records: Sequence[Any]) -> Non
     ]
     if points:
         target.update(UpdateOperation.upsert_points(points))
+
+
+def sync_log(folder: Path) -> None:
+    """Have the log of an open shard survive a power cut, while others compute."""
+    log = folder / SHARD / LOG
+    for path in (*log.iterdir(), log):
+        with suppress(FileNotFoundError):  # the file for what is written next, which Edge makes under another name
+            file = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(file)
+            finally:
+                os.close(file)
 
 
 def replace_shard(folder: Path) -> None:

@@ -1,9 +1,11 @@
-"""What is done a while after it was asked for, once for all who asked meanwhile."""
+"""What is done when nobody has asked for it for a while, once for all who asked."""
 
 from __future__ import annotations
 
 import logging
+import math
 import threading
+import time
 from collections.abc import Callable
 
 log = logging.getLogger(__name__)
@@ -15,18 +17,21 @@ class Later:
     def __init__(self, work: Callable[[], object]) -> None:
         self._work = work
         self._changed = threading.Condition()
-        self._wait_s: float | None = None
+        self._due_s = self._latest_s = math.inf
         self._is_closed = False
         self._thread = threading.Thread(target=self._run, name="later", daemon=True)
 
-    def ask(self, wait_s: float) -> None:
-        """Have it done after so many seconds, unless it waits already."""
+    def ask(self, rest_s: float, latest_s: float) -> None:
+        """Have it done once nobody has asked for so long, or so long after the first who asked at the latest."""
+        now_s = time.monotonic()
         with self._changed:
-            if self._wait_s is None and not self._is_closed:
-                self._wait_s = wait_s
-                if self._thread.ident is None:
-                    self._thread.start()
-                self._changed.notify()
+            if self._is_closed:
+                return
+            self._latest_s = min(self._latest_s, now_s + latest_s)
+            self._due_s = min(now_s + rest_s, self._latest_s)
+            if self._thread.ident is None:
+                self._thread.start()
+            self._changed.notify()
 
     def close(self) -> None:
         """Return when what is being done is done; what waits is left. Closing twice is fine."""
@@ -39,11 +44,11 @@ class Later:
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._is_closed or self._wait_s is not None)
-                self._changed.wait_for(lambda: self._is_closed, self._wait_s)
+                while not self._is_closed and (wait_s := self._due_s - time.monotonic()) > 0:
+                    self._changed.wait(None if wait_s == math.inf else wait_s)
                 if self._is_closed:
                     return
-                self._wait_s = None  # who asks from now on asks for another time
+                self._due_s = self._latest_s = math.inf  # who asks from now on asks for another time
             try:
                 self._work()
             except Exception:

@@ -53,7 +53,7 @@ class VectorIndex(Protocol):
     def delete(self, passage_ids: Sequence[str]) -> None:
         """Remove points; unknown ids are ignored.
 
-        What an embedded index held of them is gone from its files within a minute or, from a large one, when it is
+        What an embedded index held of them is gone from its files some minutes later or, from a large one, when it is
         closed or opened again.
         """
 

@@ -134,9 +134,7 @@ class Service:
         """Let go of models that nobody has used for a while; used again, they load again."""
         self.loader.release_idle(self.settings.models.idle_minutes * 60)
 
-    def give_back_memory(self) -> None:
-        """Have the system get back the memory of sounds that are no longer held."""
-        give_back_memory()
+    give_back_memory = staticmethod(give_back_memory)
 
     @contextmanager
     def workspace(self) -> Iterator[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 import uuid
@@ -187,6 +188,46 @@ def test_what_changes_while_the_shard_is_copied_is_in_the_copy(tmp_path: Path, m
     again = EdgeIndex(SPECS, tmp_path / "index")
     assert set(again.ids()) == kept
     again.close()
+
+
+def test_what_was_written_is_in_the_log_when_segments_never_reached_the_disk(tmp_path: Path) -> None:
+    """As after a power cut: the segments are those of an hour ago, and the log is the present one."""
+    points = [made_up(number) for number in range(80)]
+    index = EdgeIndex(SPECS, tmp_path / "index")
+    index.upsert(points[:50])
+    index.close()
+    shutil.copytree(tmp_path / "index", tmp_path / "cut")
+    index = EdgeIndex(SPECS, tmp_path / "index")
+    index.upsert([made_up(2, seed=1), *points[50:]])
+    index.delete([one.passage_id for one in points[:2]])
+    shutil.rmtree(tmp_path / "cut" / rewrite.SHARD / rewrite.LOG)
+    log = (rewrite.SHARD, rewrite.LOG)
+    shutil.copytree((tmp_path / "index").joinpath(*log), (tmp_path / "cut").joinpath(*log))
+    (tmp_path / "cut" / rewrite.TRACES).touch()
+    index.close()
+    for _ in range(2):
+        again = EdgeIndex(SPECS, tmp_path / "cut")
+        assert set(again.ids()) == {one.passage_id for one in points[2:]}
+        wanted = made_up(2, seed=1).vectors["dense"]
+        assert again.search("dense", wanted, 1)[0].score == pytest.approx(1.0, abs=1e-5)
+        again.close()
+
+
+def test_after_many_points_the_segments_are_written(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("speechsearch.index.edge.FLUSHED_AFTER", 30)
+    index, flushed = EdgeIndex(SPECS, tmp_path / "index"), list[int]()
+    flush, shard = index._shard.flush, index._shard
+
+    class Watched:
+        def __getattr__(self, name: str):
+            return (lambda: (flushed.append(1), flush())[1]) if name == "flush" else getattr(shard, name)
+
+    index._shard = Watched()
+    for start in range(0, 80, 20):
+        index.upsert([made_up(number) for number in range(start, start + 20)])
+    assert len(flushed) == 2
+    index._shard = shard
+    index.close()
 
 
 def test_closing_does_not_wait_for_the_time_and_forgets(tmp_path: Path, monkeypatch) -> None:
