@@ -92,7 +92,7 @@ class Located:
 
 
 def give_back_memory() -> None:
-    """Have the system get back what was let go of: glibc keeps hundreds of megabytes otherwise, of sounds and models."""
+    """Have the system get back what was let go of: glibc keeps hundreds of megabytes of sounds and models otherwise."""
     if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
         trim(0)
 
