@@ -320,18 +320,16 @@ def as_recognised(example: Example) -> Example:
     return Example(example.question, text, example.spans, example.is_sentence) if is_same else example
 
 
-def questions_with_texts(
-    sources: Iterable[tuple[Sections, Sequence[Asked], float]], together: int, seed: int
-) -> Iterator[tuple[Example, ...]]:
-    """Yield questions without end, sources by their weight: each with a stretch that answers, then with others.
-
-    There are ``together`` of them or, where a story is short, fewer; some questions' as recognisers write.
-    """
+def examples(
+    sources: Iterable[tuple[Sections, Sequence[Asked], float]], nothing_share: float, seed: int
+) -> Iterator[Example]:
+    """Yield examples without end: sources by their weight, some without an answer, some as recognisers write."""
     chooser = random.Random(seed)
     chosen = [(known, [one for one in asked if one.spans], weight) for known, asked, weight in sources]
     while True:
         known, asked, _ = chooser.choices(chosen, [weight for _, _, weight in chosen])[0]
         one = chooser.choice(asked)
-        drawn = [shown(chooser, one), *(unanswered(chooser, one, known) for _ in range(together - 1))]
-        found = list(dict.fromkeys(example for example in drawn if example is not None))
-        yield tuple(map(as_recognised, found) if chooser.random() < 0.3 else found)
+        is_nothing = chooser.random() < nothing_share
+        example = unanswered(chooser, one, known) if is_nothing else shown(chooser, one)
+        if example is not None:
+            yield as_recognised(example) if chooser.random() < 0.3 else example

@@ -2,15 +2,14 @@
 
 ``python -m speechsearch.training.train_reader DATA OUT`` (``--tiny``: a minute). The loss is the marginal likelihood of
 all places at which the answer may begin and end (Clark and Gardner, 2018, arXiv 1710.10723): the several places of a
-literal answer, in a sentence that answers all pieces that say what the question does not, [CLS] where nothing does. It
-is taken within each text, and once more among all texts of a question, of which one answers (shared normalisation).
+literal answer, in a sentence that answers all pieces that say what the question does not, [CLS] where nothing does.
 Resumes from OUT/state.safetensors when it is there; writes OUT/model.safetensors, what is shipped.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -29,8 +28,8 @@ from speechsearch.training.rates import rate_at
 from speechsearch.training.reader_data import (
     PAIRS_TRAINED_SHARE,
     Example,
+    examples,
     fairytale_questions,
-    questions_with_texts,
     sentence_questions,
 )
 from speechsearch.training.steps import Steps
@@ -70,52 +69,27 @@ def marginal_loss(scores: Tensor, targets: Tensor) -> Tensor:
     return -log_p.masked_fill(~targets, -torch.inf).logsumexp(1).sum(1).mean()
 
 
-def shared_loss(scores: Tensor, targets: Tensor, counts: Sequence[int]) -> Tensor:
-    """Return the mean of -log p(begins where it may) - log p(ends where it may), each over all texts of a question.
-
-    A place counts by its log-odds against [CLS] of its own text, as a reader tells them. ``counts``: of the pairs of
-    each question, in order; a question that none of its texts answers is left out.
-
-    >>> import math
-    >>> targets = torch.zeros(2, 3, 2, dtype=torch.bool)
-    >>> targets[0, 1], targets[1, 0] = True, True
-    >>> round(shared_loss(torch.zeros(2, 3, 2), targets, [2]).item() / math.log(2), 3)
-    4.0
-    """
-    odds, wanted = (scores - scores[:, :1])[:, 1:], targets[:, 1:]
-    losses = []
-    for some, right in zip(odds.split(list(counts)), wanted.split(list(counts)), strict=True):
-        flat, is_right = some.flatten(0, 1), right.flatten(0, 1)
-        if not is_right.any():
-            continue
-        losses.append((flat.logsumexp(0) - flat.masked_fill(~is_right, -torch.inf).logsumexp(0)).sum())
-    return torch.stack(losses).mean() if losses else scores.new_zeros(())
-
-
-def batches(
-    source: Iterator[tuple[Example, ...]], tokenizer: Tokenizer, size: int
-) -> Iterator[list[list[tuple[Pair, Example]]]]:
-    """Yield ``size`` questions at a time, of about the same length, with what is read for each, drawn from many."""
+def batches(source: Iterator[Example], tokenizer: Tokenizer, size: int) -> Iterator[tuple[list[Pair], list[Example]]]:
+    """Yield pairs of about the same length with their examples, drawn from many."""
     while True:
-        drawn = [
-            [(pairs_of(tokenizer, one.question, one.text, LONGEST_PIECES)[0], one) for one in texts]
-            for texts in islice(source, size * POOL)
-        ]
-        drawn.sort(key=lambda pairs: max(len(pair.ids) for pair, _ in pairs))
+        some = islice(source, size * POOL)
+        drawn = [(pairs_of(tokenizer, one.question, one.text, LONGEST_PIECES)[0], one) for one in some]
+        drawn.sort(key=lambda pair: len(pair[0].ids))
         rows = [drawn[start : start + size] for start in range(0, len(drawn), size)]
         random.shuffle(rows)
-        yield from rows
+        for row in rows:
+            yield [pair for pair, _ in row], [one for _, one in row]
 
 
 def main(
     data: Path,
     out: Path,
     steps: int = 3000,
-    size: int = 4,
-    together: int = 4,
+    size: int = 16,
     rate: float = 2e-4,
     warmup: int = 80,
     layers: int = 3,
+    nothing_share: float = 0.4,
     sentence_weight: float = 0.45,
     seed: int = 1,
     save_every: int = 100,
@@ -127,7 +101,7 @@ def main(
     torch.manual_seed(seed)
     torch.set_flush_denormal(True)
     if tiny:
-        steps, size, layers = 10, 2, 1
+        steps, size, layers = 10, 4, 1
     encoder = frozen.text_encoder()
     network = SpanNetwork(encoder.bert.config, layers)
     network.layers.load_state_dict(encoder.bert.encoder.layer[-layers:].state_dict())
@@ -143,17 +117,15 @@ def main(
     sources = [(tales, told, 1 - sentence_weight), (paragraphs, asked, sentence_weight)]
     found = sum(bool(one.spans) for one in told)
     print(f"{found} of {len(told)} questions on tales, {len(asked)} on sentences", flush=True)
-    drawn = batches(questions_with_texts(sources, together, seed + training.first), encoder.tokenizer, size)
+    drawn = batches(examples(sources, nothing_share, seed + training.first), encoder.tokenizer, size)
     network.train()
     for _ in training:
-        asked = next(drawn)
-        shown = [both for texts in asked for both in texts]
-        batch = batch_of([pair for pair, _ in shown])
-        targets = torch.stack([targets_of(*both, batch.ids.shape[1]) for both in shown])
+        pairs, shown = next(drawn)
+        batch = batch_of(pairs)
+        targets = torch.stack([targets_of(*both, batch.ids.shape[1]) for both in zip(pairs, shown, strict=True)])
         with torch.autocast("cpu", torch.bfloat16, enabled=is_bf16):
-            scores = network(lower_states(encoder.bert, batch, layers), batch)
-        each, shared = marginal_loss(scores, targets), shared_loss(scores, targets, list(map(len, asked)))
-        if training.take(each + shared, each=each.item(), shared=shared.item()):
+            loss = marginal_loss(network(lower_states(encoder.bert, batch, layers), batch), targets)
+        if training.take(loss):
             save_file(packed(network.state_dict()), out / "model.safetensors")
 
 

@@ -22,12 +22,12 @@ from speechsearch.training.reader_data import (
     SECTIONS,
     Example,
     as_recognised,
+    examples,
     fairytale_questions,
-    questions_with_texts,
     sentence_questions,
     unanswered,
 )
-from speechsearch.training.train_reader import main, shared_loss, targets_of
+from speechsearch.training.train_reader import main, targets_of
 
 STORY = (
     "Anna had golden hair. She lived in a hut by the sea. Her brother Bob caught fish every day. "
@@ -76,43 +76,15 @@ def test_questions_come_with_the_places_of_their_answers(data: Path) -> None:
     assert pairs[1].section.text[slice(*pairs[1].spans[0])] == "the sentence number 1 is here." and pairs[1].is_sentence
 
 
-def test_the_first_text_of_a_question_answers_the_others_do_not_and_all_are_reproducible(data: Path) -> None:
+def test_examples_have_their_answer_or_none_and_are_reproducible(data: Path) -> None:
     source = [(*fairytale_questions(data, "train"), 0.7), (*sentence_questions(data), 0.3)]
-    drawn = list(islice(questions_with_texts(source, 3, seed=5), 60))
-    assert drawn == list(islice(questions_with_texts(source, 3, seed=5), 60))
-    assert {len(texts) for texts in drawn} == {2, 3}  # the stories have two sections
-    for first, *others in drawn:
-        assert first.spans and not any(one.spans for one in others)
-        assert {one.question for one in others} == {first.question}
-        for start, end in first.spans:
-            assert first.is_sentence or first.text[start:end].lower() in ("golden", "dwarf")
-    assert any(one.text == one.text.lower() and "." not in one.text for texts in drawn for one in texts)
-
-
-def test_paragraphs_that_do_not_answer_are_often_neighbours(tmp_path: Path) -> None:
-    (tmp_path / "qa").mkdir()
-    with gzip.open(tmp_path / PAIRS, "wt", encoding="utf-8") as file:
-        file.writelines(
-            f"the sentence number {number} is here .\twhich number is {number} ?\n" for number in range(1500)
-        )
-    known, asked = sentence_questions(tmp_path)
-    one, number = asked[500], 500 // 5
-    numbers = [int(section.number) for section in known.of_story["squad"] for seed in range(60)
-               if (found := unanswered(random.Random(seed), one, known)) and found.text in section.text]  # fmt: skip
-    near = sum(0 < abs(other - number) <= 8 for other in numbers)
-    far = sum(abs(other - number) > 8 for other in numbers)
-    assert near > 10 and far > 10
-
-
-def test_what_counts_is_the_right_place_among_all_texts_of_a_question() -> None:
-    scores = torch.zeros(3, 4, 2)
-    scores[2, 0], scores[2, 1:] = 1.0, 3.0  # log-odds of 2 everywhere in the second question's text
-    targets = torch.zeros(3, 4, 2, dtype=torch.bool)
-    targets[0, 2], targets[1, 0], targets[2, 1:3] = True, True, True
-    among_six, two_of_three = torch.tensor(6.0).log(), torch.tensor(1.5).log()
-    torch.testing.assert_close(shared_loss(scores, targets, [2, 1]), among_six + two_of_three)
-    nothing = torch.zeros(1, 4, 2, dtype=torch.bool)
-    assert shared_loss(torch.zeros(1, 4, 2), nothing, [1]) == 0
+    drawn = list(islice(examples(source, 0.3, seed=5), 60))
+    assert drawn == list(islice(examples(source, 0.3, seed=5), 60))
+    assert {bool(one.spans) for one in drawn} == {True, False}
+    for one in drawn:
+        for start, end in one.spans:
+            assert one.is_sentence or one.text[start:end].lower() in ("golden", "dwarf")
+    assert any(one.text == one.text.lower() and "." not in one.text for one in drawn)
 
 
 def test_what_does_not_answer_is_from_beside_the_answer_or_from_another_section(data: Path) -> None:
@@ -122,6 +94,21 @@ def test_what_does_not_answer_is_from_beside_the_answer_or_from_another_section(
     texts = {one.text for one in found if one is not None}
     assert all("golden" not in text for text in texts)
     assert any("storm" in text for text in texts) and any("king" in text for text in texts)
+
+
+def test_paragraphs_that_do_not_answer_are_often_neighbours(tmp_path: Path) -> None:
+    (tmp_path / "qa").mkdir()
+    with gzip.open(tmp_path / PAIRS, "wt", encoding="utf-8") as file:
+        for number in range(1500):
+            file.write(f"the sentence number {number} is here .\twhich number is {number} ?\n")
+    known, asked = sentence_questions(tmp_path)
+    one, number = asked[500], 500 // 5
+    drawn = [unanswered(random.Random(seed), one, known) for seed in range(60)]
+    place_of = {section.text: int(section.number) for section in known.of_story["squad"]}
+    apart = [
+        abs(place - number) for example in drawn if example for text, place in place_of.items() if example.text in text
+    ]
+    assert sum(0 < far <= 8 for far in apart) > 10 and sum(far > 8 for far in apart) > 10
 
 
 def test_numbers_that_are_asked_for_are_the_answer(tmp_path: Path) -> None:
