@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest import mock
 
 import soundfile
 
@@ -79,7 +80,9 @@ def killed(
         expected = contents(service)
     outcome, chance = Outcome(recordings=recordings, passages=len(expected["passages"])), random.Random(seed)  # type: ignore[arg-type]
     databases = Databases(on_postgresql.url) if on_postgresql else None
-    with qdrant_server() as index, ExitStack() as stack:
+    # Of itself Ray lets actors wait for all other programs, those of a driver that begins anew among them.
+    unhurried = mock.patch.dict(os.environ, RAY_worker_niceness="0")
+    with unhurried, qdrant_server() as index, ExitStack() as stack:
         ray = RayCluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
         stack.callback(ray.shutdown)
         while outcome.count() < kills:
@@ -135,7 +138,7 @@ class Series:
             while driver.poll() is None and not living_actors(self._pids, driver):
                 assert time.monotonic() < until_s, "no actor starts"
                 time.sleep(0.05)
-            time.sleep(self._chance.uniform(0.2, 3.0))
+            time.sleep(self._chance.uniform(0.2, 4.0))
             what = self._chance.choice(choices) if driver.poll() is None else "over"
             actors = living_actors(self._pids, driver)
             if what == "an actor" and actors:
