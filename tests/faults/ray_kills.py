@@ -24,6 +24,7 @@ from speechsearch.domain.assets import SAMPLES
 from speechsearch.domain.values import Query
 from speechsearch.service.open import Service
 from speechsearch.service.settings import Settings
+from speechsearch.store import Store
 from tests.tiny.fakes import open_fakes, take_in
 from tests.tiny.kept import contents
 from tests.tiny.postgresql import Cluster, Databases
@@ -123,11 +124,17 @@ class Series:
         self._chance, self._outcome, self._server = chance, outcome, server
         self._pids = settings.data_dir.parent / "pids"
         self._pids.mkdir()
+        self._store = Store(settings.store.url.get_secret_value())
 
     def _start(self) -> subprocess.Popen[str]:
         return start(
             self._settings, [self._sounds], takes_s=TAKES_S, pids=self._pids, is_retried=True, address=self._address
         )
+
+    def _is_at_work(self, driver: subprocess.Popen[str]) -> bool:
+        """Say whether an actor has claimed a recording."""
+        leases = self._store.leases
+        return bool(living_actors(self._pids, driver) and leases.held([one.recording_id for one in leases.entries()]))
 
     def disturb(self, times: int) -> None:
         """Kill something so many times, each while there is work; what is done sooner is begun again."""
@@ -135,8 +142,8 @@ class Series:
         driver = self._start()
         for _ in range(times):
             until_s = time.monotonic() + STARTS_WITHIN_S
-            while driver.poll() is None and not living_actors(self._pids, driver):
-                assert time.monotonic() < until_s, "no actor starts"
+            while driver.poll() is None and not self._is_at_work(driver):
+                assert time.monotonic() < until_s, "no actor works"
                 time.sleep(0.05)
             time.sleep(self._chance.uniform(0.2, 4.0))
             what = self._chance.choice(choices) if driver.poll() is None else "over"
@@ -167,3 +174,4 @@ class Series:
         wait_until_gone(self._pids)
         states = [one["state"] for one in finished(self._start())]
         assert states and set(states) <= DONE, states
+        self._store.close()
