@@ -102,9 +102,10 @@ def main(
     if is_wanted("update"):
         kept.of("continual", str(PASSAGES), bench.continual, usual, PASSAGES)
     if is_wanted("spoken"):
-        all_names = ("adapter", *OF_SOUND, *WRITTEN)
-        kept.of("spoken", "engines", engines, bench.whole.spoken, PASSAGES, all_names, makers, text_encoder)
+        spoken, heard = bench.whole.spoken, ("adapter", *OF_SOUND)
         kept.of("spoken", "generative", bench.spoken, models[0])
+        kept.of("spoken", "engines", engines, spoken, PASSAGES, heard, by_sound, text_encoder)
+        kept.of("spoken", "transcripts", engines, spoken, PASSAGES, WRITTEN, makers, text_encoder)
     if is_wanted("speed"):
         for name in ("adapter", *kept.found.get("variants", {})):
             kept.of("speed", name, apart, out, name)
