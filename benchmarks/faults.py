@@ -1,7 +1,8 @@
 """Measure what ingest survives and what it needs: kills, malformed files, one long file, very many small ones.
 
-``python -m benchmarks.faults kills --kills 100``, ``... malformed --files 1000``, ``... long --hours 3`` and
-``... many --files 20000`` each write their row in docs/reliability.md, where anything that must not happen is listed.
+``python -m benchmarks.faults kills --kills 100``, ``... ray --kills 20``, ``... malformed --files 1000``,
+``... long --hours 3`` and ``... many --files 20000`` each write their row in docs/reliability.md, where anything that
+must not happen is listed.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from speechsearch.service.settings import EngineSettings, Settings
 from speechsearch.store import StoredPassage
 from tests.faults import kills as killing
 from tests.faults import malformed as damaging
+from tests.faults import ray_kills as ray_killing
 from tests.tiny.fakes import FakeLoader, fake_settings
 from tests.tiny.postgresql import Cluster, binaries
 
@@ -83,9 +85,40 @@ def kills(
             for outcome in killing.killed(Path(folder), kills, seed, pieces, cluster, real):
                 put_row(
                     "kills",
-                    f"{on}, {'real models' if real else 'fakes'}",
+                    f"{on}, {'real models' if real else 'fakes'}" + (f", seed {seed}" if seed != 1 else ""),
                     f"{outcome.kills.total()} ({listed(outcome.kills)})",
                     f"{outcome.restarts.total()} ({listed(outcome.restarts)})",
+                    f"{outcome.series} of {outcome.recordings} recordings, {outcome.passages} passages",
+                    str(outcome.searches),
+                    "0, 0",
+                    f"{time.monotonic() - started_s:.0f}",
+                )
+    finally:
+        if cluster:
+            cluster.close()
+
+
+@app.command()
+def ray(
+    kills: int = 20,
+    on: Literal["sqlite", "postgresql"] = "postgresql",
+    recordings: int = 12,
+    seed: int = 1,
+    where: Where = None,
+) -> None:
+    """Kill actors, drivers and the database's server of ingest on Ray; ends with an error where anything is lost."""
+    started_s = time.monotonic()
+    cluster = Cluster(binaries() or Path()) if on == "postgresql" else None
+    try:
+        if cluster:
+            cluster.start()
+        with tempfile.TemporaryDirectory(dir=where) as folder:
+            for outcome in ray_killing.killed(Path(folder), kills, seed, recordings, cluster):
+                put_row(
+                    "ray",
+                    f"{on}, fakes" + (f", seed {seed}" if seed != 1 else ""),
+                    f"{outcome.kills.total()} ({listed(outcome.kills)})",
+                    str(outcome.restarts),
                     f"{outcome.series} of {outcome.recordings} recordings, {outcome.passages} passages",
                     str(outcome.searches),
                     "0, 0",
@@ -128,14 +161,14 @@ def long(
     """Take in one long file, and say how much memory came on top of the loaded models'."""
     with tempfile.TemporaryDirectory(dir=where) as lent:
         folder, models = Path(lent), FakeLoader()
-        long_recording(folder / "short.opus", 1.0)
-        duration_s = long_recording(folder / "long.opus", 60 * hours)
+        long_recording(folder / "short.flac", 1.0)
+        duration_s = long_recording(folder / "long.flac", 60 * hours)
         settings = Settings(data_dir=folder / "data", engines=EngineSettings(recognizer="none", threads=1))
         opened = (
             Service.open(fake_settings(folder / "data", models), loader=models) if fakes else Service.open(settings)
         )
         with opened as service, service.workspace() as workspace:
-            for path in (folder / "short.opus", folder / "long.opus"):
+            for path in (folder / "short.flac", folder / "long.flac"):
                 before_bytes, started_s = resident_bytes(), time.monotonic()
                 watch = damaging.Memory(psutil.Process().pid)
                 (result,) = run(service.manage, discover([path], service.limits, workspace), collection="talks")

@@ -30,9 +30,9 @@ SAMPLES = ASSETS / "samples" / "audio"
 
 
 def long_recording(path: Path, minutes: float) -> float:
-    """Write the samples one after another until the length is reached; return the length in seconds."""
-    written = 0
-    with soundfile.SoundFile(path, "w", 16_000, 1, format="OGG", subtype="OPUS") as file:
+    """Write the samples one after another until the length is reached, as Opus or FLAC; return its seconds."""
+    written, form = 0, ("OGG", "OPUS") if path.suffix == ".opus" else ("FLAC", "PCM_16")
+    with soundfile.SoundFile(path, "w", 16_000, 1, format=form[0], subtype=form[1]) as file:
         while written < minutes * 60 * 16_000:
             for sample in sorted(SAMPLES.glob("*.opus")):
                 samples, _ = soundfile.read(sample, dtype="float32")

@@ -200,8 +200,11 @@ def delete(recording: str = "", collection: str = "", yes: bool = False, as_json
         gone = service.manage.delete_recording(recording) if recording else service.manage.delete_collection(collection)
     put(gone) if as_json else print(
         f"Removed {gone.recordings} recordings, {gone.passages} passages with their vectors and transcripts, "
-        f"{gone.media_bytes} bytes of audio."
+        f"{gone.media_bytes} bytes of audio.",
+        *gone.leftovers,
+        sep="\n",
     )
+    raise typer.Exit(1 if gone.leftovers else 0)
 
 
 @app.command()

@@ -90,7 +90,7 @@ class DescriptionBody(BaseModel):
 
 
 class DeletedBody(BaseModel):
-    """What a deletion removed, and what a check found afterwards; nothing is left when ``leftovers`` is empty."""
+    """What a deletion removed, and what a check found of it afterwards; nothing is left when ``leftovers`` is empty."""
 
     recordings: int
     passages: int
@@ -98,9 +98,9 @@ class DeletedBody(BaseModel):
     leftovers: list[str]
 
     @classmethod
-    def of(cls, gone: Deleted, leftovers: list[str]) -> DeletedBody:
+    def of(cls, gone: Deleted) -> DeletedBody:
         """Return the body of a deletion."""
-        return cls(**asdict(gone), leftovers=leftovers)
+        return cls.model_validate(asdict(gone))
 
 
 class MapRecordingBody(BaseModel):
@@ -186,9 +186,7 @@ def collection_routes(service: Service) -> APIRouter:
     @router.delete("/collections")
     def delete_collection(name: Name, request: Request) -> DeletedBody:
         """Delete a collection with all its recordings, and check that nothing is left."""
-        visitor = visitor_of(request)
-        gone = service.manage.delete_collection(name, visitor)
-        return DeletedBody.of(gone, service.browse.leftovers(visitor))
+        return DeletedBody.of(service.manage.delete_collection(name, visitor_of(request)))
 
     @router.get("/collections/export", response_class=StreamingResponse)
     def export_collection(name: Name, request: Request) -> StreamingResponse:

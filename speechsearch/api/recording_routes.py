@@ -151,9 +151,7 @@ def recording_routes(service: Service) -> APIRouter:
     @router.delete("/recordings/{recording_id}")
     def delete(request: Request, recording_id: RecordingId) -> DeletedBody:
         """Delete a recording with its sound, passages, vectors and transcripts, and check that nothing is left."""
-        visitor = visitor_of(request)
-        gone = service.manage.delete_recording(recording_id, visitor)
-        return DeletedBody.of(gone, service.browse.leftovers(visitor))
+        return DeletedBody.of(service.manage.delete_recording(recording_id, visitor_of(request)))
 
     @router.head("/recordings/{recording_id}/audio", response_class=Response, include_in_schema=False)
     @router.get("/recordings/{recording_id}/audio", response_class=FileResponse)

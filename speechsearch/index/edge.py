@@ -9,30 +9,44 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from speechsearch.domain.errors import (
     FingerprintMismatchError,
     IndexUnavailableError,
-    SpeechSearchError,
 )
 from speechsearch.domain.folder_lock import DataFolderLock
+from speechsearch.domain.priority import made_less_urgent
 from speechsearch.domain.room import check_room, has_room
 from speechsearch.domain.values import Channel, Filters, ScoredPassage, SparseVector, Vector
 from speechsearch.index.edge_rewrite import (
     BATCH_POINTS,
     DRAFT,
+    FLUSHED_AFTER,
+    FORGOTTEN_AFTER_S,
+    FORGOTTEN_WITHIN_S,
     REWRITTEN_AT_ONCE,
     SHARD,
     TRACES,
     copy_points,
+    copy_some,
     finish_replacing,
     forget_deleted,
     replace_shard,
+    sync_log,
 )
+from speechsearch.index.edge_values import (
+    edge_config,
+    edge_errors,
+    edge_filter,
+    edge_point,
+    edge_vector,
+    search_params,
+)
+from speechsearch.index.later import Later
 from speechsearch.index.prepare import (
     FIRST_IDS,
     MORE_IDS,
@@ -43,12 +57,10 @@ from speechsearch.index.prepare import (
     prepared_point,
     prepared_vector,
     spec_named,
-    written_payload,
 )
 from speechsearch.index.shared_use import SharedUse
 from speechsearch.index.vector_index import FILTER_FIELDS, REBUILD_HINT, Point
 
-OVERSAMPLING = 2.0
 ANY_DELETED = 1e-9
 """A share of deleted points that no segment is below as soon as it has one."""
 SPECS_FILE = "vectors.json"
@@ -68,15 +80,22 @@ class EdgeIndex:
         self._specs = tuple(specs)
         self._path = path
         self._exact_points = exact_points
-        self._written_points = 0
+        self._written_points = self._unflushed_points = 0
         self._write_lock = threading.Lock()
+        self._rewriting = threading.Lock()
+        """Held while another shard takes the place of this one; taken before the lock of writers."""
+        self._changed: set[str] | None = None
+        """The points that are written or deleted while a copy is made."""
+        self._is_to_forget = False
+        """Whether something was deleted since the last copy was begun."""
+        self._later = Later(self._forget)
         self._use = SharedUse()
         """Of the shard, which has locks of its own; whoever closes it has to be alone."""
         self._is_open = False
         # Edge has a lock of its own, but takes it after it has begun to mend files that the other process writes.
         self._folder_lock = DataFolderLock(path)
         try:
-            with _edge_errors(path):
+            with edge_errors(path):
                 finish_replacing(path)
                 if is_new:
                     self._drop()
@@ -91,12 +110,14 @@ class EdgeIndex:
         """Write points, over older ones of the same id; durable when it returns."""
         from qdrant_edge import UpdateOperation
 
-        prepared = [_edge_point(prepared_point(self._specs, point)) for point in points]
+        ready = [prepared_point(self._specs, point) for point in points]
+        prepared = [edge_point(point) for point in ready]
         with self._write_lock, self._opened() as shard:
             check_room(self._path)
+            self._note(point.passage_id for point in ready)
             for start in range(0, len(prepared), BATCH_POINTS):
                 shard.update(UpdateOperation.upsert_points(prepared[start : start + BATCH_POINTS]))
-            shard.flush()
+            self._keep(shard, len(prepared))
             self._written_points += len(prepared)
             # Cheap when no segment is large enough to be quantised, seconds when one is: so not after every recording.
             if self._written_points > self._exact_points // 4:
@@ -112,12 +133,14 @@ class EdgeIndex:
             return
         with self._write_lock:
             (self._path / TRACES).touch()
+            self._is_to_forget = True
             with self._opened() as shard:
+                self._note(gone)
                 shard.update(UpdateOperation.delete_points(gone))
-                shard.flush()
+                self._keep(shard, len(gone))
                 is_small = self._is_small()
-            if is_small:
-                self._rewrite()
+        if is_small:
+            self._later.ask(FORGOTTEN_AFTER_S, FORGOTTEN_WITHIN_S)
 
     def search(
         self, name: str, vector: Vector, limit: int, filters: Filters | None = None, only: Sequence[str] | None = None
@@ -130,8 +153,8 @@ class EdgeIndex:
         wanted = None if only is None else {canonical_id(passage_id) for passage_id in only}
         if limit == 0 or wanted == set() or (isinstance(query, SparseVector) and not len(query.indices)):
             return []
-        nearest = Query.Nearest(_edge_vector(query), using=name)
-        params, conditions = _search_params(spec), _edge_filter(filters or Filters(), wanted)
+        nearest = Query.Nearest(edge_vector(query), using=name)
+        params, conditions = search_params(spec), edge_filter(filters or Filters(), wanted)
 
         def fetch(count: int) -> list[tuple[str, float]]:
             request = QueryRequest(limit=count, query=nearest, filter=conditions, params=params)
@@ -140,10 +163,17 @@ class EdgeIndex:
         with self._opened() as shard:
             return best_of(fetch, limit)
 
-    def ids(self) -> Iterator[str]:
-        """Yield the ids of all points."""
+    def ids(self, among: Sequence[str] | None = None) -> Iterator[str]:
+        """Yield the ids of all points, or of those among some."""
         from qdrant_edge import ScrollRequest
 
+        if among is not None:
+            asked = sorted({canonical_id(one) for one in among})
+            for start in range(0, len(asked), BATCH_POINTS):
+                with self._opened() as shard:
+                    found = shard.retrieve(asked[start : start + BATCH_POINTS], with_payload=False, with_vector=False)
+                yield from (str(record.id) for record in found)
+            return
         offset, page = None, FIRST_IDS
         while True:
             with self._opened() as shard:
@@ -164,15 +194,22 @@ class EdgeIndex:
     def close(self) -> None:
         """Write everything and let go of the folder. Raises IndexUnavailableError, having let go of it all the same."""
         try:
-            with self._write_lock, _edge_errors(self._path):
+            self._later.close()
+            with self._rewriting, edge_errors(self._path):
                 if self._is_open:
                     self._rewrite()
-                    with self._use.alone():
+                    with self._write_lock, self._use.alone():
                         self._is_open = False
                         self._shard.flush()
                         self._shard.close()
         finally:
             self._folder_lock.release()
+
+    def _forget(self) -> None:
+        """Have nothing deleted left in the files, while reading and writing go on."""
+        with self._rewriting:
+            if self._is_open and self._is_small():
+                self._rewrite()
 
     def _rewrite(self) -> None:
         """Have nothing left in the files if something was deleted; searches go on where there is little.
@@ -182,32 +219,63 @@ class EdgeIndex:
         traces = self._path / TRACES
         if not traces.exists() or not has_room(self._path):
             return
-        with _edge_errors(self._path):
+        self._is_to_forget = False
+        with edge_errors(self._path):
             if self._is_small():
                 self._copy()
             else:
-                with self._use.alone():
+                with self._write_lock, self._use.alone():
                     self._shard.flush()
                     self._shard.close()
                     try:
-                        forget_deleted(self._path, _edge_config(self._specs, self._exact_points, ANY_DELETED))
+                        forget_deleted(self._path, edge_config(self._specs, self._exact_points, ANY_DELETED))
                     finally:
                         self._shard = self._open()
-            traces.unlink()
+        with self._write_lock:
+            if not self._is_to_forget:
+                traces.unlink()
 
     def _copy(self) -> None:
-        """Copy what there is into a new shard that takes the place of this one."""
-        draft = self._new_draft()
+        """Copy what there is into a new shard that takes the place of this one.
+
+        Meanwhile reading and writing go on; at the end writing waits while what has changed is copied again, and
+        reading while the shards change places.
+        """
         try:
-            copy_points(self._shard, draft, self._specs)
-            draft.flush()
+            with ExitStack() as held:
+                with closing(self._new_draft()) as draft:
+                    with self._write_lock:
+                        self._changed = set()
+                    made_less_urgent(lambda: copy_points(self._shard, draft, self._specs))
+                    draft.flush()
+                    held.enter_context(self._write_lock)
+                    copy_some(self._shard, draft, self._specs, sorted(self._changed))
+                    draft.flush()
+                with self._use.alone():
+                    self._shard.close()
+                    replace_shard(self._path)
+                    self._shard = self._open()
         finally:
-            draft.close()
-        with self._use.alone():
-            self._shard.close()
-            replace_shard(self._path)
-            self._shard = self._open()
+            self._changed = None
         finish_replacing(self._path)
+
+    def _keep(self, shard: Any, points: int) -> None:
+        """Have what was just written survive a power cut.
+
+        For that its log is enough, which Edge reads when it opens a shard. Writing all segments to the disk takes half
+        a second on a slow one, in which Edge holds Python's lock and the whole program stands; so that is rare.
+        """
+        self._unflushed_points += points
+        if self._unflushed_points > FLUSHED_AFTER:
+            shard.flush()
+            self._unflushed_points = 0
+        else:
+            sync_log(self._path)
+
+    def _note(self, passage_ids: Iterable[str]) -> None:
+        """Note points that are about to be changed, where a copy is made."""
+        if self._changed is not None:
+            self._changed.update(passage_ids)
 
     def _is_small(self) -> bool:
         from qdrant_edge import CountRequest
@@ -217,7 +285,7 @@ class EdgeIndex:
     @contextmanager
     def _opened(self) -> Iterator[Any]:
         """Give the shard to a block whose errors become ours."""
-        with self._use.together(), _edge_errors(self._path):
+        with self._use.together(), edge_errors(self._path):
             if not self._is_open:
                 raise IndexUnavailableError(f"The index in {self._path} is closed.")
             yield self._shard
@@ -232,7 +300,7 @@ class EdgeIndex:
             kept = specs_file.read_text(encoding="utf-8")
             if kept != describe(self._specs):
                 raise FingerprintMismatchError(f"The index in {self._path} was made for other vectors.", REBUILD_HINT)
-            return EdgeShard.load(str(folder), _edge_config(self._specs, self._exact_points))
+            return EdgeShard.load(str(folder), edge_config(self._specs, self._exact_points))
         # Made beside its place and renamed, so that a kill leaves all of it or nothing.
         self._path.mkdir(parents=True, exist_ok=True)
         specs_file.write_text(describe(self._specs), encoding="utf-8")
@@ -249,7 +317,7 @@ class EdgeIndex:
         draft = self._path / DRAFT
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir()
-        shard = EdgeShard.create(str(draft), _edge_config(self._specs, self._exact_points))
+        shard = EdgeShard.create(str(draft), edge_config(self._specs, self._exact_points))
         for field in FILTER_FIELDS:
             shard.update(UpdateOperation.create_field_index(field, PayloadSchemaType.Keyword))
         return shard
@@ -261,84 +329,3 @@ class EdgeIndex:
             shutil.rmtree(draft, ignore_errors=True)
             folder.rename(draft)
             shutil.rmtree(draft)
-
-
-@contextmanager
-def _edge_errors(path: Path) -> Iterator[None]:
-    """Turn Qdrant Edge's errors into ours. It raises plain ``Exception``, so that is what is caught here."""
-    try:
-        yield
-    except SpeechSearchError:
-        raise
-    except Exception as error:
-        raise IndexUnavailableError(f"The index in {path} cannot be used: {error}", REBUILD_HINT) from error
-
-
-def _edge_config(specs: Sequence[Channel], exact_points: int, most_deleted: float | None = None) -> Any:
-    """Return the shard's configuration: int8 without a graph for segments above ``exact_points``.
-
-    ``most_deleted``: from which share of deleted points on a segment is made anew; Edge's own if None.
-    """
-    import qdrant_edge as edge
-
-    widest_dim = max((spec.dim for spec in specs if spec.kind == "dense"), default=1)
-    return edge.EdgeConfig(
-        vectors={
-            spec.name: edge.EdgeVectorParams(spec.dim, edge.Distance.Dot) for spec in specs if spec.kind == "dense"
-        },
-        sparse_vectors={
-            spec.name: edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf if spec.has_idf else None)
-            for spec in specs
-            if spec.kind == "sparse"
-        },
-        hnsw_config=edge.HnswIndexConfig(m=0, ef_construct=100, full_scan_threshold=10),
-        quantization_config=edge.ScalarQuantizationConfig(edge.ScalarType.Int8, quantile=0.99, always_ram=True),
-        optimizers=edge.EdgeOptimizersConfig(
-            indexing_threshold=max(1, exact_points * widest_dim * 4 // 1024),
-            default_segment_number=1,
-            deleted_threshold=most_deleted,
-            vacuum_min_vector_number=None if most_deleted is None else 1,
-        ),
-        wal_enabled=True,
-    )
-
-
-def _search_params(spec: Channel) -> Any:
-    """Return how to search: quantised candidates compared exactly, term frequencies counted over living points."""
-    import qdrant_edge as edge
-
-    if spec.kind == "dense":
-        return edge.SearchParams(quantization=edge.QuantizationSearchParams(rescore=True, oversampling=OVERSAMPLING))
-    # Without a corpus, deleted points would be counted until the next optimisation.
-    return edge.SearchParams(idf=edge.IdfParams(corpus=edge.Filter()) if spec.has_idf else None)
-
-
-def _edge_filter(filters: Filters, wanted: set[str] | None) -> Any:
-    """Return filters as Qdrant Edge's conditions, or None."""
-    import qdrant_edge as edge
-
-    conditions: list[Any] = [
-        edge.FieldCondition(key, match=edge.MatchAny(list(getattr(filters, field))))
-        for key, field in FILTER_FIELDS.items()
-        if getattr(filters, field)
-    ]
-    if wanted is not None:
-        conditions.append(edge.HasIdCondition({*wanted}))
-    return edge.Filter(must=conditions) if conditions else None
-
-
-def _edge_vector(vector: Vector) -> Any:
-    """Return a vector as Qdrant Edge takes it."""
-    from qdrant_edge import SparseVector as EdgeSparseVector
-
-    if isinstance(vector, SparseVector):
-        return EdgeSparseVector(vector.indices.tolist(), vector.values.tolist())
-    return vector.tolist()
-
-
-def _edge_point(point: Point) -> Any:
-    """Return a prepared point as Qdrant Edge takes it."""
-    from qdrant_edge import Point as EdgePoint
-
-    vectors = {name: _edge_vector(vector) for name, vector in point.vectors.items()}
-    return EdgePoint(point.passage_id, vectors, written_payload(point.payload))

@@ -1,6 +1,7 @@
 """Nothing deleted is left in the files of a shard of Qdrant Edge, which keeps it in its log and segments as it likes.
 
-A small shard is copied into a new one that takes its place while searches go on. Of a large one Edge makes the segments
+A small shard is copied into a new one that takes its place, once for all that is deleted within minutes; searches and
+writing go on. Of a large one Edge makes the segments
 anew, which is many times as fast, and its log is begun anew; document frequencies then count what is overwritten later
 until the next time, as they do after every optimisation. A file beside the shard says that there is something to
 forget; it is removed last, so after a kill at any point the next process begins again.
@@ -8,8 +9,10 @@ forget; it is removed last, so after a kill at any point the next process begins
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,30 +23,61 @@ SHARD, DRAFT, OLD = "shard", "shard.draft", "shard.old"
 LOG = "wal"
 BATCH_POINTS = 500
 MOST_ROUNDS = 10
+FLUSHED_AFTER = 5_000
+"""After so many points the segments are written to the disk; until then the log has what was written."""
 REWRITTEN_AT_ONCE = 5_000
-"""Up to this many points a deletion takes the second that it takes; beyond, it is done when the index is closed."""
+"""Up to this many points are copied while the index is open; more are made anew when it is closed."""
+FORGOTTEN_AFTER_S, FORGOTTEN_WITHIN_S = 30.0, 600.0
+"""So long after the last deletion, and after the first one at the latest, the copy is begun: whatever was deleted, it
+takes seconds on a slow disk, in which Edge holds Python's lock now and then."""
 
 
 def copy_points(source: Any, target: Any, specs: Sequence[Channel]) -> int:
     """Copy all points of a shard into another one and return how many that were."""
-    from qdrant_edge import Point, ScrollRequest, UpdateOperation
+    from qdrant_edge import ScrollRequest
 
-    names = {spec.name for spec in specs}
     offset, copied = None, 0
     while True:
         wanted = ScrollRequest(offset=offset, limit=BATCH_POINTS, with_payload=True, with_vector=True)
         records, offset = source.scroll(wanted)
-        points = [
-            Point(
-                record.id, {name: one for name, one in (record.vector or {}).items() if name in names}, record.payload
-            )
-            for record in records
-        ]
-        if points:
-            target.update(UpdateOperation.upsert_points(points))
-        copied += len(points)
+        _write(target, specs, records)
+        copied += len(records)
         if offset is None:
             return copied
+
+
+def copy_some(source: Any, target: Any, specs: Sequence[Channel], ids: Sequence[str]) -> None:
+    """Have another shard hold of some points what this one holds: it may be nothing."""
+    from qdrant_edge import UpdateOperation
+
+    if ids:
+        target.update(UpdateOperation.delete_points(list(ids)))
+        _write(target, specs, source.retrieve(list(ids), with_payload=True, with_vector=True))
+
+
+def _write(target: Any, specs: Sequence[Channel], records: Sequence[Any]) -> None:
+    """Write points that were read from another shard."""
+    from qdrant_edge import Point, UpdateOperation
+
+    names = {spec.name for spec in specs}
+    points = [
+        Point(record.id, {name: one for name, one in (record.vector or {}).items() if name in names}, record.payload)
+        for record in records
+    ]
+    if points:
+        target.update(UpdateOperation.upsert_points(points))
+
+
+def sync_log(folder: Path) -> None:
+    """Have the log of an open shard survive a power cut, while others compute."""
+    log = folder / SHARD / LOG
+    for path in (*log.iterdir(), log):
+        with suppress(FileNotFoundError):  # the file for what is written next, which Edge makes under another name
+            file = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(file)
+            finally:
+                os.close(file)
 
 
 def replace_shard(folder: Path) -> None:

@@ -87,10 +87,11 @@ class ExactIndex:
         ids = map(snapshot.ids.__getitem__, places[best].tolist())
         return list(map(ScoredPassage, ids, scores[best].tolist()))
 
-    def ids(self) -> Iterator[str]:
-        """Yield the ids of all points."""
+    def ids(self, among: Sequence[str] | None = None) -> Iterator[str]:
+        """Yield the ids of all points, or of those among some."""
+        asked = None if among is None else {canonical_id(one) for one in among}
         with self._lock:
-            ids = sorted(self._points)
+            ids = sorted(self._points if asked is None else asked & self._points.keys())
         yield from ids
 
     def close(self) -> None:

@@ -135,8 +135,15 @@ class ServerIndex:
         with server_errors():
             return best_of(fetch, limit)
 
-    def ids(self) -> Iterator[str]:
-        """Yield the ids of all points."""
+    def ids(self, among: Sequence[str] | None = None) -> Iterator[str]:
+        """Yield the ids of all points, or of those among some."""
+        if among is not None:
+            asked = sorted({canonical_id(one) for one in among})
+            for start in range(0, len(asked), BATCH_POINTS):
+                with server_errors():
+                    found = self._client.retrieve(self._name, asked[start : start + BATCH_POINTS], with_payload=False)
+                yield from (str(record.id) for record in found)
+            return
         offset: Any = None
         page = FIRST_IDS
         while True:

@@ -53,7 +53,7 @@ class VectorIndex(Protocol):
     def delete(self, passage_ids: Sequence[str]) -> None:
         """Remove points; unknown ids are ignored.
 
-        What an embedded index held of them is gone from its files when this returns or, from a large one, when it is
+        What an embedded index held of them is gone from its files some minutes later or, from a large one, when it is
         closed or opened again.
         """
 
@@ -65,8 +65,8 @@ class VectorIndex(Protocol):
         A sparse search returns only points that share a term with the query.
         """
 
-    def ids(self) -> Iterator[str]:
-        """Yield the ids of all points."""
+    def ids(self, among: Sequence[str] | None = None) -> Iterator[str]:
+        """Yield the ids of all points, or of those among some, once each."""
 
     def close(self) -> None:
         """Write everything and let go of files and connections; closing twice is fine."""

@@ -6,10 +6,12 @@ the next one takes the job up again, and what was taken in before comes out as u
 
 from __future__ import annotations
 
+import math
 import re
 import secrets
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -28,6 +30,8 @@ from speechsearch.store.jobs import time_ago
 
 CATCH_UP = "transcripts"
 """The kind of the job that makes what recordings lack after they were taken in; it waits for all others."""
+GIVEN_BACK_EVERY_S = 60.0
+"""So often memory is given back while one job follows another: what computes waits for that, and needs some of it."""
 KEPT_S = 30 * 24 * 3600.0
 """How long the results of a job on everybody's collections are kept; a visitor's own go with his collections."""
 
@@ -74,6 +78,9 @@ class Host(Protocol):
     def release_idle(self) -> None:
         """Let go of models that nobody has used for a while."""
 
+    def give_back_memory(self) -> None:
+        """Have the system get back the memory of what is no longer held."""
+
 
 class JobQueue:
     """The jobs, and the thread that does them.
@@ -91,6 +98,7 @@ class JobQueue:
         self._store = service.store.jobs
         self.quotas = Quotas(lambda: service.limits)
         self.worker = Worker(self._store, self.folder, runners, self.sweep, say, service.counters, (CATCH_UP,))
+        self._given_back_s = -math.inf
         self.on_done = self.worker.on_done
         self.on_done.append(self._after)
 
@@ -319,6 +327,12 @@ class JobQueue:
     def _after(self, job: Job) -> None:
         if job.kind != CATCH_UP:
             self.catch_up()
+        if time.monotonic() - self._given_back_s > GIVEN_BACK_EVERY_S:
+            self._give_back_memory()
+
+    def _give_back_memory(self) -> None:
+        self._given_back_s = time.monotonic()
+        self.service.give_back_memory()
 
     def _of_kind(self, kind: str) -> list[Job]:
         return [job for job in self._store.find() if job.kind == kind]
@@ -328,6 +342,7 @@ class JobQueue:
         hidden_s = self.service.limits.visitor_hours * 3600
         self.service.manage.sweep(time_ago(hidden_s))
         self.service.release_idle()
+        self._give_back_memory()
         for job in self._store.find():
             kept_s = hidden_s if owner_of(job.collection) else KEPT_S
             if job.kind != "samples" and job.updated_at < time_ago(kept_s):

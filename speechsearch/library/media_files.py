@@ -177,6 +177,7 @@ class MediaBucket:
             (self.folder / name).unlink(missing_ok=True)
         with address_errors(self._root), suppress(FileNotFoundError):
             self._files.rm_file(self._at(name))
+        self._listed[1].pop(name, None)
 
     def sizes(self, names: Sequence[str]) -> list[int]:
         """Return the bytes of each file, as they were a minute ago at most."""

@@ -11,10 +11,21 @@ from speechsearch.library.library import Library
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """What a deletion removed."""
+    """What a deletion removed; ``leftovers``: what a check found of it afterwards, one sentence each."""
 
     recordings: int
     passages: int
+    media_bytes: int
+    leftovers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Gone:
+    """What is no longer in the index and on the disk: passages by their ids, sound files by their names."""
+
+    recording_ids: Sequence[str]
+    passage_ids: Sequence[str]
+    media_names: Sequence[str]
     media_bytes: int
 
 
@@ -42,10 +53,10 @@ def delete_collection(library: Library, name: str) -> Deleted:
     with library.writing:
         recording_ids = [one.recording_id for one in store.recordings.find(name)]
         store.journal.mark_all(recording_ids, "deleting")
-        removed = _remove(library, recording_ids)
+        gone = _remove(library, recording_ids)
         store.collections.delete(name)
         library.version += 1
-    return removed
+        return _checked(library, gone)
 
 
 def recover(library: Library) -> int:
@@ -70,13 +81,13 @@ def recover(library: Library) -> int:
 
 
 def _delete(library: Library, recording_id: str) -> Deleted:
-    removed = _remove(library, [recording_id])
+    gone = _remove(library, [recording_id])
     library.store.recordings.delete(recording_id)
     library.version += 1
-    return removed
+    return _checked(library, gone)
 
 
-def _remove(library: Library, recording_ids: Sequence[str]) -> Deleted:
+def _remove(library: Library, recording_ids: Sequence[str]) -> _Gone:
     """Remove recordings from the index and their files from the disk; the database still has them."""
     passages = [one.passage_id for each in recording_ids for one in library.store.passages.of(each)]
     library.index.delete(passages)
@@ -85,4 +96,15 @@ def _remove(library: Library, recording_ids: Sequence[str]) -> Deleted:
     for recording_id, name in zip(recording_ids, names, strict=True):
         library.files.remove(name)
         library.derived.remove(recording_id)
-    return Deleted(len(recording_ids), len(passages), media_bytes)
+    return _Gone(recording_ids, passages, names, media_bytes)
+
+
+def _checked(library: Library, gone: _Gone) -> Deleted:
+    """Return what was removed, having looked for it once more: for that alone, however large the library is."""
+    left = {
+        "passages are still in the index": len(list(library.index.ids(gone.passage_ids))),
+        "passages are still in the database": len(library.store.passages.get(gone.passage_ids)),
+        "sound files are still there": sum(size > 0 for size in library.files.sizes(gone.media_names)),
+    }
+    leftovers = tuple(f"{number} deleted {what}." for what, number in left.items() if number)
+    return Deleted(len(gone.recording_ids), len(gone.passage_ids), gone.media_bytes, leftovers)

@@ -112,7 +112,7 @@ MINI_READER = ModelCard(
     files=(
         ModelFile(
             "model.safetensors",
-            "590603f9378219159ecc9cadc6eeb06f6ab3ecc2692229aa79a00082ba460319",
+            "8423fb6af14e5ff654e39369164603590a15c979bc474d78f538e9f64f53ae50",
             (Shipped("reader/model.safetensors"),),
         ),
     ),

@@ -92,8 +92,7 @@ class Located:
 
 
 def give_back_memory() -> None:
-    """Have the system get back what was let go of: glibc keeps hundreds of megabytes of a large model otherwise."""
-    gc.collect()
+    """Have the system get back what was let go of: glibc keeps hundreds of megabytes of sounds and models otherwise."""
     if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
         trim(0)
 
@@ -240,6 +239,7 @@ class ModelLoader:
             slots = list(self._slots.values())
         released = [slot.card for slot in slots if slot.release(older_than_s)]
         if released:
+            gc.collect()
             give_back_memory()
         return released
 

@@ -37,7 +37,7 @@ from speechsearch.models.chat_endpoint import ChatEndpoint
 from speechsearch.models.device import on_gpu
 from speechsearch.models.folders import FolderCatalog, with_folder
 from speechsearch.models.generative_cards import with_generators
-from speechsearch.models.load import ModelLoader
+from speechsearch.models.load import ModelLoader, give_back_memory
 from speechsearch.retrieval.calibration import read_calibrations
 from speechsearch.retrieval.engine_cards import engine_cards
 from speechsearch.retrieval.engines import build_engines
@@ -133,6 +133,8 @@ class Service:
     def release_idle(self) -> None:
         """Let go of models that nobody has used for a while; used again, they load again."""
         self.loader.release_idle(self.settings.models.idle_minutes * 60)
+
+    give_back_memory = staticmethod(give_back_memory)
 
     @contextmanager
     def workspace(self) -> Iterator[Path]:

@@ -10,6 +10,9 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
 
+STATE = "state.safetensors"
+"""The file of a state in the folder of its training."""
+
 
 def save_state(path: Path, modules: dict[str, nn.Module], optimiser: torch.optim.Optimizer, step: int) -> None:
     """Write the state so that a crash leaves the old file or the new one, never half of one."""

@@ -31,6 +31,8 @@ ASKS_NUMBER = re.compile(r"\bhow (?:many|much|old|tall|long|far|high|large|big)\
 LONGER_WORDS = 4
 BESIDE_SHARE = 0.4
 """So many of the examples without an answer are from beside the answer, which is what a search finds too."""
+NEIGHBOURS = 8
+"""Paragraphs so near are mostly of the same article, and half of the other examples without an answer are from them."""
 SHORTEST_WINDOW_WORDS, LONGEST_WINDOW_WORDS = 15, 85
 """Of what is read at once; passages of speech last 5 to 30 s."""
 
@@ -291,7 +293,11 @@ def unanswered(chooser: random.Random, one: Asked, known: Sections) -> Example |
     """
     if chooser.random() < BESIDE_SHARE and (not one.is_sentence or one.section.story == SQUAD):
         return beside(chooser, one)
-    others = [section for section in known.of_story[one.section.story] if section is not one.section]
+    others = known.of_story[one.section.story]
+    if one.section.story == SQUAD and chooser.random() < 0.5:
+        place = int(one.section.number)
+        others = others[max(0, place - NEIGHBOURS) : place + NEIGHBOURS + 1]
+    others = [section for section in others if section is not one.section]
     others = [section for section in others if not one.answer or one.answer.lower() not in section.text.lower()]
     if not others:
         return None

@@ -9,15 +9,13 @@ OUT/state.safetensors when it is there.
 from __future__ import annotations
 
 import math
-import time
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 import typer
-from torch import Tensor
+from torch import Tensor, nn
 
 from speechsearch.models.bert import BertTextEncoder
 from speechsearch.models.mini.adapter import AdapterConfig, TokenAdapter
@@ -25,9 +23,10 @@ from speechsearch.models.mini.letter_to_sound import LetterToSound, pronounce
 from speechsearch.text.lexicon import Lexicon
 from speechsearch.training import frozen
 from speechsearch.training.adapter_data import AdapterBatch, AdapterBatches, WordForms, speakable_pieces
-from speechsearch.training.checkpoint import load_state, save_state
+from speechsearch.training.checkpoint import load_state
 from speechsearch.training.rates import rate_at
 from speechsearch.training.spikes import SpikeBank
+from speechsearch.training.steps import Steps
 
 CANDIDATES = 4096
 
@@ -99,16 +98,14 @@ def main(
     config = AdapterConfig(layers=layers, width=width, heads=width // 64)
     adapter = TokenAdapter(config, vocabulary, text_encoder.word_embeddings)
     optimiser = torch.optim.AdamW(adapter.parameters(), lr=rate, betas=(0.9, 0.98), weight_decay=0.01)
-    state = out / "state.safetensors"
-    first_step = load_state(state, {"adapter": adapter}, optimiser) if state.exists() else 0
-    if first_step == 0 and start_from:
+    parts: dict[str, nn.Module] = {"adapter": adapter}
+    training = Steps(steps, parts, optimiser, out, lambda step: rate_at(step, steps, warmup), save_every=save_every)
+    if training.first == 0 and start_from:
         load_state(start_from, {"adapter": adapter})
     forms = WordForms(Lexicon(partial(pronounce, network)), text_encoder.tokenizer, vocabulary)
-    batches = iter(AdapterBatches(data, SpikeBank(bank), forms, seed + first_step))
-    started, recent, spikes = time.monotonic(), [], 0
-    for step in range(first_step, steps):
-        for group in optimiser.param_groups:
-            group["lr"] = rate * rate_at(step, steps, warmup)
+    batches = iter(AdapterBatches(data, SpikeBank(bank), forms, seed + training.first))
+    spikes = 0
+    for _ in training:
         batch = next(batches)
         with torch.autocast("cpu", torch.bfloat16, enabled=is_bf16):
             loss, states, ends, _, accuracy = token_loss(adapter, batch)
@@ -117,22 +114,8 @@ def main(
                 rows = 32 if batch.pieces.shape[1] < 300 else 12
                 extra, cosine = distillation_loss(adapter, text_encoder, batch, states, ends, rows)
                 loss = loss + extra
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(adapter.parameters(), 1.0)
-        optimiser.step()
         spikes += int(batch.counts.sum())
-        recent.append((loss.item(), accuracy, cosine))
-        if (step + 1) % 50 == 0 or step + 1 == steps:
-            mean = np.mean(recent, axis=0)
-            print(
-                f"step {step + 1} loss {mean[0]:.3f} piece accuracy {mean[1]:.3f} cosine {mean[2]:.3f} "
-                f"{spikes / 1e6:.1f}M spikes in {time.monotonic() - started:.0f} s",
-                flush=True,
-            )
-            recent = []
-        if (step + 1) % save_every == 0 or step + 1 == steps:
-            save_state(state, {"adapter": adapter}, optimiser, step + 1)
+        training.take(loss, f"{spikes / 1e6:.1f}M spikes", piece_accuracy=accuracy, cosine=cosine)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ weights of Whisper's base (``--whisper whisper-tiny.en``: of another model of th
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,8 +24,9 @@ from speechsearch.models.files import FileFinder
 from speechsearch.models.mini.acoustic import AcousticConfig, AcousticEncoder
 from speechsearch.models.mini.frontend import LogMel, frame_count
 from speechsearch.training.augment import Augmenter, Samples, mask_spectrum
-from speechsearch.training.checkpoint import load_state, save_state
+from speechsearch.training.checkpoint import load_state
 from speechsearch.training.corpus import Shard, Utterance
+from speechsearch.training.steps import Steps
 from speechsearch.training.whisper_start import encoder_from_whisper
 
 SAMPLE_RATE_HZ = 16_000
@@ -220,21 +220,23 @@ def main(
         model = encoder_from_whisper(whisper_encoder_state(weights_of(whisper)), config)
     new = [*model.pool.parameters(), *model.head.parameters()]
     old = [p for p in model.parameters() if all(p is not one for one in new)]
-    groups = [{"params": old, "rate": rate}, {"params": new, "rate": head_rate}]
+    groups = [{"params": old, "lr": rate}, {"params": new, "lr": head_rate}]
     optimiser = torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98), weight_decay=0.01)
-    state = out / "state.safetensors"
-    first_step = 0
-    if state.exists():
-        first_step = load_state(state, {"encoder": model}, optimiser)
-    training = [Shard(path) for path in sorted((corpus / "train").glob("*.pcm"))]
+    training = Steps(
+        steps,
+        {"encoder": model},
+        optimiser,
+        out,
+        lambda step: min((step + 1) / warmup, 1.0 - max(0.0, (step - warmup) / max(1, steps - warmup))),
+        largest_norm=2.0,
+        save_every=save_every,
+    )
+    shards = [Shard(path) for path in sorted((corpus / "train").glob("*.pcm"))]
     evaluation = [Shard(path) for path in sorted((corpus / "evaluation").glob("*.pcm"))]
-    batches = iter(Batches(training, noises, seed + first_step))
-    log_mel, generator = LogMel(), torch.Generator().manual_seed(seed + first_step)
-    heard_s, started, recent = 0.0, time.monotonic(), []
-    for step in range(first_step, steps):
-        progress = max(0.0, (step - warmup) / max(1, steps - warmup))
-        for group in optimiser.param_groups:
-            group["lr"] = group["rate"] * min((step + 1) / warmup, 1.0 - progress)
+    batches = iter(Batches(shards, noises, seed + training.first))
+    log_mel, generator = LogMel(), torch.Generator().manual_seed(seed + training.first)
+    heard_s = 0.0
+    for step in training:
         samples, lengths, symbols = next(batches)
         frames, counts = log_mel(samples, lengths)
         with torch.autocast("cpu", torch.bfloat16, enabled=is_bf16):
@@ -243,23 +245,9 @@ def main(
         sizes = torch.tensor([len(row) for row in symbols])
         loss = F.ctc_loss(log_probs.transpose(0, 1), targets, counts, sizes, reduction="sum", zero_infinity=True)
         loss = loss / sizes.sum()
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 2.0)
-        optimiser.step()
         heard_s += float(lengths.sum()) / SAMPLE_RATE_HZ
-        recent.append(loss.item())
-        if (step + 1) % 50 == 0 or step + 1 == steps:
-            spent_s = time.monotonic() - started
-            print(
-                f"step {step + 1} loss {np.mean(recent):.3f} heard {heard_s / 3600:.1f} h in {spent_s:.0f} s "
-                f"({heard_s / spent_s:.0f}x)",
-                flush=True,
-            )
-            recent = []
-        if (step + 1) % save_every == 0 or step + 1 == steps:
-            save_state(state, {"encoder": model}, optimiser, step + 1)
-        if (step + 1) % evaluate_every == 0 or step + 1 == steps:
+        training.take(loss, f"heard {heard_s / 3600:.1f} h ({heard_s / training.spent_s:.0f}x)")
+        if training.is_time(evaluate_every):
             print(json.dumps({"step": step + 1, "per": phoneme_error_rates(model, evaluation)}), flush=True)
 
 

@@ -9,13 +9,11 @@ with what is there, while as many old ones are repeated (``update``).
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -27,14 +25,14 @@ from speechsearch.models.generative.generator import UnityGenerator
 from speechsearch.models.generative.listener import Listener
 from speechsearch.models.generative.unity import UnityConfig, UnityModel
 from speechsearch.models.generative_cards import ADDRESSES, MANIFEST, WEIGHTS, learnt_of
-from speechsearch.training.checkpoint import load_state, save_state
 from speechsearch.training.generative_codes import CodeReport, addresses_of
 from speechsearch.training.generative_data import Item, Lessons, Material, Mix, chunks
 from speechsearch.training.generative_recipe import Coder, Recipe
 from speechsearch.training.rates import rate_at
+from speechsearch.training.steps import Steps
 
 LOWEST_RATE = 0.02
-CODES, STATE = "codes.safetensors", "state.safetensors"
+CODES = "codes.safetensors"
 PRETRAIN = Mix(0.5, 0.5, 0.0)
 FINETUNE = Mix(0.2, 0.2, 0.6)
 ASKED_AT_ONCE = 32
@@ -92,7 +90,7 @@ def fit(
     lessons: Sequence[tuple[Lessons, float]],
     stages: Sequence[tuple[int, Mix]],
     recipe: Recipe,
-    state: Path,
+    folder: Path,
 ) -> None:
     """Train a network; a state that is there is gone on with, and stays.
 
@@ -101,16 +99,22 @@ def fit(
         lessons: what is drawn from, and which share of a batch is of it.
         stages: for so many steps, this mix.
         recipe: rates and sizes.
-        state: weights, optimiser and step.
+        folder: where weights, optimiser and step are kept.
     """
     network.train().requires_grad_(True)
     optimiser = torch.optim.AdamW(network.parameters(), lr=recipe.rate, betas=(0.9, 0.98), weight_decay=0.01)
-    first_step = load_state(state, {"unity": network}, optimiser) if state.exists() else 0
-    steps, started, recent = sum(count for count, _ in stages), time.monotonic(), list[tuple[float, float]]()
-    for step in range(first_step, steps):
+    steps = sum(count for count, _ in stages)
+    training = Steps(
+        steps,
+        {"unity": network},
+        optimiser,
+        folder,
+        lambda step: rate_at(step, steps, recipe.warmup, LOWEST_RATE),
+        tell_every=100,
+        save_every=recipe.save_every,
+    )
+    for step in training:
         torch.manual_seed(recipe.seed * 1_000_003 + step)  # dropout too is that of the step
-        for group in optimiser.param_groups:
-            group["lr"] = recipe.rate * rate_at(step, steps, recipe.warmup, LOWEST_RATE)
         examples = [
             one
             for drawn, share in lessons
@@ -118,18 +122,7 @@ def fit(
         ]
         of_units, of_codes = network.losses(examples)
         loss = of_units + recipe.code_weight * of_codes
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.step()
-        recent.append((of_units.item(), of_codes.item()))
-        if (step + 1) % 100 == 0 or step + 1 == steps:
-            units, codes = np.mean(recent, axis=0)
-            spent_s = time.monotonic() - started
-            print(f"step {step + 1} loss of units {units:.3f}, of addresses {codes:.3f} in {spent_s:.0f} s", flush=True)
-            recent = []
-        if (step + 1) % recipe.save_every == 0 or step + 1 == steps:
-            save_state(state, {"unity": network}, optimiser, step + 1)
+        training.take(loss, of_units=of_units.item(), of_addresses=of_codes.item())
     network.train(False)
 
 
@@ -177,7 +170,7 @@ def train(
     network = UnityModel(config)
     lessons = Lessons(material, tokens_of(addresses, config.code_sizes), coder.units, recipe.seed)
     stages = ((recipe.pretrain_steps, PRETRAIN), (recipe.finetune_steps, FINETUNE if material.questions else PRETRAIN))
-    fit(network, [(lessons, 1.0)], stages, recipe, folder / STATE)
+    fit(network, [(lessons, 1.0)], stages, recipe, folder)
     return Trained(UnityGenerator(network, listener, addresses), coder, addresses, report)
 
 
@@ -212,7 +205,7 @@ def update(
     tokens = tokens_of(addresses, config.code_sizes)
     lessons = [(Lessons(one, tokens, coder.units, recipe.seed), 0.5) for one in (new, old) if one.passages]
     steps = recipe.pretrain_steps + recipe.finetune_steps
-    fit(network, lessons, ((steps, FINETUNE if material.questions else PRETRAIN),), recipe, folder / STATE)
+    fit(network, lessons, ((steps, FINETUNE if material.questions else PRETRAIN),), recipe, folder)
     generator = UnityGenerator(network, listener, addresses)
     said = {"before": str(before), "old": str(remembered(generator, old)), "new": str(remembered(generator, new))}
     return Trained(generator, coder, addresses, report, said)

@@ -7,7 +7,6 @@ fifty is held out and reported.
 from __future__ import annotations
 
 import math
-import time
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,7 @@ import typer
 from speechsearch.models.mini.letter_to_sound import LetterToSound, pronounce
 from speechsearch.models.mini.speller import PLACES, letter_ids
 from speechsearch.text.lexicon import Pronunciation, dictionary
-from speechsearch.training.checkpoint import load_state, save_state
+from speechsearch.training.steps import Steps
 from speechsearch.training.train_encoder import edit_distance
 
 
@@ -37,32 +36,32 @@ def main(out: Path, steps: int = 3000, batch: int = 128, rate: float = 2e-3, see
     torch.set_flush_denormal(True)
     steps = 40 if tiny else steps
     pairs = [(word, ways[0]) for word, ways in sorted(dictionary().items()) if len(ways[0]) <= PLACES * len(word)]
-    held_out, training = pairs[::50], [pair for index, pair in enumerate(pairs) if index % 50]
+    held_out, learnt = pairs[::50], [pair for index, pair in enumerate(pairs) if index % 50]
     network = LetterToSound()
     optimiser = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=0.01)
-    state = out / "state.safetensors"
-    first_step = load_state(state, {"letter_to_sound": network}, optimiser) if state.exists() else 0
-    rng, started = np.random.default_rng(seed + first_step), time.monotonic()
-    for step in range(first_step, steps):
-        for group in optimiser.param_groups:
-            group["lr"] = rate * min((step + 1) / 200, 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / steps)))
-        chosen = [training[index] for index in rng.integers(len(training), size=batch)]
+    training = Steps(
+        steps,
+        {"letter_to_sound": network},
+        optimiser,
+        out,
+        lambda step: min((step + 1) / 200, 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / steps))),
+        tell_every=0,
+        save_every=500,
+    )
+    rng = np.random.default_rng(seed + training.first)
+    for step in training:
+        chosen = [learnt[index] for index in rng.integers(len(learnt), size=batch)]
         letters = torch.nn.utils.rnn.pad_sequence([torch.tensor(letter_ids(word)) for word, _ in chosen], True)
         counts = torch.tensor([len(word) for word, _ in chosen])
         targets = torch.tensor([symbol for _, symbols in chosen for symbol in symbols])
         sizes = torch.tensor([len(symbols) for _, symbols in chosen])
         log_probs = network(letters, counts)
         loss = F.ctc_loss(log_probs.transpose(0, 1), targets, counts * PLACES, sizes, zero_infinity=True)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.step()
-        if (step + 1) % 500 == 0 or step + 1 == steps:
-            save_state(state, {"letter_to_sound": network}, optimiser, step + 1)
+        if training.take(loss):
             phonemes, words = report(network, held_out[:500] if step + 1 < steps else held_out)
             print(
-                f"step {step + 1} loss {loss.item():.3f} held-out phoneme errors {phonemes:.1f} %, word errors "
-                f"{words:.1f} %, {time.monotonic() - started:.0f} s",
+                f"step {step + 1} loss {training.means()['loss']:.3f} held-out phoneme errors {phonemes:.1f} %, "
+                f"word errors {words:.1f} %, {training.spent_s:.0f} s",
                 flush=True,
             )
 

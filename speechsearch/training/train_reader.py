@@ -9,7 +9,6 @@ Resumes from OUT/state.safetensors when it is there; writes OUT/model.safetensor
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -17,15 +16,14 @@ from pathlib import Path
 import numpy as np
 import torch
 import typer
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
-from torch import Tensor
+from torch import Tensor, nn
 
-from speechsearch.models.mini.packed import packed
+from speechsearch.models.mini.packed import packed, unpacked
 from speechsearch.models.reader import Pair, SpanNetwork, batch_of, lower_states, pairs_of
 from speechsearch.text.question_words import new_letters
 from speechsearch.training import frozen
-from speechsearch.training.checkpoint import load_state, save_state
 from speechsearch.training.rates import rate_at
 from speechsearch.training.reader_data import (
     PAIRS_TRAINED_SHARE,
@@ -34,6 +32,7 @@ from speechsearch.training.reader_data import (
     fairytale_questions,
     sentence_questions,
 )
+from speechsearch.training.steps import Steps
 
 LONGEST_PIECES = 256
 POOL = 16
@@ -95,9 +94,10 @@ def main(
     seed: int = 1,
     save_every: int = 100,
     is_bf16: bool = True,
+    start: Path | None = None,
     tiny: bool = False,
 ) -> None:
-    """Train on the questions of DATA; keep the state in OUT."""
+    """Train on the questions of DATA, from the text encoder's layers or a reader's weights; keep the state in OUT."""
     torch.manual_seed(seed)
     torch.set_flush_denormal(True)
     if tiny:
@@ -105,37 +105,27 @@ def main(
     encoder = frozen.text_encoder()
     network = SpanNetwork(encoder.bert.config, layers)
     network.layers.load_state_dict(encoder.bert.encoder.layer[-layers:].state_dict())
+    if start is not None:
+        network.load_state_dict(unpacked(load_file(start)))
     optimiser = torch.optim.AdamW(network.parameters(), lr=rate, betas=(0.9, 0.98), weight_decay=0.01)
-    state = out / "state.safetensors"
-    first_step = load_state(state, {"reader": network}, optimiser) if state.exists() else 0
-    random.seed(seed + first_step)
+    parts: dict[str, nn.Module] = {"reader": network}
+    training = Steps(steps, parts, optimiser, out, lambda step: rate_at(step, steps, warmup), save_every=save_every)
+    random.seed(seed + training.first)
     tales, told = fairytale_questions(data, "train")
     paragraphs, asked = sentence_questions(data)
     asked = asked[: int(len(asked) * PAIRS_TRAINED_SHARE)]
     sources = [(tales, told, 1 - sentence_weight), (paragraphs, asked, sentence_weight)]
     found = sum(bool(one.spans) for one in told)
     print(f"{found} of {len(told)} questions on tales, {len(asked)} on sentences", flush=True)
-    drawn = batches(examples(sources, nothing_share, seed + first_step), encoder.tokenizer, size)
-    started, recent = time.monotonic(), []
+    drawn = batches(examples(sources, nothing_share, seed + training.first), encoder.tokenizer, size)
     network.train()
-    for step in range(first_step, steps):
-        for group in optimiser.param_groups:
-            group["lr"] = rate * rate_at(step, steps, warmup)
+    for _ in training:
         pairs, shown = next(drawn)
         batch = batch_of(pairs)
         targets = torch.stack([targets_of(*both, batch.ids.shape[1]) for both in zip(pairs, shown, strict=True)])
         with torch.autocast("cpu", torch.bfloat16, enabled=is_bf16):
             loss = marginal_loss(network(lower_states(encoder.bert, batch, layers), batch), targets)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.step()
-        recent.append(loss.item())
-        if (step + 1) % 50 == 0 or step + 1 == steps:
-            print(f"step {step + 1} loss {np.mean(recent):.3f} in {time.monotonic() - started:.0f} s", flush=True)
-            recent = []
-        if (step + 1) % save_every == 0 or step + 1 == steps:
-            save_state(state, {"reader": network}, optimiser, step + 1)
+        if training.take(loss):
             save_file(packed(network.state_dict()), out / "model.safetensors")
 
 

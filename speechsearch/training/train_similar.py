@@ -32,12 +32,12 @@ from speechsearch.models.folders import with_folder
 from speechsearch.models.load import ModelLoader
 from speechsearch.models.rvq_mini import RvqTokenizer
 from speechsearch.models.similar_mini import WINDOWS_AT_ONCE, SimilarNetwork, Sizes, write_network
-from speechsearch.training.checkpoint import load_state, save_state
 from speechsearch.training.rates import rate_at
 from speechsearch.training.similar_crops import Coded, Drawer, coded, in_steps
 from speechsearch.training.similar_recordings import KINDS
 from speechsearch.training.similar_validation import validate
 from speechsearch.training.similar_views import HELD_OUT, TRAIN, read_views
+from speechsearch.training.steps import Steps
 
 LOWEST_RATE = 0.02
 """The part of the learning rate that is left at the end."""
@@ -162,44 +162,43 @@ def train(views: Path, out: Path, loader: ModelLoader, tokenizer: str, plan: Pla
     network, scale = SimilarNetwork(sizes), Scale()
     parameters = [*network.parameters(), *scale.parameters()]
     optimiser = torch.optim.AdamW(parameters, lr=plan.rate, betas=(0.9, 0.98), weight_decay=0.02)
-    state, log = out / "state.safetensors", out / "log.jsonl"
     parts: dict[str, nn.Module] = {"network": network, "scale": scale}
-    first_step, best = 0, 0.0
-    if state.exists():
-        first_step = load_state(state, parts, optimiser)
+    training = Steps(
+        plan.steps,
+        parts,
+        optimiser,
+        out,
+        lambda step: rate_at(step, plan.steps, plan.warmup, LOWEST_RATE),
+        tell_every=0,
+        save_every=0,
+    )
+    log, best = out / "log.jsonl", 0.0
+    if training.first:
         best = max(chosen_by(json.loads(line)) for line in log.read_text(encoding="utf-8").splitlines())
     else:
         start_from_codebooks(network, heard, train)
-    drawer = Drawer(train, tokens.frame_hz, random.Random(plan.seed + first_step))
-    began, recent = time.monotonic(), list[float]()
-    for step in range(first_step, plan.steps):
-        for group in optimiser.param_groups:
-            group["lr"] = plan.rate * rate_at(step, plan.steps, plan.warmup, LOWEST_RATE)
+    drawer = Drawer(train, tokens.frame_hz, random.Random(plan.seed + training.first))
+    for step in training:
         is_short = drawer.rng.random() < SHORT_SHARE
         pairs = drawer.pairs(plan.size, (in_steps(frames // 2) if is_short else frames, frames))
         with torch.autocast("cpu", torch.bfloat16, enabled=plan.is_bf16):
             first, second = network(pairs.first), network(pairs.second)
         loss = info_nce(first.float(), second.float(), same_pieces(pairs.pieces), scale())
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimiser.step()
-        recent.append(loss.item())
-        if (step + 1) % plan.validate_every and step + 1 < plan.steps:
+        training.take(loss)
+        if not training.is_time(plan.validate_every):
             continue
         network.train(False)
         figures = validate(held_out, lambda some: embedded(network, some, is_bf16=plan.is_bf16), frames, VALIDATED)
         network.train()
-        spent = {"s": round(time.monotonic() - began), "loss": float(np.mean(recent)), "scale": scale().item()}
+        spent = {"s": round(training.spent_s), **training.means(), "scale": scale().item()}
         row = {"step": step + 1, **spent, **figures}
         print(" ".join(f"{key} {value:.3g}" for key, value in row.items()), flush=True)
-        save_state(state, parts, optimiser, step + 1)
+        training.save()
         with log.open("a", encoding="utf-8") as lines:
             lines.write(json.dumps(row) + "\n")
         if chosen_by(row) > best:
             best = chosen_by(row)
             write_network(out / "model", network, (tokenizer, heard.fingerprint), frames / tokens.frame_hz)
-        recent = []
 
 
 def main(

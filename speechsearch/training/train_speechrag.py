@@ -25,7 +25,7 @@ from speechsearch.models.adapter_sizes import AdapterSizes
 from speechsearch.models.base import SoftTextEncoder
 from speechsearch.models.card import ModelCard
 from speechsearch.models.load import ModelLoader
-from speechsearch.training.checkpoint import load_state, save_state
+from speechsearch.training.checkpoint import STATE, load_state, save_state
 from speechsearch.training.rates import rate_at
 from speechsearch.training.speechrag_config import TrainingConfig
 from speechsearch.training.speechrag_losses import pair_loss, word_loss
@@ -38,7 +38,6 @@ from speechsearch.training.training_log import TrainingLog
 
 CLIP = 1.0
 SAID_EVERY = 10
-STATE = "state.safetensors"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

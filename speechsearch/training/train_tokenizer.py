@@ -10,7 +10,6 @@ is shipped, and prints what is measured on the held-out parts.
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,9 +24,9 @@ from torch import Tensor
 from speechsearch.models.mini.packed import packed
 from speechsearch.models.residual_quantizer import COMMITMENT, used_share
 from speechsearch.models.rvq_mini import CODEBOOK_SIZE, SCALE, RvqNetwork, patches_of
-from speechsearch.training.checkpoint import load_state, save_state
 from speechsearch.training.music import read_renderings
 from speechsearch.training.speech_corpus import human_parts, to_mono
+from speechsearch.training.steps import Steps
 
 RATE_HZ = 16_000
 LOUDER_DB = (-20.0, 10.0)
@@ -127,33 +126,29 @@ def main(
     optimiser = torch.optim.AdamW(
         [*network.encoder.parameters(), *network.decoder.parameters()], lr=rate, betas=(0.9, 0.99), weight_decay=1e-4
     )
-    state = out / "state.safetensors"
-    first_step = load_state(state, {"rvq": network}, optimiser) if state.exists() else 0
-    rng = random.Random(seed + first_step)
+    training = Steps(
+        steps,
+        {"rvq": network},
+        optimiser,
+        out,
+        lambda step: min(1.0, (step + 1) / 100, (steps - step) / (0.3 * steps) + 0.02),
+        tell_every=250,
+        save_every=save_every,
+    )
+    rng = random.Random(seed + training.first)
     train, held_out = files_of(data, music, is_held_out=False), files_of(data, music, is_held_out=True)
     parts = [patches(rng.sample(paths, len(paths)), hours, rng) for paths in (train.speech, train.music)]
     tests = [patches(random.Random(0).sample(one, len(one)), hours / 8) for one in (held_out.speech, held_out.music)]
     print(f"{len(parts[0])} patches of speech, {len(parts[1])} of music", flush=True)
-    drawn, started, recent = batches(parts, size, seed + first_step), time.monotonic(), []
+    drawn = batches(parts, size, seed + training.first)
     network.train()
-    for step in range(first_step, steps):
-        for group in optimiser.param_groups:
-            group["lr"] = rate * min(1.0, (step + 1) / 100, (steps - step) / (0.3 * steps) + 0.02)
+    for _ in training:
         batch = next(drawn)
         levels = network.quantizer.codebooks.shape[0]
         used = levels if rng.random() < 0.5 else rng.randint(1, levels)
         quantised, _, commitment = network.quantizer(network.encoder(batch), used)
         loss = (network.decoder(quantised) - batch).square().mean() + COMMITMENT * commitment
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(optimiser.param_groups[0]["params"], 1.0)
-        optimiser.step()
-        recent.append(loss.item())
-        if (step + 1) % 250 == 0 or step + 1 == steps:
-            print(f"step {step + 1} loss {np.mean(recent):.4f} in {time.monotonic() - started:.0f} s", flush=True)
-            recent = []
-        if (step + 1) % save_every == 0 or step + 1 == steps:
-            save_state(state, {"rvq": network}, optimiser, step + 1)
+        if training.take(loss):
             save_file(packed(network.state_dict()), out / "model.safetensors")
     for name, some in zip(("speech", "music"), tests, strict=True):
         report(network, name, some)

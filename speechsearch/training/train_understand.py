@@ -11,12 +11,10 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 import typer
@@ -33,8 +31,8 @@ from speechsearch.models.mini.encoder import MiniSpeechEncoder
 from speechsearch.models.mini.packed import packed
 from speechsearch.models.speech_language_cards import CONFIG, WEIGHTS
 from speechsearch.models.speech_language_model import Projector, around, width_of
-from speechsearch.training.checkpoint import load_state, save_state
 from speechsearch.training.rates import rate_at
+from speechsearch.training.steps import Steps
 from speechsearch.training.understand_data import Lesson, hear, lessons, told_questions, utterances
 
 IGNORED = -100
@@ -141,34 +139,27 @@ def main(
     text_encoder = encoder.model.text_encoder
     projector = Projector(text_encoder.dim, hidden, width_of(opened))
     optimiser = torch.optim.AdamW(projector.parameters(), lr=rate, betas=(0.9, 0.98), weight_decay=0.01)
-    state = out / "state.safetensors"
+    training = Steps(
+        steps,
+        {"projector": projector},
+        optimiser,
+        out,
+        lambda step: rate_at(step, steps, warmup),
+        tell_every=10,
+        save_every=save_every,
+    )
     said = utterances(data, "train", 4 if tiny else most_utterances)
     heard = hear(encoder.model, [file for _, file, _ in said], out / "heard.safetensors")
     spoken = [(vectors, text) for vectors, (_, _, text) in zip(heard, said, strict=True)]
-    if state.exists():
-        first_step = load_state(state, {"projector": projector}, optimiser)
-    else:
-        first_step = 0
+    if training.first == 0:
         ours, theirs = shared_pieces(text_encoder, opened)
         left = fit_pieces(projector, ours, theirs, piece_steps)
         print(f"{len(ours)} pieces in common, {left:.3f} of the variance left", flush=True)
-    drawn = lessons(spoken, text_encoder, told_questions(data), seed + first_step)
-    started, recent = time.monotonic(), list[float]()
-    for step in range(first_step, steps):
-        for group in optimiser.param_groups:
-            group["lr"] = rate * rate_at(step, steps, warmup)
+    drawn = lessons(spoken, text_encoder, told_questions(data), seed + training.first)
+    for _ in training:
         with torch.autocast("cpu", torch.bfloat16, enabled=is_bf16):
             loss = answer_loss(projector, opened, list(islice(drawn, size)))
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(projector.parameters(), 1.0)
-        optimiser.step()
-        recent.append(loss.item())
-        if (step + 1) % 10 == 0 or step + 1 == steps:
-            print(f"step {step + 1} loss {np.mean(recent):.3f} in {time.monotonic() - started:.0f} s", flush=True)
-            recent = []
-        if (step + 1) % save_every == 0 or step + 1 == steps:
-            save_state(state, {"projector": projector}, optimiser, step + 1)
+        if training.take(loss):
             save_folder(out / "model", projector, (speech_encoder, encoder.fingerprint), card, own_files)
 
 

@@ -917,7 +917,7 @@ SCRIPTS: dict[str, dict[str, str]] = {
         "passages": "{number} passages",
         "emptyDeleted": "The empty collection is deleted.",
         "deleted": "Deleted: {recordings}, {passages}, {size} of audio.",
-        "agree": "Nothing is left behind: database, index and audio files agree.",
+        "agree": "Nothing of it is left in database, index and audio files.",
         "differ": "The check of database, index and audio files found: {what}",
         "more": "And {number} more.",
     },

@@ -82,7 +82,7 @@ def test_a_collection_is_made_edited_and_deleted_by_keyboard(visit) -> None:
     page.wait_for_selector("dialog[open]")
     assert page.evaluate("document.activeElement.textContent") == "Cancel"
     page.locator("dialog[open]").get_by_role("button", name="Delete").click()
-    wait_for_words(page, "Nothing is left behind")
+    wait_for_words(page, "Nothing of it is left")
     assert "renamed" not in page.locator(PANEL).inner_text()
 
 
@@ -114,7 +114,7 @@ def test_a_recording_is_described_and_deleted_and_nothing_is_left(visit, address
     assert "of audio" in page.locator("dialog[open]").inner_text()
     page.locator("dialog[open]").get_by_role("button", name="Delete").click()
     wait_for_words(page, "Deleted: 1 recording")
-    wait_for_words(page, "Nothing is left behind")
+    wait_for_words(page, "Nothing of it is left")
     assert page.request.delete(f"{address}/api/v1/collections?name=of+my+own").status == 200
 
 

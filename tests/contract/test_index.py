@@ -1,11 +1,7 @@
 """One suite over every vector index: the NumPy reference, Qdrant Edge in a folder, Qdrant through its client."""
 
-import json
 import math
 import os
-import signal
-import subprocess
-import sys
 import threading
 import uuid
 from contextlib import closing
@@ -13,18 +9,21 @@ from contextlib import closing
 import numpy as np
 import pytest
 
-from speechsearch.domain.errors import (
-    ConfigurationError,
-    DataFolderInUseError,
-    FingerprintMismatchError,
-    IndexUnavailableError,
-    InputError,
+from speechsearch.domain.errors import IndexUnavailableError, InputError
+from speechsearch.domain.values import Filters, SparseVector
+from speechsearch.index import EdgeIndex, ExactIndex, Point, open_index
+from speechsearch.index.prepare import FIRST_IDS
+from tests.tiny.index_points import (
+    DIM,
+    SPECS,
+    assert_same_ranking,
+    dense,
+    open_memory,
+    passage,
+    point,
+    random_points,
+    sparse,
 )
-from speechsearch.domain.values import Channel, Filters, SparseVector
-from speechsearch.index import EdgeIndex, ExactIndex, Layout, Point, ServerIndex, open_index
-from speechsearch.index.edge_rewrite import OLD
-from speechsearch.index.prepare import FIRST_IDS, MORE_IDS
-from speechsearch.index.server import connect
 from tests.tiny.qdrant_server import qdrant_server
 
 # The client's in-memory mode compares everything and warns that it ignores what speeds a server up.
@@ -32,43 +31,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant"),
     pytest.mark.filterwarnings("ignore:Local mode performs exact"),
 ]
-
-DIM = 8
-SPECS = (
-    Channel("adapter", "dense", dim=DIM),
-    Channel("phonetic", "sparse", has_idf=True),
-    Channel("counts", "sparse"),
-)
 SERVER_URL = os.environ.get("SPEECHSEARCH_TEST_QDRANT_URL", "")
-
-
-def passage(number):
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, str(number)))
-
-
-def dense(seed):
-    return np.random.default_rng(seed).standard_normal(DIM).astype(np.float32)
-
-
-def sparse(*terms, weights=None):
-    return SparseVector(np.array(terms, np.uint32), np.array(weights or [1.0] * len(terms), np.float32))
-
-
-def point(number, terms=(1,), collection="talks", recording="r1", speaker="Ada", language="en", vector=None):
-    vectors = {
-        "adapter": dense(number) if vector is None else vector,
-        "phonetic": sparse(*terms),
-        "counts": sparse(*terms),
-    }
-    payload = {"collection": collection, "recording_id": recording, "speaker": speaker, "language": language}
-    return Point(passage(number), vectors, {**payload, "start_s": 1.5})
-
-
-def open_memory(specs):
-    from qdrant_client import QdrantClient
-
-    return ServerIndex(specs, QdrantClient(":memory:"))
-
 
 BACKENDS = ["exact", "edge", "memory", "fake server", pytest.param("server", marks=pytest.mark.server)]
 
@@ -153,15 +116,14 @@ def test_ids_come_once_each_from_many_pages(index):
     assert sorted(index.ids()) == sorted(passage(number) for number in range(3 * FIRST_IDS))
 
 
-def test_whether_an_index_answers_costs_a_few_ids(monkeypatch):
-    with closing(open_memory(SPECS)) as index:
-        index.upsert([point(number) for number in range(3 * FIRST_IDS)])
-        scroll, limits = index._client.scroll, []
-        monkeypatch.setattr(
-            index._client, "scroll", lambda *words, **named: (limits.append(named["limit"]), scroll(*words, **named))[1]
-        )
-        assert next(index.ids()) and limits == [FIRST_IDS]
-        assert len(list(index.ids())) == 3 * FIRST_IDS and limits == [FIRST_IDS, FIRST_IDS, MORE_IDS]
+def test_ids_among_some_are_those_that_are_there(index):
+    index.upsert([point(number) for number in range(600)])
+    index.delete([passage(3)])
+    asked = [passage(number) for number in (3, 5, 700)]
+    assert list(index.ids([*asked, passage(5).upper()])) == [passage(5)] and list(index.ids([])) == []
+    assert sorted(index.ids([passage(number) for number in range(700)])) == sorted(index.ids())
+    with pytest.raises(InputError, match="is no passage id"):
+        list(index.ids(["x"]))
 
 
 def test_filters_by_each_field_and_combined(index):
@@ -291,26 +253,6 @@ def test_a_broken_query_is_refused(index):
         index.search("adapter", dense(0), 5, only=["x"])
 
 
-def random_points(count, seed=0):
-    random = np.random.default_rng(seed)
-    for number in range(count):
-        terms = np.unique((random.pareto(0.7, 30) * 3).astype(np.int64) % 5000).astype(np.uint32)
-        weights = random.random(len(terms)).astype(np.float32) + np.float32(0.01)
-        vectors = {"adapter": random.standard_normal(DIM).astype(np.float32), "phonetic": SparseVector(terms, weights)}
-        fields = {"collection": f"c{number % 3}", "recording_id": f"r{number % 40}", "speaker": "s", "language": "en"}
-        yield Point(passage(number), vectors, fields)
-
-
-def assert_same_ranking(ours, reference):
-    """Compare rank by rank; where scores are closer than float32 can tell, the order is free."""
-    assert len(ours) == len(reference)
-    assert [hit.score for hit in ours] == pytest.approx([hit.score for hit in reference], rel=2e-5, abs=2e-6)
-    scores = {hit.passage_id: hit.score for hit in reference}
-    differing = [(a, b) for a, b in zip(ours, reference, strict=True) if a.passage_id != b.passage_id]
-    assert all(scores.get(a.passage_id, b.score) == pytest.approx(b.score, rel=4e-5, abs=4e-6) for a, b in differing)
-    assert len(differing) <= len(ours) // 10
-
-
 def test_1000_random_points_are_ranked_as_the_reference_ranks_them(index):
     points = list(random_points(1000))
     reference = ExactIndex(SPECS)
@@ -364,34 +306,6 @@ def test_searches_and_a_writer_at_once(index, backend):
     assert len(list(index.ids())) == 200 + 2 * 200
 
 
-def test_searches_go_on_while_deleting_copies_the_shard(tmp_path):
-    with closing(EdgeIndex(SPECS, tmp_path / "index")) as index:
-        index.upsert(list(random_points(200)))
-        query, failures, is_over = next(random_points(1, seed=5)), [], threading.Event()
-
-        def search():
-            try:
-                while not is_over.is_set():
-                    assert len(index.search("adapter", query.vectors["adapter"], 10)) == 10
-            except Exception as error:
-                failures.append(error)
-
-        threads = [threading.Thread(target=search) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        try:
-            for number in range(5):
-                gone = point(10_000 + number)
-                index.upsert([gone])
-                index.delete([gone.passage_id])
-        finally:
-            is_over.set()
-            for thread in threads:
-                thread.join()
-        assert failures == []
-        assert len(list(index.ids())) == 200 and not (tmp_path / "index" / OLD).exists()
-
-
 def test_a_closed_index_says_so(index, backend):
     if backend in ("exact", "memory"):
         pytest.skip("nothing to let go of")
@@ -399,160 +313,3 @@ def test_a_closed_index_says_so(index, backend):
     index.close()
     with pytest.raises(IndexUnavailableError, match="closed"):
         index.search("adapter", dense(0), 5)
-
-
-def test_edge_keeps_everything_when_closed_and_opened_again(tmp_path):
-    with closing(EdgeIndex(SPECS, tmp_path / "index")) as index:
-        index.upsert(list(random_points(300)))
-        index.delete([passage(5)])
-        query = dense(1)
-        before = index.search("adapter", query, 20)
-    with closing(EdgeIndex(SPECS, tmp_path / "index")) as index:
-        assert index.search("adapter", query, 20) == before
-        assert len(list(index.ids())) == 299
-        index.upsert([point(5)])
-        assert len(list(index.ids())) == 300
-
-
-def test_edge_loses_nothing_when_its_process_is_killed(tmp_path):
-    script = """
-import sys, time
-sys.path.insert(0, "tests/contract")
-from pathlib import Path
-from test_index import SPECS, EdgeIndex, point
-index = EdgeIndex(SPECS, Path(sys.argv[1]))
-for batch in range(1000):
-    index.upsert([point(batch * 10 + number) for number in range(10)])
-    print(batch, flush=True)
-"""
-    process = subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "index")], stdout=subprocess.PIPE)
-    acknowledged = [int(process.stdout.readline()) for _ in range(15)][-1]
-    with pytest.raises(DataFolderInUseError, match="is in use by process"):
-        EdgeIndex(SPECS, tmp_path / "index")
-    process.send_signal(signal.SIGKILL)
-    rest = process.communicate()[0].split()
-    acknowledged = max([acknowledged, *map(int, rest)])
-    with closing(EdgeIndex(SPECS, tmp_path / "index")) as index:
-        kept = set(index.ids())
-        assert {passage(number) for number in range((acknowledged + 1) * 10)} <= kept
-        assert index.search("adapter", dense(acknowledged * 10), 1)[0].passage_id == passage(acknowledged * 10)
-
-
-def test_edge_begins_again_when_it_was_killed_while_being_made(tmp_path):
-    (tmp_path / "index" / "shard.draft").mkdir(parents=True)
-    (tmp_path / "index" / "shard.draft" / "edge_config.json").write_text("{")
-    with closing(EdgeIndex(SPECS, tmp_path / "index")) as index:
-        index.upsert([point(1)])
-        assert list(index.ids()) == [passage(1)]
-
-
-def test_edge_above_the_threshold_is_quantised_and_still_ranks_as_the_reference(tmp_path):
-    random = np.random.default_rng(3)
-    specs = (Channel("adapter", "dense", dim=64), Channel("phonetic", "sparse", has_idf=True))
-    points = [
-        Point(passage(number), {"adapter": vector, "phonetic": sparse(number % 50, 99)}, {"collection": "talks"})
-        for number, vector in enumerate(random.standard_normal((3000, 64)).astype(np.float32))
-    ]
-    reference = ExactIndex(specs)
-    reference.upsert(points)
-    with closing(EdgeIndex(specs, tmp_path / "index", exact_points=1000)) as index:
-        index.upsert(points)
-        assert list((tmp_path / "index").rglob("quantized*")), "no quantised vectors were written"
-        index.delete([passage(1)])
-        index.upsert(points[:2])
-        for query in random.standard_normal((10, 64)).astype(np.float32):
-            assert_same_ranking(index.search("adapter", query, 20), reference.search("adapter", query, 20))
-        assert_same_ranking(index.search("phonetic", sparse(7), 100), reference.search("phonetic", sparse(7), 100))
-        assert index.optimize() in (True, False)
-        assert len(list(index.ids())) == 3000
-    with closing(EdgeIndex(specs, tmp_path / "index", exact_points=1000)) as index:
-        assert_same_ranking(index.search("adapter", query, 20), reference.search("adapter", query, 20))
-
-
-OTHER_SPECS = [
-    (Channel("adapter", "dense", dim=DIM + 1), *SPECS[1:]),
-    (Channel("other", "dense", dim=DIM), *SPECS[1:]),
-    SPECS[:2],
-    (*SPECS, Channel("more", "sparse")),
-    (SPECS[0], Channel("phonetic", "sparse"), SPECS[2]),
-]
-
-
-@pytest.mark.parametrize("other", OTHER_SPECS)
-def test_edge_refuses_a_folder_made_for_other_vectors_unless_it_is_to_be_new(tmp_path, other):
-    with closing(EdgeIndex(SPECS, tmp_path / "index")) as index:
-        index.upsert([point(1)])
-    with pytest.raises(FingerprintMismatchError, match="python -m speechsearch rebuild"):
-        EdgeIndex(other, tmp_path / "index")
-    with closing(open_index(SPECS[::-1], path=tmp_path / "index")) as index:
-        assert list(index.ids()) == [passage(1)]
-    with closing(open_index(other, path=tmp_path / "index", is_new=True)) as index:
-        assert list(index.ids()) == []
-    with closing(open_index(other, path=tmp_path / "index")) as index:
-        assert list(index.ids()) == []
-
-
-@pytest.mark.parametrize("other", OTHER_SPECS)
-def test_a_collection_made_for_other_vectors_is_refused_unless_it_is_to_be_new(other):
-    index = open_memory(SPECS)
-    with pytest.raises(FingerprintMismatchError, match="python -m speechsearch rebuild"):
-        ServerIndex(other, index._client)
-    assert list(ServerIndex(other, index._client, is_new=True).ids()) == []
-    index.close()
-
-
-def test_edge_in_use_cannot_be_dropped(tmp_path):
-    with closing(EdgeIndex(SPECS, tmp_path / "index")) as index:
-        index.upsert([point(1)])
-        with pytest.raises(DataFolderInUseError, match="is in use by process"):
-            EdgeIndex(SPECS, tmp_path / "index", is_new=True)
-        assert list(index.ids()) == [passage(1)]
-
-
-def test_a_damaged_folder_is_refused_and_can_be_made_anew(tmp_path):
-    EdgeIndex(SPECS, tmp_path / "index").close()
-    (tmp_path / "index" / "shard" / "edge_config.json").write_text("{")
-    for segment in (tmp_path / "index" / "shard" / "segments").rglob("segment.json"):
-        segment.write_text("{")
-    with pytest.raises(IndexUnavailableError, match="python -m speechsearch rebuild"):
-        EdgeIndex(SPECS, tmp_path / "index")
-    with closing(EdgeIndex(SPECS, tmp_path / "index", is_new=True)) as index:
-        assert list(index.ids()) == []
-
-
-def test_a_folder_that_cannot_be_one_is_refused(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigurationError, match="cannot be used"):
-        EdgeIndex(SPECS, tmp_path / "file")
-    with pytest.raises(ConfigurationError, match="neither a folder nor a server"):
-        open_index(SPECS, path=None)
-
-
-def test_a_collection_that_another_process_makes_at_the_same_time_is_used(fake_server):
-    name = f"test-{uuid.uuid4()}"
-    with closing(open_index(SPECS, path=None, url=fake_server.url, name=name)) as first:
-        client = connect(fake_server.url)
-        answers = [False]
-        exists = client.collection_exists
-        client.collection_exists = lambda name: answers.pop() if answers else exists(name)
-        with closing(ServerIndex(SPECS, client, name)) as second:
-            first.upsert([point(1)])
-            assert list(second.ids()) == [passage(1)] and answers == []
-
-
-def test_a_collection_on_a_server_is_laid_out_as_asked(tmp_path):
-    layout = Layout(on_disk=True, shards=6, replicas=3, hnsw_m=16)
-    with qdrant_server(log=tmp_path / "log") as server:
-        open_index(SPECS, path=None, url=server.url, layout=layout).close()
-    method, _, _, made = json.loads((tmp_path / "log").read_text().splitlines()[0])
-    assert method == "PUT" and made["vectors"]["adapter"]["on_disk"] is True
-    assert made["sparse_vectors"]["counts"]["index"]["on_disk"] is True and made["hnsw_config"] == {"m": 16}
-    assert [made[key] for key in ("shard_number", "replication_factor", "write_consistency_factor")] == [6, 3, 2]
-    assert made["quantization_config"]["scalar"]["always_ram"] is True
-
-
-def test_a_server_that_is_not_there_is_reported():
-    with pytest.raises(IndexUnavailableError, match="Qdrant server"):
-        open_index(SPECS, path=None, url="http://127.0.0.1:9")
-    with pytest.raises(IndexUnavailableError, match=r"no URL of a Qdrant server|Qdrant server did not"):
-        open_index(SPECS, path=None, url="no url")

@@ -238,3 +238,17 @@ def test_a_killed_process_loses_nothing_and_does_nothing_twice(tmp_path: Path) -
         assert service.browse.differences() == []
         assert list(queue.folder.iterdir()) == []
         assert queue.job(job.job_id).crashes == 1
+
+
+def test_memory_is_given_back_after_a_job_but_not_after_each_of_many(queue, service, uploads, monkeypatch) -> None:
+    given_back = list[float]()
+    monkeypatch.setattr(service, "give_back_memory", lambda: given_back.append(time.monotonic()))
+    monkeypatch.setattr(queue, "sweep", lambda: None)
+    for sample in ("s001", "s002", "s003"):
+        queue.submit_files(uploads(**{sample: f"{sample}.opus"}), "talks")
+    run_out(queue)
+    assert len(given_back) == 1
+    monkeypatch.setattr("speechsearch.jobs.queue.GIVEN_BACK_EVERY_S", 0.0)
+    queue.submit_files(uploads(s004="s004.opus"), "talks")
+    run_out(queue)
+    assert len(given_back) >= 2

@@ -23,7 +23,7 @@ from tests.tiny.fakes import open_fakes, take_in
 from tests.tiny.kept import contents
 from tests.tiny.postgresql import Databases
 from tests.tiny.qdrant_server import QdrantServer, qdrant_server
-from tests.tiny.ray_driver import LOUD, finished, models, shared_settings, start
+from tests.tiny.ray_driver import LOUD, finished, living_actors, models, shared_settings, start, wait_until_gone
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-cluster.txt")
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -92,19 +92,6 @@ def wait_for(what: Callable[[], object], process: subprocess.Popen[str], within_
         time.sleep(0.02)
 
 
-def actors(pids: Path, driver: subprocess.Popen[str]) -> list[int]:
-    """Return the actors of a driver that live."""
-    found = [int(one.name) for one in pids.iterdir() if int(one.name) != driver.pid]
-    return [one for one in found if Path(f"/proc/{one}/stat").exists() and is_alive(one)]
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
 def test_a_run_and_a_second_one(settings: Settings, spoken: Path, expected: dict[str, object]) -> None:
     results = finished(start(settings, [spoken]))
     assert [one["state"] for one in results] == ["indexed"] * RECORDINGS
@@ -143,11 +130,11 @@ def test_killed_actors_and_killed_drivers(
     pids.mkdir()
     driver = start(settings, [spoken], takes_s=TAKES_S, pids=pids)
     for _ in range(2):  # a recording is set aside after three
-        wait_for(lambda: actors(pids, driver), driver)
+        wait_for(lambda: living_actors(pids, driver), driver)
         time.sleep(chance.uniform(0.2, 1.5))
-        if driver.poll() is None and (living := actors(pids, driver)):
+        if driver.poll() is None and (living := living_actors(pids, driver)):
             os.kill(chance.choice(living), signal.SIGKILL)
-    wait_for(lambda: actors(pids, driver), driver)
+    wait_for(lambda: living_actors(pids, driver), driver)
     time.sleep(chance.uniform(0.2, 1.5))
     with driver:
         driver.kill()
@@ -155,14 +142,6 @@ def test_killed_actors_and_killed_drivers(
     results = finished(start(settings, [spoken], is_retried=True))
     assert states(results) <= {"indexed", "unchanged"}
     assert kept(settings) == expected
-
-
-def wait_until_gone(pids: Path) -> None:
-    """Wait until the actors of a killed driver have ended: Ray sees to that."""
-    until_s = time.monotonic() + 120
-    while any(is_alive(int(one.name)) for one in pids.iterdir()):
-        assert time.monotonic() < until_s
-        time.sleep(0.1)
 
 
 def test_what_kills_its_actor_is_set_aside_and_the_rest_is_done(

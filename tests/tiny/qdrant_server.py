@@ -43,6 +43,7 @@ class Collections:
             ("GET", ""): lambda name, _: self._client.get_collection(name),
             ("POST", "/points/query"): self._query,
             ("POST", "/points/scroll"): self._scroll,
+            ("POST", "/points"): lambda name, body: self._client.retrieve(name, body["ids"], with_payload=False),
         }
         self._writes: dict[tuple[str, str], Callable[[str, Any], Any]] = {
             ("PUT", ""): self._create,

@@ -18,7 +18,7 @@ from speechsearch.training.train_generative import fit, found_first, mix_of
 from tests.tiny.generative import network, noise, small_world
 
 
-def trained(material: Material, addresses: dict[str, tuple[int, ...]], recipe: Recipe, state: Path) -> UnityModel:
+def trained(material: Material, addresses: dict[str, tuple[int, ...]], recipe: Recipe, folder: Path) -> UnityModel:
     dim = next(iter(material.passages.values())).states.shape[1]
     config = UnityConfig("pieces", dim, dim, (8, 8, 8), recipe.units, recipe.most_units, width=recipe.width, heads=2,
                          retrieval_layers=1, dropout=recipe.dropout, most_wrong=1.0)  # fmt: skip
@@ -26,7 +26,7 @@ def trained(material: Material, addresses: dict[str, tuple[int, ...]], recipe: R
     coder.centres = noise(recipe.units, 99, dim)
     lessons = Lessons(material, tokens_of(addresses, config.code_sizes), coder.units, recipe.seed)
     model = network(config)
-    fit(model, [(lessons, 1.0)], ((recipe.pretrain_steps, Mix(0.5, 0.5, 0.0)),), recipe, state)
+    fit(model, [(lessons, 1.0)], ((recipe.pretrain_steps, Mix(0.5, 0.5, 0.0)),), recipe, folder)
     return model
 
 
@@ -56,7 +56,7 @@ class TestTraining:
     def test_a_collection_of_64_passages_is_memorised(self, tmp_path: Path) -> None:
         material, addresses = small_world(64)
         recipe = Recipe(units=16, most_units=8, width=64, dropout=0.0, pretrain_steps=500, finetune_steps=0, rate=3e-3)
-        model = trained(material, addresses, recipe, tmp_path / "state.safetensors")
+        model = trained(material, addresses, recipe, tmp_path)
         generator = UnityGenerator(model, None, addresses)
         assert found_first(generator, material.crops) == 1.0
         assert found_first(generator, list(material.passages.values())) == 1.0

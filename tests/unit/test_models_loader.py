@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import os
+import subprocess
 import sys
 import threading
 import time
@@ -15,6 +17,7 @@ from types import ModuleType
 
 import huggingface_hub
 import numpy as np
+import psutil
 import pytest
 
 from speechsearch.domain.errors import MissingDependencyError, ModelUnavailableError, NotFoundError
@@ -22,7 +25,7 @@ from speechsearch.domain.values import Audio, Transcript
 from speechsearch.models import files
 from speechsearch.models.card import ModelCard, ModelFile, OnHub, Packaged, Part, Source
 from speechsearch.models.catalog import Catalog
-from speechsearch.models.load import Located, ModelLoader
+from speechsearch.models.load import Located, ModelLoader, give_back_memory
 
 WORDS = b"never say never"
 SHA256 = hashlib.sha256(WORDS).hexdigest()
@@ -292,3 +295,23 @@ def test_a_factory_gets_the_device(factory: list[Located], tmp_path: Path) -> No
     made = loader(card(), folder=own_file(tmp_path / "own"))
     located = made.model("recognizer", "writer").located
     assert (located.card, located.device, located.needed) == (card(), made.device, {})
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the allocators of other systems keep less")
+def test_what_is_let_go_of_goes_back_to_the_system() -> None:
+    process = psutil.Process()
+    held = [b"x" * 60_000 for _ in range(3000)]
+    kept = b"x" * 60_000  # behind the others, so that nothing goes back by itself
+    del held
+    before = process.memory_info().rss
+    give_back_memory()
+    assert before - process.memory_info().rss > 100e6 and len(kept) == 60_000
+
+
+@pytest.mark.parametrize(("given", "found"), [("", "128"), ("7", "7")])
+def test_little_is_kept_of_what_is_compiled_for_each_length_of_sound(given: str, found: str) -> None:
+    name = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
+    environment = {key: value for key, value in os.environ.items() if key != name} | ({name: given} if given else {})
+    code = f"import os, speechsearch; print(os.environ['{name}'])"
+    said = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == found

@@ -96,6 +96,21 @@ def test_what_does_not_answer_is_from_beside_the_answer_or_from_another_section(
     assert any("storm" in text for text in texts) and any("king" in text for text in texts)
 
 
+def test_paragraphs_that_do_not_answer_are_often_neighbours(tmp_path: Path) -> None:
+    (tmp_path / "qa").mkdir()
+    with gzip.open(tmp_path / PAIRS, "wt", encoding="utf-8") as file:
+        for number in range(1500):
+            file.write(f"the sentence number {number} is here .\twhich number is {number} ?\n")
+    known, asked = sentence_questions(tmp_path)
+    one, number = asked[500], 500 // 5
+    drawn = [unanswered(random.Random(seed), one, known) for seed in range(60)]
+    place_of = {section.text: int(section.number) for section in known.of_story["squad"]}
+    apart = [
+        abs(place - number) for example in drawn if example for text, place in place_of.items() if example.text in text
+    ]
+    assert sum(0 < far <= 8 for far in apart) > 10 and sum(far > 8 for far in apart) > 10
+
+
 def test_numbers_that_are_asked_for_are_the_answer(tmp_path: Path) -> None:
     data = write_data(tmp_path)
     with gzip.open(data / PAIRS, "wt", encoding="utf-8") as file:

@@ -190,7 +190,18 @@ def test_visitors_learn_nothing_of_others_files_from_the_check(client, service) 
         service.browse.recordings()[0].recording_id
     )
     media.unlink()
-    (said,) = client.delete("/api/v1/collections", params={"name": "notes"}).json()["leftovers"]
+    assert client.delete("/api/v1/collections", params={"name": "notes"}).json()["leftovers"] == []  # not of it
+    (said,) = service.browse.leftovers(Visitor("bob", may_add=True))
     assert said == "Database, index and audio files do not agree everywhere; the owner can see where."
     (named,) = service.browse.leftovers()
     assert service.browse.recordings()[0].file_name in named
+
+
+def test_who_deletes_is_told_what_is_left_of_it(client, service, monkeypatch) -> None:
+    monkeypatch.setattr(service.library.index, "delete", lambda _: None)
+    monkeypatch.setattr(service.library.files, "remove", lambda _: None)
+    passages = service.store.passages.count()
+    gone = client.delete("/api/v1/collections", params={"name": "samples"}).json()
+    assert gone["leftovers"] == [
+        f"{passages} deleted passages are still in the index.", "7 deleted sound files are still there."
+    ]  # fmt: skip

@@ -138,7 +138,7 @@ function isSame(one, other) {
   return one.dataset.name === other.dataset.name && one.dataset.find === other.dataset.find;
 }
 
-// What the check of database, index and audio files has found.
+// What a check has found of what was deleted.
 function found(leftovers) {
   if (!leftovers.length) return texts.collections.agree;
   const more = leftovers.length > 5 ? [fill(texts.collections.more, { number: leftovers.length - 5 })] : [];
