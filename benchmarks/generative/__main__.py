@@ -4,7 +4,7 @@ Builds the set, hears it once, trains every variant, puts the same questions to 
 writes the tables of docs/generative.md. What is done is kept, so a run that was stopped goes on where it was; so does a
 training in its midst. ``--only usual,300`` trains some variants, ``--sizes 100,300`` takes smaller collections. Beside
 the names of variants there are ``engines``, ``asr`` (slow: all is written down), ``codes``, ``update``, ``spoken`` (the
-questions, asked of what was trained as ``usual``) and ``speed``, for which the machine should do nothing else.
+questions, asked of what was trained as ``usual``) and ``speed``.
 """
 
 from __future__ import annotations

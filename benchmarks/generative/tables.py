@@ -119,7 +119,7 @@ def speed_table(results: Mapping[str, Any]) -> list[str]:
         ]
         for name, one in results.get("speed", {}).items()
     ]  # fmt: skip
-    heads = ("model", "passages", "ms a question", "of it, to read it", "weights, MB", "process at most, MB")
+    heads = ("model", "passages", "ms of a core, a question", "of it, to read it", "weights, MB", "process at most, MB")
     return table(heads, rows)
 
 
