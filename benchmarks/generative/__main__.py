@@ -4,7 +4,7 @@ Builds the set, hears it once, trains every variant, puts the same questions to 
 writes the tables of docs/generative.md. What is done is kept, so a run that was stopped goes on where it was; so does a
 training in its midst. ``--only usual,300`` trains some variants, ``--sizes 100,300`` takes smaller collections. Beside
 the names of variants there are ``engines``, ``asr`` (slow: all is written down), ``codes``, ``update``, ``spoken`` (the
-questions, asked of what was trained as ``usual``) and ``speed``, for which the machine should do nothing else.
+questions, asked of what was trained as ``usual``) and ``speed``.
 """
 
 from __future__ import annotations
@@ -102,9 +102,10 @@ def main(
     if is_wanted("update"):
         kept.of("continual", str(PASSAGES), bench.continual, usual, PASSAGES)
     if is_wanted("spoken"):
-        all_names = ("adapter", *OF_SOUND, *WRITTEN)
-        kept.of("spoken", "engines", engines, bench.whole.spoken, PASSAGES, all_names, makers, text_encoder)
+        spoken, heard = bench.whole.spoken, ("adapter", *OF_SOUND)
         kept.of("spoken", "generative", bench.spoken, models[0])
+        kept.of("spoken", "engines", engines, spoken, PASSAGES, heard, by_sound, text_encoder)
+        kept.of("spoken", "transcripts", engines, spoken, PASSAGES, WRITTEN, makers, text_encoder)
     if is_wanted("speed"):
         for name in ("adapter", *kept.found.get("variants", {})):
             kept.of("speed", name, apart, out, name)
