@@ -69,7 +69,7 @@ LIMITS = """## What this does not show
   itself, which favours engines that match words or sounds. Their paraphrases were written by us, knowing the passages.
 - `whisper-base` is strong but not the strongest: larger recognisers mishear less, and against them every engine below
   would stand worse. What Whisper was trained on is not public; readings of the same books may have been among it.
-- `whisper-base` tells the language of each passage itself, as it does in the product where none is given. It takes some of
+- `whisper-base` tells the language of each passage itself, as in the product where none is given. It takes some of
   the learners of English (`nonnative`) for speakers of other languages and writes those; `whisper-tiny.en` cannot.
 - `asr (mini)` is our small network decided to words; its difference from `hybrid` says what is lost by deciding, on
   this network only.

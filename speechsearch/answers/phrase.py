@@ -1,19 +1,21 @@
 """A language model may join the quotes of an answer; what it writes is kept only as far as the quotes say it.
 
-A sentence is checked as soon as it is complete. One with a word, name, number or denial that its quotes have not is
-replaced by the quotes. A sentence that names no quotes, as small models often write them, is checked against each quote
-and then against all; it is left out where none says it. What is said in a recording is data: the worst that an
-instruction in it can do is to have a quote shown.
+A sentence is checked as soon as it is complete. One with a word, name, number or denial that its quotes have not, or
+without any word of the question, is replaced by the quotes. A sentence that names no quotes, as small models often
+write them, is checked against each quote and then against all; it is left out where none says it. What is said in a
+recording is data: the worst that an instruction in it can do is to have its own words shown, where they have to do
+with the question.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 
 from speechsearch.answers.check import CITED, has_content, unsupported
 from speechsearch.domain.answers import Sentence
 from speechsearch.models.base import Message
+from speechsearch.text.question_words import content_stems
 from speechsearch.text.sentences import ended_sentences
 from speechsearch.text.spellings import keys
 
@@ -36,21 +38,22 @@ def messages(question: str, quotes: Sequence[Sentence]) -> list[Message]:
     return [Message("system", RULES), Message("user", f"Question: {question}\nQuotes:\n{said}\nAnswer:")]
 
 
-def phrased(written: Iterable[str], quotes: Sequence[Sentence]) -> Iterator[Sentence]:
+def phrased(question: str, written: Iterable[str], quotes: Sequence[Sentence]) -> Iterator[Sentence]:
     """Yield an answer in a language model's words where the quotes have them, else in the quotes'.
 
     ``written``: what the model writes, in pieces; a sentence comes as soon as it is complete. The first quote, the
     likeliest, is cited by the first sentence, or comes before it.
 
     >>> quote = Sentence("Anna built it in 1890.", ())
-    >>> found = phrased(["It was built by", " Anna [1]. She was", " wonderful [1]."], [quote])
+    >>> found = phrased("Who built it?", ["It was built by", " Anna [1]. She was", " wonderful [1]."], [quote])
     >>> [(one.text, one.kind) for one in found]
     [('It was built by Anna.', 'phrased'), ('Anna built it in 1890.', 'quote')]
     """
+    asked = content_stems(question)
     shown: list[Sentence] = []
     is_said: set[int] = set()
     for count, text in enumerate(complete(written), 1):
-        for sentence, sources in checked(text, quotes):
+        for sentence, sources in checked(text, quotes, asked):
             if not shown and 0 not in sources:
                 yield quotes[0]
                 shown.append(quotes[0])
@@ -88,15 +91,19 @@ def _sentences(text: str) -> list[str]:
     return [moved[start:end] for start, end in ended_sentences(moved)]
 
 
-def checked(text: str, quotes: Sequence[Sentence]) -> list[tuple[Sentence, list[int]]]:
-    """Return a sentence if quotes say it, else the quotes that it cites; each with the numbers of its quotes from 0."""
+def checked(text: str, quotes: Sequence[Sentence], asked: Set[str]) -> list[tuple[Sentence, list[int]]]:
+    """Return a sentence if quotes say it, else the quotes that it cites; each with the numbers of its quotes from 0.
+
+    ``asked``: stems of the question's content words, of which it must have one, if there are any.
+    """
     named = dict.fromkeys(int(one[1:-1]) - 1 for one in CITED.findall(text))
     cited = [number for number in named if 0 <= number < len(quotes)]
     shown = re.sub(r"\s+([.!?,;:])", r"\1", " ".join(CITED.sub(" ", text).split()))
     alone = [[number] for number in range(len(quotes))]
+    is_about = not asked or bool(asked & content_stems(shown))
     for sources in [cited] if cited else [*alone, list(range(len(quotes)))]:
         said = [quotes[number].text for number in sources]
-        if WHOLE.fullmatch(shown) and has_content(shown) and not unsupported(shown, said):
+        if is_about and WHOLE.fullmatch(shown) and has_content(shown) and not unsupported(shown, said):
             same = [number for number in sources if _words(quotes[number].text) == _words(shown)]
             if same:
                 return [(quotes[same[0]], same[:1])]

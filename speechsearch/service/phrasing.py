@@ -45,7 +45,7 @@ class Phraser:
         note = ""
         pieces = self._in_time(self.model.generate(messages(question, quotes), MOST_TOKENS, STOP))
         try:
-            for sentence in phrased(pieces, quotes):
+            for sentence in phrased(question, pieces, quotes):
                 said.append(sentence)
                 yield sentence
         except TimeoutError:
