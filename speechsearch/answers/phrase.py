@@ -3,8 +3,8 @@
 A sentence is checked as soon as it is complete. One with a word, name, number or denial that its quotes have not, or
 without any word of the question, is replaced by the quotes. A sentence that names no quotes, as small models often
 write them, is checked against each quote and then against all; it is left out where none says it. What is said in a
-recording is data: the worst that an instruction in it can do is to have its own words shown, where they have to do
-with the question.
+recording is data: words count as said only where their sentence has a word of the question, too, or is the likeliest
+quote's, so the worst that an instruction can do is to have a quote shown.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from speechsearch.answers.check import CITED, has_content, unsupported
 from speechsearch.domain.answers import Sentence
 from speechsearch.models.base import Message
 from speechsearch.text.question_words import content_stems
-from speechsearch.text.sentences import ended_sentences
+from speechsearch.text.sentences import ended_sentences, sentences
 from speechsearch.text.spellings import keys
 
 MOST_SENTENCES = 3
@@ -102,7 +102,7 @@ def checked(text: str, quotes: Sequence[Sentence], asked: Set[str]) -> list[tupl
     alone = [[number] for number in range(len(quotes))]
     is_about = not asked or bool(asked & content_stems(shown))
     for sources in [cited] if cited else [*alone, list(range(len(quotes)))]:
-        said = [quotes[number].text for number in sources]
+        said = [_to_the_point(quotes[number].text, asked, is_likeliest=number == 0) for number in sources]
         if is_about and WHOLE.fullmatch(shown) and has_content(shown) and not unsupported(shown, said):
             same = [number for number in sources if _words(quotes[number].text) == _words(shown)]
             if same:
@@ -110,6 +110,13 @@ def checked(text: str, quotes: Sequence[Sentence], asked: Set[str]) -> list[tupl
             citations = tuple(found for number in sources for found in quotes[number].citations)
             return [(Sentence(shown, citations, "phrased"), sources)]
     return [(quotes[number], [number]) for number in cited]
+
+
+def _to_the_point(text: str, asked: Set[str], *, is_likeliest: bool) -> str:
+    """Return the sentences of a quote with a word of the question; where there is none, the likeliest quote whole."""
+    parts = [text[start:end] for start, end in sentences(text)]
+    found = " ".join(part for part in parts if asked & content_stems(part))
+    return found or (text if is_likeliest or not asked else "")
 
 
 def _words(text: str) -> list[str]:
