@@ -49,10 +49,11 @@ class SoundBuffer:
     async def put(self, samples: NDArray[np.float32]) -> None:
         """Add samples (n,) float32, when there is room; what comes after the end, or too late, is dropped."""
         while self.waiting_s >= MOST_WAITING_S and not self._is_closed:
+            changed = self._changed  # what changes while somebody is told counts, too
             if time.monotonic() - self._told_at_s >= TOLD_EVERY_S:
                 self._told_at_s = time.monotonic()
                 await self._on_ahead(self.waiting_s)
-            await self._changed.wait()
+            await changed.wait()
         if not self.is_open or not len(samples):
             return
         self._total_s += len(samples) / SAMPLE_RATE_HZ

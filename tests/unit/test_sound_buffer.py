@@ -54,6 +54,21 @@ def test_who_is_ahead_is_told_and_waits_until_some_is_heard() -> None:
     anyio.run(run)
 
 
+def test_who_hears_on_while_somebody_is_told_is_not_waited_for() -> None:
+    async def run() -> None:
+        async def on_ahead(waiting_s: float) -> None:
+            await anext(buffer.pieces())  # all is heard before the telling is over
+
+        buffer = SoundBuffer(600.0, on_ahead)
+        for _ in range(round(MOST_WAITING_S)):
+            await buffer.put(SECOND)
+        with anyio.fail_after(5):
+            await buffer.put(SECOND)
+        assert buffer.waiting_s == 1.0
+
+    anyio.run(run)
+
+
 def test_what_is_too_long_is_heard_up_to_there() -> None:
     async def run() -> None:
         buffer = SoundBuffer(1.0, nothing)
