@@ -15,6 +15,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -40,6 +42,7 @@ from tests.tiny.postgresql import Cluster, binaries
 PAGE = Path(__file__).parents[1] / "docs" / "reliability.md"
 MEGABYTE = 1_000_000
 TINY_S = 1.0
+Database = Literal["sqlite", "postgresql"]
 app = typer.Typer(add_completion=False, help=__doc__)
 Where = Annotated[Path | None, typer.Option(help="Where it happens: a folder on a file system in memory is faster.")]
 
@@ -66,10 +69,37 @@ def listed(counted: Counter[str]) -> str:
     return ", ".join(f"{name} {number}" for name, number in counted.most_common()) or "none"
 
 
+@contextmanager
+def served(on: Database) -> Iterator[Cluster | None]:
+    """Run a server of the database as long as the block, if it has one."""
+    cluster = Cluster(binaries() or Path()) if on == "postgresql" else None
+    try:
+        if cluster:
+            cluster.start()
+        yield cluster
+    finally:
+        if cluster:
+            cluster.close()
+
+
+def put_outcome(section: str, key: str, seed: int, outcome: killing.Outcome, crashes: str, started_s: float) -> None:
+    """Write the row of a series of kills after which nothing was lost, and nothing there twice."""
+    put_row(
+        section,
+        key + (f", seed {seed}" if seed != 1 else ""),
+        f"{outcome.kills.total()} ({listed(outcome.kills)})",
+        crashes,
+        f"{outcome.series} of {outcome.recordings} recordings, {outcome.passages} passages",
+        str(outcome.searches),
+        "0, 0",
+        f"{time.monotonic() - started_s:.0f}",
+    )
+
+
 @app.command()
 def kills(
     kills: int = 100,
-    on: Literal["sqlite", "postgresql"] = "sqlite",
+    on: Database = "sqlite",
     real: Annotated[bool, typer.Option(help="The smallest real models instead of fakes.")] = False,
     pieces: Annotated[int, typer.Option(help="Recordings in each of folder, zip, tar and dataset.")] = 4,
     seed: int = 1,
@@ -77,56 +107,26 @@ def kills(
 ) -> None:
     """Kill ingest again and again; ends with an error where anything is lost or there twice."""
     started_s = time.monotonic()
-    cluster = Cluster(binaries() or Path()) if on == "postgresql" else None
-    try:
-        if cluster:
-            cluster.start()
-        with tempfile.TemporaryDirectory(dir=where) as folder:
-            for outcome in killing.killed(Path(folder), kills, seed, pieces, cluster, real):
-                put_row(
-                    "kills",
-                    f"{on}, {'real models' if real else 'fakes'}" + (f", seed {seed}" if seed != 1 else ""),
-                    f"{outcome.kills.total()} ({listed(outcome.kills)})",
-                    f"{outcome.restarts.total()} ({listed(outcome.restarts)})",
-                    f"{outcome.series} of {outcome.recordings} recordings, {outcome.passages} passages",
-                    str(outcome.searches),
-                    "0, 0",
-                    f"{time.monotonic() - started_s:.0f}",
-                )
-    finally:
-        if cluster:
-            cluster.close()
+    with served(on) as cluster, tempfile.TemporaryDirectory(dir=where) as folder:
+        for outcome in killing.killed(Path(folder), kills, seed, pieces, cluster, real):
+            models = "real models" if real else "fakes"
+            crashes = f"{outcome.restarts.total()} ({listed(outcome.restarts)})"
+            put_outcome("kills", f"{on}, {models}", seed, outcome, crashes, started_s)
 
 
 @app.command()
 def ray(
     kills: int = 20,
-    on: Literal["sqlite", "postgresql"] = "postgresql",
+    on: Database = "postgresql",
     recordings: int = 12,
     seed: int = 1,
     where: Where = None,
 ) -> None:
     """Kill actors, drivers and the database's server of ingest on Ray; ends with an error where anything is lost."""
     started_s = time.monotonic()
-    cluster = Cluster(binaries() or Path()) if on == "postgresql" else None
-    try:
-        if cluster:
-            cluster.start()
-        with tempfile.TemporaryDirectory(dir=where) as folder:
-            for outcome in ray_killing.killed(Path(folder), kills, seed, recordings, cluster):
-                put_row(
-                    "ray",
-                    f"{on}, fakes" + (f", seed {seed}" if seed != 1 else ""),
-                    f"{outcome.kills.total()} ({listed(outcome.kills)})",
-                    str(outcome.restarts),
-                    f"{outcome.series} of {outcome.recordings} recordings, {outcome.passages} passages",
-                    str(outcome.searches),
-                    "0, 0",
-                    f"{time.monotonic() - started_s:.0f}",
-                )
-    finally:
-        if cluster:
-            cluster.close()
+    with served(on) as cluster, tempfile.TemporaryDirectory(dir=where) as folder:
+        for outcome in ray_killing.killed(Path(folder), kills, seed, recordings, cluster):
+            put_outcome("ray", f"{on}, fakes", seed, outcome, str(outcome.restarts.total()), started_s)
 
 
 @app.command()

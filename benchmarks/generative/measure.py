@@ -19,9 +19,8 @@ from speechsearch import audio
 from speechsearch.domain.limits import Limits
 from speechsearch.domain.values import Audio
 from speechsearch.models.base import Recognizer
-from speechsearch.models.generative.generator import UnityGenerator
+from speechsearch.models.generative.generator import UnityGenerator, network_of
 from speechsearch.models.generative.listener import Listener
-from speechsearch.models.generative.unity import UnityConfig, UnityModel
 from speechsearch.models.generative_cards import COLLECTION, WEIGHTS, learnt_of
 from speechsearch.models.mini.encoder import MiniSpeechEncoder
 from speechsearch.training.generative_codes import CodeReport, report_of, vector_codes
@@ -217,10 +216,8 @@ def told(report: CodeReport) -> dict[str, Any]:
 def generator_of(folder: Path, encoder: MiniSpeechEncoder) -> UnityGenerator:
     """Return the model that was trained and saved in a folder."""
     learnt = learnt_of(folder)
-    config = UnityConfig(**learnt.config)
-    network = UnityModel(config)
-    network.load_state_dict(load_file(folder / WEIGHTS))
-    return UnityGenerator(network, Listener(encoder, config.hears), learnt.addresses)
+    network = network_of(learnt, folder / WEIGHTS)
+    return UnityGenerator(network, Listener(encoder, network.config.hears), learnt.addresses)
 
 
 def ranks(generator: UnityGenerator, items: Sequence[Item], beams: int) -> Ranks:

@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from speechsearch.domain.errors import InputError, ModelUnavailableError
 from speechsearch.models.files import sha256_of
 from speechsearch.models.generative.code_trie import tokens_of
-from speechsearch.models.generative.generator import UnityGenerator
+from speechsearch.models.generative.generator import UnityGenerator, network_of
 from speechsearch.models.generative.listener import Listener
-from speechsearch.models.generative.unity import UnityConfig, UnityModel
+from speechsearch.models.generative.unity import UnityModel
 from speechsearch.models.generative_cards import ADDRESSES, MANIFEST, WEIGHTS, learnt_of
 from speechsearch.training.generative_codes import CodeReport, addresses_of
 from speechsearch.training.generative_data import Item, Lessons, Material, Mix, chunks
@@ -198,11 +198,9 @@ def update(
     codes, report = coder.codes_of(states, whole)
     kept = {name: one for name, one in learnt.addresses.items() if name in material.passages}
     addresses = addresses_of(ids, codes, recipe.codebook_size, kept)
-    config = UnityConfig(**learnt.config)
-    network = UnityModel(config)
-    network.load_state_dict(load_file(model / WEIGHTS))
+    network = network_of(learnt, model / WEIGHTS)
     before = remembered(UnityGenerator(network, listener, addresses), old)
-    tokens = tokens_of(addresses, config.code_sizes)
+    tokens = tokens_of(addresses, network.config.code_sizes)
     lessons = [(Lessons(one, tokens, coder.units, recipe.seed), 0.5) for one in (new, old) if one.passages]
     steps = recipe.pretrain_steps + recipe.finetune_steps
     fit(network, lessons, ((steps, FINETUNE if material.questions else PRETRAIN),), recipe, folder)

@@ -11,10 +11,8 @@ import random
 import signal
 import subprocess
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from unittest import mock
 
@@ -25,6 +23,7 @@ from speechsearch.domain.values import Query
 from speechsearch.service.open import Service
 from speechsearch.service.settings import Settings
 from speechsearch.store import Store
+from tests.faults.kills import Outcome
 from tests.tiny.fakes import open_fakes, take_in
 from tests.tiny.kept import contents
 from tests.tiny.postgresql import Cluster, Databases
@@ -37,22 +36,6 @@ TAKES_S = 0.4
 """So long the speech encoder takes for a batch, so that a kill finds it at work."""
 STARTS_WITHIN_S = 300.0
 DONE = {"indexed", "unchanged"}
-
-
-@dataclass
-class Outcome:
-    """What was done, and what was there."""
-
-    kills: Counter[str] = field(default_factory=Counter)
-    restarts: int = 0
-    series: int = 0
-    searches: int = 0
-    recordings: int = 0
-    passages: int = 0
-
-    def count(self) -> int:
-        """How many kills and crashes of the server there were."""
-        return self.kills.total() + self.restarts
 
 
 def make_sounds(folder: Path, recordings: int) -> None:
@@ -157,7 +140,7 @@ class Series:
                 self._server.kill()
                 time.sleep(self._chance.uniform(0, 2))
                 self._server.start()
-                self._outcome.restarts += 1
+                self._outcome.restarts["at work"] += 1
             if what != "the server":
                 self._outcome.kills[what] += 1
             if what in ("the driver", "over"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
@@ -15,7 +16,7 @@ from speechsearch.models.generative.beam import beam_search
 from speechsearch.models.generative.code_trie import Codes, CodeTrie, TrieLogitsProcessor, tokens_of
 from speechsearch.models.generative.listener import Listener
 from speechsearch.models.generative.unity import UnityConfig, UnityModel
-from speechsearch.models.generative_cards import MANIFEST, WEIGHTS, learnt_of
+from speechsearch.models.generative_cards import MANIFEST, WEIGHTS, Learnt, learnt_of
 from speechsearch.models.load import Located
 
 BEAMS, MOST_BEAMS = 20, 100
@@ -37,15 +38,24 @@ def load(located: Located) -> UnityGenerator:
             f"Run: {learnt.command}",
         )
     try:
-        config = UnityConfig(**learnt.config)
-        network = UnityModel(config)
-        network.load_state_dict(load_file(files[WEIGHTS]))
+        network = network_of(learnt, files[WEIGHTS])
     except (OSError, SafetensorError, RuntimeError, TypeError, ValueError) as error:
         raise ModelUnavailableError(
             f"The generative model '{located.card.name}' cannot be loaded: {error}.", f"Run: {learnt.command}"
         ) from error
     network.to(located.device.torch_device)
-    return UnityGenerator(network, Listener(encoder, config.hears), learnt.addresses)
+    return UnityGenerator(network, Listener(encoder, network.config.hears), learnt.addresses)
+
+
+def network_of(learnt: Learnt, weights: Path) -> UnityModel:
+    """Return the network of a model that was trained, with the sizes that it names.
+
+    Raises:
+        OSError, SafetensorError, RuntimeError, TypeError, ValueError: its files do not fit each other.
+    """
+    network = UnityModel(UnityConfig(**learnt.config))
+    network.load_state_dict(load_file(weights))
+    return network
 
 
 class UnityGenerator:
