@@ -23,8 +23,8 @@ LENGTH_S = 15.0
 SPEAKERS = 100
 MOVED = 0.3
 """The length of the noise that is added to a vector of length 1."""
-DROPPED, SWAPPED = 0.2, 0.2
-"""So much of a sparse vector's terms is left out, and so much comes from another passage."""
+DROPPED, SWAPPED, UNEVEN = 0.2, 0.2, 0.1
+"""So much of a sparse vector's terms is left out, so much comes from another passage, and so much weights change."""
 
 
 def fill(source: Path, target: Path, passages: int, seed: int = 1) -> None:
@@ -75,4 +75,5 @@ def moved(draw: np.random.Generator, vector: Vector, other: Vector | None) -> Ve
         terms = np.concatenate([terms, other.indices[is_taken]])
         weights = np.concatenate([weights, other.values[is_taken]])
     distinct, first = np.unique(terms, return_index=True)
-    return SparseVector(distinct, weights[first])
+    changed = weights[first] * draw.lognormal(0, UNEVEN, len(first))  # else many would have the very same score
+    return SparseVector(distinct, changed.astype(np.float32))

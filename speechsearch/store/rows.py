@@ -187,14 +187,15 @@ def track_of(row: Any) -> PhonemeTrack:
     Raises:
         StoreError: the row is damaged.
     """
-    frames, rest = divmod(len(row.starts_s), 4)
-    if rest or len(row.symbols) != len(row.losses) or len(row.symbols) % max(1, frames) or (row.symbols and not frames):
+    symbols, losses, starts_s = row.symbols, row.losses, row.starts_s
+    frames, rest = divmod(len(starts_s), 4)
+    if rest or len(symbols) != len(losses) or len(symbols) % max(1, frames) or (symbols and not frames):
         raise StoreError(f"The phonemes of passage {row.passage_id} are damaged.", "Ingest it again.")
-    shape = (frames, len(row.symbols) // frames if frames else 0)
+    shape = (frames, len(symbols) // frames if frames else 0)
     return PhonemeTrack(
-        np.frombuffer(row.symbols, np.uint8).reshape(shape),
-        np.frombuffer(row.losses, np.uint8).reshape(shape),
-        np.frombuffer(row.starts_s, "<f4").astype(np.float32),
+        np.frombuffer(symbols, np.uint8).reshape(shape),
+        np.frombuffer(losses, np.uint8).reshape(shape),
+        np.frombuffer(starts_s, "<f4").astype(np.float32, copy=False),
     )
 
 

@@ -48,15 +48,29 @@ def track_of(log_probs: NDArray[np.float32], frame_s: float) -> PhonemeTrack:
     return PhonemeTrack(symbols.astype(np.uint8), losses.astype(np.uint8), starts_s.astype(np.float32))
 
 
-def is_after_gap(starts_s: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Return before which frames of a track others were left out, (frames,) bool.
+def is_after_gap(starts_s: NDArray[np.float32], bounds: Sequence[int] | NDArray[np.int64] = ()) -> NDArray[np.bool_]:
+    """Return before which frames of tracks others were left out, (frames,) bool.
+
+    Args:
+        starts_s: when the frames of a track, or of several behind each other, begin, (frames,).
+        bounds: of several: where each begins, and where the last ends.
 
     >>> is_after_gap(np.array([0.04, 0.08, 0.2], np.float32)).tolist()
     [True, False, True]
+    >>> is_after_gap(np.array([0.04, 0.08, 0.2, 0.04, 0.3, 0.56], np.float32), [0, 3, 3, 6]).tolist()
+    [True, False, True, True, False, False]
     """
-    steps_s = np.diff(starts_s)
-    longest_s = GAP_STEPS * steps_s.min(initial=np.inf)
-    return np.concatenate([np.ones(min(1, len(starts_s)), bool), steps_s > longest_s])
+    ends = np.array(bounds[1:] if len(bounds) else [len(starts_s)], np.int64)
+    lengths = np.diff(ends, prepend=0)
+    firsts, lengths = (ends - lengths)[lengths > 0], lengths[lengths > 0]
+    if not len(firsts):
+        return np.zeros(0, bool)
+    steps_s = np.diff(starts_s, prepend=np.float32(0))
+    steps_s[firsts] = np.inf
+    longest_s = GAP_STEPS * np.repeat(np.minimum.reduceat(steps_s, firsts), lengths)
+    found: NDArray[np.bool_] = steps_s > longest_s
+    found[firsts] = True
+    return found
 
 
 def heard_symbols(track: PhonemeTrack) -> list[int]:
@@ -95,11 +109,12 @@ def joined(tracks: Sequence[PhonemeTrack]) -> Tracks:
     if not tracks:
         nothing = np.zeros((0, ALTERNATIVES), np.uint8)
         return Tracks(nothing, nothing, np.zeros(0, bool), np.zeros(0, np.float32), bounds)
+    starts_s = np.concatenate([track.starts_s for track in tracks])
     return Tracks(
         np.concatenate([filled(track.symbols, 0) for track in tracks]),
         np.concatenate([filled(track.losses, FLOOR) for track in tracks]),
-        np.concatenate([is_after_gap(track.starts_s) for track in tracks]),
-        np.concatenate([track.starts_s for track in tracks]),
+        is_after_gap(starts_s, bounds),
+        starts_s,
         bounds,
     )
 
