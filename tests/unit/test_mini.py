@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import json
 import shutil
 import subprocess
@@ -326,6 +328,33 @@ def test_only_the_last_sounds_are_remembered(model: MiniModel, speech: Audio) ->
     recent.keep({keys[0]: heard})
     recent.keep({keys[2]: heard})
     assert set(recent.known(keys)) == {keys[0], keys[2]}
+
+
+class Mallinfo(ctypes.Structure):
+    """What glibc's ``mallinfo2`` says, in bytes."""
+
+    _fields_ = [(f"other_{place}", ctypes.c_size_t) for place in range(7)] + [
+        (name, ctypes.c_size_t) for name in ("in_use", "free", "top")
+    ]
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="only glibc says what it has lent")
+def test_sounds_of_every_length_leave_nothing_in_memory() -> None:
+    """PyTorch kept four megabytes for each new length (see ``speechsearch/__init__.py``)."""
+    mallinfo, chance = ctypes.CDLL(None).mallinfo2, np.random.default_rng(1)
+    mallinfo.restype = Mallinfo
+    encoder = ModelLoader(catalog(), device="cpu", dtype="bfloat16").model("speech encoder", "mini")
+
+    def hear(*lengths_s: float) -> float:
+        """Return how many bytes are lent once sounds of these lengths were heard."""
+        for length_s in lengths_s:
+            encoder.encode_passages([Audio(chance.normal(0, 0.05, int(length_s * 16_000)).astype(np.float32))])
+        gc.collect()
+        return float(mallinfo().in_use)
+
+    before = hear(3, 4, 5, 6, 7, 8)
+    grown = hear(*np.arange(3, 9, 0.2)) - before
+    assert grown < 30e6
 
 
 def test_recogniser_and_encoder_share_one_network(loader: ModelLoader, model: MiniModel) -> None:
