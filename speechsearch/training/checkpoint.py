@@ -10,6 +10,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
 
+from speechsearch.domain.errors import ConfigurationError
+
 STATE = "state.safetensors"
 """The file of a state in the folder of its training."""
 
@@ -26,13 +28,22 @@ def save_state(path: Path, modules: dict[str, nn.Module], optimiser: torch.optim
 
 
 def load_state(path: Path, modules: dict[str, nn.Module], optimiser: torch.optim.Optimizer | None = None) -> int:
-    """Load the state into the modules (and the optimiser) and return the step."""
+    """Load the state into the modules (and the optimiser) and return the step.
+
+    Raises:
+        ConfigurationError: it is that of another training.
+    """
     with safe_open(path, "pt") as file:
         tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         step = int(json.loads(file.metadata()["step"]))
-    for name, module in modules.items():
-        prefix = f"{name}."
-        module.load_state_dict({k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)})
+    try:
+        for name, module in modules.items():
+            prefix = f"{name}."
+            module.load_state_dict({k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)})
+    except RuntimeError as error:
+        raise ConfigurationError(
+            f"{path.parent} holds a training of another model.", "Name another folder, or delete that one."
+        ) from error
     if optimiser is not None:
         state: dict[int, dict[str, torch.Tensor]] = {}
         for key, value in tensors.items():

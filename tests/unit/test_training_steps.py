@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from speechsearch.domain.errors import ConfigurationError
 from speechsearch.training.steps import Steps
 
 
@@ -67,3 +68,10 @@ def test_what_is_saved_by_the_recipe_is_not_saved_before(tmp_path: Path) -> None
     assert not steps.state.exists()
     steps.save()
     assert start(tmp_path, 2)[1].first == 2
+
+
+def test_the_folder_of_another_training_is_refused(tmp_path: Path) -> None:
+    learn(*start(tmp_path, 2))
+    other = nn.Linear(3, 1)
+    with pytest.raises(ConfigurationError, match=r"holds a training of another model\..*another folder"):
+        Steps(4, {"net": other}, torch.optim.AdamW(other.parameters()), tmp_path, lambda _: 1.0)
