@@ -150,7 +150,7 @@ def hour_of_speech(files: Sequence[Path], folder: Path, hour: int) -> list[Path]
     for number in range(FILES_AN_HOUR):
         pieces: list[np.ndarray[Any, np.dtype[np.float32]]] = []
         while sum(map(len, pieces)) < FILE_S * SAMPLE_RATE_HZ:
-            sound = audio.load(files[draw.integers(len(files))], Limits()).samples
+            sound = audio.load(files[int(draw.integers(len(files)))], Limits(), FILE_S).samples
             pieces.append(sound[draw.integers(1, SAMPLE_RATE_HZ) :])
         whole = np.concatenate(pieces)[: int(FILE_S * SAMPLE_RATE_HZ)]
         noise = Degradation(noise="pink", noise_ratio_db=float(draw.uniform(15, 30)))
