@@ -32,6 +32,13 @@ def test_taken_port_is_named_with_a_way_out() -> None:
     assert "SPEECHSEARCH_SERVER__PORT=" in failure.value.hint
 
 
+def test_an_answers_body_does_not_wait_for_its_head_to_be_confirmed() -> None:
+    with listen(Settings(server={"port": 0})) as listener, socket.create_connection(listener.getsockname()):
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_foreign_host_is_refused() -> None:
     with pytest.raises(ConfigurationError, match=r"Cannot listen on 203\.0\.113\.7:0"):
         listen(Settings(server={"host": "203.0.113.7", "port": 0}))
