@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,6 +37,8 @@ LOOKED_AT = 500
 """So many of the best passages are looked at where a question demands phrases, or leaves words out."""
 DRAWN_FROM = 20_000
 """The background is drawn from so many passages at most: to read all ids of an archive would take seconds."""
+AT_ONCE = max(2, os.cpu_count() or 1)
+"""So many typed questions are answered at once, the others wait: more would only fight for Python's lock."""
 NOTHING_THERE = Coverage(0, 0, 0.0, 0.0)
 
 
@@ -63,6 +67,7 @@ class Search:
     ) -> None:
         self._library, self._browse, self._found, self._names = library, browse, found, names
         self._speakers, self._counters = speakers, counters
+        self._turns = threading.BoundedSemaphore(AT_ONCE)
         self.engines = engines
         self._coverage = CoverageTable(library)
 
@@ -93,7 +98,8 @@ class Search:
     def _find(self, query: Query, engine_name: str, visitor: Visitor) -> Results:
         """Return what ``find`` does; only what is refused is counted."""
         try:
-            return self._answered(query, engine_name, visitor)
+            with nullcontext() if query.audio else self._turns:
+                return self._answered(query, engine_name, visitor)
         except SpeechSearchError as error:
             self._counters.add(SEARCHES_REFUSED, code=error.code)
             raise

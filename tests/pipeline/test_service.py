@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +22,14 @@ from speechsearch.domain.errors import (
     FingerprintMismatchError,
     NotFoundError,
 )
-from speechsearch.domain.values import Filters, Query
+from speechsearch.domain.values import Filters, Query, Results
+from speechsearch.domain.visitors import Visitor
 from speechsearch.index import open_index
 from speechsearch.retrieval.calibration import read_calibrations
 from speechsearch.retrieval.engine_cards import EVERYTHING
 from speechsearch.retrieval.spotting import NAME as SPOTTING
 from speechsearch.service.open import Service
+from speechsearch.service.search import AT_ONCE
 from speechsearch.service.settings import EngineSettings, IndexSettings, Settings
 from speechsearch.text.common import FEATURES
 from tests.tiny.fakes import FakeLoader, FakeTextEncoder, fake_settings, open_fakes, take_in
@@ -65,6 +70,28 @@ def test_comparing_gives_both_sides_under_one_clock(service: Service) -> None:
     assert (comparison.left.engine, comparison.right.engine) == ("all", "asr")
     assert comparison.left.encode_ms > 0 and comparison.right.search_ms > 0
     assert any(hit.transcript for hit in comparison.right.hits)
+
+
+def test_only_so_many_typed_questions_are_answered_at_once(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    running, most, lock = 0, 0, threading.Lock()
+    answered = service.search._answered
+
+    def watched(query: Query, engine: str, visitor: Visitor) -> Results:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        time.sleep(0.02)
+        try:
+            return answered(query, engine, visitor)
+        finally:
+            with lock:
+                running -= 1
+
+    monkeypatch.setattr(service.search, "_answered", watched)
+    with ThreadPoolExecutor(3 * AT_ONCE) as visitors:
+        found = list(visitors.map(service.search.find, [Query("octopus")] * 4 * AT_ONCE))
+    assert most == AT_ONCE and all(results.hits for results in found)
 
 
 def test_a_clip_is_the_passage(service: Service) -> None:
