@@ -96,17 +96,18 @@ class Search:
         return results
 
     def _find(self, query: Query, engine_name: str, visitor: Visitor) -> Results:
-        """Return what ``find`` does; only what is refused is counted."""
+        """Return what ``find`` does, and how long that took with the wait for a turn; what is refused is counted."""
+        started = time.perf_counter()
         try:
             with nullcontext() if query.audio else self._turns:
-                return self._answered(query, engine_name, visitor)
+                results = self._answered(query, engine_name, visitor)
         except SpeechSearchError as error:
             self._counters.add(SEARCHES_REFUSED, code=error.code)
             raise
+        return replace(results, total_ms=(time.perf_counter() - started) * 1000)
 
     def _answered(self, query: Query, engine_name: str, visitor: Visitor) -> Results:
-        """Return what ``find`` does, and count nothing."""
-        started = time.perf_counter()
+        """Return what ``find`` does, and count and time nothing."""
         engine_name = engine_name or self.default()
         engine_named(engine_name, self.cards())
         engine = self.engines[engine_name]
@@ -129,14 +130,13 @@ class Search:
         if demands.are_any:
             ranking = self._demanded(engine, ranking, demands, query.top_k)
         coverage = self._covered(engine, filters)
-        results = replace(
+        return replace(
             self._results(engine, ranking, query, demands, visitor),
             question=question,
             coverage=coverage,
             searches=engine.card.searches,
             transcripts=coverage if engine.channels == engine.needed else self._coverage.of(engine.channels, filters),
         )
-        return replace(results, total_ms=(time.perf_counter() - started) * 1000)
 
     def coverage(self, engine_name: str, visitor: Visitor = LOCAL) -> Coverage:
         """Return how much an engine can search of what the visitor sees. Raises NotFoundError."""
