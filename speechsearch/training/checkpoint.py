@@ -7,10 +7,11 @@ from pathlib import Path
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from speechsearch.domain.errors import ConfigurationError
+from speechsearch.models.mini.packed import WEIGHTS, unpacked
 
 STATE = "state.safetensors"
 """The file of a state in the folder of its training."""
@@ -27,6 +28,30 @@ def save_state(path: Path, modules: dict[str, nn.Module], optimiser: torch.optim
     unfinished.replace(path)
 
 
+def fill(modules: dict[str, nn.Module], tensors: dict[str, torch.Tensor], folder: Path) -> None:
+    """Give every module the tensors below its name; raises as ``load_state`` does."""
+    try:
+        for name, module in modules.items():
+            prefix = f"{name}."
+            module.load_state_dict({k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)})
+    except RuntimeError as error:
+        raise ConfigurationError(
+            f"{folder} holds a training of another model.", "Name another folder, or delete that one."
+        ) from error
+
+
+def load_start(path: Path, modules: dict[str, nn.Module]) -> int:
+    """Load what a training begins with: a state, whose step is returned, or the folder of the shipped model (0).
+
+    Raises:
+        ConfigurationError: it is another model's.
+    """
+    if not path.is_dir():
+        return load_state(path, modules)
+    fill(modules, unpacked(load_file(path / WEIGHTS)), path)
+    return 0
+
+
 def load_state(path: Path, modules: dict[str, nn.Module], optimiser: torch.optim.Optimizer | None = None) -> int:
     """Load the state into the modules (and the optimiser) and return the step.
 
@@ -36,14 +61,7 @@ def load_state(path: Path, modules: dict[str, nn.Module], optimiser: torch.optim
     with safe_open(path, "pt") as file:
         tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         step = int(json.loads(file.metadata()["step"]))
-    try:
-        for name, module in modules.items():
-            prefix = f"{name}."
-            module.load_state_dict({k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)})
-    except RuntimeError as error:
-        raise ConfigurationError(
-            f"{path.parent} holds a training of another model.", "Name another folder, or delete that one."
-        ) from error
+    fill(modules, tensors, path.parent)
     if optimiser is not None:
         state: dict[int, dict[str, torch.Tensor]] = {}
         for key, value in tensors.items():

@@ -1,6 +1,7 @@
 """Recipe: put the trained parts together as the shipped model.
 
-``python -m speechsearch.training.export ENCODER ADAPTER LETTER_TO_SOUND FOLDER`` (the three state files).
+``python -m speechsearch.training.export ENCODER ADAPTER LETTER_TO_SOUND FOLDER`` (the three state files; letters to
+sound may be the folder of a shipped model, too).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from speechsearch.models.mini.letter_to_sound import LetterToSound
 from speechsearch.models.mini.network import MiniModel, save_model
 from speechsearch.models.mini.packed import CONFIG, WEIGHTS
 from speechsearch.training import frozen
-from speechsearch.training.checkpoint import load_state
+from speechsearch.training.checkpoint import load_start, load_state
 
 
 def count_layers(state: Path, prefix: str, width_of: str) -> tuple[int, int]:
@@ -43,7 +44,7 @@ def main(encoder: Path, adapter: Path, letter_to_sound: Path, folder: Path, pool
     steps = {
         "encoder": load_state(encoder, {"encoder": acoustic}),
         "adapter": load_state(adapter, {"adapter": token_adapter}),
-        "letter_to_sound": load_state(letter_to_sound, {"letter_to_sound": network}),
+        "letter_to_sound": load_start(letter_to_sound, {"letter_to_sound": network}),
     }
     save_model(folder, acoustic, token_adapter, network)
     MiniModel(folder / CONFIG, folder / WEIGHTS, text_encoder, Device())

@@ -1,6 +1,7 @@
 """Recipe: synthesise and collect speech for the encoder, training and evaluation parts apart.
 
-``python -m speechsearch.training.speech_corpus DATA runs/corpus`` (``--tiny`` ends in a minute).
+``python -m speechsearch.training.speech_corpus DATA runs/corpus`` (``--tiny`` ends in a minute). ``--kokoro-hours`` wants
+the packages that ``training/kokoro.py`` names.
 """
 
 from __future__ import annotations
@@ -162,14 +163,16 @@ def main(
     espeak_hours: float = 12.0,
     flite_hours: float = 8.0,
     festival_hours: float = 0.3,
+    kokoro_hours: float = 0.0,
     workers: int = 2,
     seed: int = 1,
     tiny: bool = False,
 ) -> None:
     """Write the shards below OUT/train and OUT/evaluation."""
     limit = 20 if tiny else None
-    evaluation_hours = {"espeak": 0.3, "flite": 0.15, "festival": 0.2}
-    hours = {"espeak": espeak_hours, "flite": flite_hours, "festival": festival_hours}
+    evaluation_hours = {"espeak": 0.3, "flite": 0.15, "festival": 0.2, "kokoro": 0.1}
+    hours = {"espeak": espeak_hours, "flite": flite_hours, "festival": festival_hours, "kokoro": kokoro_hours}
+    hours = {name: total for name, total in hours.items() if total}
     if tiny:
         hours = evaluation_hours = dict.fromkeys(hours, 0.02)
     for line in collect_human(data, out, limit):

@@ -23,7 +23,7 @@ from speechsearch.models.mini.letter_to_sound import LetterToSound, pronounce
 from speechsearch.text.lexicon import Lexicon
 from speechsearch.training import frozen
 from speechsearch.training.adapter_data import AdapterBatch, AdapterBatches, WordForms, speakable_pieces
-from speechsearch.training.checkpoint import load_state
+from speechsearch.training.checkpoint import load_start
 from speechsearch.training.rates import rate_at
 from speechsearch.training.spikes import SpikeBank
 from speechsearch.training.steps import Steps
@@ -92,7 +92,7 @@ def main(
     if tiny:
         steps, layers, width = 10, 1, 64
     network = LetterToSound()
-    load_state(letter_to_sound, {"letter_to_sound": network})
+    load_start(letter_to_sound, {"letter_to_sound": network})
     text_encoder = frozen.text_encoder()
     vocabulary = speakable_pieces(text_encoder.tokenizer)
     config = AdapterConfig(layers=layers, width=width, heads=width // 64)
@@ -101,7 +101,7 @@ def main(
     parts: dict[str, nn.Module] = {"adapter": adapter}
     training = Steps(steps, parts, optimiser, out, lambda step: rate_at(step, steps, warmup), save_every=save_every)
     if training.first == 0 and start_from:
-        load_state(start_from, {"adapter": adapter})
+        load_start(start_from, {"adapter": adapter})
     forms = WordForms(Lexicon(partial(pronounce, network)), text_encoder.tokenizer, vocabulary)
     batches = iter(AdapterBatches(data, SpikeBank(bank), forms, seed + training.first))
     spikes = 0

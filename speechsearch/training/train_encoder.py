@@ -1,8 +1,8 @@
 """Recipe: train the speech encoder with CTC on phonemes, from Whisper's encoder.
 
 ``python -m speechsearch.training.train_encoder runs/corpus runs/encoder`` (``--tiny``: a minute). Begins with the
-weights of Whisper's base (``--whisper whisper-tiny.en``: of another model of the catalog), or with a state of its own
-(``--start-from``). Resumes from OUT/state.safetensors when it is there.
+weights of Whisper's base (``--whisper whisper-tiny.en``: of another model of the catalog), or with those of a training
+before or of the shipped model's folder (``--start-from``). Resumes from OUT/state.safetensors when it is there.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from speechsearch.models.files import FileFinder
 from speechsearch.models.mini.acoustic import AcousticConfig, AcousticEncoder
 from speechsearch.models.mini.frontend import LogMel, frame_count
 from speechsearch.training.augment import Augmenter, Samples, mask_spectrum
-from speechsearch.training.checkpoint import load_state
+from speechsearch.training.checkpoint import load_start
 from speechsearch.training.corpus import Shard, Utterance
 from speechsearch.training.steps import Steps
 from speechsearch.training.whisper_start import encoder_from_whisper
@@ -40,6 +40,7 @@ SOURCE_WEIGHTS = {
     "espeak": 0.11,
     "flite": 0.13,
     "festival": 0.02,
+    "kokoro": 0.10,
 }
 BATCH_S = 60.0
 LENGTHS_S = (2, 3, 4, 5, 6, 8, 10, 12, 14, 16)
@@ -215,7 +216,7 @@ def main(
         model = AcousticEncoder(AcousticConfig(width=64, layers=2, heads=1))
     elif start_from:
         model = AcousticEncoder(config)
-        load_state(start_from, {"encoder": model})
+        load_start(start_from, {"encoder": model})
     else:
         model = encoder_from_whisper(whisper_encoder_state(weights_of(whisper)), config)
     new = [*model.pool.parameters(), *model.head.parameters()]

@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from transformers import WhisperFeatureExtractor
 
 from speechsearch.domain.assets import ASSETS, SAMPLES
-from speechsearch.domain.errors import MissingDependencyError, ModelUnavailableError
+from speechsearch.domain.errors import ConfigurationError, MissingDependencyError, ModelUnavailableError
 from speechsearch.domain.values import Audio, Channel, Query
 from speechsearch.models.catalog import catalog
 from speechsearch.models.device import Device
@@ -40,6 +40,7 @@ from speechsearch.text.keywords import heard_symbols
 from speechsearch.text.lexicon import LONGEST_WORD, PHONEMES, Lexicon
 from speechsearch.text.phonetic import expected_counts, ngram_codes, passage_terms, query_terms
 from speechsearch.text.spoken import spoken_words
+from speechsearch.training.checkpoint import load_start
 from speechsearch.training.train_encoder import edit_distance
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -234,11 +235,17 @@ def test_letters_become_sounds(encoder: MiniSpeechEncoder) -> None:
 
 @pytest.fixture(scope="module")
 def letters() -> LetterToSound:
-    network = LetterToSound().eval().requires_grad_(False)
-    prefix = "letter_to_sound."
-    tensors = unpacked(load_file(SHIPPED / WEIGHTS))
-    network.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
-    return network
+    network = LetterToSound()
+    load_start(SHIPPED, {"letter_to_sound": network})
+    return network.eval().requires_grad_(False)
+
+
+def test_a_training_begins_with_the_shipped_model() -> None:
+    encoder, other = AcousticEncoder(AcousticConfig()), AcousticEncoder(AcousticConfig(width=64, layers=2, heads=1))
+    assert load_start(SHIPPED, {"encoder": encoder}) == 0
+    torch.testing.assert_close(encoder.head.weight.data, unpacked(load_file(SHIPPED / WEIGHTS))["encoder.head.weight"])
+    with pytest.raises(ConfigurationError, match="holds a training of another model"):
+        load_start(SHIPPED, {"encoder": other})
 
 
 def test_letters_sound_the_same_without_pytorch(letters: LetterToSound) -> None:
