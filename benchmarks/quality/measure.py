@@ -58,6 +58,10 @@ class Models:
         baselines = (Baseline(one, TranscriptEncoder(self.text_encoder, one.name)) for one in recognizers)
         return Makers(self.speech_encoder, tuple(baselines))
 
+    def pronounce(self, text: str) -> list[int]:
+        """Return the phonemes of a text."""
+        return [symbol for word in self.speech_encoder.pronounce(Query(text)) for symbol in word.pronunciations[0]]
+
 
 def usual_models(without: Sequence[str] = ()) -> Models:
     """Return the models that the product comes with, and the recognisers to compare them with."""
@@ -117,7 +121,7 @@ class Measurer:
         if is_clean and one.spoken:
             heard = {key: engine for key, engine in engines.items() if key in HEARD}
             spoken = answers(encoded, heard, replace(one.collection, queries=one.spoken))
-        gold = [self.pronounce(passage.text) for passage in one.collection.passages]
+        gold = [self.models.pronounce(passage.text) for passage in one.collection.passages]
         phonemes = encoded.made[SOUND].phonemes
         errors = error_rate(gold, [phonemes[passage.passage_id] for passage in one.collection.passages])
         return Cell(
@@ -130,12 +134,6 @@ class Measurer:
             audio_s=encoded.audio_s,
             seconds=time.perf_counter() - started,
         )
-
-    def pronounce(self, text: str) -> list[int]:
-        """Return the phonemes of a text."""
-        pronounce = self.models.speech_encoder.pronounce
-        return [symbol for word in pronounce(Query(text)) for symbol in word.pronunciations[0]]
-
 
 def by_key(engines: Mapping[str, Engine], has_ceilings: bool) -> dict[str, Engine]:
     """Return the engines that are measured by their keys in the results, in the order of the tables."""
