@@ -52,7 +52,7 @@ MINI = ModelCard(
     files=(
         ModelFile(
             "model.safetensors",
-            "eb2b5e28920c3883e3db528b81329fef9ab3620ddda4ba66d008e3d4af7463c0",
+            "3f2f510c8b66292433417e2ebd074e67664b1b9eedbfadcc2f3f9a77d3b70efa",
             (Shipped("mini/model.safetensors"),),
         ),
         ModelFile(

@@ -52,7 +52,7 @@ def test_an_unknown_name_lists_the_choices() -> None:
 
 
 def test_fingerprints_that_stand_in_data_folders_stay() -> None:
-    assert MINI.fingerprint == MINI_RECOGNIZER.fingerprint == "mini-eb2b5e28920c3883"
+    assert MINI.fingerprint == MINI_RECOGNIZER.fingerprint == "mini-3f2f510c8b662924"
     assert ALL_MINILM_L6_V2.fingerprint == "all-MiniLM-L6-v2-53aa51172d142c89"
     assert re.fullmatch(r"pocketsphinx-5\.[0-9.]+-3000", POCKETSPHINX.fingerprint)
 

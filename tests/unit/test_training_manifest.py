@@ -115,7 +115,7 @@ def test_treebank_tokens_are_joined_before_they_are_compared() -> None:
 def test_the_committed_manifest_has_nothing_reserved_in_it() -> None:
     manifest = json.loads(MANIFEST.read_text(encoding="utf-8"))
     assert MANIFEST.stat().st_size < 20_000
-    assert set(manifest["sources"]) == set(SOURCE_WEIGHTS) - {"festival"}  # not in the run that ships
+    assert set(manifest["sources"]) == set(SOURCE_WEIGHTS)
     assert set(manifest["adapter_texts"]) == {source.__name__ for source in TEXT_WEIGHTS}
     voices = {voice for kind, names in manifest["voices"].items() if kind != "human" for voice in names}
     speakers = set(manifest["voices"]["human"])
