@@ -135,6 +135,7 @@ class Measurer:
             seconds=time.perf_counter() - started,
         )
 
+
 def by_key(engines: Mapping[str, Engine], has_ceilings: bool) -> dict[str, Engine]:
     """Return the engines that are measured by their keys in the results, in the order of the tables."""
     keyed = {key_of(name, engine.recognizer): engine for name, engine in engines.items()}

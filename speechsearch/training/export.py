@@ -12,28 +12,19 @@ import typer
 from safetensors import safe_open
 
 from speechsearch.models.device import Device
-from speechsearch.models.mini.acoustic import AcousticConfig, AcousticEncoder
 from speechsearch.models.mini.adapter import AdapterConfig, TokenAdapter
 from speechsearch.models.mini.letter_to_sound import LetterToSound
 from speechsearch.models.mini.network import MiniModel, save_model
 from speechsearch.models.mini.packed import CONFIG, WEIGHTS
 from speechsearch.training import frozen
 from speechsearch.training.checkpoint import load_start, load_state
-
-
-def count_layers(state: Path, prefix: str, width_of: str) -> tuple[int, int]:
-    """Return (layers, width) of the network in a state file; ``width_of``: a matrix of each with so many rows."""
-    with safe_open(state, "pt") as file:
-        layers = {key[len(prefix) :].split(".")[0] for key in file.keys() if key.startswith(prefix)}  # noqa: SIM118
-        width = file.get_slice(f"{prefix}0.{width_of}").get_shape()[0]
-    return len(layers), width
+from speechsearch.training.whisper_start import count_layers, trained_encoder
 
 
 def main(encoder: Path, adapter: Path, letter_to_sound: Path, folder: Path, pooled_after: int = 1) -> None:
     """Write FOLDER/model.safetensors and FOLDER/config.json, then load them once to be sure."""
     text_encoder = frozen.text_encoder()
-    layers, width = count_layers(encoder, "encoder.layers.", "out.weight")
-    acoustic = AcousticEncoder(AcousticConfig(layers=layers, width=width, heads=width // 64, pooled_after=pooled_after))
+    acoustic, step = trained_encoder(encoder, pooled_after)
     with safe_open(adapter, "pt") as file:
         vocabulary = file.get_tensor("adapter.vocabulary")
     layers, width = count_layers(adapter, "adapter.layers.", "feed_forward.down.weight")
@@ -42,7 +33,7 @@ def main(encoder: Path, adapter: Path, letter_to_sound: Path, folder: Path, pool
     )
     network = LetterToSound()
     steps = {
-        "encoder": load_state(encoder, {"encoder": acoustic}),
+        "encoder": step,
         "adapter": load_state(adapter, {"adapter": token_adapter}),
         "letter_to_sound": load_start(letter_to_sound, {"letter_to_sound": network}),
     }

@@ -1,7 +1,7 @@
 """Recipe: synthesise and collect speech for the encoder, training and evaluation parts apart.
 
-``python -m speechsearch.training.speech_corpus DATA runs/corpus`` (``--tiny`` ends in a minute). ``--kokoro-hours`` wants
-the packages that ``training/kokoro.py`` names.
+``python -m speechsearch.training.speech_corpus DATA runs/corpus`` (``--tiny`` ends in a minute). ``--kokoro-hours``
+wants the packages that ``training/kokoro.py`` names.
 """
 
 from __future__ import annotations

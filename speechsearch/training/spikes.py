@@ -15,12 +15,11 @@ import typer
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
-from speechsearch.models.mini.acoustic import AcousticConfig, AcousticEncoder
 from speechsearch.models.mini.adapter import spikes
 from speechsearch.models.mini.frontend import LogMel
-from speechsearch.training.checkpoint import load_state
 from speechsearch.training.corpus import Shard
 from speechsearch.training.train_encoder import SAMPLE_RATE_HZ, Batches
+from speechsearch.training.whisper_start import trained_encoder
 
 LEVELS = (0.03, 0.09, 0.2, 0.4)
 """Utterances are grouped by phoneme error rate up to these; worse ones (misread prompts) are left out."""
@@ -130,8 +129,7 @@ def main(
 ) -> None:
     """Hear about HOURS of augmented training speech with the encoder's state and write the aligned spikes."""
     torch.set_flush_denormal(True)
-    model = AcousticEncoder(AcousticConfig())
-    step = load_state(encoder, {"encoder": model})
+    model, step = trained_encoder(encoder)
     model.eval()
     shards = [Shard(path) for path in sorted((corpus / "train").glob("*.pcm"))]
     source = Batches(shards, noises, seed)

@@ -24,10 +24,9 @@ from speechsearch.models.files import FileFinder
 from speechsearch.models.mini.acoustic import AcousticConfig, AcousticEncoder
 from speechsearch.models.mini.frontend import LogMel, frame_count
 from speechsearch.training.augment import Augmenter, Samples, mask_spectrum
-from speechsearch.training.checkpoint import load_start
 from speechsearch.training.corpus import Shard, Utterance
 from speechsearch.training.steps import Steps
-from speechsearch.training.whisper_start import encoder_from_whisper
+from speechsearch.training.whisper_start import encoder_from_whisper, trained_encoder
 
 SAMPLE_RATE_HZ = 16_000
 SOURCE_WEIGHTS = {
@@ -215,8 +214,7 @@ def main(
         steps, evaluate_every = 4, 4
         model = AcousticEncoder(AcousticConfig(width=64, layers=2, heads=1))
     elif start_from:
-        model = AcousticEncoder(config)
-        load_start(start_from, {"encoder": model})
+        model, _ = trained_encoder(start_from, pooled_after)
     else:
         model = encoder_from_whisper(whisper_encoder_state(weights_of(whisper)), config)
     new = [*model.pool.parameters(), *model.head.parameters()]

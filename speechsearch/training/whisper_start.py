@@ -1,14 +1,20 @@
-"""Where the training of the speech encoder begins: Whisper's encoder, with a pooling and a head that are new."""
+"""Where the training of the speech encoder begins: Whisper's encoder, with a pooling and a head that are new, or what
+was trained before.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import torch
+from safetensors import safe_open
 from torch import Tensor
 
 from speechsearch.models.mini.acoustic import AcousticConfig, AcousticEncoder
+from speechsearch.models.mini.packed import WEIGHTS
+from speechsearch.training.checkpoint import load_start
 
 LAYER_PARTS = {
     "self_attn.out_proj": "out",
@@ -50,3 +56,18 @@ def encoder_from_whisper(state: Mapping[str, Tensor], config: AcousticConfig) ->
     ours["pool.weight"], ours["pool.bias"] = torch.cat([half, half], 1), torch.zeros(config.width)
     encoder.load_state_dict(ours)
     return encoder
+
+
+def count_layers(file: Path, prefix: str, width_of: str) -> tuple[int, int]:
+    """Return (layers, width) of the network in a file; ``width_of``: a matrix of each with so many rows."""
+    with safe_open(file, "pt") as tensors:
+        layers = {key[len(prefix) :].split(".")[0] for key in tensors.keys() if key.startswith(prefix)}  # noqa: SIM118
+        width = tensors.get_slice(f"{prefix}0.{width_of}").get_shape()[0]
+    return len(layers), width
+
+
+def trained_encoder(path: Path, pooled_after: int = 1) -> tuple[AcousticEncoder, int]:
+    """Return the encoder of a training's state, or of a shipped model's folder, in its size, and the step it is at."""
+    layers, width = count_layers(path / WEIGHTS if path.is_dir() else path, "encoder.layers.", "out.weight")
+    encoder = AcousticEncoder(AcousticConfig(layers=layers, width=width, heads=width // 64, pooled_after=pooled_after))
+    return encoder, load_start(path, {"encoder": encoder})

@@ -40,8 +40,9 @@ from speechsearch.text.keywords import heard_symbols
 from speechsearch.text.lexicon import LONGEST_WORD, PHONEMES, Lexicon
 from speechsearch.text.phonetic import expected_counts, ngram_codes, passage_terms, query_terms
 from speechsearch.text.spoken import spoken_words
-from speechsearch.training.checkpoint import load_start
+from speechsearch.training.checkpoint import STATE, load_start, save_state
 from speechsearch.training.train_encoder import edit_distance
+from speechsearch.training.whisper_start import trained_encoder
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SHIPPED = ASSETS / "mini"
@@ -240,12 +241,17 @@ def letters() -> LetterToSound:
     return network.eval().requires_grad_(False)
 
 
-def test_a_training_begins_with_the_shipped_model() -> None:
-    encoder, other = AcousticEncoder(AcousticConfig()), AcousticEncoder(AcousticConfig(width=64, layers=2, heads=1))
-    assert load_start(SHIPPED, {"encoder": encoder}) == 0
-    torch.testing.assert_close(encoder.head.weight.data, unpacked(load_file(SHIPPED / WEIGHTS))["encoder.head.weight"])
+def test_a_training_begins_with_the_shipped_model_or_with_one_of_another_size(tmp_path: Path) -> None:
+    shipped, step = trained_encoder(SHIPPED)
+    assert step == 0
+    torch.testing.assert_close(shipped.head.weight.data, unpacked(load_file(SHIPPED / WEIGHTS))["encoder.head.weight"])
+    small = AcousticEncoder(AcousticConfig(width=64, layers=2, heads=1))
+    save_state(tmp_path / STATE, {"encoder": small}, torch.optim.AdamW(small.parameters()), 7)
+    again, step = trained_encoder(tmp_path / STATE)
+    assert (again.config, step) == (small.config, 7)
+    torch.testing.assert_close(again.head.weight, small.head.weight)
     with pytest.raises(ConfigurationError, match="holds a training of another model"):
-        load_start(SHIPPED, {"encoder": other})
+        load_start(SHIPPED, {"encoder": small})
 
 
 def test_letters_sound_the_same_without_pytorch(letters: LetterToSound) -> None:
