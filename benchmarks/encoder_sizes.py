@@ -37,6 +37,7 @@ from speechsearch.service.settings import Settings
 PICTURE = Path(__file__).parents[1] / "docs" / "images" / "encoder-sizes.svg"
 SETS = "kathleen,librispeech,ljspeech,names,nonnative"
 ENGINES, METRICS = ("phonetic", "adapter", "hybrid"), ("recall@1", "recall@5")
+COLOURS = ("#0f766e", "#b45309", "#1d4ed8")
 HEADER = ["encoder", "parameters, M", "times real time", "PER %", "engine", "n", "R@1", "R@5"]
 
 
@@ -109,18 +110,19 @@ def measured(models: Models, sets: Sequence[QualitySet]) -> Found:
 
 
 def draw(found: Mapping[str, Found], file: Path) -> None:
-    """Draw recall at five of every model against how fast it hears, a line an engine."""
+    """Draw recall at five against how fast each model hears: a colour an engine, a shape a model."""
     matplotlib.use("svg")
     from matplotlib import pyplot
 
     _, axes = pyplot.subplots(figsize=(6, 3.6), layout="constrained")
-    for engine in ENGINES:
-        points = sorted((one.speed, np.mean(one.values[engine, METRICS[-1]]), title) for title, one in found.items())
-        axes.plot([x for x, _, _ in points], [y for _, y, _ in points], marker="o", label=engine)
-        for x, y, title in points:
-            axes.annotate(title, (x, y), xytext=(4, 4), textcoords="offset points", fontsize=8)
+    for (title, one), shape in zip(found.items(), "os^Dv", strict=False):
+        axes.plot([], [], marker=shape, linestyle="", color="#475569", label=title)
+        for engine, colour in zip(ENGINES, COLOURS, strict=True):
+            axes.plot(one.speed, np.mean(one.values[engine, METRICS[-1]]), marker=shape, color=colour)
+    for engine, colour in zip(ENGINES, COLOURS, strict=True):
+        axes.plot([], [], color=colour, label=engine)
     axes.set(xlabel="times real time", ylabel="R@5")
-    axes.legend()
+    axes.legend(frameon=False, ncols=2)
     pyplot.savefig(file, metadata={"Date": None})
 
 

@@ -67,7 +67,7 @@ def test_a_damaged_name_is_told_of_and_searches_go_on(client, service) -> None:
 
 
 def test_a_name_is_heard_confirmed_and_rejected_and_searches_go_by_it(client, service, chosen_files) -> None:
-    client.put(PATH, json={"name": "Wojciechowski", "sounds_like": ["voy che hoff ski"]})
+    client.put(PATH, json={"name": "Wojciechowski", "sounds_like": ["voy che hoff ski", "vor cheh hoff ski"]})
     (heard, *_) = client.get(f"{PATH}/heard", params={"name": "wojciechowski"}).json()
     assert heard["title"] == "Eleven minutes on the chain ferry" and heard["likelihood"] > 0.5
     assert 0 <= heard["heard_start_s"] < heard["heard_end_s"] <= heard["end_s"] - heard["start_s"] + 1
