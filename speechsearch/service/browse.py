@@ -281,11 +281,10 @@ SAMPLES = "samples"
 EXAMPLES = (
     "What did Wojciechowski say about the ferry and the bridge?",
     "Why is octopus blood blue?",
-    "How did a generous pilgrim ruin another country's money?",
-    "What did Rejewski do after the war?",
-    "Which animal saved a worker's life by refusing to move?",
-    "Where did people see a red sun in the summer of 1783?",
-    "How did a mix-up with footwear start a family?",
+    "How can you hear very old songs without wearing them out?",
     "Why does Doctor Nkechi Umeadi want other lamps?",
+    "What did a bird do without ever pausing for food or a drink?",
+    "Where did people see a red sun in the summer of 1783?",
+    "Who was told that her correct result about the sun could not be true?",
 )
 """Questions that the sample collection answers: names, facts and paraphrases."""
