@@ -89,6 +89,7 @@ def test_questions_of_ones_own(visit, tmp_path: Path) -> None:
 def test_ranks_move_when_the_sound_is_bent(visit) -> None:
     page = visit()
     open_section(page, "bench")
+    page.get_by_label("range slider for Speech louder than noise by (dB)").fill("0")
     page.locator(QUESTION).first.fill(OCTOPUS)
     page.locator(QUESTION).first.press("Enter")
     page.wait_for_selector("#bench-result table")
