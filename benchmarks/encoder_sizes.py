@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -26,7 +26,7 @@ from speechsearch.evaluation.encoding import SOUND, Piece, encode_collection
 from speechsearch.evaluation.metrics import bootstrap_intervals, error_rate, rank_metrics
 from speechsearch.evaluation.report import figure, table
 from speechsearch.models.built_in import MINI
-from speechsearch.models.card import OnDisk
+from speechsearch.models.card import lying_in
 from speechsearch.models.load import ModelLoader
 from speechsearch.models.mini.packed import SCALE, WEIGHTS
 from speechsearch.models.mini_cards import card_of_folder
@@ -43,32 +43,26 @@ HEADER = ["encoder", "parameters, M", "times real time", "PER %", "engine", "n",
 
 @dataclass(slots=True)
 class Found:
-    """What one model finds: (engine, metric) -> one number a question, and what it took to hear all."""
+    """What one model finds: (engine, metric) -> one number a question; what it took to hear all, and its phonemes."""
 
     values: dict[tuple[str, str], list[float]]
     audio_s: float = 0.0
     seconds: float = 0.0
-    errors: float = 0.0
-    phonemes: int = 0
+    said: list[list[int]] = field(default_factory=list)
+    heard: list[list[int]] = field(default_factory=list)
 
     @property
     def speed(self) -> float:
         """Seconds of speech that are heard in one."""
         return self.audio_s / self.seconds
 
-    @property
-    def error_rate(self) -> float:
-        """The phoneme error rate over all sets in %."""
-        return 100 * self.errors / self.phonemes
-
 
 def models_of(folder: Path) -> Models:
     """Return the model of a folder with the text encoder that it belongs to."""
     settings = Settings()
     loader = new_loader(settings)
-    card = card_of_folder("measured", folder)
-    files = tuple(replace(file, sources=(OnDisk(str(folder / file.name)),)) for file in card.files)
-    loader = ModelLoader(loader.catalog.add(replace(card, files=files)), device=settings.models.device)
+    card = lying_in(card_of_folder("measured", folder), folder)
+    loader = ModelLoader(loader.catalog.add(card), device=settings.models.device)
     return Models(loader.speech_encoder(card.name), loader.text_encoder(settings.engines.text_encoder))
 
 
@@ -101,10 +95,8 @@ def measured(models: Models, sets: Sequence[QualitySet]) -> Found:
             for metric in METRICS:
                 found.values.setdefault((name, metric), []).extend(values[metric])
         made = encoded.made[SOUND]
-        said = [models.pronounce(passage.text) for passage in one.collection.passages]
-        rate = error_rate(said, [made.phonemes[passage.passage_id] for passage in one.collection.passages]) or 0.0
-        count = sum(map(len, said))
-        found.errors, found.phonemes = found.errors + rate * count, found.phonemes + count
+        found.said += [models.pronounce(passage.text) for passage in one.collection.passages]
+        found.heard += [made.phonemes[passage.passage_id] for passage in one.collection.passages]
         found.audio_s, found.seconds = found.audio_s + encoded.audio_s, found.seconds + made.seconds
     return found
 
@@ -137,8 +129,8 @@ def main(
     folders = {title: Path(folder).resolve() for title, _, folder in (one.partition("=") for one in models)}
     found = {title: measured(models_of(folder), read) for title, folder in folders.items()}
     rows = [
-        [title, f"{parameters_m(folders[title]):.1f}", f"{one.speed:.0f}", f"{one.error_rate:.1f}", engine,
-         str(len(one.values[engine, METRICS[0]])),
+        [title, f"{parameters_m(folders[title]):.1f}", f"{one.speed:.0f}", f"{100 * (error_rate(one.said, one.heard) or 0):.1f}",
+         engine, str(len(one.values[engine, METRICS[0]])),
          *(figure(bootstrap_intervals({metric: one.values[engine, metric]}, seed=1)[metric]) for metric in METRICS)]
         for title, one in found.items() for engine in ENGINES
     ]  # fmt: skip

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from speechsearch.domain.errors import ModelUnavailableError
 from speechsearch.domain.values import Channel
 from speechsearch.models.adapter_folder import CONFIG, WEIGHTS, read_config
-from speechsearch.models.card import ModelCard, ModelFile, OnDisk
+from speechsearch.models.card import ModelCard, ModelFile, lying_in
 from speechsearch.models.files import sha256_of
 
 CHANNEL = "adapter"
@@ -49,6 +48,4 @@ def card_at(folder: Path) -> ModelCard:
         ModelUnavailableError, ConfigurationError: it is no adapter, or has a name that cannot be a model's.
     """
     folder = folder.expanduser().resolve()
-    card = card_of_folder(folder.name, folder)
-    files = tuple(replace(file, sources=(OnDisk(str(folder / file.name)),)) for file in card.files)
-    return replace(card, files=files)
+    return lying_in(card_of_folder(folder.name, folder), folder)

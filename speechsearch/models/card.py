@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 from speechsearch.domain.errors import CapabilityError, ConfigurationError
@@ -228,3 +229,9 @@ class ModelCard:
         """
         if hotwords and not self.takes_hotwords:
             raise CapabilityError(f"The {self.task} '{self.name}' takes no hotwords.", "Leave them out.")
+
+
+def lying_in(card: ModelCard, folder: Path) -> ModelCard:
+    """Return the card of a model whose files lie in that folder, wherever it is."""
+    files = tuple(replace(file, sources=(OnDisk(str(folder / file.name)),)) for file in card.files)
+    return replace(card, files=files)

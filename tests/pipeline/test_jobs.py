@@ -59,13 +59,17 @@ def queue(service) -> Iterator[JobQueue]:
     made.stop()
 
 
+def until(condition: Callable[[], bool], seconds: float) -> None:
+    until_s = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until_s
+        time.sleep(0.02)
+
+
 def run_out(queue: JobQueue, seconds: float = 100) -> None:
     if not queue.worker.thread.is_alive():
         queue.start()
-    until_s = time.monotonic() + seconds
-    while queue.current() is not None:
-        assert time.monotonic() < until_s
-        time.sleep(0.02)
+    until(lambda: queue.current() is None, seconds)
 
 
 def states(queue: JobQueue, job: Job) -> dict[str, str]:
@@ -251,7 +255,4 @@ def test_memory_is_given_back_after_a_job_but_not_after_each_of_many(queue, serv
     monkeypatch.setattr("speechsearch.jobs.queue.GIVEN_BACK_EVERY_S", 0.0)
     queue.submit_files(uploads(s004="s004.opus"), "talks")
     run_out(queue)
-    until_s = time.monotonic() + 10  # it is given back after the job has ended
-    while len(given_back) < 2 and time.monotonic() < until_s:
-        time.sleep(0.02)
-    assert len(given_back) >= 2
+    until(lambda: len(given_back) >= 2, 10)  # after the job has ended
