@@ -129,8 +129,8 @@ def main(
     folders = {title: Path(folder).resolve() for title, _, folder in (one.partition("=") for one in models)}
     found = {title: measured(models_of(folder), read) for title, folder in folders.items()}
     rows = [
-        [title, f"{parameters_m(folders[title]):.1f}", f"{one.speed:.0f}", f"{100 * (error_rate(one.said, one.heard) or 0):.1f}",
-         engine, str(len(one.values[engine, METRICS[0]])),
+        [title, f"{parameters_m(folders[title]):.1f}", f"{one.speed:.0f}",
+         f"{100 * (error_rate(one.said, one.heard) or 0):.1f}", engine, str(len(one.values[engine, METRICS[0]])),
          *(figure(bootstrap_intervals({metric: one.values[engine, metric]}, seed=1)[metric]) for metric in METRICS)]
         for title, one in found.items() for engine in ENGINES
     ]  # fmt: skip
