@@ -95,7 +95,9 @@ class TestListener:
         assert together[0].shape[1] == listener.sound_dim and len(together[0]) > len(together[1]) > 3
         assert hears == "frames" or len(together[2]) == 0
         for sound, states in zip(sounds, together, strict=True):
-            torch.testing.assert_close(listener.of_sounds([sound])[0], states, atol=1e-1, rtol=5e-2)  # in bfloat16
+            alone = listener.of_sounds([sound])[0]
+            torch.testing.assert_close(alone, states, atol=1e-1, rtol=5e-2)  # one number in bfloat16 may be off
+            assert not len(states) or float((alone - states).abs().mean()) < 1e-2  # but not many
 
     def test_frames_are_what_phonemes_are_told_from(self, loader, sounds) -> None:
         model = loader.model("speech encoder", "mini").model
